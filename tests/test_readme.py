@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from idescent.config import RunSpec
+from idescent.spec import RunSpec
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -31,6 +31,7 @@ _LEFT_OUT = {
     "idescent",
     "idescent.cli",
     "idescent.config",
+    "idescent.spec",
     "idescent.figures",
     "idescent.models",
     "idescent.provenance",

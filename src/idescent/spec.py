@@ -1,0 +1,146 @@
+"""The keys of a configuration file, their types, and what each value may be.
+
+What lives here: the typed form of ``config/*.yaml``, one class a section; the JSON schema is made from it.
+What does not: checks across sections and the expansion of the grid (:mod:`idescent.config`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from idescent.fields import (
+    Alphas,
+    ClassName,
+    Counts,
+    Name,
+    Numbers,
+    Positive,
+    SolutionName,
+    Tolerance,
+    Values,
+    filled,
+)
+from idescent.figures.spec import FigureSpec
+
+
+def _class_shorthand(value: Any) -> Any:
+    return {"class": value} if isinstance(value, str) else value
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ClassSpec(_Strict):
+    """A class by name, and what it is called with."""
+
+    class_: ClassName = Field(
+        alias="class", description="A class of the package, or your own as module:Class"
+    )
+    arguments: dict[str, Any] = Field(default_factory=dict, description="Its arguments by name")
+
+    def spec(self) -> dict[str, Any]:
+        """Return the plain form that :mod:`idescent.registry` builds from."""
+        return {"class": self.class_, "arguments": dict(self.arguments)}
+
+
+ClassOrName = Annotated[ClassSpec, BeforeValidator(_class_shorthand, json_schema_input_type=str | ClassSpec)]
+
+
+class RunSpec(_Strict):
+    """A block of the grid: one objective and one optimizer; all hyper-parameters times all learning rates."""
+
+    objective: Name = Field(description="One of the names under objectives")
+    optimizer: ClassName = Field(
+        description="AdaGrad, RMSProp, Adam, AdamW, AdamL2, or your own as module:Class"
+    )
+    theta0: Numbers = Field(description="Initial parameters: a number, or a vector")
+    hyperparameters: dict[str, Values] = Field(
+        default_factory=dict, description="The optimizer's own arguments: a value or a list of values each"
+    )
+    alpha: Alphas = Field(description="Learning rates in (0, 1]")
+    steps: Counts | None = Field(
+        default=None, description="Horizon in iterations: one number, or one for each alpha"
+    )
+    time: Positive | None = Field(
+        default=None, description="Horizon in time instead: steps = round(time / alpha)"
+    )
+    solutions: Annotated[list[str], AfterValidator(filled)] | None = Field(
+        default=None, description="Which of the solutions are solved for these cells; all by default"
+    )
+
+    @model_validator(mode="after")
+    def _one_horizon(self) -> RunSpec:
+        if (self.steps is None) == (self.time is None):
+            raise ValueError("must have either steps or time")
+        if self.steps is not None and len(self.steps) not in (1, len(self.alpha)):
+            raise ValueError(f"steps must be one number or {len(self.alpha)} of them, one for each alpha")
+        return self
+
+    def horizon(self, i: int) -> int:
+        """Return the number of iterations for the i-th learning rate."""
+        if self.steps is not None:
+            return self.steps[0] if len(self.steps) == 1 else self.steps[i]
+        return round((self.time or 0.0) / self.alpha[i])
+
+
+class SolutionSpec(_Strict):
+    """A continuous-time model, how it is solved, and to what tolerance."""
+
+    model: ClassOrName = Field(description="A class of idescent.models")
+    solver: ClassOrName = Field(description="A class of idescent.solvers")
+    rtol: Tolerance = Field(default=1e-9, description="Relative tolerance of theta")
+    atol: Tolerance = Field(default=1e-12, description="Absolute tolerance of theta")
+    reference: str | None = Field(
+        default=None,
+        description="Name of the exact solution of the same model: errors are split into model and solver",
+    )
+
+
+class ScalingSpec(_Strict):
+    """Scaling tables and figures: errors over a ladder of learning rates, and the orders that they show."""
+
+    name: Name = Field(default="scaling", description="Name of the tables, and first part of the figures'")
+    reference: SolutionName | None = Field(
+        default=None, description="Solution that the errors of the others are set in ratio to"
+    )
+    alpha: Alphas | None = Field(
+        default=None,
+        description="Learning rates of the compact table; by default largest, middle and smallest",
+    )
+    quantities: Annotated[list[str], AfterValidator(filled)] = Field(
+        default=["theta"], description="Quantities of the complete table: theta, loss, or moments"
+    )
+
+
+class StudySpec(_Strict):
+    """One study: everything under ``results/<study>``."""
+
+    study: Name = Field(description="Name of the study and of its folder under results/")
+    objectives: dict[Name, ClassOrName] = Field(description="What is minimised, by name")
+    runs: Annotated[list[RunSpec], AfterValidator(filled)] = Field(description="The grid, block by block")
+    solutions: dict[SolutionName, SolutionSpec] = Field(
+        description="Which models are solved for every cell, and how"
+    )
+    figures: dict[Name, FigureSpec] = Field(default_factory=dict, description="Figures by name")
+    claims: str | None = Field(
+        default=None, min_length=1, description="File of statements to decide, as config/claims.yaml"
+    )
+    forecast: list[RunSpec] = Field(
+        default_factory=list,
+        description="Runs that are predicted instead of made, and compared where they can be made",
+    )
+    scaling: ScalingSpec | None = Field(
+        default=None, description="Asks for scaling tables and figures; {} for the defaults"
+    )
+
+
+SECTIONS: dict[str, type[BaseModel]] = {
+    "objectives": ClassSpec,
+    "runs": RunSpec,
+    "solutions": SolutionSpec,
+    "figures": FigureSpec,
+    "scaling": ScalingSpec,
+}
