@@ -76,6 +76,10 @@ def add_comment(text: str) -> str:
     ("file", "stages"),
     [
         ("optimizers.py", {"simulate", "solve"}),
+        ("objectives/protocol.py", {"simulate", "solve"}),
+        ("objectives/quadratic.py", {"simulate", "solve"}),
+        ("objectives/mean_squared_error.py", set()),
+        ("objectives/__init__.py", set()),
         ("solvers/collocation.py", {"solve"}),
         ("models/paper.py", {"solve"}),
         ("models/equation.py", {"solve"}),

@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 
 import idescent as ide
@@ -98,3 +99,45 @@ def test_what_cannot_be_built_is_refused_in_one_line_that_names_it(kind, spec, n
 def test_models_and_solvers_are_found_by_name():
     assert registry.resolve("model", "Paper") is ide.models.Paper
     assert registry.resolve("solver", "Collocation") is ide.solvers.Collocation
+
+
+class Drawn:
+    """An objective of three parameters that draws its own starts."""
+
+    dimension = 3
+
+    def initial(self, seed):
+        return np.arange(3.0) + seed
+
+
+@pytest.mark.parametrize(
+    ("theta0", "objective", "expected"),
+    [
+        ([1.0, -2.0], ide.Quadratic(), [1.0, -2.0]),
+        (1.5, ide.Quadratic(), [1.5]),
+        ([1.5], ide.Quadratic([4.0, 2.0]), [1.5, 1.5]),
+        (0.25, Drawn(), [0.25, 0.25, 0.25]),
+        ([1.0, 2.0, 3.0], Drawn(), [1.0, 2.0, 3.0]),
+        ({"seed": 7}, Drawn(), [7.0, 8.0, 9.0]),
+    ],
+)
+def test_a_start_is_a_number_a_vector_or_drawn_by_the_objective(theta0, objective, expected):
+    start = registry.start(theta0, objective)
+    assert start.dtype == np.float64
+    assert start.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("theta0", "objective", "message"),
+    [
+        ([1.0, 2.0], Drawn(), r"^theta0: shape \(2,\) is not allowed: Drawn has 3 parameters$"),
+        (
+            {"seed": 1},
+            ide.Quadratic(),
+            r"^theta0: \{'seed': 1\} is not allowed: Quadratic has no method initial",
+        ),
+    ],
+)
+def test_a_start_that_does_not_fit_the_objective_is_refused(theta0, objective, message):
+    with pytest.raises(ValueError, match=message):
+        registry.start(theta0, objective)

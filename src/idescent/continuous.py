@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from idescent import solvers
 from idescent.discrete import checked_start
 from idescent.models.equation import Model
-from idescent.objectives import Objective
+from idescent.objectives.protocol import Objective
 from idescent.optimizers import Optimizer
 from idescent.trajectory import Trajectory
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from idescent.discrete import checked_start, run_python, simulate
 from idescent.models.half_step import HalfStep
-from idescent.objectives import CountedObjective, Objective
+from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.solvers.collocation import Collocation, Recorded
 from idescent.trajectory import Report

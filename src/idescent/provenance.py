@@ -34,6 +34,7 @@ _LEFT_OUT = {
     "idescent.spec",
     "idescent.figures",
     "idescent.models",
+    "idescent.objectives",
     "idescent.provenance",
     "idescent.registry",
     "idescent.solvers",

@@ -1,8 +1,8 @@
 """From names in a configuration to objects.
 
-What lives here: the one place where a class is found by name.  A name without a colon is looked up in the
-package (``Adam``, ``MeanSquaredError.synthetic``, ``Paper``); ``module:Class`` names a user's own class,
-imported from the current folder or the environment.
+What lives here: the one place where a class is found by name, and where ``theta0`` becomes a point.  A name
+without a colon is looked up in the package (``Adam``, ``MeanSquaredError.synthetic``, ``Paper``);
+``module:Class`` names a user's own class, imported from the current folder or the environment.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import sys
 from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_HOMES = {"objective": "idescent.objectives", "optimizer": "idescent.optimizers"}
-_PACKAGES = {"model": "idescent.models", "solver": "idescent.solvers"}
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_HOMES = {kind: f"idescent.{kind}s" for kind in ("objective", "optimizer", "model", "solver")}
 
 
 def resolve(kind: str, name: str) -> Any:
@@ -38,7 +41,7 @@ def resolve(kind: str, name: str) -> Any:
         if folder not in sys.path:
             sys.path.insert(0, folder)
     else:
-        home = _HOMES.get(kind) or _PACKAGES[kind]
+        home = _HOMES[kind]
     try:
         found = reduce(getattr, attribute.split("."), importlib.import_module(home))
     except (ImportError, AttributeError) as error:
@@ -81,3 +84,41 @@ def model(spec: Mapping[str, Any]) -> Any:
 def solver(spec: Mapping[str, Any]) -> Any:
     """Build a solver; see :func:`build`."""
     return build("solver", spec)
+
+
+def start(theta0: Any, objective: Any) -> NDArray[np.float64]:
+    """Return the initial parameters that the ``theta0`` of a cell stands for.
+
+    Parameters
+    ----------
+    theta0 : float, list of float, or ``{"seed": int}``
+        A single number stands for the same one in every coordinate of an objective that has a ``dimension``;
+        a seed for ``objective.initial(seed)``.
+    objective : Objective
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If the objective draws no starts, or has another number of parameters.
+    """
+    import numpy as np
+
+    name = type(objective).__name__
+    if isinstance(theta0, Mapping):
+        if not hasattr(objective, "initial"):
+            raise ValueError(f"theta0: {dict(theta0)!r} is not allowed: {name} has no method initial(seed)")
+        point = np.asarray(objective.initial(theta0["seed"]), dtype=np.float64)
+    else:
+        point = np.atleast_1d(np.asarray(theta0, dtype=np.float64))
+    dimension = getattr(objective, "dimension", None)
+    if dimension is None:
+        return point
+    if point.shape == (1,):
+        return np.full(dimension, point[0])
+    if point.shape != (dimension,):
+        raise ValueError(f"theta0: shape {point.shape} is not allowed: {name} has {dimension} parameters")
+    return point

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.models.equation import Equation, Model
-from idescent.objectives import CountedObjective, Objective
+from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.solvers.march import March
 from idescent.solvers.radau import Radau, radau

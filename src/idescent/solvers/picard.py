@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from idescent.models.equation import Equation, Memory, Model, Velocity
 from idescent.models.paper import Paper
-from idescent.objectives import CountedObjective, Objective
+from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.solvers.ide import (
     PAPER_SMOOTHING,

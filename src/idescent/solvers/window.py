@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.models.equation import Equation, Memory
-from idescent.objectives import CountedObjective
+from idescent.objectives.protocol import CountedObjective
 from idescent.optimizers import Optimizer
 from idescent.solvers.radau import Radau
 
