@@ -33,7 +33,7 @@ include: "workflow/rules/claims.smk"
 rule all:
     default_target: True
     input:
-        TRAJECTORIES,
+        MANIFESTS,
         TABLES,
         FIGURES,
         CLAIM_TABLES,

@@ -43,12 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _subject(given: Any) -> str:
-    """Name what a job makes: a cell, and one of its solutions, or a file."""
-    if not hasattr(given, "cell"):
+    """Name what a job makes: a cell or a pack of them, and one of their solutions, or a file."""
+    if not hasattr(given, "pack"):
         return str(given.output[0].with_suffix(""))
-    cell, output = given.cell, given.output[0]
-    words = [cell["objective"]["name"], cell["optimizer"]["class"], output.parent.name]
-    return " ".join(words + ([cell["solution"]["name"]] if "solution" in cell else []))
+    pack, cells = given.pack, given.pack["cells"]
+    objective, optimizer, label = cells[0]["folder"].split("/")
+    words = [objective, optimizer, label if len(cells) == 1 else given.output[0].parent.name]
+    return " ".join(words + ([pack["solution"]["name"]] if "solution" in pack else []))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,11 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(log=None, code="")
     commands = parser.add_subparsers(dest="name", required=True)
     for name, command, summary in (
-        ("simulate", _simulate, "run one cell's optimizer"),
-        ("solve", _solve, "solve one cell's continuous-time model"),
+        ("simulate", _pack, "run the optimizer of a pack of cells"),
+        ("solve", _pack, "solve a continuous-time model for a pack of cells"),
     ):
         job = _job(commands, name, command, summary)
-        job.add_argument("--cell", required=True, type=json.loads, metavar="JSON", help="the whole cell")
+        job.add_argument("--pack", required=True, type=json.loads, metavar="JSON", help="the cells")
         job.add_argument("--plan", type=Path, metavar="FILE", help="planned outputs, to count the done ones")
     job = _job(commands, "compare", _compare, "measure the errors of some cells")
     job.add_argument("--input", required=True, nargs="+", type=Path, metavar="FILE")
@@ -116,16 +117,10 @@ def _log(path: Path | None, stack: ExitStack) -> Log:
     return write
 
 
-def _simulate(given: Any, log: Log) -> str:
-    from idescent.stages import simulate
+def _pack(given: Any, log: Log) -> str:
+    from idescent.stages import pack
 
-    return simulate.run(given.cell, given.output[0], given.code, log)
-
-
-def _solve(given: Any, log: Log) -> str:
-    from idescent.stages import solve
-
-    return solve.run(given.cell, given.output[0], given.code, log)
+    return pack.run(given.name, given.pack, given.output[0], given.code, log)
 
 
 def _compare(given: Any, _: Log) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from idescent import registry
 from idescent.fields import WORD
 from idescent.figures.spec import DISCRETE, required
+from idescent.horizons import settling
 from idescent.provenance import find_module
 from idescent.spec import SECTIONS, RunSpec, SolutionSpec, StudySpec
 from idescent.study import Cell, Figure, Study
@@ -79,6 +80,8 @@ def load(raw: Mapping[str, Any]) -> Study:
         figures=_figures(spec, study),
         scaling=_scaling(spec, study),
         forecast=[cell.spec() for cell in forecast],
+        cells_per_job=None if spec.cells_per_job == "auto" else spec.cells_per_job,
+        seconds_per_job=spec.seconds_per_job,
     )
 
 
@@ -96,16 +99,40 @@ def _expand(spec: StudySpec, at: str, run: RunSpec) -> Iterable[Cell]:
         raise ConfigError(f"config: {at}.objective: {run.objective!r} is not allowed: must be one of {known}")
     objective = {"name": run.objective, **spec.objectives[run.objective].spec()}
     solutions = _chosen_solutions(spec, at, run)
+    settled = None if run.until is None else _settled(at, run, objective)
     for values in itertools.product(*run.hyperparameters.values()):
         arguments = dict(zip(run.hyperparameters, values, strict=True))
         optimizer = {"class": run.optimizer, "arguments": _arguments(at, run.optimizer, arguments)}
         for j, alpha in enumerate(run.alpha):
-            steps = run.horizon(j)
+            steps = run.horizon(j) if settled is None else settled(optimizer, alpha)
             if steps < 1:
                 raise ConfigError(
                     f"config: {at}.time: {run.time!r} is not allowed: must be at least alpha = {alpha!r}"
                 )
             yield Cell(objective, optimizer, alpha, run.theta0, steps, solutions)
+
+
+def _settled(
+    at: str, run: RunSpec, objective: Mapping[str, Any]
+) -> Callable[[Mapping[str, Any], float], int]:
+    """Return the horizon of a block's cells as a function of optimizer and learning rate."""
+    built, until = registry.objective(objective), run.until
+    assert until is not None  # asked for only then
+
+    def steps(optimizer: Mapping[str, Any], alpha: float) -> int:
+        try:
+            return settling(
+                registry.optimizer(optimizer),
+                built,
+                alpha=alpha,
+                theta0=run.theta0,
+                within=until.within,
+                at_most=until.at_most,
+            ).steps
+        except ValueError as error:
+            raise ConfigError(f"config: {at}.until: {error}") from error
+
+    return steps
 
 
 def _chosen_solutions(spec: StudySpec, at: str, run: RunSpec) -> tuple[str, ...]:
@@ -195,8 +222,7 @@ def _figures(spec: StudySpec, study: Study) -> dict[str, Figure]:
                     f"{where}.show: {shown!r} is not allowed: it is not solved for {cell.folder}"
                 )
         paths = tuple(dict.fromkeys(study.path(cell, shown) for cell, shown in needed))
-        unique = tuple({cell.folder: cell for cell, _ in needed}.values())
-        figures[name] = Figure(name, figure.model_dump(mode="json"), unique, paths)
+        figures[name] = Figure(name, figure.model_dump(mode="json"), tuple(needed), paths)
     return figures
 
 
@@ -219,13 +245,47 @@ def _scaling(spec: StudySpec, study: Study) -> dict[str, Any] | None:
     for name in spec.figures:
         if name.startswith(f"{spec.scaling.name}_"):
             raise ConfigError(f"{where}.name: {spec.scaling.name!r} is not allowed: figure {name} begins so")
+    for name in spec.scaling.maps:
+        _check_map(f"{where}.maps", name, study)
     default = dict.fromkeys((alphas[0], alphas[len(alphas) // 2], alphas[-1]))
     return {
         "name": spec.scaling.name,
         "reference": spec.scaling.reference,
         "alpha": sorted(dict.fromkeys(spec.scaling.alpha or default), reverse=True),
         "quantities": list(spec.scaling.quantities),
+        "maps": list(spec.scaling.maps),
+        "until": [_cap(spec, f"runs.{i}", run) for i, run in enumerate(spec.runs) if run.until],
         "models": {name: solution["model"] for name, solution in study.solutions.items()},
+    }
+
+
+def _check_map(where: str, name: str, study: Study) -> None:
+    """Refuse a map of fewer than three learning rates, or of fewer than three values of a beta."""
+    groups = {group: cells for group, cells in study.groups.items() if group[0] == name}
+    if not groups:
+        known = ", ".join(dict.fromkeys(objective for objective, _ in study.groups))
+        raise ConfigError(f"{where}: {name!r} is not allowed: must be one of {known}")
+    for (_, optimizer), cells in groups.items():
+        values = [cell.optimizer["arguments"].get(BETAS.get(optimizer, "beta2")) for cell in cells]
+        if len({cell.alpha for cell in cells}) < 3 or len({*values} - {None}) < 3:
+            raise ConfigError(
+                f"{where}: {name!r} is not allowed: {optimizer} must have three values of alpha and of a beta"
+            )
+
+
+def _cap(spec: StudySpec, at: str, run: RunSpec) -> dict[str, Any]:
+    """Return the cells of a block whose horizon is cut, where it is, in the terms of the scaling tables."""
+    assert run.until is not None  # asked for only then
+    arguments = (
+        _arguments(at, run.optimizer, dict(zip(run.hyperparameters, values, strict=True)))
+        for values in itertools.product(*run.hyperparameters.values())
+    )
+    return {
+        "objective": run.objective,
+        "optimizer": run.optimizer,
+        "configurations": [",".join(f"{k}~{v}" for k, v in given.items()) for given in arguments],
+        "alpha": run.alpha,
+        "at_most": run.until.at_most,
     }
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, ValidatorFunctionWrapHandler, WrapValidator
+from typing_extensions import TypedDict
 
 WORD = re.compile(r"[A-Za-z0-9_-]+")
 _DOTTED = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -67,8 +69,28 @@ def _count(value: Any) -> Any:
     return value
 
 
+def _pack_size(value: Any) -> Any:
+    if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise ValueError("must be auto or an integer >= 1")
+    return value
+
+
 def _listed(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
+
+
+class Drawn(TypedDict):
+    """A start that the objective draws."""
+
+    seed: int
+
+
+def _start(value: Any, numbers: ValidatorFunctionWrapHandler) -> Any:
+    if not isinstance(value, Mapping):
+        return numbers(value)
+    if set(value) != {"seed"} or type(value["seed"]) is not int or value["seed"] < 0:
+        raise ValueError(f"{dict(value)!r}: must be a number, a vector, or seed: and an integer >= 0")
+    return dict(value)
 
 
 def filled(value: list[Any]) -> list[Any]:
@@ -83,6 +105,9 @@ Number = Annotated[float, BeforeValidator(_number, json_schema_input_type=float)
 Alpha = Annotated[Number, AfterValidator(_alpha)]
 Tolerance = Annotated[Number, AfterValidator(_tolerance)]
 Count = Annotated[int, BeforeValidator(_count, json_schema_input_type=int)]
+PackSize = Annotated[
+    int | Literal["auto"], BeforeValidator(_pack_size, json_schema_input_type=int | Literal["auto"])
+]
 SolutionName = Annotated[str, AfterValidator(_solution_name)]
 ClassName = Annotated[str, AfterValidator(_class_name)]
 Positive = Annotated[Number, AfterValidator(_positive)]
@@ -91,6 +116,7 @@ Numbers = Annotated[
     BeforeValidator(_listed, json_schema_input_type=float | list[float]),
     AfterValidator(filled),
 ]
+Start = Annotated[Numbers, WrapValidator(_start, json_schema_input_type=float | list[float] | Drawn)]
 Alphas = Annotated[
     list[Alpha], BeforeValidator(_listed, json_schema_input_type=float | list[float]), AfterValidator(filled)
 ]

@@ -72,6 +72,13 @@ def cell_digest(cell: Mapping[str, Any]) -> str:
     return digest("solve", *specs, ("model", solution["model"]), ("solver", solution["solver"]))
 
 
+def pack_digest(pack: Mapping[str, Any]) -> str:
+    """Return the digest of the code behind a pack (:meth:`idescent.study.Study.job`): that of its cells."""
+    shared = {key: pack[key] for key in ("objective", "solution") if key in pack}
+    found = sorted({cell_digest({**shared, **cell}) for cell in pack["cells"]})
+    return found[0] if len(found) == 1 else hashlib.sha256(" ".join(found).encode()).hexdigest()
+
+
 def is_whole(path: str | Path) -> bool:
     """Whether a Parquet file has its magic at both ends and a footer that fits between them."""
     with Path(path).open("rb") as file:

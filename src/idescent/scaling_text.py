@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from idescent import orders
+from idescent.files import write_text
 from idescent.scaling import Line, Row, as_table, compact
-from idescent.tables import FORMATS, csv, escaped, pipes, scientific, write_text
+from idescent.tables import FORMATS, csv, escaped, pipes, scientific
 from idescent.trajectory import write_table
 
 _RULE = (

@@ -13,11 +13,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from idescent.fields import (
     Alphas,
     ClassName,
+    Count,
     Counts,
     Name,
-    Numbers,
+    PackSize,
     Positive,
     SolutionName,
+    Start,
     Tolerance,
     Values,
     filled,
@@ -49,6 +51,15 @@ class ClassSpec(_Strict):
 ClassOrName = Annotated[ClassSpec, BeforeValidator(_class_shorthand, json_schema_input_type=str | ClassSpec)]
 
 
+class UntilSpec(_Strict):
+    """A horizon in iterations that is found by running the optimizer, cell by cell."""
+
+    within: Tolerance = Field(
+        description="The gradient's norm, as a fraction of that at the start, at which a run has settled"
+    )
+    at_most: Count = Field(description="Horizon of a run that has not settled by then")
+
+
 class RunSpec(_Strict):
     """A block of the grid: one objective and one optimizer; all hyper-parameters times all learning rates."""
 
@@ -56,7 +67,9 @@ class RunSpec(_Strict):
     optimizer: ClassName = Field(
         description="AdaGrad, RMSProp, Adam, AdamW, AdamL2, or your own as module:Class"
     )
-    theta0: Numbers = Field(description="Initial parameters: a number, or a vector")
+    theta0: Start = Field(
+        description="Initial parameters: a number, a vector, or {seed: 1} for a start drawn by the objective"
+    )
     hyperparameters: dict[str, Values] = Field(
         default_factory=dict, description="The optimizer's own arguments: a value or a list of values each"
     )
@@ -67,20 +80,23 @@ class RunSpec(_Strict):
     time: Positive | None = Field(
         default=None, description="Horizon in time instead: steps = round(time / alpha)"
     )
+    until: UntilSpec | None = Field(
+        default=None, description="Horizon at which the run has settled instead"
+    )
     solutions: Annotated[list[str], AfterValidator(filled)] | None = Field(
         default=None, description="Which of the solutions are solved for these cells; all by default"
     )
 
     @model_validator(mode="after")
     def _one_horizon(self) -> RunSpec:
-        if (self.steps is None) == (self.time is None):
-            raise ValueError("must have either steps or time")
+        if [self.steps, self.time, self.until].count(None) != 2:
+            raise ValueError("must have exactly one of steps, time and until")
         if self.steps is not None and len(self.steps) not in (1, len(self.alpha)):
             raise ValueError(f"steps must be one number or {len(self.alpha)} of them, one for each alpha")
         return self
 
     def horizon(self, i: int) -> int:
-        """Return the number of iterations for the i-th learning rate."""
+        """Return the number of iterations for the i-th learning rate, if it does not depend on the run."""
         if self.steps is not None:
             return self.steps[0] if len(self.steps) == 1 else self.steps[i]
         return round((self.time or 0.0) / self.alpha[i])
@@ -110,6 +126,10 @@ class ScalingSpec(_Strict):
         default=None,
         description="Learning rates of the compact table; by default largest, middle and smallest",
     )
+    maps: list[Name] = Field(
+        default=[],
+        description="Objectives of which maps over alpha and beta are drawn instead of ladders",
+    )
     quantities: Annotated[list[str], AfterValidator(filled)] = Field(
         default=["theta"], description="Quantities of the complete table: theta, loss, or moments"
     )
@@ -134,6 +154,13 @@ class StudySpec(_Strict):
     )
     scaling: ScalingSpec | None = Field(
         default=None, description="Asks for scaling tables and figures; {} for the defaults"
+    )
+    cells_per_job: PackSize = Field(
+        default="auto", description="Cells that share a job: a number, or auto by their estimated time"
+    )
+    seconds_per_job: Positive = Field(
+        default=30.0,
+        description="Least work of a job in seconds where cells_per_job is auto and cells suffice",
     )
 
 

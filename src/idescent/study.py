@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+
+from idescent.packs import partition, seconds
+
+# A start that only the job knows belongs to a model with many parameters.
+_UNKNOWN_PARAMETERS = 1000
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,7 @@ class Cell:
     objective: dict[str, Any]
     optimizer: dict[str, Any]
     alpha: float
-    theta0: list[float]
+    theta0: list[float] | dict[str, int]
     steps: int
     solutions: tuple[str, ...]
 
@@ -50,13 +56,32 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Pack:
+    """Cells of one objective and optimizer that share a job for each stage."""
+
+    group: tuple[str, str]
+    name: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def folder(self) -> str:
+        """Folder of the pack below ``packs`` in that of the study."""
+        return "/".join((*self.group, self.name))
+
+
+@dataclass(frozen=True)
 class Figure:
-    """One figure: its entry in the configuration, and the cells and files that it is drawn from."""
+    """One figure: its entry in the configuration, and what it is drawn from: cells and names, and files."""
 
     name: str
     spec: dict[str, Any]
-    cells: tuple[Cell, ...]
+    shown: tuple[tuple[Cell, str], ...]
     inputs: tuple[str, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells that are shown, each once."""
+        return tuple({cell.folder: cell for cell, _ in self.shown}.values())
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -66,7 +91,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Study:
-    """A checked configuration: the cells of a study, the solutions by name, and the figures."""
+    """A checked configuration: the cells of a study, the solutions by name, and the figures.
+
+    ``cells_per_job`` and ``seconds_per_job`` say how it is run; no result depends on them.
+    """
 
     name: str
     cells: tuple[Cell, ...]
@@ -75,6 +103,8 @@ class Study:
     claims: str | None = None
     scaling: dict[str, Any] | None = None
     forecast: list[dict[str, Any]] = field(default_factory=list)
+    cells_per_job: int | None = None
+    seconds_per_job: float = 30.0
 
     @property
     def root(self) -> str:
@@ -89,22 +119,67 @@ class Study:
             groups.setdefault(cell.group, []).append(cell)
         return groups
 
+    @cached_property
+    def packs(self) -> list[Pack]:
+        """Cells by job: packs of one objective and optimizer (:mod:`idescent.packs`)."""
+        found = []
+        for group, cells in self.groups.items():
+            if self.cells_per_job == 1:
+                packs = {cell.label: [cell] for cell in cells}
+            elif self.cells_per_job is not None:
+                packs = partition(cells, lambda _: 1.0, self.cells_per_job)
+            else:
+                # The tree halves what is too heavy: packs then weigh between once and twice what is asked.
+                packs = partition(cells, self._seconds, 2.0 * self.seconds_per_job)
+            found += [Pack(group, name, tuple(members)) for name, members in packs.items()]
+        return found
+
+    def _seconds(self, cell: Cell) -> float:
+        parameters = len(cell.theta0) if isinstance(cell.theta0, list) else _UNKNOWN_PARAMETERS
+        solvers = [None, *(self.solutions[name]["solver"]["class"] for name in cell.solutions)]
+        return max(seconds(cell.steps, parameters, solver) for solver in solvers)
+
     def path(self, cell: Cell, name: str) -> str:
         """Return the path of a cell's discrete run (``discrete``) or of one of its solutions."""
         return f"{self.root}/{cell.folder}/{name}.parquet"
 
-    def trajectories(self, cells: Iterable[Cell]) -> list[str]:
-        """Return the paths of the runs and of the solutions of some cells, cell by cell."""
-        return [self.path(cell, name) for cell in cells for name in ("discrete", *cell.solutions)]
+    def manifest(self, pack: Pack, name: str) -> str:
+        """Return the path of the list of a pack's discrete runs or solutions by that name."""
+        return f"{self.root}/packs/{pack.folder}/{name}.json"
 
-    def errors(self, group: tuple[str, str]) -> str:
-        """Return the path of the errors of one objective and optimizer."""
-        return f"{self.root}/{'/'.join(group)}/errors.parquet"
+    def manifests(self, wanted: Iterable[tuple[Cell, str]]) -> list[str]:
+        """Return the lists in which some cells' runs (``discrete``) and solutions stand, each once."""
+        homes = self._homes
+        return list(dict.fromkeys(self.manifest(homes[cell.folder], name) for cell, name in wanted))
+
+    @cached_property
+    def _homes(self) -> dict[str, Pack]:
+        return {cell.folder: pack for pack in self.packs for cell in pack.cells}
+
+    def errors(self, pack: Pack) -> str:
+        """Return the path of the errors of a pack."""
+        return f"{self.root}/packs/{pack.folder}/errors.parquet"
+
+    def names(self, pack: Pack) -> tuple[str, ...]:
+        """Return the solutions that any cell of a pack asks for."""
+        wanted = {name for cell in pack.cells for name in cell.solutions}
+        return tuple(name for name in self.solutions if name in wanted)
+
+    def job(self, pack: Pack, name: str) -> dict[str, Any]:
+        """Return what the job needs that makes a pack's discrete runs or solutions, as plain data."""
+        cells = []
+        for cell in pack.cells:
+            if name in ("discrete", *cell.solutions):
+                spec = cell.spec()
+                del spec["objective"]
+                cells.append({"folder": cell.folder, **spec})
+        solution = {} if name == "discrete" else {"solution": self.solutions[name]}
+        return {"root": self.root, "objective": pack.cells[0].objective, **solution, "cells": cells}
 
     @property
     def planned(self) -> dict[str, list[str]]:
-        """Output files of the stages that run cell by cell."""
+        """Outputs of the stages that run pack by pack."""
         return {
-            "simulate": [self.path(cell, "discrete") for cell in self.cells],
-            "solve": [self.path(cell, name) for cell in self.cells for name in cell.solutions],
+            "simulate": [self.manifest(pack, "discrete") for pack in self.packs],
+            "solve": [self.manifest(pack, name) for pack in self.packs for name in self.names(pack)],
         }

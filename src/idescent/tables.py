@@ -7,13 +7,13 @@ and LaTeX.  What does not: computing errors (:mod:`idescent.errors`).
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from idescent.errors import HYPERPARAMETERS
+from idescent.files import write_text
 from idescent.trajectory import write_table
 
 FORMATS = (".parquet", ".csv", ".md", ".tex")
@@ -86,7 +86,7 @@ def write_errors(files: Iterable[str | Path], outputs: Iterable[str | Path]) -> 
     Parameters
     ----------
     files : iterable of path
-        Tables of :func:`idescent.errors.table`; their order is that of the rows.
+        Tables of :func:`idescent.errors.table`.
     outputs : iterable of path
         Where to write: .parquet and .csv are complete and tidy, .md and .tex hold one row for a solution.
 
@@ -101,7 +101,7 @@ def write_errors(files: Iterable[str | Path], outputs: Iterable[str | Path]) -> 
             raise ValueError(
                 f"{target}: {target.suffix!r} is not allowed: must be one of {', '.join(FORMATS)}"
             )
-    merged = read_errors(files)
+    merged = in_order(read_errors(files))
     rows = merged.to_pylist()
     for target in targets:
         if target.suffix == ".parquet":
@@ -137,6 +137,26 @@ def read_errors(files: Iterable[str | Path]) -> Any:
     if not tables:
         raise ValueError("tables: no error files are given: there must be at least one")
     return pa.concat_tables(tables)
+
+
+def in_order(table: Any) -> Any:
+    """Sort a table of errors by cell, whichever jobs its parts come from.
+
+    Objectives and optimizers keep the order in which they first appear; below them come hyper-parameters,
+    ascending, then learning rates, descending.  The rows of a cell keep their order.
+    """
+    import pyarrow as pa
+
+    groups = list(
+        zip(table.column("objective").to_pylist(), table.column("optimizer").to_pylist(), strict=True)
+    )
+    place = {group: i for i, group in enumerate(dict.fromkeys(groups))}
+    # What else the user's own optimizer takes stands in the label only.
+    others = [label.partition(",")[2] for label in table.column("label").to_pylist()]
+    keyed = table.append_column("group", pa.array([place[group] for group in groups], pa.int64()))
+    keyed = keyed.append_column("others", pa.array(others, pa.string()))
+    ascending = [(key, "ascending") for key in ("group", *HYPERPARAMETERS, "others")]
+    return keyed.sort_by([*ascending, ("alpha", "descending")]).drop_columns(["group", "others"])
 
 
 def csv(table: Any) -> str:
@@ -336,13 +356,3 @@ def escaped(text: str) -> str:
     """Return a text as LaTeX prints it."""
     special = {c: "\\" + c for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"}
     return "".join(special.get(c, c) for c in text)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ if CLAIMS:
     rule claims:
         input:
             claims=STUDY.claims,
-            runs=claims_input(),
+            runs=STUDY.manifests(claimed()),
         output:
             report(
                 f"{ROOT}/tables/claims.csv",
@@ -17,8 +17,9 @@ if CLAIMS:
             f"{LOGS}/claims.log",
         params:
             code=claims_code(),
+            files=[STUDY.path(cell, name) for cell, name in claimed()],
         message:
             "decide the paper's claims"
         shell:
             "python -m idescent claims --code {params.code} --log {log:q} --claims {input.claims:q}"
-            " --output {output:q} --input {input.runs:q}"
+            " --output {output:q} --input {params.files:q}"

@@ -1,6 +1,7 @@
 # What the rules share: the checked study, the code behind each stage, and the names of files.
 import json
 import logging
+import os
 import re
 import shlex
 import sys
@@ -13,7 +14,8 @@ from idescent.claims.audit import required as required_by
 from idescent.claims.spec import ClaimsError
 from idescent.claims.spec import read as read_claims
 from idescent.config import ConfigError, load
-from idescent.provenance import cell_digest, digest, is_whole
+from idescent.packs import damaged
+from idescent.provenance import digest, is_whole, pack_digest
 
 # The jobs' Python is the one that runs Snakemake, wherever it lies; as a parameter, it would rerun a moved checkout.
 shell.prefix("python() {{ " + shlex.quote(sys.executable) + ' "$@"; }}; ')
@@ -58,8 +60,8 @@ FORECAST = (
     else []
 )
 CLAIM_TABLES = list(multiext(f"{ROOT}/tables/claims", ".csv", ".md")) if CLAIMS else []
-TRAJECTORIES = STUDY.trajectories(STUDY.cells)
-CELLS = {cell.folder: cell for cell in STUDY.cells}
+PACKS = {pack.folder: pack for pack in STUDY.packs}
+MANIFESTS = [file for files in STUDY.planned.values() for file in files]
 
 
 def one_of(names):
@@ -70,46 +72,48 @@ def one_of(names):
 wildcard_constraints:
     objective=r"[A-Za-z0-9_-]+",
     optimizer=r"[A-Za-z0-9_.]+",
-    label=r"alpha~[^/]+",
+    pack=r"[^/]+",
     solution=one_of(STUDY.solutions),
 
 
-def cell_of(wildcards):
-    return CELLS[f"{wildcards.objective}/{wildcards.optimizer}/{wildcards.label}"]
+def pack_of(wildcards):
+    return PACKS[f"{wildcards.objective}/{wildcards.optimizer}/{wildcards.pack}"]
 
 
-def simulate_spec(wildcards):
-    return cell_of(wildcards).spec()
+def simulate_job(wildcards):
+    return STUDY.job(pack_of(wildcards), "discrete")
 
 
-def solve_spec(wildcards):
-    return {
-        **cell_of(wildcards).spec(),
-        "solution": STUDY.solutions[wildcards.solution],
-    }
+def solve_job(wildcards):
+    return STUDY.job(pack_of(wildcards), wildcards.solution)
 
 
 def simulate_json(wildcards):
-    return json.dumps(simulate_spec(wildcards))
+    return json.dumps(simulate_job(wildcards))
 
 
 def solve_json(wildcards):
-    return json.dumps(solve_spec(wildcards))
+    return json.dumps(solve_job(wildcards))
 
 
 def simulate_code(wildcards):
-    return cell_digest(simulate_spec(wildcards))
+    return pack_digest(simulate_job(wildcards))
 
 
 def solve_code(wildcards):
-    return cell_digest(solve_spec(wildcards))
+    return pack_digest(solve_job(wildcards))
 
 
 def compare_input(wildcards):
-    return STUDY.trajectories(STUDY.groups[wildcards.objective, wildcards.optimizer])
+    pack = pack_of(wildcards)
+    return [STUDY.manifest(pack, name) for name in ("discrete", *STUDY.names(pack))]
 
 
 def figure_input(wildcards):
+    return STUDY.manifests(STUDY.figures[wildcards.figure].shown)
+
+
+def figure_files(wildcards):
     return STUDY.figures[wildcards.figure].inputs
 
 
@@ -142,15 +146,20 @@ def scaling_code():
     return digest("scaling", *(("model", spec) for spec in SCALING["models"].values()))
 
 
-def claims_input():
+def claimed():
+    """The cells, with names of runs and solutions, that the claims are about and that the study has."""
     cells = [cell.spec() for cell in STUDY.cells]
     try:
         needed = required_by(CLAIMS, cells, STUDY.solutions)
     except ClaimsError as error:
         print(f"{STUDY.claims}: {error}", file=sys.stderr)
         sys.exit(1)
-    files = [STUDY.path(STUDY.cells[i], name) for i, name in needed]
-    return [file for file in files if file in TRAJECTORIES]
+    wanted = [(STUDY.cells[i], name) for i, name in needed]
+    return [
+        (cell, name)
+        for cell, name in wanted
+        if name in ("discrete", *cell.solutions)
+    ]
 
 
 def claims_code():
@@ -176,16 +185,28 @@ def show_summary():
 
 
 def remove_damaged():
-    """Remove planned files that were cut short, so that just they are made again."""
-    for file in [
-        *TRAJECTORIES,
-        *map(STUDY.errors, STUDY.groups),
-        f"{ROOT}/tables/errors.parquet",
-    ]:
+    """Remove planned files that are not what was written, so that just they are made again."""
+    for manifest in map(Path, MANIFESTS):
+        if manifest.is_file():
+            try:
+                bad = damaged(manifest)
+            except ValueError:
+                bad = [manifest]
+            for file in bad:
+                remove(file)
+            if bad:
+                remove(manifest, say=False)
+    for file in [*map(STUDY.errors, STUDY.packs), f"{ROOT}/tables/errors.parquet"]:
         if Path(file).is_file() and not is_whole(file):
-            print(f"{file} is damaged: it is made again", file=sys.stderr)
-            if not workflow.output_settings.dryrun:
-                Path(file).unlink()
+            remove(Path(file))
+
+
+def remove(file, say=True):
+    if say:
+        state = "damaged" if file.is_file() else "missing"
+        print(f"{file} is {state}: it is made again", file=sys.stderr)
+    if not workflow.output_settings.dryrun:
+        file.unlink(missing_ok=True)
 
 
 class Quiet(logging.Filter):
@@ -207,6 +228,10 @@ class Quiet(logging.Filter):
 
 if workflow.is_main_process:
     remove_damaged()
+    settings = workflow.dag_settings
+    if settings and (settings.forceall or settings.forcerun or settings.forcetargets):
+        # What is asked for by force is not taken from an earlier run.
+        os.environ["IDESCENT_FRESH"] = "1"
     if (
         not workflow.output_settings.dryrun
         and not workflow.output_settings.verbose

@@ -2,12 +2,12 @@ rule compare:
     input:
         compare_input,
     output:
-        f"{ROOT}/{{objective}}/{{optimizer}}/errors.parquet",
+        f"{ROOT}/packs/{{objective}}/{{optimizer}}/{{pack}}/errors.parquet",
     log:
-        f"{LOGS}/compare/{{objective}}/{{optimizer}}.log",
+        f"{LOGS}/compare/{{objective}}/{{optimizer}}/{{pack}}.log",
     params:
         code=digest("compare"),
     message:
-        "compare {wildcards.objective} {wildcards.optimizer}"
+        "compare {wildcards.objective} {wildcards.optimizer} {wildcards.pack}"
     shell:
         "python -m idescent compare --code {params.code} --log {log:q} --output {output:q} --input {input:q}"

@@ -21,13 +21,14 @@ rule figure:
         ),
     params:
         figure=figure_json,
+        files=figure_files,
         caption=figure_caption,
         code=figure_code,
     message:
         "draw {wildcards.figure}"
     shell:
         "python -m idescent render --code {params.code} --log {log:q} --figure {params.figure:q}"
-        " --output {output:q} --input {input:q}"
+        " --output {output:q} --input {params.files:q}"
 
 
 rule figure_with_errors:
@@ -58,13 +59,14 @@ rule figure_with_errors:
         ),
     params:
         figure=figure_json,
+        files=figure_files,
         caption=figure_caption,
         code=figure_code,
     message:
         "draw {wildcards.figure} and its errors"
     shell:
         "python -m idescent render --code {params.code} --log {log:q} --figure {params.figure:q}"
-        " --output {output:q} --input {input:q}"
+        " --output {output:q} --input {params.files:q}"
 
 
 rule overview:

@@ -1,14 +1,15 @@
+# A pack of discrete runs: one file a cell, and the list of them.
 rule simulate:
     output:
-        f"{ROOT}/{{objective}}/{{optimizer}}/{{label}}/discrete.parquet",
+        f"{ROOT}/packs/{{objective}}/{{optimizer}}/{{pack}}/discrete.json",
     log:
-        f"{LOGS}/simulate/{{objective}}/{{optimizer}}/{{label}}.log",
+        f"{LOGS}/simulate/{{objective}}/{{optimizer}}/{{pack}}.log",
     params:
-        cell=simulate_json,
+        pack=simulate_json,
         code=simulate_code,
         plan=PLAN,
     message:
-        "simulate {wildcards.objective} {wildcards.optimizer} {wildcards.label}"
+        "simulate {wildcards.objective} {wildcards.optimizer} {wildcards.pack}"
     shell:
-        "python -m idescent simulate --cell {params.cell:q} --code {params.code}"
+        "python -m idescent simulate --pack {params.pack:q} --code {params.code}"
         " --plan {params.plan:q} --log {log:q} --output {output:q}"

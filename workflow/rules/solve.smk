@@ -1,14 +1,15 @@
+# One solution of a pack of cells: one file a cell, and the list of them.
 rule solve:
     output:
-        f"{ROOT}/{{objective}}/{{optimizer}}/{{label}}/{{solution}}.parquet",
+        f"{ROOT}/packs/{{objective}}/{{optimizer}}/{{pack}}/{{solution}}.json",
     log:
-        f"{LOGS}/solve/{{objective}}/{{optimizer}}/{{label}}/{{solution}}.log",
+        f"{LOGS}/solve/{{objective}}/{{optimizer}}/{{pack}}/{{solution}}.log",
     params:
-        cell=solve_json,
+        pack=solve_json,
         code=solve_code,
         plan=PLAN,
     message:
-        "solve {wildcards.objective} {wildcards.optimizer} {wildcards.label} {wildcards.solution}"
+        "solve {wildcards.objective} {wildcards.optimizer} {wildcards.pack} {wildcards.solution}"
     shell:
-        "python -m idescent solve --cell {params.cell:q} --code {params.code}"
+        "python -m idescent solve --pack {params.pack:q} --code {params.code}"
         " --plan {params.plan:q} --log {log:q} --output {output:q}"

@@ -1,6 +1,6 @@
 rule tables:
     input:
-        [STUDY.errors(group) for group in STUDY.groups],
+        [STUDY.errors(pack) for pack in STUDY.packs],
     output:
         f"{ROOT}/tables/errors.parquet",
         report(

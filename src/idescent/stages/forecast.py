@@ -10,8 +10,8 @@ import numpy as np
 
 from idescent import registry
 from idescent.discrete import simulate
+from idescent.files import write_text
 from idescent.forecast import fast_forward
-from idescent.tables import write_text
 
 # The longest run that is made for comparison: half a gigabyte of rows.
 LONGEST = 20_000_000

@@ -8,11 +8,13 @@ from typing import Any
 
 from idescent import __version__, registry
 from idescent.discrete import simulate
-from idescent.trajectory import write
+from idescent.trajectory import Report, write
 
 
-def run(cell: Mapping[str, Any], output: Path, code: str, log: Callable[[str], None]) -> str:
-    """Run a cell and write its trajectory; return a line about it.
+def run(
+    cell: Mapping[str, Any], objective: Any, output: Path, code: str, log: Callable[[str], None]
+) -> Report:
+    """Run a cell and write its trajectory; return what it says about itself.
 
     A run that diverges is a result: it is written like any other.
 
@@ -20,6 +22,8 @@ def run(cell: Mapping[str, Any], output: Path, code: str, log: Callable[[str], N
     ----------
     cell : mapping
         ``objective`` and ``optimizer`` as for :mod:`idescent.registry`, ``alpha``, ``theta0``, ``steps``.
+    objective : Objective
+        The cell's, built: a pack builds it once.
     output : path
     code : str
         Digest of the code, recorded in the file.
@@ -33,12 +37,16 @@ def run(cell: Mapping[str, Any], output: Path, code: str, log: Callable[[str], N
     """
     trajectory = simulate(
         registry.optimizer(cell["optimizer"]),
-        registry.objective(cell["objective"]),
+        objective,
         alpha=cell["alpha"],
-        theta0=cell["theta0"],
+        theta0=registry.start(cell["theta0"], objective),
         steps=cell["steps"],
     )
     write(output, trajectory, cell, {"version": __version__, "code": code})
-    report = trajectory.report
-    log(f"gradient evaluations: {report.gradient_evaluations}")
+    log(f"gradient evaluations: {trajectory.report.gradient_evaluations}")
+    return trajectory.report
+
+
+def describe(report: Report) -> str:
+    """Return a line about a run."""
     return f"{report.status}, {report.message}"

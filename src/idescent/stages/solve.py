@@ -9,11 +9,13 @@ from typing import Any
 
 from idescent import __version__, registry
 from idescent.continuous import solve
-from idescent.trajectory import write
+from idescent.trajectory import Report, write
 
 
-def run(cell: Mapping[str, Any], output: Path, code: str, log: Callable[[str], None]) -> str:
-    """Solve a cell's model and write the path; return a line about it.
+def run(
+    cell: Mapping[str, Any], objective: Any, output: Path, code: str, log: Callable[[str], None]
+) -> Report:
+    """Solve a cell's model and write the path; return what it says about itself.
 
     A solution that does not converge is a result: it is written like any other, and says so.
 
@@ -22,6 +24,8 @@ def run(cell: Mapping[str, Any], output: Path, code: str, log: Callable[[str], N
     cell : mapping
         As for :func:`idescent.stages.simulate.run`, with ``solution``: ``name``, ``model``, ``solver``,
         ``rtol``, ``atol``.
+    objective : Objective
+        The cell's, built: a pack builds it once.
     output : path
     code : str
         Digest of the code, recorded in the file.
@@ -37,9 +41,9 @@ def run(cell: Mapping[str, Any], output: Path, code: str, log: Callable[[str], N
     trajectory = solve(
         registry.model(solution["model"]),
         registry.optimizer(cell["optimizer"]),
-        registry.objective(cell["objective"]),
+        objective,
         alpha=cell["alpha"],
-        theta0=cell["theta0"],
+        theta0=registry.start(cell["theta0"], objective),
         steps=cell["steps"],
         rtol=solution["rtol"],
         atol=solution["atol"],
@@ -49,5 +53,10 @@ def run(cell: Mapping[str, Any], output: Path, code: str, log: Callable[[str], N
     write(output, trajectory, cell, {"version": __version__, "code": code})
     report = trajectory.report
     log(f"{report.message}; gradient evaluations: {report.gradient_evaluations}; details: {report.details}")
+    return report
+
+
+def describe(report: Report) -> str:
+    """Return a line about a solution."""
     error = "no error estimate" if math.isnan(report.error_estimate) else f"error {report.error_estimate:.1e}"
     return f"{report.status}, {report.sweeps} sweeps, {error}"

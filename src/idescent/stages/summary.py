@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from idescent.tables import write_text
+from idescent.files import write_text
 
 Row = Mapping[str, str]
 
