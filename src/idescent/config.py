@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -78,7 +78,7 @@ def load(raw: Mapping[str, Any]) -> Study:
     return replace(
         study,
         figures=_figures(spec, study),
-        scaling=_scaling(spec, study),
+        scaling=_scaling(spec, study, cells.values()),
         forecast=[cell.spec() for cell in forecast],
         cells_per_job=None if spec.cells_per_job == "auto" else spec.cells_per_job,
         seconds_per_job=spec.seconds_per_job,
@@ -118,6 +118,7 @@ def _settled(
     """Return the horizon of a block's cells as a function of optimizer and learning rate."""
     built, until = registry.objective(objective), run.until
     assert until is not None  # asked for only then
+    start = registry.start(run.theta0, built)
 
     def steps(optimizer: Mapping[str, Any], alpha: float) -> int:
         try:
@@ -125,7 +126,7 @@ def _settled(
                 registry.optimizer(optimizer),
                 built,
                 alpha=alpha,
-                theta0=run.theta0,
+                theta0=start,
                 within=until.within,
                 at_most=until.at_most,
             ).steps
@@ -226,7 +227,7 @@ def _figures(spec: StudySpec, study: Study) -> dict[str, Figure]:
     return figures
 
 
-def _scaling(spec: StudySpec, study: Study) -> dict[str, Any] | None:
+def _scaling(spec: StudySpec, study: Study, cells: Iterable[tuple[int, Cell]]) -> dict[str, Any] | None:
     """Complete what is asked of the scaling tables."""
     if spec.scaling is None:
         return None
@@ -254,7 +255,7 @@ def _scaling(spec: StudySpec, study: Study) -> dict[str, Any] | None:
         "alpha": sorted(dict.fromkeys(spec.scaling.alpha or default), reverse=True),
         "quantities": list(spec.scaling.quantities),
         "maps": list(spec.scaling.maps),
-        "until": [_cap(spec, f"runs.{i}", run) for i, run in enumerate(spec.runs) if run.until],
+        "until": _caps(spec.runs, cells),
         "models": {name: solution["model"] for name, solution in study.solutions.items()},
     }
 
@@ -266,27 +267,26 @@ def _check_map(where: str, name: str, study: Study) -> None:
         known = ", ".join(dict.fromkeys(objective for objective, _ in study.groups))
         raise ConfigError(f"{where}: {name!r} is not allowed: must be one of {known}")
     for (_, optimizer), cells in groups.items():
-        values = [cell.optimizer["arguments"].get(BETAS.get(optimizer, "beta2")) for cell in cells]
-        if len({cell.alpha for cell in cells}) < 3 or len({*values} - {None}) < 3:
+        given = [cell.optimizer["arguments"] for cell in cells]
+        betas = {arguments.get("beta2", arguments.get("beta")) for arguments in given} - {None}
+        if len({cell.alpha for cell in cells}) < 3 or len(betas) < 3:
             raise ConfigError(
                 f"{where}: {name!r} is not allowed: {optimizer} must have three values of alpha and of a beta"
             )
 
 
-def _cap(spec: StudySpec, at: str, run: RunSpec) -> dict[str, Any]:
-    """Return the cells of a block whose horizon is cut, where it is, in the terms of the scaling tables."""
-    assert run.until is not None  # asked for only then
-    arguments = (
-        _arguments(at, run.optimizer, dict(zip(run.hyperparameters, values, strict=True)))
-        for values in itertools.product(*run.hyperparameters.values())
-    )
-    return {
-        "objective": run.objective,
-        "optimizer": run.optimizer,
-        "configurations": [",".join(f"{k}~{v}" for k, v in given.items()) for given in arguments],
-        "alpha": run.alpha,
-        "at_most": run.until.at_most,
-    }
+def _caps(runs: Sequence[RunSpec], cells: Iterable[tuple[int, Cell]]) -> list[dict[str, Any]]:
+    """Return where horizons of blocks with ``until`` are cut off, in the terms of the scaling tables."""
+    caps: dict[int, dict[str, Any]] = {}
+    for i, cell in cells:
+        run = runs[i]
+        if run.until is not None:
+            fixed = {"objective": run.objective, "optimizer": run.optimizer, "alpha": list(run.alpha)}
+            cap = caps.setdefault(i, {**fixed, "at_most": run.until.at_most, "configurations": []})
+            label = cell.label.partition(",")[2]
+            if label not in cap["configurations"]:
+                cap["configurations"].append(label)
+    return list(caps.values())
 
 
 def _numerals(value: Any) -> Any:

@@ -80,9 +80,7 @@ class RunSpec(_Strict):
     time: Positive | None = Field(
         default=None, description="Horizon in time instead: steps = round(time / alpha)"
     )
-    until: UntilSpec | None = Field(
-        default=None, description="Horizon at which the run has settled instead"
-    )
+    until: UntilSpec | None = Field(default=None, description="Horizon at which the run has settled instead")
     solutions: Annotated[list[str], AfterValidator(filled)] | None = Field(
         default=None, description="Which of the solutions are solved for these cells; all by default"
     )
