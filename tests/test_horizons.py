@@ -111,7 +111,7 @@ def study(**changes):
         "theta0": 1.0,
         "hyperparameters": {"beta1": 0.9, "beta2": [0.9, 0.99]},
         "alpha": [0.1, 0.05],
-        "until": {"within": WITHIN, "at_most": 100},
+        "until": {"within": WITHIN, "at_most": 150},
         **changes,
     }
     return {
@@ -127,14 +127,14 @@ def test_a_configuration_asks_for_the_horizon_of_each_cell_and_says_where_it_is_
     read = config.load(study())
     for cell in read.cells:
         adam = ide.Adam(**cell.optimizer["arguments"])
-        assert cell.steps == found(adam, cell.alpha, at_most=100).steps
-    assert {cell.steps == 100 for cell in read.cells} == {True, False}
+        assert cell.steps == found(adam, cell.alpha, at_most=150).steps
+    assert {cell.steps == 150 for cell in read.cells} == {True, False}
     assert read.scaling["until"] == [
         {
             "objective": "bowl",
             "optimizer": "Adam",
             "alpha": [0.1, 0.05],
-            "at_most": 100,
+            "at_most": 150,
             "configurations": ["beta1~0.9,beta2~0.9", "beta1~0.9,beta2~0.99"],
         }
     ]
@@ -166,5 +166,5 @@ def test_a_horizon_that_cannot_be_found_is_refused_in_a_line(changes, message):
 def test_an_objective_that_cannot_be_run_from_the_start_is_named():
     wrong = study(theta0=[1.0, 2.0])
     wrong["objectives"]["bowl"] = "MeanSquaredError.synthetic"
-    with pytest.raises(config.ConfigError, match=r"^config: runs.0.until: .*exactly 1"):
+    with pytest.raises(config.ConfigError, match=r"^config: runs.0: theta0: .* has 1 parameters"):
         config.load(wrong)

@@ -116,22 +116,20 @@ def _settled(
     at: str, run: RunSpec, objective: Mapping[str, Any]
 ) -> Callable[[Mapping[str, Any], float], int]:
     """Return the horizon of a block's cells as a function of optimizer and learning rate."""
-    built, until = registry.objective(objective), run.until
+    until = run.until
     assert until is not None  # asked for only then
-    start = registry.start(run.theta0, built)
+    cut = until.model_dump()
+    try:
+        built = registry.objective(objective)
+        start = registry.start(run.theta0, built)
+    except ValueError as error:
+        raise ConfigError(f"config: {at}: {error}") from error
 
     def steps(optimizer: Mapping[str, Any], alpha: float) -> int:
         try:
-            return settling(
-                registry.optimizer(optimizer),
-                built,
-                alpha=alpha,
-                theta0=start,
-                within=until.within,
-                at_most=until.at_most,
-            ).steps
+            return settling(registry.optimizer(optimizer), built, alpha=alpha, theta0=start, **cut).steps
         except ValueError as error:
-            raise ConfigError(f"config: {at}.until: {error}") from error
+            raise ConfigError(f"config: {at}: {error}") from error
 
     return steps
 
