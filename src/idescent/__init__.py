@@ -28,12 +28,13 @@ _EXPORTS = {
     "simulate": "discrete",
     "solve": "continuous",
 }
-_MODULES = ("models", "solvers")
+_MODULES = ("models", "schedules", "solvers")
 
 __all__ = ["__version__", *_EXPORTS, *_MODULES]
 
 if TYPE_CHECKING:
     from idescent import models as models
+    from idescent import schedules as schedules
     from idescent import solvers as solvers
     from idescent.continuous import solve as solve
     from idescent.discrete import simulate as simulate

@@ -24,11 +24,12 @@ typedef struct {
 /* Returns the first iteration whose state is not finite, or -1.  The step body is inlined per specialisation:
  * the branches below depend on constants of the call and leave the loop. */
 static inline __attribute__((always_inline)) int64_t
-run(int64_t steps, int64_t n, double alpha, const rule *r, int summing, int correction, int norm, int momentum,
+run(int64_t steps, int64_t n, double alpha, const double *factors, const rule *r, int summing, int correction, int norm, int momentum,
     const double *curvature, const double *center, double *theta, double *first, double *second)
 {
     const double beta1 = r->beta1, beta2 = r->beta2, gain1 = 1.0 - beta1, gain2 = 1.0 - beta2, eps = r->eps;
-    const double shrink = 1.0 - alpha * r->decoupled_decay, coupled = r->coupled_decay;
+    const double coupled = r->coupled_decay;
+    double rate = alpha, shrink = 1.0 - alpha * r->decoupled_decay;
     const int64_t width = norm ? 1 : n;
     double mass1 = 1.0, mass2 = 1.0;
 
@@ -38,6 +39,10 @@ run(int64_t steps, int64_t n, double alpha, const rule *r, int summing, int corr
         double squares = 0.0;
         int finite = 1;
 
+        if (factors) {
+            rate = alpha * factors[k - 1];
+            shrink = 1.0 - rate * r->decoupled_decay;
+        }
         if (correction) {
             /* pow, not a running product: its error does not grow with k.  Once beta^k is below half an ulp of 1
              * the mass is exactly 1 and stays there. */
@@ -64,7 +69,7 @@ run(int64_t steps, int64_t n, double alpha, const rule *r, int summing, int corr
                 direction = direction / mass1;
                 scale = scale / mass2;
             }
-            new[i] = shrink * old[i] - alpha * direction / (sqrt(scale) + eps);
+            new[i] = shrink * old[i] - rate * direction / (sqrt(scale) + eps);
             /* Infinite v (g * g overflows) leaves theta where it is, finite: it must be asked as well. */
             finite &= (isfinite(new[i]) != 0) & (isfinite(v[norm ? 0 : i]) != 0);
         }
@@ -73,11 +78,12 @@ run(int64_t steps, int64_t n, double alpha, const rule *r, int summing, int corr
     return -1;
 }
 
-int64_t simulate(int64_t steps, int64_t n, double alpha, const rule *r, const double *curvature, const double *center,
-                 double *theta, double *first, double *second)
+/* factors: what alpha is multiplied by in each iteration, or NULL. */
+int64_t simulate(int64_t steps, int64_t n, double alpha, const double *factors, const rule *r, const double *curvature,
+                 const double *center, double *theta, double *first, double *second)
 {
 #define RUN(summing, correction, norm, momentum) \
-    run(steps, n, alpha, r, summing, correction, norm, momentum, curvature, center, theta, first, second)
+    run(steps, n, alpha, factors, r, summing, correction, norm, momentum, curvature, center, theta, first, second)
     /* In one dimension the two accumulators are the same number; n = 1 is passed as a constant so that the
      * coordinate loop disappears. */
     if (n == 1) {

@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike
 from idescent import solvers
 from idescent.discrete import checked_start
 from idescent.models.equation import Model
+from idescent.models.scheduled import under
 from idescent.objectives.protocol import Objective
 from idescent.optimizers import Optimizer
+from idescent.schedules import Schedule, factors
 from idescent.trajectory import Trajectory
 
 Progress = Callable[[str], None]
@@ -47,6 +49,7 @@ def solve(
     rtol: float = 1e-9,
     atol: float = 1e-12,
     solver: Solver | None = None,
+    schedule: Schedule | None = None,
     progress: Progress | None = None,
 ) -> Trajectory:
     r"""Solve a continuous-time model of an optimizer.
@@ -68,6 +71,9 @@ def solve(
         rtol*max|theta|``.
     solver : Solver, optional
         How; default :class:`idescent.solvers.Collocation`.
+    schedule : Schedule, optional
+        What the learning rate is multiplied by, for example ``ide.schedules.Cosine(1000)``; time stays
+        :math:`\alpha k`.
     progress : callable, optional
         Receives lines for a log.
 
@@ -87,6 +93,9 @@ def solve(
     for name, value in (("rtol", rtol), ("atol", atol)):
         if not 0.0 < value < 1.0:
             raise ValueError(f"{name}: {value!r} is not allowed: must be a number in (0, 1)")
+    if schedule is not None:
+        factors(schedule, steps)
+        model = under(model, schedule, steps)
     if solver is None:
         # Through the lazy registry: the default's code is no part of what another solver depends on.
         solver = solvers.Collocation()

@@ -18,13 +18,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
+from idescent.schedules import Schedule, factors
 from idescent.trajectory import Report, Trajectory, assemble
 
 Array = NDArray[np.float64]
 
 
 def simulate(
-    optimizer: Optimizer, objective: Objective, *, alpha: float, theta0: ArrayLike, steps: int
+    optimizer: Optimizer,
+    objective: Objective,
+    *,
+    alpha: float,
+    theta0: ArrayLike,
+    steps: int,
+    schedule: Schedule | None = None,
 ) -> Trajectory:
     r"""Run an optimizer for a number of iterations.
 
@@ -38,6 +45,9 @@ def simulate(
         Initial parameters.
     steps : int, >= 1
         Number of iterations.
+    schedule : Schedule, optional
+        What the learning rate is multiplied by, for example ``ide.schedules.Cosine(1000)``; time stays
+        :math:`\alpha k`.
 
     Returns
     -------
@@ -53,6 +63,7 @@ def simulate(
     """
     start = checked_start(objective, alpha, theta0, steps)
     alpha, steps = float(alpha), int(steps)
+    rates = factors(schedule, steps)
     n = len(start)
     theta = np.empty((steps + 1, n))
     second = np.zeros((steps + 1, optimizer.width(n)))
@@ -64,10 +75,10 @@ def simulate(
     # Overflow on the way to a divergence is recorded in the report, not warned about.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         if separable is not None and library is not None:
-            diverged_at = _run_compiled(library, optimizer, separable(n), alpha, steps, theta, first, second)
+            diverged_at = _run_compiled(library, optimizer, separable(n), alpha, rates, theta, first, second)
             evaluations = steps if diverged_at is None else diverged_at
         else:
-            diverged_at = run_python(optimizer, counted, alpha, steps, theta, first, second)
+            diverged_at = run_python(optimizer, counted, alpha, steps, theta, first, second, rates=rates)
             evaluations = counted.gradients
         moments = dict(zip(optimizer.moments, (second,) if first is None else (first, second), strict=True))
         end = steps + 1 if diverged_at is None else diverged_at
@@ -129,15 +140,19 @@ def run_python(
     first: Array | None,
     second: Array,
     done: int = 0,
+    rates: Array | None = None,
 ) -> int | None:
     """Fill rows 1 ... steps of ``theta`` and the moments; return the first row not finite, if any.
 
-    Row 0 is the state after ``done`` iterations.  The order of operations is that of ``_kernels.c``.
+    Row 0 is the state after ``done`` iterations; ``rates`` is what alpha is multiplied by in each row.  The
+    order of operations is that of ``_kernels.c``.
     """
     beta1, beta2 = optimizer.decay1, optimizer.decay2
-    shrink, coupled = 1.0 - alpha * optimizer.decoupled_decay, optimizer.coupled_decay
+    rate, coupled = alpha, optimizer.coupled_decay
     for k in range(1, steps + 1):
         old = theta[k - 1]
+        if rates is not None:
+            rate = alpha * float(rates[k - 1])
         gradient = objective.gradient(old) + coupled * old
         squares = optimizer.squares(gradient)
         second[k] = (
@@ -150,7 +165,8 @@ def run_python(
         if optimizer.bias_correction:
             direction = direction / (1.0 - beta1 ** (done + k))
             scale = scale / (1.0 - beta2 ** (done + k))
-        theta[k] = shrink * old - alpha * direction / (np.sqrt(scale) + optimizer.eps)
+        shrink = 1.0 - rate * optimizer.decoupled_decay
+        theta[k] = shrink * old - rate * direction / (np.sqrt(scale) + optimizer.eps)
         # A second moment that overflows stops theta for good: on theta alone that would pass as a run.
         if not (np.isfinite(theta[k]).all() and np.isfinite(second[k]).all()):
             return k
@@ -169,7 +185,7 @@ def _run_compiled(
     optimizer: Optimizer,
     separable: tuple[Array, Array],
     alpha: float,
-    steps: int,
+    rates: Array | None,
     theta: Array,
     first: Array | None,
     second: Array,
@@ -190,9 +206,10 @@ def _run_compiled(
     arrays += [theta, theta if first is None else first, second]
     pointers = [a.ctypes.data_as(ctypes.c_void_p) for a in arrays]
     at = library.simulate(
-        ctypes.c_int64(steps),
+        ctypes.c_int64(len(theta) - 1),
         ctypes.c_int64(theta.shape[1]),
         ctypes.c_double(alpha),
+        None if rates is None else rates.ctypes.data_as(ctypes.c_void_p),
         ctypes.byref(rule),
         *pointers,
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_HOMES = {kind: f"idescent.{kind}s" for kind in ("objective", "optimizer", "model", "solver")}
+_HOMES = {kind: f"idescent.{kind}s" for kind in ("objective", "optimizer", "model", "solver", "schedule")}
 
 
 def resolve(kind: str, name: str) -> Any:
@@ -26,7 +26,7 @@ def resolve(kind: str, name: str) -> Any:
 
     Parameters
     ----------
-    kind : {"objective", "optimizer", "model", "solver"}
+    kind : {"objective", "optimizer", "model", "solver", "schedule"}
     name : str
         ``Name`` in the package, or ``module:Class``.
 
@@ -122,3 +122,21 @@ def start(theta0: Any, objective: Any) -> NDArray[np.float64]:
     if point.shape != (dimension,):
         raise ValueError(f"theta0: shape {point.shape} is not allowed: {name} has {dimension} parameters")
     return point
+
+
+def schedule(cell: Mapping[str, Any]) -> Any:
+    """Build the learning-rate schedule of a cell, or return None if it has none.
+
+    Arguments that describe a schedule themselves, or are lists of such, are built first.
+    """
+    spec = cell.get("schedule")
+    return None if spec is None else _nested_schedule(spec)
+
+
+def _nested_schedule(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nested_schedule(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    arguments = {name: _nested_schedule(item) for name, item in value.get("arguments", {}).items()}
+    return build("schedule", {"class": value["class"], "arguments": arguments})

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.equation import Equation, Memory
+from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]
@@ -44,7 +44,7 @@ class Average:
 
 
 def corrected_ratio(
-    optimizer: Optimizer, alpha: float, first: Average, second: Average, *, eps_inside: bool = False
+    optimizer: Optimizer, alpha: LearningRate, first: Average, second: Average, *, eps_inside: bool = False
 ) -> Equation:
     r"""Return the equation of two corrected averages.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.models.averages import Average, corrected_ratio, refusal
-from idescent.models.equation import Equation
+from idescent.models.equation import Equation, LearningRate
 from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]
@@ -45,7 +45,7 @@ class BarakatBianchi:
     name: str = "barakat-bianchi"
     order: int = 1
 
-    def equation(self, optimizer: Optimizer, alpha: float) -> Equation:
+    def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the equation for Adam, on the regularised gradient for AdamL2."""
         if not optimizer.bias_correction or optimizer.decoupled_decay:
             raise refusal("BarakatBianchi", optimizer, "it is an equation of Adam")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.models.averages import local_gradient, refusal
-from idescent.models.equation import Equation, HessianVector, Memory
+from idescent.models.equation import Equation, HessianVector, LearningRate, Memory
 from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]
@@ -72,7 +72,7 @@ class Cattaneo:
         if self.root not in ("outside", "inside"):
             raise ValueError(f"Cattaneo.root: {self.root!r} is not allowed: must be 'outside' or 'inside'")
 
-    def equation(self, optimizer: Optimizer, alpha: float) -> Equation:
+    def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the equation for Adam, on the regularised gradient for AdamL2."""
         if not optimizer.bias_correction or optimizer.decoupled_decay:
             raise refusal("Cattaneo", optimizer, "only its equation of Adam is here")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from idescent.models.averages import corrected_ratio, refusal
-from idescent.models.equation import Equation
+from idescent.models.equation import Equation, LearningRate
 from idescent.models.log_rate import log_average
 from idescent.optimizers import Optimizer
 
@@ -39,7 +39,7 @@ class DaSilvaGazeau:
     name: str = "da-silva-gazeau"
     order: int = 1
 
-    def equation(self, optimizer: Optimizer, alpha: float) -> Equation:
+    def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the equation for Adam, on the regularised gradient for AdamL2."""
         if not optimizer.bias_correction or optimizer.decoupled_decay:
             raise refusal("DaSilvaGazeau", optimizer, "only its equation of Adam is here")

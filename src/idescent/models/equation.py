@@ -20,6 +20,8 @@ from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]
 
+LearningRate = float | Array
+"""``alpha``: a number, or one for every ``s`` of shape (..., 1) that the equation's functions are given."""
 
 HessianVector = Callable[[Array], Array]
 """``hessian_vector(direction)``: the Hessian along the path times directions of shape (..., n)."""
@@ -101,6 +103,8 @@ class Equation:
         Row k of the moments is read at ``s = k + moment_offset``; row 0 is 0 unless the offset is.
     breaks_until : float
         Up to here the velocity may jump at every whole ``s``.
+    breaks : tuple of float
+        Where else it or a derivative may jump, in increasing order.
     held_until : float
         Up to here all memories keep their initial values.
     """
@@ -113,6 +117,7 @@ class Equation:
     coupled_decay: float = 0.0
     moment_offset: float = 0.0
     breaks_until: float = 0.0
+    breaks: tuple[float, ...] = ()
     held_until: float = 0.0
 
 
@@ -135,5 +140,9 @@ class Model(Protocol):
     def order(self) -> int:
         """See above."""
 
-    def equation(self, optimizer: Optimizer, alpha: float) -> Equation:
-        """Return the model's equation for this optimizer at learning rate ``alpha``."""
+    def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
+        """Return the model's equation for this optimizer at learning rate ``alpha``.
+
+        Under a schedule ``alpha`` is an array of the shape of the ``s`` that the equation's functions are
+        then called with.
+        """

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.equation import Equation, Memory
+from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]
@@ -63,7 +63,7 @@ class HalfStep:
         if self.frozen < 1:
             raise ValueError(f"HalfStep.frozen: {self.frozen!r} is not allowed: must be an integer >= 1")
 
-    def equation(self, optimizer: Optimizer, alpha: float) -> Equation:
+    def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the model's equation for the structure of ``optimizer``."""
         beta1, beta2, eps = optimizer.decay1, optimizer.decay2, optimizer.eps
         shrink, push = decoupled_decay(alpha, optimizer.decoupled_decay)
@@ -161,13 +161,18 @@ def _log(beta: float) -> float:
     return math.log(beta) if beta > 0.0 else -math.inf
 
 
-def decoupled_decay(alpha: float, decay: float) -> tuple[float, float]:
+def decoupled_decay(alpha: LearningRate, decay: float) -> tuple[LearningRate, LearningRate]:
     """Rate at which decoupled decay shrinks theta per iteration, and what it multiplies the step by."""
     if decay == 0.0:
         return 0.0, 1.0
-    if alpha * decay >= 1.0:
+    if np.any(np.asarray(alpha) * decay >= 1.0):
         raise ValueError(
             f"weight_decay: {decay!r} is not allowed with alpha = {alpha!r}: alpha*weight_decay must be < 1"
         )
-    rate = -math.log1p(-alpha * decay)
-    return rate, rate / (alpha * decay)
+    share = alpha * decay
+    if not isinstance(share, np.ndarray):
+        rate = -math.log1p(-share)
+        return rate, rate / share
+    rates: Array = -np.log1p(-share)
+    # A learning rate of 0 neither shrinks nor steps.
+    return rates, np.divide(rates, share, out=np.ones_like(share), where=share != 0.0)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.models.averages import refusal
-from idescent.models.equation import Equation, HessianVector, Memory
+from idescent.models.equation import Equation, HessianVector, LearningRate, Memory
 from idescent.models.paper import mass
 from idescent.optimizers import Optimizer
 
@@ -61,7 +61,7 @@ class HerediaSecondOrder:
         if not 0.0 <= self.lookahead < math.inf:
             raise ValueError(f"HerediaSecondOrder.lookahead: {self.lookahead!r} is not allowed: must be >= 0")
 
-    def equation(self, optimizer: Optimizer, alpha: float) -> Equation:
+    def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the equation for Adam, on the regularised gradient for AdamL2."""
         if not optimizer.bias_correction or optimizer.decoupled_decay:
             raise refusal("HerediaSecondOrder", optimizer, "it is an equation of Adam")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.models.averages import local_gradient
-from idescent.models.equation import Equation, Memory
+from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.models.paper import Paper
 from idescent.optimizers import Optimizer
 
@@ -50,7 +50,7 @@ class Local:
         if self.closure not in ("step", "relaxed"):
             raise ValueError(f"Local.closure: {self.closure!r} is not allowed: must be 'step' or 'relaxed'")
 
-    def equation(self, optimizer: Optimizer, alpha: float) -> Equation:
+    def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the closed proposition that belongs to the structure of ``optimizer``."""
         if optimizer.bias_correction:
             return Paper().equation(optimizer, alpha)

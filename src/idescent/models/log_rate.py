@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.models.averages import Average, corrected_ratio, local_gradient, refusal
-from idescent.models.equation import Equation
+from idescent.models.equation import Equation, LearningRate
 from idescent.models.local import HeldRoot
 from idescent.models.paper import mass
 from idescent.optimizers import Optimizer
@@ -47,7 +47,7 @@ class LogRate:
     name: str = "log-rate"
     order: int = 1
 
-    def equation(self, optimizer: Optimizer, alpha: float) -> Equation:
+    def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the equation for the structure of ``optimizer``."""
         if optimizer.summing:
             raise refusal("LogRate", optimizer, "a sum has no rate")

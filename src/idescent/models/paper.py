@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.equation import Equation, Memory
+from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]
@@ -43,14 +43,14 @@ class Paper:
     name: str = "paper"
     order: int = 1
 
-    def equation(self, optimizer: Optimizer, alpha: float) -> Equation:
+    def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the proposition that belongs to the structure of ``optimizer``."""
         if optimizer.bias_correction:
             return _adam(optimizer, alpha)
         return _gradient_over_root(optimizer, alpha)
 
 
-def _gradient_over_root(optimizer: Optimizer, alpha: float) -> Equation:
+def _gradient_over_root(optimizer: Optimizer, alpha: LearningRate) -> Equation:
     """Propositions 1 and 2: the local gradient over the root of the memory one iteration ahead."""
     eps = optimizer.eps
     name = optimizer.moments[-1]
@@ -66,7 +66,7 @@ def _gradient_over_root(optimizer: Optimizer, alpha: float) -> Equation:
     return Equation((memory,), velocity, mobility, lookahead=1.0)
 
 
-def _adam(optimizer: Optimizer, alpha: float) -> Equation:
+def _adam(optimizer: Optimizer, alpha: LearningRate) -> Equation:
     """Proposition 3."""
     eps, decay = optimizer.eps, alpha * optimizer.decoupled_decay
     rate1, rate2 = 1.0 - optimizer.decay1, 1.0 - optimizer.decay2

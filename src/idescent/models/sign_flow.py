@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.models.averages import local_gradient, refusal
-from idescent.models.equation import Equation
+from idescent.models.equation import Equation, LearningRate
 from idescent.models.local import HeldRoot
 from idescent.optimizers import Optimizer
 
@@ -39,7 +39,7 @@ class SignFlow:
     name: str = "sign-flow"
     order: int = 1
 
-    def equation(self, optimizer: Optimizer, alpha: float) -> Equation:
+    def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the flow for ``optimizer``."""
         if optimizer.summing:
             raise refusal("SignFlow", optimizer, "its accumulator is no average")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.equation import Equation, Memory
+from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.models.half_step import decoupled_decay, half_step_rate
 from idescent.optimizers import Optimizer
 
@@ -52,7 +52,7 @@ class ThirdOrder:
     name: str = "third-order"
     order: int = 3
 
-    def equation(self, optimizer: Optimizer, alpha: float) -> Equation:
+    def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the model's equation for the hyper-parameters of ``optimizer``."""
         if not optimizer.bias_correction:
             kind = type(optimizer).__name__

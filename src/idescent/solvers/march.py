@@ -7,6 +7,7 @@ What lives here: one pass over the horizon at one tolerance.  The fixed point on
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -64,6 +65,7 @@ class March:
         self.settings, self.problem, self.steps = settings, problem, steps
         self.rtol, self.atol, self.sink, self.say = max(rtol, 4.0 * ROUNDING), atol, sink, say
         self.overlap = overlap if problem.equation.lookahead else 0.0
+        self.breaks = problem.equation.breaks
         gradient = problem.gradient(theta0)
         sources = [problem.initial_source(m, theta0, gradient) for m in problem.equation.memories]
         memories = [m.initial * h for m, h in zip(problem.equation.memories, sources, strict=True)]
@@ -140,9 +142,20 @@ class March:
             ):
                 # Where the look-ahead leaves the window its closure has a kink: an element border there keeps
                 # every polynomial smooth.
-                tail = self._guess(window, ahead)
-                return tail if isinstance(tail, Outcome) else self._append(window, tail)
+                return self._close(window, ahead)
             length = 1.3 * float(window.lengths[-1])
+
+    def _close(self, window: Window, length: float) -> Window | Outcome:
+        """Append a length of elements, one unless there are breaks."""
+        end = float(window.edges[-1]) + length
+        while True:
+            tail = self._guess(window, length)
+            if isinstance(tail, Outcome):
+                return tail
+            window = self._append(window, tail)
+            length = end - float(window.edges[-1])
+            if not self.breaks or length < 1e-6:
+                return window
 
     def _append(self, window: Window, tail: Window) -> Window:
         if len(window.lengths) == 0:
@@ -172,6 +185,8 @@ class March:
             if at.s < self.problem.equation.breaks_until:
                 # To the next whole s; elements that are split leave edges off by rounding.
                 length = math.floor(at.s + 1e-9) + 1.0 - at.s
+            if self.breaks:
+                length = self._before_break(at.s, length)
             if at.s < (1.0 - 1e-9) * self.problem.equation.held_until:
                 length = min(length, self.problem.equation.held_until - at.s)
             guess = Window(at, np.array([length]), np.broadcast_to(at.theta, (1, p, n)).copy())
@@ -185,6 +200,11 @@ class March:
             length *= 0.5
             if length < 1e-6:
                 return outcome
+
+    def _before_break(self, s: float, length: float) -> float:
+        """Return the length of an element at ``s`` that does not reach beyond the next break."""
+        i = bisect.bisect_right(self.breaks, s + 1e-9 * (1.0 + s))
+        return length if i == len(self.breaks) else min(length, self.breaks[i] - s)
 
     def _resolve(self, window: Window) -> tuple[Outcome, float]:
         """Relax the window, halving elements whose Legendre tail is too large; return the last tail."""
