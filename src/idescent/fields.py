@@ -89,7 +89,9 @@ def _start(value: Any, numbers: ValidatorFunctionWrapHandler) -> Any:
     if not isinstance(value, Mapping):
         return numbers(value)
     if set(value) != {"seed"} or type(value["seed"]) is not int or value["seed"] < 0:
-        raise ValueError(f"{dict(value)!r}: must be a number, a vector, or seed: and an integer >= 0")
+        raise ValueError(
+            f"{dict(value)!r} is not allowed: must be a number, a vector, or seed: and an integer >= 0"
+        )
     return dict(value)
 
 
