@@ -108,6 +108,12 @@ def test_whole_and_decimal_notation_of_a_hyperparameter_are_the_same_cell() -> N
         ("runs/0/alpha", [], "config: runs.0.alpha: must not be empty"),
         (
             "runs/0/theta0",
+            {"sed": 1},
+            "config: runs.0.theta0: {'sed': 1} is not allowed: "
+            "must be a number, a vector, or seed: and an integer >= 0",
+        ),
+        (
+            "runs/0/theta0",
             float("nan"),
             "config: runs.0.theta0.0: nan is not allowed: must be a finite number",
         ),
