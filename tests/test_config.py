@@ -123,7 +123,7 @@ def test_whole_and_decimal_notation_of_a_hyperparameter_are_the_same_cell() -> N
             [1, 2, 3],
             "config: runs.0: steps must be one number or 2 of them, one for each alpha",
         ),
-        ("runs/0/time", 1.0, "config: runs.0: must have either steps or time"),
+        ("runs/0/time", 1.0, "config: runs.0: must have exactly one of steps, time and until"),
         (
             "runs/0/hyperparameters/beta1",
             1.0,
@@ -148,13 +148,14 @@ def test_whole_and_decimal_notation_of_a_hyperparameter_are_the_same_cell() -> N
             "runs/0/alfa",
             0.1,
             "config: runs.0.alfa: this key is not allowed: must be one of "
-            "objective, optimizer, theta0, hyperparameters, alpha, steps, time, solutions",
+            "objective, optimizer, theta0, hyperparameters, alpha, steps, time, until, solutions",
         ),
         (
             "colour",
             "red",
             "config: colour: this key is not allowed: "
-            "must be one of study, objectives, runs, solutions, figures, claims, forecast, scaling",
+            "must be one of study, objectives, runs, solutions, figures, claims, forecast, scaling, "
+            "cells_per_job, seconds_per_job",
         ),
         (
             "scaling",
@@ -175,7 +176,7 @@ def test_whole_and_decimal_notation_of_a_hyperparameter_are_the_same_cell() -> N
             "scaling",
             {"ladder": True},
             "config: scaling.ladder: this key is not allowed: "
-            "must be one of name, reference, alpha, quantities",
+            "must be one of name, reference, alpha, maps, quantities",
         ),
         (
             "objectives/mine",
@@ -327,8 +328,14 @@ def test_a_run_may_choose_its_solutions() -> None:
     ]
     files = study.trajectories(study.cells)
     assert len(files) == 4 * 4 + 4 * 2
-    assert sorted(file for file in files if "discrete" not in file) == sorted(study.planned["solve"])
     assert not any("AdamL2" in file and "paper" in file for file in files)
+    assert study.planned["solve"] == [
+        *[
+            f"results/tiny/packs/quadratic/Adam/all/{name}.json"
+            for name in ("paper.exact", "paper.picard", "half.exact")
+        ],
+        "results/tiny/packs/quadratic/AdamL2/all/half.exact.json",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 STUDY: dict[str, Any] = {
     "study": "tiny",
+    # What runs again after which change is counted cell by cell.
+    "cells_per_job": 1,
     "objectives": {"quadratic": {"class": "Quadratic", "arguments": {"center": 4.0}}},
     "runs": [
         {"objective": "quadratic", "optimizer": "AdaGrad", "theta0": 1.0, "alpha": [0.1, 0.05], "steps": 8},

@@ -1,0 +1,135 @@
+"""Packs in the workflow: no result depends on them, and nothing that is complete is computed twice."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import STUDY, Project
+
+from idescent.trajectory import read_with_metadata
+
+pytestmark = pytest.mark.workflow
+
+AUTO: dict[str, Any] = {key: value for key, value in STUDY.items() if key != "cells_per_job"}
+CELL = "quadratic/AdaGrad/alpha~0.1"
+
+
+def results(project: Project) -> dict[str, bytes]:
+    """What a study is, without how it was run."""
+    return {name: data for name, data in project.contents().items() if not name.startswith("packs/")}
+
+
+def logged(project: Project, file: str) -> str:
+    return (project.results / "logs" / file).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def packed(done: Project) -> Project:
+    """The complete study, its cells now in packs."""
+    done.configure(AUTO)
+    done.succeed()
+    return done
+
+
+def test_packs_change_no_byte_of_any_result(fresh: Project, done: Project) -> None:
+    fresh.configure(AUTO)
+    jobs = fresh.succeed()
+    assert (jobs["simulate"], jobs["solve"], jobs["compare"]) == (2, 4, 2)
+    assert results(fresh) == results(done)
+    assert fresh.succeed() == {}
+
+
+def test_other_packs_keep_the_cells_that_are_there(done: Project) -> None:
+    before = results(done)
+    done.configure(AUTO)
+    assert done.succeed()["solve"] == 4
+    assert results(done) == before
+    assert "gradient evaluations" not in logged(done, "solve/quadratic/AdaGrad/all/paper.exact.log")
+
+
+def test_a_grown_pack_computes_only_its_new_cells(packed: Project) -> None:
+    study = copy.deepcopy(AUTO)
+    study["runs"][0]["alpha"].append(0.02)
+    packed.configure(study)
+    jobs = packed.succeed()
+    assert (jobs["simulate"], jobs["solve"], jobs["compare"]) == (1, 2, 1)
+    log = logged(packed, "simulate/quadratic/AdaGrad/all.log")
+    assert log.count(": kept") == 2
+    assert log.count("gradient evaluations") == 1
+    assert "3 cells, 2 kept: 3 completed" in log
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:1000])
+
+
+def flip(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 16
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, cut, flip])
+def test_a_harmed_cell_of_a_pack_is_made_again_alone(packed: Project, harm: Callable[[Path], None]) -> None:
+    before = packed.contents()
+    harm(packed.results / CELL / "paper.exact.parquet")
+    outcome = packed.run()
+    assert outcome.status == 0
+    assert outcome.text.count("it is made again") == 1
+    assert outcome.jobs["solve"] == 1
+    assert "2 cells, 1 kept" in logged(packed, "solve/quadratic/AdaGrad/all/paper.exact.log")
+    assert packed.contents() == before
+
+
+def test_what_is_forced_is_computed_again(packed: Project) -> None:
+    packed.succeed("--forceall")
+    log = logged(packed, "solve/quadratic/AdaGrad/all/paper.exact.log")
+    assert "kept" not in log
+    assert log.count("gradient evaluations") == 2
+
+
+def test_one_cell_that_cannot_be_run_costs_no_other_one(fresh: Project) -> None:
+    (fresh.folder / "mine.py").write_text(
+        "import numpy as np\n\n\n"
+        "class Picky:\n"
+        "    def value(self, theta):\n"
+        "        return (theta**2).sum(axis=-1)\n\n"
+        "    def gradient(self, theta):\n"
+        "        if (theta < -0.05).any():\n"
+        "            raise ValueError('theta must not be below -0.05')\n"
+        "        return 2.0 * theta\n",
+        encoding="utf-8",
+    )
+    study = copy.deepcopy(AUTO) | {"objectives": {"quadratic": "mine:Picky"}, "figures": {}, "solutions": {}}
+    study["solutions"]["paper.exact"] = AUTO["solutions"]["paper.exact"]
+    study["runs"] = [study["runs"][0] | {"alpha": [0.9, 0.1, 0.05], "optimizer": "RMSProp"}]
+    study["runs"][0]["hyperparameters"] = {"beta": 0.0}
+    fresh.configure(study)
+    outcome = fresh.run("--keep-going")
+    assert outcome.status != 0
+    assert "theta must not be below -0.05" in outcome.text
+    there = {file.parent.name for file in fresh.results.rglob("discrete.parquet")}
+    assert there == {"alpha~0.1,beta~0.0", "alpha~0.05,beta~0.0"}
+
+
+def test_a_cache_serves_other_studies_and_other_folders(
+    fresh: Project, done: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDESCENT_CACHE", str(tmp_path / "cache"))
+    done.succeed("--forceall")
+    assert len(list((tmp_path / "cache").rglob("*.parquet"))) == 9
+    fresh.configure(AUTO | {"study": "other", "figures": {}})
+    fresh.succeed()
+    logs = fresh.folder / "results/other/logs"
+    text = "".join(log.read_text(encoding="utf-8") for log in logs.rglob("s*.log"))
+    assert text.count("kept") > 0
+    assert "gradient evaluations" not in text
+    mine, theirs = (
+        read_with_metadata(p / CELL / "discrete.parquet")
+        for p in (fresh.folder / "results/other", done.results)
+    )
+    assert mine[1] == theirs[1]
