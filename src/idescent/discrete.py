@@ -112,8 +112,9 @@ def checked_start(objective: Objective, alpha: float, theta0: ArrayLike, steps: 
 
 def _check_objective(objective: CountedObjective, start: Array) -> None:
     n = start.size
-    # n + 1 copies: in a square array a function of a single point could get the shapes right by chance.
-    for theta, where in ((start, "at theta0"), (np.tile(start, (n + 1, 1)), f"at {n + 1} points")):
+    # In a square array a function of a single point could get the shapes right by chance.
+    copies = 3 if n == 2 else 2
+    for theta, where in ((start, "at theta0"), (np.tile(start, (copies, 1)), f"at {copies} points")):
         hint = "" if theta.ndim == 1 else "; set vectorized = False if it takes one point at a time"
         for name, evaluate, shape in (
             ("value", objective.value, theta.shape[:-1]),
