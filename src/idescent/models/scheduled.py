@@ -21,6 +21,9 @@ from idescent.schedules import Constant, Schedule, within
 
 Array = NDArray[np.float64]
 
+# Iterations beyond the horizon that the overlap of an equation that looks ahead may need.
+_BEYOND = 64
+
 
 @dataclass(frozen=True)
 class Scheduled:
@@ -31,7 +34,7 @@ class Scheduled:
     model : Model
     schedule : Schedule
     steps : int
-        Horizon in iterations, up to which breaks are known.
+        Horizon in iterations.
     """
 
     model: Model
@@ -65,8 +68,8 @@ class Scheduled:
             memory if memory.source is None else replace(memory, source=partial(source, i))
             for i, memory in enumerate(plain.memories)
         ]
-        # What looks ahead to a kink has one itself, earlier.
-        breaks = self.schedule.breaks(self.steps)
+        # Elements reach beyond the horizon, and what looks ahead to a kink has one itself, earlier.
+        breaks = (*self.schedule.breaks(self.steps + _BEYOND), float(self.steps))
         early = [s - plain.lookahead for s in breaks]
         return replace(
             plain,

@@ -96,7 +96,7 @@ class Collocation:
         if march.failed_at is not None:
             status = "diverged" if march.diverged else "not converged"
             message = f"no solution beyond iteration {march.failed_at:.6g}: {march.reason}"
-        elif estimate > allowed:
+        elif not estimate <= allowed:
             status = "not converged"
         report = Report(
             status,
@@ -154,6 +154,8 @@ class Rows:
         self.theta = np.full((steps + 1, len(theta0)), np.nan)
         self.theta[0] = theta0
         self._memories: list[Array] = []
+        # Next row, by offset: neighbours may round their common border to different sides of a whole number.
+        self._next = {0.0: 1, problem.equation.moment_offset: 1}
 
     def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
         """Fill the rows that lie in the element; see :class:`idescent.solvers.march.Sink`."""
@@ -162,16 +164,17 @@ class Rows:
             self._memories = [np.full((self.steps + 1, values.shape[1]), np.nan) for values in memories]
             for rows, values in zip(self._memories, memories, strict=True):
                 rows[0] = 0.0 if offset else values[0]
-        self._fill(self.theta, 0.0, s, length, theta)
+        ends = {at: min(math.floor(s + length - at), self.steps) + 1 for at in self._next}
+        self._fill(self.theta, 0.0, ends[0.0], s, length, theta)
         for rows, values in zip(self._memories, memories, strict=True):
-            self._fill(rows, offset, s, length, values)
+            self._fill(rows, offset, ends[offset], s, length, values)
+        self._next = {at: max(first, ends[at]) for at, first in self._next.items()}
 
-    def _fill(self, rows: Array, offset: float, s: float, length: float, values: Array) -> None:
-        first = math.floor(s - offset) + 1
-        last = min(math.floor(s + length - offset), self.steps)
-        if last >= first:
-            x: Array = (np.arange(first, last + 1, dtype=np.float64) + offset - s) / length
-            rows[first : last + 1] = self.problem.method.weights(x) @ values
+    def _fill(self, rows: Array, offset: float, end: int, s: float, length: float, values: Array) -> None:
+        first = self._next[offset]
+        if end > first:
+            x: Array = (np.arange(first, end, dtype=np.float64) + offset - s) / length
+            rows[first:end] = self.problem.method.weights(x) @ values
 
     def moments(self) -> dict[str, Array]:
         """The optimizer's moments at k = 0 ... steps, shape (steps + 1, width) each."""
