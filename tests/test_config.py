@@ -262,7 +262,7 @@ def test_a_figure_names_the_files_it_is_drawn_from_and_no_others() -> None:
         "errors": True,
     }
     drawn = config.load(changed("figures/one", figure)).figures["one"]
-    folder = "results/tiny/quadratic/Adam/alpha~0.1,beta1~0.9,beta2~0.99"
+    folder = "quadratic/Adam/alpha~0.1,beta1~0.9,beta2~0.99"
     assert drawn.inputs == (f"{folder}/discrete.parquet", f"{folder}/paper.exact.parquet")
     assert drawn.stems == ("one", "one_errors")
 

@@ -69,19 +69,23 @@ def _parser() -> argparse.ArgumentParser:
     job.add_argument("--input", required=True, nargs="+", type=Path, metavar="FILE")
     job = _job(commands, "claims", _claims, "decide the paper's statements")
     job.add_argument("--claims", required=True, type=Path, metavar="FILE", help="config/claims.yaml")
-    job.add_argument("--input", required=True, nargs="+", type=Path, metavar="FILE")
+    job.add_argument("--cells", required=True, nargs="+", metavar="FILE", help="below the study's folder")
     job = _job(commands, "render", _render, "draw one figure")
     job.add_argument("--figure", required=True, type=json.loads, metavar="JSON", help="its configuration")
-    job.add_argument("--input", required=True, nargs="+", type=Path, metavar="FILE")
+    job.add_argument("--cells", required=True, nargs="+", metavar="FILE", help="below the study's folder")
     job = _job(commands, "overview", _overview, "draw the errors of all cells at a glance")
     job.add_argument("--input", required=True, nargs=1, type=Path, metavar="FILE", help="errors.parquet")
     job = _job(commands, "scaling", _scaling, "make the scaling tables of a study")
     job.add_argument("--input", required=True, nargs=1, type=Path, metavar="FILE", help="errors.parquet")
     job.add_argument("--scaling", required=True, type=json.loads, metavar="JSON", help="its configuration")
-    job = _job(commands, "scaling-figure", _scaling_figure, "draw errors against the learning rate")
-    job.add_argument("--input", required=True, nargs=1, type=Path, metavar="FILE", help="scaling table")
-    job.add_argument("--objective", required=True, metavar="NAME")
-    job.add_argument("--optimizer", required=True, metavar="CLASS")
+    for name, draw, summary in (
+        ("scaling-figure", _scaling_figure, "draw errors against the learning rate"),
+        ("scaling-map", _scaling_map, "draw errors over learning rate and memory"),
+    ):
+        job = _job(commands, name, draw, summary)
+        job.add_argument("--input", required=True, nargs=1, type=Path, metavar="FILE", help="scaling table")
+        job.add_argument("--objective", required=True, metavar="NAME")
+        job.add_argument("--optimizer", required=True, metavar="CLASS")
     job = _job(commands, "forecast", _forecast, "predict long runs, and make those that can be made")
     job.add_argument("--cells", required=True, type=json.loads, metavar="JSON", help="the runs")
     job = _job(commands, "summary", _summary, "say what came out of a study")
@@ -138,13 +142,18 @@ def _tabulate(given: Any, _: Log) -> str:
 def _claims(given: Any, _: Log) -> str:
     from idescent.stages import claims
 
-    return claims.run(given.claims, given.input, given.output)
+    return claims.run(given.claims, _below_study(given), given.output)
 
 
 def _render(given: Any, _: Log) -> str:
     from idescent.stages import render
 
-    return render.run(given.figure, given.input, given.output)
+    return render.run(given.figure, _below_study(given), given.output)
+
+
+def _below_study(given: Any) -> list[Path]:
+    # Found from the output, which another workflow that uses this one may have put elsewhere.
+    return [given.output[0].parents[1] / file for file in given.cells]
 
 
 def _overview(given: Any, _: Log) -> str:
@@ -163,6 +172,12 @@ def _scaling_figure(given: Any, _: Log) -> str:
     from idescent.stages import scaling_figure
 
     return scaling_figure.run(given.input[0], given.objective, given.optimizer, given.output)
+
+
+def _scaling_map(given: Any, _: Log) -> str:
+    from idescent.stages import scaling_map
+
+    return scaling_map.run(given.input[0], given.objective, given.optimizer, given.output)
 
 
 def _forecast(given: Any, log: Log) -> str:

@@ -220,7 +220,7 @@ def _figures(spec: StudySpec, study: Study) -> dict[str, Figure]:
                 raise ConfigError(
                     f"{where}.show: {shown!r} is not allowed: it is not solved for {cell.folder}"
                 )
-        paths = tuple(dict.fromkeys(study.path(cell, shown) for cell, shown in needed))
+        paths = tuple(dict.fromkeys(study.place(cell, shown) for cell, shown in needed))
         figures[name] = Figure(name, figure.model_dump(mode="json"), tuple(needed), paths)
     return figures
 

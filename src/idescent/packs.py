@@ -128,6 +128,11 @@ def seconds(steps: int, parameters: int, solver: str | None) -> float:
     return (0.15 + 1e-6 * steps) * size
 
 
+def study_folder(manifest: Path) -> Path:
+    """Return the folder of the study with this manifest: ``<it>/packs/<objective>/<optimizer>/<pack>/``."""
+    return manifest.parents[4]
+
+
 def write_manifest(path: Path, files: Mapping[str, Path], statuses: Mapping[str, str]) -> None:
     """Write what a pack holds: for each file its digest, size and status; the same bytes for the same files.
 
@@ -169,11 +174,8 @@ def read_manifest(path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def files(manifests: Sequence[Path]) -> list[Path]:
-    """Return the cells' files that manifests name, cell by cell.
-
-    Manifests lie in ``<study>/packs/<objective>/<optimizer>/<pack>/``.
-    """
-    found = [manifest.parents[4] / name for manifest in manifests for name in read_manifest(manifest)]
+    """Return the cells' files that manifests name, cell by cell."""
+    found = [study_folder(manifest) / name for manifest in manifests for name in read_manifest(manifest)]
     folders = {file.parent: i for i, file in reversed(list(enumerate(found)))}
     return sorted(found, key=lambda file: folders[file.parent])
 
@@ -192,7 +194,7 @@ def damaged(manifest: Path) -> list[Path]:
     return [
         file
         for name, entry in read_manifest(manifest).items()
-        if not _sound(file := manifest.parents[4] / name, entry, written)
+        if not _sound(file := study_folder(manifest) / name, entry, written)
     ]
 
 

@@ -139,9 +139,13 @@ class Study:
         solvers = [None, *(self.solutions[name]["solver"]["class"] for name in cell.solutions)]
         return max(seconds(cell.steps, parameters, solver) for solver in solvers)
 
+    def place(self, cell: Cell, name: str) -> str:
+        """Return where a run (``discrete``) or solution of a cell lies below the study's folder."""
+        return f"{cell.folder}/{name}.parquet"
+
     def path(self, cell: Cell, name: str) -> str:
         """Return the path of a cell's discrete run (``discrete``) or of one of its solutions."""
-        return f"{self.root}/{cell.folder}/{name}.parquet"
+        return f"{self.root}/{self.place(cell, name)}"
 
     def manifest(self, pack: Pack, name: str) -> str:
         """Return the path of the list of a pack's discrete runs or solutions by that name."""
@@ -174,7 +178,7 @@ class Study:
                 del spec["objective"]
                 cells.append({"folder": cell.folder, **spec})
         solution = {} if name == "discrete" else {"solution": self.solutions[name]}
-        return {"root": self.root, "objective": pack.cells[0].objective, **solution, "cells": cells}
+        return {"objective": pack.cells[0].objective, **solution, "cells": cells}
 
     @property
     def planned(self) -> dict[str, list[str]]:

@@ -80,8 +80,9 @@ class Outcome:
 class Project:
     """A folder with a Snakefile in which a study can be run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sources: Path | None = None) -> None:
         self.folder = folder
+        self.sources = sources or folder / "src"
 
     @property
     def results(self) -> Path:
@@ -94,7 +95,7 @@ class Project:
     @property
     def environment(self) -> dict[str, str]:
         # The copy's sources come before the installed package: what is edited is what runs.
-        return {**os.environ, "PYTHONPATH": str(self.folder / "src")}
+        return {**os.environ, "PYTHONPATH": str(self.sources)}
 
     def configure(self, study: dict[str, Any]) -> None:
         (self.folder / "config/tiny.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")

@@ -17,9 +17,9 @@ if CLAIMS:
             f"{LOGS}/claims.log",
         params:
             code=claims_code(),
-            files=[STUDY.path(cell, name) for cell, name in claimed()],
+            files=[STUDY.place(cell, name) for cell, name in claimed()],
         message:
             "decide the paper's claims"
         shell:
-            "python -m idescent claims --code {params.code} --log {log:q} --claims {input.claims:q}"
-            " --output {output:q} --input {params.files:q}"
+            "{PYTHON} -m idescent claims --code {params.code} --log {log:q} --claims {input.claims:q}"
+            " --output {output:q} --cells {params.files:q}"

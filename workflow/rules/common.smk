@@ -18,7 +18,7 @@ from idescent.packs import damaged
 from idescent.provenance import digest, is_whole, pack_digest
 
 # The jobs' Python is the one that runs Snakemake, wherever it lies; as a parameter, it would rerun a moved checkout.
-shell.prefix("python() {{ " + shlex.quote(sys.executable) + ' "$@"; }}; ')
+PYTHON = shlex.quote(sys.executable)
 
 try:
     STUDY = load(config)
@@ -156,9 +156,7 @@ def claimed():
         sys.exit(1)
     wanted = [(STUDY.cells[i], name) for i, name in needed]
     return [
-        (cell, name)
-        for cell, name in wanted
-        if name in ("discrete", *cell.solutions)
+        (cell, name) for cell, name in wanted if name in ("discrete", *cell.solutions)
     ]
 
 
@@ -233,7 +231,8 @@ if workflow.is_main_process:
         # What is asked for by force is not taken from an earlier run.
         os.environ["IDESCENT_FRESH"] = "1"
     if (
-        not workflow.output_settings.dryrun
+        workflow.modifier.is_main_snakefile()
+        and not workflow.output_settings.dryrun
         and not workflow.output_settings.verbose
         and not workflow.output_settings.printshellcmds
     ):

@@ -10,4 +10,4 @@ rule compare:
     message:
         "compare {wildcards.objective} {wildcards.optimizer} {wildcards.pack}"
     shell:
-        "python -m idescent compare --code {params.code} --log {log:q} --output {output:q} --input {input:q}"
+        "{PYTHON} -m idescent compare --code {params.code} --log {log:q} --output {output:q} --input {input:q}"

@@ -27,8 +27,8 @@ rule figure:
     message:
         "draw {wildcards.figure}"
     shell:
-        "python -m idescent render --code {params.code} --log {log:q} --figure {params.figure:q}"
-        " --output {output:q} --input {params.files:q}"
+        "{PYTHON} -m idescent render --code {params.code} --log {log:q} --figure {params.figure:q}"
+        " --output {output:q} --cells {params.files:q}"
 
 
 rule figure_with_errors:
@@ -65,8 +65,8 @@ rule figure_with_errors:
     message:
         "draw {wildcards.figure} and its errors"
     shell:
-        "python -m idescent render --code {params.code} --log {log:q} --figure {params.figure:q}"
-        " --output {output:q} --input {params.files:q}"
+        "{PYTHON} -m idescent render --code {params.code} --log {log:q} --figure {params.figure:q}"
+        " --output {output:q} --cells {params.files:q}"
 
 
 rule overview:
@@ -90,4 +90,4 @@ rule overview:
     message:
         "draw {wildcards.overview}"
     shell:
-        "python -m idescent overview --code {params.code} --log {log:q} --output {output:q} --input {input:q}"
+        "{PYTHON} -m idescent overview --code {params.code} --log {log:q} --output {output:q} --input {input:q}"

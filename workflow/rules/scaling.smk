@@ -1,5 +1,6 @@
 # Errors over a ladder of learning rates: only for a study that asks for them.
 if SCALING:
+    MAPS = [stem for stem, group in LADDERS.items() if group[0] in SCALING["maps"]]
 
     rule scaling:
         input:
@@ -22,7 +23,7 @@ if SCALING:
         message:
             "tabulate errors against the learning rate"
         shell:
-            "python -m idescent scaling --code {params.code} --log {log:q} --scaling {params.scaling:q}"
+            "{PYTHON} -m idescent scaling --code {params.code} --log {log:q} --scaling {params.scaling:q}"
             " --output {output:q} --input {input:q}"
 
     rule scaling_figure:
@@ -40,7 +41,7 @@ if SCALING:
         log:
             f"{LOGS}/figures/{{ladder}}.log",
         wildcard_constraints:
-            ladder=one_of(LADDERS),
+            ladder=one_of([stem for stem in LADDERS if stem not in MAPS]),
         params:
             objective=ladder_objective,
             optimizer=ladder_optimizer,
@@ -48,6 +49,33 @@ if SCALING:
         message:
             "draw {wildcards.ladder}"
         shell:
-            "python -m idescent scaling-figure --code {params.code} --log {log:q}"
+            "{PYTHON} -m idescent scaling-figure --code {params.code} --log {log:q}"
+            " --objective {params.objective:q} --optimizer {params.optimizer:q}"
+            " --output {output:q} --input {input:q}"
+
+    rule scaling_map:
+        input:
+            f"{SCALING_TABLE}.parquet",
+        output:
+            f"{ROOT}/figures/{{ladder}}.pdf",
+            report(
+                f"{ROOT}/figures/{{ladder}}.svg",
+                caption="../report/heatmap.rst",
+                category="Errors",
+                labels={"figure": "{ladder}"},
+            ),
+            f"{ROOT}/figures/{{ladder}}.png",
+        log:
+            f"{LOGS}/figures/{{ladder}}.log",
+        wildcard_constraints:
+            ladder=one_of(MAPS),
+        params:
+            objective=ladder_objective,
+            optimizer=ladder_optimizer,
+            code=digest("scaling_map"),
+        message:
+            "draw {wildcards.ladder}"
+        shell:
+            "{PYTHON} -m idescent scaling-map --code {params.code} --log {log:q}"
             " --objective {params.objective:q} --optimizer {params.optimizer:q}"
             " --output {output:q} --input {input:q}"

@@ -18,7 +18,7 @@ rule tables:
     message:
         "tabulate all errors"
     shell:
-        "python -m idescent tabulate --code {params.code} --log {log:q} --output {output:q} --input {input:q}"
+        "{PYTHON} -m idescent tabulate --code {params.code} --log {log:q} --output {output:q} --input {input:q}"
 
 
 rule summary:
@@ -35,5 +35,5 @@ rule summary:
     message:
         "summarise the study"
     shell:
-        "python -m idescent summary --code {params.code} --log {log:q} --study {params.study}"
+        "{PYTHON} -m idescent summary --code {params.code} --log {log:q} --study {params.study}"
         " --table {input:q} --output {output:q} --figures {params.figures}"

@@ -23,7 +23,7 @@ from typing import Any
 
 from idescent import registry
 from idescent.files import whole
-from idescent.packs import tally, write_manifest
+from idescent.packs import study_folder, tally, write_manifest
 from idescent.trajectory import read_with_metadata
 
 Log = Callable[[str], None]
@@ -36,10 +36,10 @@ def run(stage: str, pack: Mapping[str, Any], output: Path, code: str, log: Log) 
     ----------
     stage : {"simulate", "solve"}
     pack : mapping
-        ``root``, ``objective``, ``cells`` with their ``folder``, and ``solution`` for ``solve``: as made by
+        ``objective``, ``cells`` with their ``folder``, and ``solution`` for ``solve``: as made by
         :meth:`idescent.study.Study.job`.
     output : path
-        The manifest.
+        The manifest; the cells' files go where it says that the study is.
     code : str
         Digest of the code, recorded in the files.
     log : callable
@@ -51,7 +51,7 @@ def run(stage: str, pack: Mapping[str, Any], output: Path, code: str, log: Log) 
         If cells cannot be run; all others are there by then, and the list is not written.
     """
     module = importlib.import_module(f"idescent.stages.{stage}")
-    root, solution = Path(pack["root"]), pack.get("solution")
+    root, solution = study_folder(output), pack.get("solution")
     name = solution["name"] if solution else "discrete"
     files, statuses, line = {}, {}, ""
     failures: list[str] = []
