@@ -12,12 +12,28 @@ from typing import TYPE_CHECKING, Any
 from idescent.objectives.protocol import CountedObjective, FiniteSum, Objective
 
 if TYPE_CHECKING:
+    from idescent.objectives.autodiff import JaxObjective as JaxObjective
+    from idescent.objectives.autodiff import TorchObjective as TorchObjective
+    from idescent.objectives.double_well import DoubleWell as DoubleWell
     from idescent.objectives.mean_squared_error import MeanSquaredError as MeanSquaredError
+    from idescent.objectives.perceptron import Perceptron as Perceptron
     from idescent.objectives.quadratic import Quadratic as Quadratic
+    from idescent.objectives.regression import LogisticRegression as LogisticRegression
+    from idescent.objectives.regression import SoftmaxRegression as SoftmaxRegression
+    from idescent.objectives.rosenbrock import Rosenbrock as Rosenbrock
+    from idescent.objectives.rotated_quadratic import RotatedQuadratic as RotatedQuadratic
 
 _OBJECTIVES = {
+    "DoubleWell": "double_well",
+    "JaxObjective": "autodiff",
+    "LogisticRegression": "regression",
     "MeanSquaredError": "mean_squared_error",
+    "Perceptron": "perceptron",
     "Quadratic": "quadratic",
+    "Rosenbrock": "rosenbrock",
+    "RotatedQuadratic": "rotated_quadratic",
+    "SoftmaxRegression": "regression",
+    "TorchObjective": "autodiff",
 }
 
 __all__ = ["CountedObjective", "FiniteSum", "Objective", *_OBJECTIVES]

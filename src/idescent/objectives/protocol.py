@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.integer[Any]]
+DENSE = 100
+"""Largest dimension for which the objectives of this package offer a full Hessian."""
 
 
 @runtime_checkable
