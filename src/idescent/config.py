@@ -98,8 +98,9 @@ def _expand(spec: StudySpec, at: str, run: RunSpec) -> Iterable[Cell]:
         known = ", ".join(spec.objectives)
         raise ConfigError(f"config: {at}.objective: {run.objective!r} is not allowed: must be one of {known}")
     objective = {"name": run.objective, **spec.objectives[run.objective].spec()}
+    schedule = _chosen_schedule(spec, at, run)
     solutions = _chosen_solutions(spec, at, run)
-    settled = None if run.until is None else _settled(at, run, objective)
+    settled = None if run.until is None else _settled(at, run, objective, schedule)
     for values in itertools.product(*run.hyperparameters.values()):
         arguments = dict(zip(run.hyperparameters, values, strict=True))
         optimizer = {"class": run.optimizer, "arguments": _arguments(at, run.optimizer, arguments)}
@@ -109,16 +110,16 @@ def _expand(spec: StudySpec, at: str, run: RunSpec) -> Iterable[Cell]:
                 raise ConfigError(
                     f"config: {at}.time: {run.time!r} is not allowed: must be at least alpha = {alpha!r}"
                 )
-            yield Cell(objective, optimizer, alpha, run.theta0, steps, solutions)
+            yield Cell(objective, optimizer, alpha, run.theta0, steps, solutions, schedule)
 
 
 def _settled(
-    at: str, run: RunSpec, objective: Mapping[str, Any]
+    at: str, run: RunSpec, objective: Mapping[str, Any], schedule: Mapping[str, Any] | None
 ) -> Callable[[Mapping[str, Any], float], int]:
     """Return the horizon of a block's cells as a function of optimizer and learning rate."""
     until = run.until
     assert until is not None  # asked for only then
-    cut = until.model_dump()
+    cut = {**until.model_dump(), "schedule": registry.schedule({"schedule": schedule})}
     try:
         built = registry.objective(objective)
         start = registry.start(run.theta0, built)
@@ -132,6 +133,17 @@ def _settled(
             raise ConfigError(f"config: {at}: {error}") from error
 
     return steps
+
+
+def _chosen_schedule(spec: StudySpec, at: str, run: RunSpec) -> dict[str, Any] | None:
+    if run.schedule is None:
+        return None
+    where = f"config: {at}.schedule: {run.schedule!r} is not allowed"
+    if at.startswith("forecast"):
+        raise ConfigError(f"{where}: a forecast has a constant learning rate")
+    if run.schedule not in spec.schedules:
+        raise ConfigError(f"{where}: must be one of {', '.join(spec.schedules) or 'those under schedules'}")
+    return {"name": run.schedule, **spec.schedules[run.schedule].spec()}
 
 
 def _chosen_solutions(spec: StudySpec, at: str, run: RunSpec) -> tuple[str, ...]:
@@ -167,6 +179,7 @@ def _arguments(at: str, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def _check_classes(spec: StudySpec) -> None:
     """Build every class once, so that a misspelt name or argument stops the workflow before its first job."""
     checks = [(f"objectives.{name}", "objective", o) for name, o in spec.objectives.items()]
+    checks += [(f"schedules.{name}", "schedule", s) for name, s in spec.schedules.items()]
     checks += [(f"solutions.{name}.model", "model", s.model) for name, s in spec.solutions.items()]
     checks += [(f"solutions.{name}.solver", "solver", s.solver) for name, s in spec.solutions.items()]
     for where, kind, wanted in checks:
@@ -179,7 +192,10 @@ def _check_classes(spec: StudySpec) -> None:
                 )
             continue
         try:
-            registry.build(kind, wanted.spec())
+            if kind == "schedule":
+                registry.schedule({"schedule": wanted.spec()})
+            else:
+                registry.build(kind, wanted.spec())
         except ValueError as error:
             raise ConfigError(f"config: {where}: {error}") from error
 

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from idescent.discrete import simulate
 from idescent.objectives import CountedObjective, Objective
 from idescent.optimizers import Optimizer
+from idescent.schedules import Schedule
 
 _FIRST = 1024
 
@@ -44,6 +45,7 @@ def settling(
     theta0: ArrayLike,
     within: float,
     at_most: int,
+    schedule: Schedule | None = None,
 ) -> Horizon:
     r"""Return the iteration at which a run has settled.
 
@@ -63,6 +65,7 @@ def settling(
     within : float in (0, 1)
     at_most : int, >= 1
         The horizon if K would be larger, or does not exist: the run circles the minimum, or diverges.
+    schedule : Schedule, optional
 
     Returns
     -------
@@ -81,7 +84,7 @@ def settling(
     counted = CountedObjective(objective)
     length = min(_FIRST, 2 * at_most)
     while True:
-        run = simulate(optimizer, objective, alpha=alpha, theta0=theta0, steps=length)
+        run = simulate(optimizer, objective, alpha=alpha, theta0=theta0, steps=length, schedule=schedule)
         with np.errstate(over="ignore", invalid="ignore"):
             slopes = np.linalg.norm(counted.gradient(run.theta), axis=-1)
         # A row that is not finite is not near the minimum: comparing it gives False.

@@ -65,7 +65,7 @@ def digest(stage: str, *specs: tuple[str, Mapping[str, Any]]) -> str:
 
 def cell_digest(cell: Mapping[str, Any]) -> str:
     """Return the digest of the code behind a run or, if the cell has a ``solution``, behind that solution."""
-    specs = [(kind, cell[kind]) for kind in ("objective", "optimizer")]
+    specs = [(kind, cell[kind]) for kind in ("objective", "optimizer", "schedule") if kind in cell]
     solution = cell.get("solution")
     if solution is None:
         return digest("simulate", *specs)

@@ -81,6 +81,9 @@ class RunSpec(_Strict):
         default=None, description="Horizon in time instead: steps = round(time / alpha)"
     )
     until: UntilSpec | None = Field(default=None, description="Horizon at which the run has settled instead")
+    schedule: Name | None = Field(
+        default=None, description="One of the names under schedules; by default the learning rate is constant"
+    )
     solutions: Annotated[list[str], AfterValidator(filled)] | None = Field(
         default=None, description="Which of the solutions are solved for these cells; all by default"
     )
@@ -138,6 +141,9 @@ class StudySpec(_Strict):
 
     study: Name = Field(description="Name of the study and of its folder under results/")
     objectives: dict[Name, ClassOrName] = Field(description="What is minimised, by name")
+    schedules: dict[Name, ClassOrName] = Field(
+        default_factory=dict, description="What the learning rate is multiplied by, by name"
+    )
     runs: Annotated[list[RunSpec], AfterValidator(filled)] = Field(description="The grid, block by block")
     solutions: dict[SolutionName, SolutionSpec] = Field(
         description="Which models are solved for every cell, and how"
@@ -164,6 +170,7 @@ class StudySpec(_Strict):
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "objectives": ClassSpec,
+    "schedules": ClassSpec,
     "runs": RunSpec,
     "solutions": SolutionSpec,
     "figures": FigureSpec,

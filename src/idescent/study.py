@@ -19,7 +19,9 @@ _UNKNOWN_PARAMETERS = 1000
 
 @dataclass(frozen=True)
 class Cell:
-    """One run: objective, optimizer and hyper-parameters, learning rate, start, horizon; what is solved."""
+    """One run: objective, optimizer and hyper-parameters, learning rate and schedule, start, horizon; what is
+    solved.
+    """
 
     objective: dict[str, Any]
     optimizer: dict[str, Any]
@@ -27,6 +29,7 @@ class Cell:
     theta0: list[float] | dict[str, int]
     steps: int
     solutions: tuple[str, ...]
+    schedule: dict[str, Any] | None = None
 
     def spec(self) -> dict[str, Any]:
         """Return the run as plain data."""
@@ -36,6 +39,8 @@ class Cell:
             "alpha": self.alpha,
             "theta0": self.theta0,
             "steps": self.steps,
+            # Only where there is one: all other cells keep their bytes.
+            **({} if self.schedule is None else {"schedule": self.schedule}),
         }
 
     @property
@@ -45,8 +50,10 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """``alpha~0.1,beta1~0.9,beta2~0.99``: the learning rate, then the given hyper-parameters."""
+        """``alpha~0.1,beta1~0.9,beta2~0.99``: the learning rate, the given hyper-parameters, any schedule."""
         given = {"alpha": self.alpha, **self.optimizer["arguments"]}
+        if self.schedule is not None:
+            given["schedule"] = self.schedule["name"]
         return ",".join(f"{name}~{value}" for name, value in given.items())
 
     @property

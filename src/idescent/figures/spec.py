@@ -35,7 +35,9 @@ class Selection(BaseModel):
 
     def matches(self, cell: Cell) -> bool:
         """Whether a cell runs this optimizer with these hyper-parameters."""
-        given = cell["optimizer"].get("arguments", {})
+        given = dict(cell["optimizer"].get("arguments", {}))
+        if "schedule" in cell:
+            given["schedule"] = cell["schedule"]["name"]
         wanted = self.arguments
         return bool(
             cell["optimizer"]["class"] == self.optimizer

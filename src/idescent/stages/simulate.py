@@ -21,7 +21,8 @@ def run(
     Parameters
     ----------
     cell : mapping
-        ``objective`` and ``optimizer`` as for :mod:`idescent.registry`, ``alpha``, ``theta0``, ``steps``.
+        ``objective`` and ``optimizer`` as for :mod:`idescent.registry`, ``alpha``, ``theta0``, ``steps``,
+        perhaps ``schedule``.
     objective : Objective
         The cell's, built: a pack builds it once.
     output : path
@@ -41,6 +42,7 @@ def run(
         alpha=cell["alpha"],
         theta0=registry.start(cell["theta0"], objective),
         steps=cell["steps"],
+        schedule=registry.schedule(cell),
     )
     write(output, trajectory, cell, {"version": __version__, "code": code})
     log(f"gradient evaluations: {trajectory.report.gradient_evaluations}")

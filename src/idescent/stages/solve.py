@@ -45,6 +45,7 @@ def run(
         alpha=cell["alpha"],
         theta0=registry.start(cell["theta0"], objective),
         steps=cell["steps"],
+        schedule=registry.schedule(cell),
         rtol=solution["rtol"],
         atol=solution["atol"],
         solver=registry.solver(solution["solver"]),
