@@ -9,7 +9,7 @@ import pytest
 from drawn import VISION, lab
 
 from idescent import cli, errors, scaling, scaling_text
-from idescent.figures import draw
+from idescent.figures import draw, heatmap
 from idescent.figures import scaling as drawing
 
 LADDER = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
@@ -44,7 +44,7 @@ def tidy(solution, alpha, error, **given):
     ]
 
 
-def made(**change):
+def made(until=(), **change):
     """The table of two models over the ladder, in no order of alpha."""
     found = [
         row
@@ -53,7 +53,7 @@ def made(**change):
         for row in tidy(solution, alpha, law(alpha), **change.get(solution, {}).get(alpha, {}))
     ]
     table = errors.as_table(found).to_pylist()
-    return scaling.rows(table, DECLARED, "first")
+    return scaling.rows(table, DECLARED, "first", until=until)
 
 
 def one(found, solution, alpha, norm="sup"):
@@ -129,36 +129,79 @@ def test_the_compact_table_says_what_the_complete_one_says():
     first, second = scaling.compact(made(), (0.1, 0.01, 0.001))
     assert second.errors == pytest.approx((7e-2, 7e-4, 7e-6))
     assert second.ratios == pytest.approx((3 / 0.7, 3 / 0.07, 3 / 0.007))
-    assert (second.declared, second.evaluations, second.window) == (2, 100_000, (0.1, 0.001))
+    assert (second.declared, second.evaluations, second.window) == (2, 100_000, (0.1, 0.001, 7))
     assert first.slope == pytest.approx(1.0)
     text = scaling_text.markdown([first, second], (0.1, 0.01, 0.001), "first")
-    errors_and_ratios = "7.00e-2 | 7.00e-4 | 7.00e-6 | 4.3 | 43 | 429"
-    assert f"| 0.9 | second | {errors_and_ratios} | 2.000 ± 0.000 | 0.1 … 0.001 | 2 | 100000 |" in text
+    assert "| 0.9 | second | 7.00e-2 | 7.00e-4 | 7.00e-6 | 2.000 ± 0.000 | 2 | 0.1 … 0.001 (7) |" in text
+    assert "| 0.9 | second | 100000 | 4.3 | 43 | 429 |" in text
+    assert "| 0.9 | second | 2.00 | 2.00 | 2.00 | 2.00 | 2.00 | 2.00 |" in text
+    assert "| 0.9 | second | 2.00 | 2.00 | 2.00 |\n" in text
+    assert "Horizon: t = 1." in text
 
 
 def test_small_learning_rates_of_the_window_are_powers_of_ten():
     ladder = [2.0**-i * 1e-3 for i in range(6)] + [2e-5]
     found = [row for alpha in ladder for row in tidy("first", alpha, alpha)]
     lines = scaling.compact(scaling.rows(errors.as_table(found).to_pylist(), DECLARED), (1e-3,))
-    assert "| 0.001 … 2e-5 |" in scaling_text.markdown(lines, (1e-3,))
-    assert r"& $0.001$--$2 \times 10^{-5}$ &" in scaling_text.latex(lines, (1e-3,))
+    assert "| 0.001 … 2e-5 (7) |" in scaling_text.markdown(lines, (1e-3,))
+    assert r"& $0.001$--$2 \times 10^{-5}$ (7) \\" in scaling_text.latex(lines, (1e-3,))
 
 
 def test_without_a_window_the_last_slope_stands_in_brackets():
     found = [row for i, a in enumerate(LADDER) for row in tidy("first", a, a ** (1.0 + 0.1 * i))]
     (line,) = scaling.compact(scaling.rows(errors.as_table(found).to_pylist(), DECLARED), (0.1,))
     assert line.fitted is None
-    assert f"| ({line.slope:.2f}) | – | 1 |" in scaling_text.markdown([line], (0.1,))
+    assert f"| ({line.slope:.2f}) | 1 | none |" in scaling_text.markdown([line], (0.1,))
 
 
-def test_every_row_of_the_latex_table_has_as_many_cells_as_columns():
+def test_every_row_of_the_latex_tables_has_as_many_cells_as_columns():
     text = scaling_text.latex(scaling.compact(made(), (0.1, 0.01)), (0.1, 0.01), "first")
-    (columns,) = re.findall(r"\\begin{tabular}{(\w+)}", text)
-    inside = [line for line in text.splitlines() if line.endswith(r"\\")]
-    assert len(inside) == 4
-    for line in inside:
-        spans = [int(n) for n in re.findall(r"\\multicolumn{(\d+)}", line)]
-        assert line.count("&") + 1 + sum(spans) - len(spans) == len(columns)
+    tables = re.findall(r"\\begin{longtable}{(\w+)}(.*?)\\end{longtable}", text, flags=re.DOTALL)
+    assert len(tables) == 4
+    for columns, body in tables:
+        inside = [line for line in body.splitlines() if line.endswith(r"\\") and "caption" not in line]
+        assert len(inside) == 4
+        for line in inside:
+            spans = [int(n) for n in re.findall(r"\\multicolumn{(\d+)}", line)]
+            assert line.count("&") + 1 + sum(spans) - len(spans) == len(columns)
+
+
+def cut(*alphas, at_most):
+    """A block of cells whose horizons were found, and cut where they are ``at_most``."""
+    fixed = {"objective": "bowl", "optimizer": "RMSProp", "configurations": ["beta~0.9"]}
+    return [{**fixed, "alpha": list(alphas), "at_most": at_most}]
+
+
+def test_an_error_over_a_horizon_that_was_cut_does_not_count_and_the_tables_say_so():
+    found = made(until=cut(*LADDER, at_most=500))
+    assert one(found, "first", 0.005)["horizon"] == "reached"
+    assert one(found, "first", 0.002)["horizon"] == one(found, "first", 0.001)["horizon"] == "capped"
+    assert one(found, "first", 0.001)["window_to"] == 0.005
+    assert not one(found, "first", 0.002)["used"]
+    assert {row["horizon"] for row in made(until=cut(0.3, at_most=1))} == {"given"}
+    text = scaling_text.markdown(scaling.compact(found, (0.1,)), (0.1,))
+    assert "| 0.9 | first ‡ |" in text
+    assert "‡ A run had not settled" in text
+    assert "Horizon: until settled, k = 10 … 1000." in text
+    assert "‡" not in scaling_text.markdown(scaling.compact(made(), (0.1,)), (0.1,))
+
+
+def test_orders_are_declared_of_theta_and_loss_and_found_for_whatever_is_asked():
+    found = [row for a in LADDER for row in tidy("first", a, a)]
+    found += [row | {"quantity": "v"} for row in found if row["quantity"] == "loss"]
+    rows = scaling.rows(errors.as_table(found).to_pylist(), DECLARED, quantities=("v",))
+    assert {(row["quantity"], row["declared_order"]) for row in rows} == {("theta", 1), ("v", None)}
+    assert all(row["order"] == pytest.approx(1.0) for row in rows)
+    assert {row["constant"] for row in rows if row["quantity"] == "v"} == {None}
+    (line,) = scaling.compact(rows, (0.1,))
+    assert set(line.orders) == {(q, norm) for q in ("theta", "v") for norm in ("sup", "rms", "final")}
+
+
+def test_maps_are_left_out_of_the_compact_tables_and_stay_in_the_complete_one(tmp_path):
+    outputs = [tmp_path / f"scaling{suffix}" for suffix in (".csv", ".md")]
+    scaling_text.write(made(), (0.1,), None, outputs, maps=["bowl"])
+    assert len(outputs[0].read_text(encoding="utf-8").splitlines()) == 1 + len(made())
+    assert "first" not in outputs[1].read_text(encoding="utf-8")
 
 
 def test_the_command_writes_all_formats_and_the_figure_from_the_complete_table(tmp_path):
@@ -167,6 +210,7 @@ def test_the_command_writes_all_formats_and_the_figure_from_the_complete_table(t
     found = [row for s, law in LAWS.items() for a in LADDER for row in tidy(s, a, law(a))]
     write_table(tmp_path / "errors.parquet", errors.as_table(found))
     given = {"reference": "first", "alpha": [0.1, 0.01], "quantities": ["theta", "loss"]}
+    given |= {"until": [], "maps": []}
     given["models"] = {"first": {"class": "Paper"}, "second": {"class": "HalfStep"}}
     outputs = [str(tmp_path / f"scaling{suffix}") for suffix in (".parquet", ".csv", ".md", ".tex")]
     start = ["scaling", "--scaling", json.dumps(given), "--input", str(tmp_path / "errors.parquet")]
@@ -181,6 +225,10 @@ def test_the_command_writes_all_formats_and_the_figure_from_the_complete_table(t
     start = ["scaling-figure", "--objective", "bowl", "--optimizer", "RMSProp", "--input", outputs[0]]
     assert cli.main([*start, "--output", *figures]) == 0
     assert (tmp_path / "figure.png").stat().st_size > 10_000
+    wide = mapped()
+    write_table(tmp_path / "wide.parquet", scaling.as_table(wide))
+    start = ["scaling-map", *start[1:-1], str(tmp_path / "wide.parquet")]
+    assert cli.main([*start, "--output", *figures]) == 0
     assert cli.main([*start[:-1], str(tmp_path / "missing.parquet"), "--output", *figures]) == 1
 
 
@@ -248,3 +296,77 @@ def test_models_that_look_alike_in_colour_differ_in_marker_and_line(vision):
 def test_a_model_outside_the_package_has_a_look_of_its_own_and_keeps_it():
     assert drawing.model_look("mine") == drawing.model_look("mine")
     assert drawing.model_look("mine") != drawing.model_look("yours")
+
+
+# --- maps -------------------------------------------------------------------------------------------------
+
+MEMORIES = (0.0, 0.9, 0.99)
+
+
+def mapped(change=None, lost=()):
+    """Errors of two models over three memories and three learning rates: the longer the larger; some lost."""
+    found = [
+        row
+        for solution, law in LAWS.items()
+        for alpha in LADDER[:3]
+        for beta in MEMORIES
+        for row in tidy(
+            solution,
+            alpha,
+            np.nan if (alpha, beta) in lost else law(alpha) / (1.0 - beta),
+            betas={"beta": beta},
+            **(change or {}).get((alpha, beta), {}),
+        )
+    ]
+    return scaling.rows(errors.as_table(found).to_pylist(), DECLARED)
+
+
+def panels(found):
+    with draw.styled():
+        figure = heatmap.heatmap_figure(heatmap.heatmap_rows(found, "bowl", "RMSProp"))
+    return {ax.get_title(): ax for ax in figure.axes if ax.get_title()}
+
+
+def test_the_map_has_a_panel_for_each_model_with_the_logarithm_of_every_relative_error():
+    drawn = panels(mapped())
+    assert list(drawn) == list(LAWS)
+    for solution, ax in drawn.items():
+        (mesh,) = ax.collections
+        exact = [[LAWS[solution](a) / (1.0 - b) / 2.0 for b in MEMORIES] for a in sorted(LADDER[:3])]
+        assert np.asarray(mesh.get_array()).reshape(3, 3) == pytest.approx(np.log10(exact))
+        assert not ax.patches
+    colours = {ax.collections[0].norm.boundaries.tobytes() for ax in drawn.values()}
+    assert len(colours) == 1
+
+
+def test_each_cell_of_the_map_lies_around_its_learning_rate_and_memory():
+    (ax, _) = panels(mapped()).values()
+    corners = ax.collections[0].get_coordinates()
+    for i, alpha in enumerate(sorted(LADDER[:3])):
+        for j, beta in enumerate(MEMORIES):
+            (left, low), (right, high) = corners[i, j], corners[i + 1, j + 1]
+            assert left < 1.0 / (1.0 - beta) < right
+            assert low < alpha < high
+
+
+def test_cells_that_failed_are_hatched_and_those_near_rounding_are_dotted():
+    change = {(0.05, 0.9): {"status": "not converged"}, (0.02, 0.0): {"error_estimate": 1.0}}
+    (ax, _) = panels(mapped(change)).values()
+    signs = {patch.get_gid(): patch for patch in ax.patches}
+    assert set(signs) == {"not converged", "near solver and rounding error"}
+    box = signs["not converged"]
+    assert box.get_x() < 10.0 < box.get_x() + box.get_width()
+    assert box.get_y() < 0.05 < box.get_y() + box.get_height()
+
+
+def test_a_diverged_cell_without_any_error_is_hatched_over_grey():
+    change = {(0.05, 0.9): {"discrete_status": "diverged"}}
+    (ax, _) = panels(mapped(change, lost=[(0.05, 0.9)])).values()
+    (box,) = ax.patches
+    assert box.get_hatch()
+    assert box.get_facecolor()[3] == 1.0
+
+
+def test_a_map_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="no relative error of theta is given"):
+        heatmap.heatmap_figure(heatmap.heatmap_rows(mapped(), "elsewhere", "RMSProp"))

@@ -20,48 +20,67 @@ from idescent.errors import HYPERPARAMETERS
 Row = Mapping[str, Any]
 
 _TEXT = ("objective", "optimizer", "configuration", "solution", "model")
-_STATUS = ("status", "discrete_status", "quantity", "norm")
+_STATUS = ("status", "discrete_status", "horizon", "quantity", "norm")
 _NUMBERS = ("error", "relative", "error_estimate", "floor", "slope", "ratio")
 _FIT = (
     *("order", "order_low", "order_high", "window_from", "window_to"),
     *("constant", "constant_low", "constant_high"),
 )
 _COUNTS = ("gradient_evaluations", "sweeps")
+# Of these quantities a model declares an order.
+_ORDERED = ("theta", "loss")
 _GOOD = ("converged", "completed")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One row of the compact table: a model of one configuration.
+    """One row of the compact tables: a model of one configuration.
 
     Attributes
     ----------
     objective, optimizer, betas, solution : str
+    steps : dict of float to int
+        Horizon in iterations by learning rate.
     errors, ratios : tuple of float or None
-        At the learning rates shown.
-    slope : float or None
-        The last pairwise slope above the floor.
-    fitted : tuple (order, low, high) or None
+        Sup errors of theta at the learning rates shown.
+    slopes : dict of float to float
+        Pairwise slopes of them by the smaller learning rate, where both errors are above their floors.
+    orders : dict of (quantity, norm) to tuple (order, low, high) or None
         None without an asymptotic window.
-    window : tuple (largest, smallest learning rate) or None
+    window : tuple (largest, smallest learning rate, number of errors) or None
+        Of the sup error of theta.
     declared, evaluations : int or None
         Declared order; gradient evaluations at the smallest learning rate shown.
     marked : bool
         Whether a solution did not reach its tolerance, or a run diverged.
+    horizons : frozenset of str
+        ``given``, ``reached`` or ``capped``: those of its cells.
     """
 
     objective: str
     optimizer: str
     betas: str
     solution: str
+    steps: dict[float, int]
     errors: tuple[float | None, ...]
     ratios: tuple[float | None, ...]
-    slope: float | None
-    fitted: tuple[float, float, float] | None
-    window: tuple[float, float] | None
+    slopes: dict[float, float]
+    orders: dict[tuple[str, str], tuple[float, float, float] | None]
+    window: tuple[float, float, int] | None
     declared: int | None
     evaluations: int | None
     marked: bool
+    horizons: frozenset[str]
+
+    @property
+    def fitted(self) -> tuple[float, float, float] | None:
+        """The order of the sup error of theta, and its interval."""
+        return self.orders["theta", "sup"]
+
+    @property
+    def slope(self) -> float | None:
+        """The last pairwise slope."""
+        return self.slopes[min(self.slopes)] if self.slopes else None
 
 
 def rows(
@@ -69,6 +88,7 @@ def rows(
     declared: Mapping[str, tuple[str, int]],
     reference: str | None = None,
     quantities: Sequence[str] = ("theta",),
+    until: Sequence[Mapping[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """Return the complete table: a row for each configuration, solution, quantity, norm and learning rate.
 
@@ -81,21 +101,34 @@ def rows(
     reference : str, optional
         The solution whose errors ``ratio`` is relative to: its error over this one's.
     quantities : sequence of str
+        Those beside theta.
+    until : sequence of mapping
+        Blocks of cells whose horizon was found by running them: ``objective``, ``optimizer``, lists of
+        ``configurations`` and ``alpha``, and ``at_most``, where a horizon is cut.
 
     Returns
     -------
     list of dict
         Learning rates fall within a group.  ``slope`` is the pairwise slope from the learning rate before,
-        ``floor`` what of the error may be solver or rounding, ``used`` whether the row is in the asymptotic
+        ``floor`` what of the error may be solver and rounding, ``used`` whether the row is in the asymptotic
         window; order and constant (at the declared order) of the group stand in each of its rows.
+        ``horizon`` is ``given``, ``reached`` (the run has settled) or ``capped`` (it was cut before).  Models
+        declare an order of theta, and so of the loss, but none of their moments.
     """
+    caps = {
+        (block["objective"], block["optimizer"], configuration, alpha): block["at_most"]
+        for block in until
+        for configuration in block["configurations"]
+        for alpha in block["alpha"]
+    }
+    wanted = {"theta", *quantities}
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in errors:
-        if row["kind"] == "total" and row["quantity"] in quantities:
+        if row["kind"] == "total" and row["quantity"] in wanted:
             groups.setdefault(
                 (*_configuration(row), row["solution"], row["quantity"], row["norm"]), []
             ).append(row)
-    found = [made for members in groups.values() for made in _group(members, declared)]
+    found = [made for members in groups.values() for made in _group(members, declared, caps)]
     if reference is not None:
         against = {_place(row): row["error"] for row in found if row["solution"] == reference}
         for row in found:
@@ -127,35 +160,43 @@ def as_table(found: Sequence[Row]) -> Any:
     return pa.Table.from_arrays(arrays, names=list(order))
 
 
-def compact(found: Iterable[Row], alphas: Sequence[float], norm: str = "sup") -> list[Line]:
-    """Gather the complete table into one line for each configuration and solution: errors of theta."""
+def compact(found: Iterable[Row], alphas: Sequence[float]) -> list[Line]:
+    """Gather the complete table into one line for each configuration and solution."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in found:
-        if row["quantity"] == "theta" and row["norm"] == norm:
-            groups.setdefault((*_configuration(row), row["solution"]), []).append(row)
-    lines = []
-    for members in groups.values():
-        first, at = members[0], {row["alpha"]: row for row in members}
-        shown = [at.get(alpha) for alpha in alphas]
-        steady = [row["slope"] for row in members if row["slope"] is not None and _above(row)]
-        cheapest = at.get(min(alphas))
-        lines.append(
-            Line(
-                objective=first["objective"],
-                optimizer=first["optimizer"].rpartition(":")[2],
-                betas=betas(first),
-                solution=first["solution"],
-                errors=tuple(row["error"] if row else None for row in shown),
-                ratios=tuple(row["ratio"] if row else None for row in shown),
-                slope=steady[-1] if steady else None,
-                fitted=_triple(first),
-                window=None if first["order"] is None else (first["window_from"], first["window_to"]),
-                declared=first["declared_order"],
-                evaluations=cheapest["gradient_evaluations"] if cheapest else None,
-                marked=not all(good(row) for row in members),
-            )
-        )
-    return lines
+        groups.setdefault((*_configuration(row), row["solution"]), []).append(row)
+    return [_line(members, alphas) for members in groups.values()]
+
+
+def _line(members: Sequence[Row], alphas: Sequence[float]) -> Line:
+    of_theta = [row for row in members if (row["quantity"], row["norm"]) == ("theta", "sup")]
+    first, at = of_theta[0], {row["alpha"]: row for row in of_theta}
+    shown = [at.get(alpha) for alpha in alphas]
+    above = {row["alpha"]: counts(row) for row in of_theta}
+    larger = dict(zip(list(at)[1:], at, strict=False))
+    cheapest = at.get(min(alphas))
+    return Line(
+        objective=first["objective"],
+        optimizer=first["optimizer"].rpartition(":")[2],
+        betas=betas(first),
+        solution=first["solution"],
+        steps={alpha: row["steps"] for alpha, row in at.items()},
+        errors=tuple(row["error"] if row else None for row in shown),
+        ratios=tuple(row["ratio"] if row else None for row in shown),
+        slopes={
+            alpha: row["slope"]
+            for alpha, row in at.items()
+            if row["slope"] is not None and above[alpha] and above[larger[alpha]]
+        },
+        orders={(row["quantity"], row["norm"]): _triple(row) for row in members},
+        window=None
+        if first["order"] is None
+        else (first["window_from"], first["window_to"], first["points"]),
+        declared=first["declared_order"],
+        evaluations=cheapest["gradient_evaluations"] if cheapest else None,
+        marked=not all(good(row) for row in of_theta),
+        horizons=frozenset(row["horizon"] for row in of_theta),
+    )
 
 
 def betas(row: Row) -> str:
@@ -169,6 +210,12 @@ def good(row: Row) -> bool:
     return row["status"] in _GOOD and row["discrete_status"] in _GOOD
 
 
+def counts(row: Row) -> bool:
+    """Whether an error can tell an order: of a good solution, horizon not cut, above its floor."""
+    comparable = good(row) and row["horizon"] != "capped"
+    return bool(comparable and row["error"] and row["error"] > orders.ABOVE_FLOOR * row["floor"])
+
+
 def _configuration(row: Row) -> tuple[str, str, str]:
     # The label's first part is the learning rate; nothing else is taken from it.
     label = row.get("configuration")
@@ -179,19 +226,28 @@ def _place(row: Row) -> tuple[Any, ...]:
     return (*_configuration(row), row["quantity"], row["norm"], row["alpha"])
 
 
-def _group(members: Sequence[Row], declared: Mapping[str, tuple[str, int]]) -> list[dict[str, Any]]:
+def _group(
+    members: Sequence[Row], declared: Mapping[str, tuple[str, int]], caps: Mapping[tuple[Any, ...], int]
+) -> list[dict[str, Any]]:
     members = sorted(members, key=lambda row: -row["alpha"])
+    horizons = [_horizon(row, caps) for row in members]
     alphas = [row["alpha"] for row in members]
     errors = [math.nan if row["error"] is None else row["error"] for row in members]
     floors = [_floor(row) for row in members]
-    trusted = [error if good(row) else math.nan for error, row in zip(errors, members, strict=True)]
+    # Over a horizon that was cut an error is that of another experiment.
+    trusted = [
+        error if good(row) and horizon != "capped" else math.nan
+        for error, row, horizon in zip(errors, members, horizons, strict=True)
+    ]
     fitted = orders.fit(alphas, trusted, floors)
     usable = orders.usable(alphas, trusted, floors)
     model, order = declared[members[0]["solution"]]
+    ordered = members[0]["quantity"] in _ORDERED
     shared: dict[str, Any] = dict.fromkeys((*_FIT, "points"))
     if fitted is not None:
         window = [i for i, alpha in enumerate(alphas) if usable[i] and alpha <= fitted.largest]
-        constants = orders.constant([alphas[i] for i in window], [errors[i] for i in window], float(order))
+        chosen = [alphas[i] for i in window], [errors[i] for i in window]
+        constants = orders.constant(*chosen, float(order)) if ordered else (None,) * 3
         interval = (fitted.order, fitted.low, fitted.high)
         values = (*interval, fitted.largest, fitted.smallest, *constants, fitted.points)
         shared = dict(zip((*_FIT, "points"), values, strict=True))
@@ -211,8 +267,9 @@ def _group(members: Sequence[Row], declared: Mapping[str, tuple[str, int]]) -> l
             {name: row.get(name) for name in kept}
             | {
                 "configuration": _configuration(row)[2],
+                "horizon": horizons[i],
                 "model": model,
-                "declared_order": order,
+                "declared_order": order if ordered else None,
                 "time": row["alpha"] * row["steps"],
                 "floor": floors[i],
                 "slope": float(slope) if math.isfinite(slope) else None,
@@ -232,8 +289,9 @@ def _floor(row: Row) -> float:
     return orders.floor(0.0 if estimate is None else estimate, scale, row["steps"])
 
 
-def _above(row: Row) -> bool:
-    return bool(good(row) and row["error"] and row["error"] > orders.ABOVE_FLOOR * row["floor"])
+def _horizon(row: Row, caps: Mapping[tuple[Any, ...], int]) -> str:
+    cap = caps.get((*_configuration(row), row["alpha"]))
+    return "given" if cap is None else "capped" if row["steps"] >= cap else "reached"
 
 
 def _triple(row: Row) -> tuple[float, float, float] | None:

@@ -5,10 +5,12 @@ What lives here: the text, and writing all formats.  What does not: the numbers 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from idescent import orders
+from idescent.errors import NORMS
 from idescent.files import write_text
 from idescent.scaling import Line, Row, as_table, compact
 from idescent.tables import FORMATS, csv, escaped, pipes, scientific
@@ -19,15 +21,76 @@ _RULE = (
     "95 % interval and the drift that the last slopes leave possible. The window ends at the smallest α "
     f"whose error is above {orders.ABOVE_FLOOR:g} times what solver and rounding may make, and reaches up as "
     f"far as pairwise slopes differ by at most {orders.SPREAD:g}; it has at least {orders.FEWEST} values of "
-    "α. Without such a window there is no order; the last pairwise slope then stands in brackets."
+    "α, their number in brackets. Where there is no such window there is no order; the last pairwise slope "
+    "then stands in brackets. Declared: the order that the model claims as α → 0."
 )
 _NOTE = "A solution did not reach its tolerance, or a run diverged; it does not count for the order."
+_CUT = (
+    "A run had not settled at the largest horizon allowed and was cut there; it does not count for the order."
+)
+# More slopes than this leave no room for the models' names.
+_MOST_SLOPES = 12
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How numbers, signs and the heads of columns are written."""
+
+    number: str
+    power: str
+    order: str
+    window: str
+    missing: str
+    daggers: tuple[str, str]
+    betas: str
+    error: str
+    ratio: str
+    slope: str
+    gradients: str
+    text: Callable[[str], str]
+    symbol: Callable[[str], str]
+
+
+_MARKDOWN = _Form(
+    number="{}e{}",
+    power="{}e{}",
+    order="{:.3f} ± {:.3f}",
+    window="{} … {} ({})",
+    missing="–",
+    daggers=(" †", " ‡"),
+    betas="β",
+    error="error, α = {}",
+    ratio="ratio, α = {}",
+    slope="slope, α = {}",
+    gradients="gradients, α = {}",
+    text=str,
+    symbol=str,
+)
+_LATEX = _Form(
+    number=r"${} \times 10^{{{}}}$",
+    power=r"{} \times 10^{{{}}}",
+    order=r"${:.3f} \pm {:.3f}$",
+    window="${}$--${}$ ({})",
+    missing="--",
+    daggers=(r"$^\dagger$", r"$^\ddagger$"),
+    betas=r"$\beta$",
+    error=r"$\alpha = {}$",
+    ratio=r"$\alpha = {}$",
+    slope="${}$",
+    gradients=r"gradients",
+    text=escaped,
+    symbol=lambda name: {"theta": r"$\theta$", "loss": "loss"}.get(name, f"${name}$"),
+)
 
 
 def write(
-    found: Sequence[Row], alphas: Sequence[float], reference: str | None, outputs: Iterable[Path]
+    found: Sequence[Row],
+    alphas: Sequence[float],
+    reference: str | None,
+    outputs: Iterable[Path],
+    maps: Collection[str] = (),
 ) -> None:
-    """Write the complete table (.parquet, .csv) and the compact one (.md, .tex).
+    """Write the complete table (.parquet, .csv) and the compact ones (.md, .tex), these without ``maps``.
 
     Raises
     ------
@@ -39,7 +102,8 @@ def write(
         if target.suffix not in FORMATS:
             known = ", ".join(FORMATS)
             raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
-    table, lines = as_table(found), compact(found, alphas)
+    table = as_table(found)
+    lines = compact([row for row in found if row["objective"] not in maps], alphas)
     for target in targets:
         if target.suffix == ".parquet":
             write_table(target, table)
@@ -52,72 +116,91 @@ def write(
 
 
 def markdown(lines: Sequence[Line], alphas: Sequence[float], reference: str | None = None) -> str:
-    """Return the compact table as Markdown, one section for each objective and optimizer."""
-    head = ["β", "model", *(f"error, α = {alpha:g}" for alpha in alphas)]
-    head += [f"ratio, α = {alpha:g}" for alpha in alphas] if reference else []
-    head += ["order", "window", "declared", f"gradients, α = {min(alphas):g}"]
+    """Return the compact tables as Markdown, one section for each objective and optimizer."""
     text = ["# Errors and orders of the models", ""]
     text += ["Error: largest |discrete − continuous| of θ over all iterations."]
     text += [f"Ratio: the error of `{reference}` over this one's, at the same α."] if reference else []
-    text += [_RULE, "Gradients: gradient evaluations of the solver, at the tolerance of the study.", ""]
+    text += [_RULE, "Gradients: gradient evaluations of the solver, at the tolerance of the study."]
+    text += ["Slopes: pairwise, from the larger α before to the one named.", ""]
     for (objective, optimizer), members in _sections(lines).items():
-        text += [
-            f"## {optimizer}, {objective}",
-            "",
-            pipes(head),
-            pipes(["---"] * 2 + ["---:"] * (len(head) - 2)),
-        ]
-        for line in members:
-            cells = [line.betas or "–", line.solution + (" †" if line.marked else "")]
-            cells += [scientific(error, "{}e{}", "–") for error in line.errors]
-            cells += [_ratio(ratio, "–") for ratio in line.ratios] if reference else []
-            cells += [_order(line, "{:.3f} ± {:.3f}", "–"), _window(line, "{} … {}", "{}e{}", "–")]
-            cells += [_count(line.declared, "–"), _count(line.evaluations, "–")]
-            text.append(pipes(cells))
-        text.append("")
-    if any(line.marked for line in lines):
-        text.append(f"† {_NOTE}")
+        text += [f"## {optimizer}, {objective}", "", f"Horizon: {_horizon(members)}.", ""]
+        for head, rows in _tables(members, alphas, reference, _MARKDOWN):
+            text += [pipes(head), pipes(["---"] * 2 + ["---:"] * (len(head) - 2)), *map(pipes, rows), ""]
+    text += [f"{sign.strip()} {note}" for sign, note in _notes(lines, _MARKDOWN)]
     return "\n".join(text).rstrip("\n") + "\n"
 
 
 def latex(lines: Sequence[Line], alphas: Sequence[float], reference: str | None = None) -> str:
-    """Return the compact tables as LaTeX ``tabular`` environments; they need the package ``booktabs``."""
-    n = len(alphas)
-    columns = "ll" + "r" * n + ("r" * n if reference else "") + "rrrr"
-    rates = [f"${alpha:g}$" for alpha in alphas]
-    spans = [rf"\multicolumn{{{n}}}{{c}}{{Error at $\alpha =$}}"]
-    rules = rf"\cmidrule(lr){{3-{2 + n}}}"
-    if reference:
-        spans.append(rf"\multicolumn{{{n}}}{{c}}{{Ratio to {escaped(reference)} at $\alpha =$}}")
-        rules += rf" \cmidrule(lr){{{3 + n}-{2 + 2 * n}}}"
-    head = [r"$\beta$", "Model", *rates, *(rates if reference else [])]
-    head += ["Order", "Window", "Declared", "Gradients"]
-    text = ["% Errors and orders of the models. Needs \\usepackage{booktabs}."]
-    text += [f"% {sentence.removesuffix('.')}." for sentence in _plain(_RULE).split(". ")]
-    text += [f"% Gradients: evaluations at alpha = {min(alphas):g}."]
-    power = r"${} \times 10^{{{}}}$"
+    """Return the compact tables as LaTeX ``longtable`` environments, as wide as 16 cm of text.
+
+    They need the packages ``booktabs`` and ``longtable``.
+    """
+    text = [
+        r"% Errors and orders of the models. Needs \usepackage{booktabs,longtable} and 16 cm of text width."
+    ]
+    smallest = _rate(min(alphas), _LATEX.power)
+    text += [r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}"]
     for (objective, optimizer), members in _sections(lines).items():
-        text += ["", f"% {optimizer}, {objective}", f"\\begin{{tabular}}{{{columns}}}", r"\toprule"]
-        text += [" & & " + " & ".join(spans) + r" & & & & \\", rules, " & ".join(head) + r" \\"]
-        before: str | None = None
-        for line in members:
-            text += [] if line.betas == before else [r"\midrule"]
-            cells = ["" if line.betas == before else line.betas or "--"]
-            before = line.betas
-            cells.append(escaped(line.solution) + (r"$^\dagger$" if line.marked else ""))
-            cells += [scientific(error, power, "--") for error in line.errors]
-            cells += [_ratio(ratio, "--") for ratio in line.ratios] if reference else []
-            cells += [
-                _order(line, r"${:.3f} \pm {:.3f}$", "--"),
-                _window(line, "${}$--${}$", r"{} \times 10^{{{}}}", "--"),
-            ]
-            cells += [_count(line.declared, "--"), _count(line.evaluations, "--")]
-            text.append(" & ".join(cells) + r" \\")
-        text.append(r"\bottomrule")
-        if any(line.marked for line in members):
-            text.append(rf"\multicolumn{{{len(columns)}}}{{l}}{{$^\dagger$ {_NOTE}}} \\")
-        text.append(r"\end{tabular}")
-    return "\n".join(text) + "\n"
+        subject = f"{escaped(optimizer)}, objective {escaped(objective)}, horizon {_tex(_horizon(members))}"
+        captions = [
+            f"Largest error of $\\theta$ over all iterations, and observed orders: {subject}. {_tex(_RULE)}",
+            rf"Cost: {subject}. Gradient evaluations of the solver at $\alpha = {smallest}$"
+            + (f", and the error of {escaped(reference)} over this one's." if reference else "."),
+            rf"Pairwise slopes, from the larger $\alpha$ before to the one named: {subject}.",
+            f"Observed orders by quantity and norm over the iterations: {subject}. "
+            "The last slope is not shown where there is no asymptotic window.",
+        ]
+        parts = _tables(members, alphas, reference, _LATEX)
+        notes = [f"{sign} {note}" for sign, note in _notes(members, _LATEX)]
+        for caption, (head, rows) in zip(captions, parts, strict=True):
+            text += ["", *_longtable(caption, head, rows, notes)]
+    return "\n".join([*text, r"\endgroup"]) + "\n"
+
+
+def _longtable(
+    caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], notes: list[str]
+) -> list[str]:
+    columns, top = "ll" + "r" * (len(head) - 2), " & ".join(head) + r" \\"
+    text = [rf"\begin{{longtable}}{{{columns}}}", rf"\caption{{{caption}}} \\", r"\toprule", top, r"\midrule"]
+    text += [r"\endfirsthead", r"\toprule", top, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot"]
+    text += [r"\bottomrule"]
+    text += [rf"\multicolumn{{{len(head)}}}{{l}}{{{note}}} \\" for note in notes]
+    text += [r"\endlastfoot"]
+    before: str | None = None
+    for betas, *cells in rows:
+        text += [r"\addlinespace"] if before not in (None, betas) else []
+        text.append(" & ".join(["" if betas == before else betas, *cells]) + r" \\")
+        before = betas
+    return [*text, r"\end{longtable}"]
+
+
+def _tables(
+    lines: Sequence[Line], alphas: Sequence[float], reference: str | None, form: _Form
+) -> list[tuple[list[str], list[list[str]]]]:
+    """Return head and rows of the tables of one section: errors, costs, slopes, orders."""
+    rates = [_rate(alpha, form.power) for alpha in alphas]
+    against = rates if reference else []
+    falling = sorted({alpha for line in lines for alpha in line.slopes}, reverse=True)[-_MOST_SLOPES:]
+    quantities = dict.fromkeys(quantity for line in lines for quantity, _ in line.orders)
+    pairs = [(quantity, norm) for quantity in quantities for norm in NORMS]
+    heads = [
+        [*map(form.error.format, rates), "order", "declared", "window"],
+        [form.gradients.format(rates[-1]), *map(form.ratio.format, against)],
+        [form.slope.format(_rate(alpha, form.power)) for alpha in falling],
+        [f"{form.symbol(quantity)}, {norm}" for quantity, norm in pairs],
+    ]
+    parts: list[list[list[str]]] = [[], [], [], []]
+    for line in lines:
+        errors = [scientific(error, form.number, form.missing) for error in line.errors]
+        cells = [
+            [*errors, _order(line, form), _count(line.declared, form), _window(line, form)],
+            [_count(line.evaluations, form), *(_ratio(ratio, form) for ratio in line.ratios if against)],
+            [_decimal(line.slopes.get(alpha), form) for alpha in falling],
+            [_decimal((line.orders.get(pair) or (None,))[0], form) for pair in pairs],
+        ]
+        for part, row in zip(parts, cells, strict=True):
+            part.append([line.betas or form.missing, _name(line, form), *row])
+    return [([form.betas, "model", *head], rows) for head, rows in zip(heads, parts, strict=True)]
 
 
 def _sections(lines: Iterable[Line]) -> dict[tuple[str, str], list[Line]]:
@@ -127,15 +210,47 @@ def _sections(lines: Iterable[Line]) -> dict[tuple[str, str], list[Line]]:
     return groups
 
 
-def _order(line: Line, form: str, missing: str) -> str:
-    if line.fitted is not None:
-        order, low, high = line.fitted
-        return form.format(order, 0.5 * (high - low))
-    return missing if line.slope is None else f"({line.slope:.2f})"
+def _notes(lines: Iterable[Line], form: _Form) -> list[tuple[str, str]]:
+    lines = list(lines)
+    told = (any(line.marked for line in lines), any("capped" in line.horizons for line in lines))
+    return [
+        pair for pair, tell in zip(zip(form.daggers, (_NOTE, _CUT), strict=True), told, strict=True) if tell
+    ]
 
 
-def _window(line: Line, form: str, power: str, missing: str) -> str:
-    return missing if line.window is None else form.format(*(_rate(a, power) for a in line.window))
+def _horizon(lines: Sequence[Line]) -> str:
+    """Say how long the runs of a section are."""
+    steps = [count for line in lines for count in line.steps.values()]
+    times = [alpha * count for line in lines for alpha, count in line.steps.items()]
+    span = f"k = {min(steps)} … {max(steps)}"
+    if any(line.horizons != {"given"} for line in lines):
+        return f"until settled, {span}"
+    coarsest = max(alpha for line in lines for alpha in line.steps)
+    # Whole iterations miss a time by up to half a learning rate.
+    return f"t = {min(times):.3g}" if max(times) - min(times) <= coarsest else span
+
+
+def _name(line: Line, form: _Form) -> str:
+    signs = zip(form.daggers, (line.marked, "capped" in line.horizons), strict=True)
+    return form.text(line.solution) + "".join(sign for sign, told in signs if told)
+
+
+def _order(line: Line, form: _Form) -> str:
+    if line.fitted is None:
+        return form.missing if line.slope is None else f"({line.slope:.2f})"
+    order, low, high = line.fitted
+    return form.order.format(order, 0.5 * (high - low))
+
+
+def _decimal(value: float | None, form: _Form) -> str:
+    return form.missing if value is None else f"{value:.2f}"
+
+
+def _window(line: Line, form: _Form) -> str:
+    if line.window is None:
+        return "none"
+    largest, smallest, points = line.window
+    return form.window.format(_rate(largest, form.power), _rate(smallest, form.power), points)
 
 
 def _rate(alpha: float, power: str) -> str:
@@ -144,15 +259,17 @@ def _rate(alpha: float, power: str) -> str:
     return power.format(mantissa, int(exponent)) if letter else text
 
 
-def _ratio(value: float | None, missing: str) -> str:
+def _ratio(value: float | None, form: _Form) -> str:
     if value is None:
-        return missing
+        return form.missing
     return f"{value:.0f}" if value >= 100.0 else f"{value:.2g}"
 
 
-def _count(value: int | None, missing: str) -> str:
-    return missing if value is None else str(value)
+def _count(value: int | None, form: _Form) -> str:
+    return form.missing if value is None else str(value)
 
 
-def _plain(text: str) -> str:
-    return text.replace("α", "alpha").replace("±", "+-")
+def _tex(text: str) -> str:
+    """Return a sentence of this module as LaTeX prints it."""
+    signs = {"α": r"$\alpha$", "→": r"$\to$", "±": r"$\pm$", "%": r"\%", "…": r"$\dots$"}
+    return "".join(signs.get(c, c) for c in text)

@@ -18,8 +18,9 @@ def run(table: Path, given: Mapping[str, Any], outputs: Sequence[Path]) -> str:
     table : path
         ``errors.parquet`` of the study.
     given : mapping
-        ``models`` (solution -> model as for :mod:`idescent.registry`), ``reference``, ``quantities``, and
-        ``alpha``: the learning rates of the compact table.
+        ``models`` (solution -> model as for :mod:`idescent.registry`), ``reference``, ``quantities``,
+        ``until`` (see :func:`idescent.scaling.rows`), ``maps``: objectives that are left out of the compact
+        tables, and ``alpha``: the learning rates of those.
     outputs : sequence of path
         One for each format; the suffix says which.
 
@@ -30,6 +31,7 @@ def run(table: Path, given: Mapping[str, Any], outputs: Sequence[Path]) -> str:
     """
     models = {name: registry.model(spec) for name, spec in given["models"].items()}
     declared = {name: (model.name, model.order) for name, model in models.items()}
-    rows = scaling.rows(read_errors([table]).to_pylist(), declared, given["reference"], given["quantities"])
-    scaling_text.write(rows, given["alpha"], given["reference"], outputs)
+    errors = read_errors([table]).to_pylist()
+    rows = scaling.rows(errors, declared, given["reference"], given["quantities"], given["until"])
+    scaling_text.write(rows, given["alpha"], given["reference"], outputs, given["maps"])
     return f"{len(outputs)} formats"
