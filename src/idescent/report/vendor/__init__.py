@@ -1,0 +1,26 @@
+"""Software of others that goes into the report's page, unchanged.
+
+What lives here: uPlot, its licence (``uPlot.LICENSE``), and ``manifest.json``: where it is from, its version,
+and the SHA-256 of each file.  What does not: anything of ours.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+SCRIPT = HERE / "uPlot.iife.min.js"
+STYLE = HERE / "uPlot.min.css"
+
+
+def manifest() -> dict[str, Any]:
+    """Return what ``manifest.json`` says."""
+    found: dict[str, Any] = json.loads((HERE / "manifest.json").read_text(encoding="utf-8"))
+    return found
+
+
+def licence() -> str:
+    """Return the text of the licence."""
+    return (HERE / "uPlot.LICENSE").read_text(encoding="utf-8")
