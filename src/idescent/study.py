@@ -132,7 +132,8 @@ class Study:
         found = []
         for group, cells in self.groups.items():
             if self.cells_per_job == 1:
-                packs = {cell.label: [cell] for cell in cells}
+                # Snakemake names jobs to a cluster as rule:wildcard=value,wildcard=value: no comma in a value.
+                packs = {cell.label.replace(",", "+"): [cell] for cell in cells}
             elif self.cells_per_job is not None:
                 packs = partition(cells, lambda _: 1.0, self.cells_per_job)
             else:
