@@ -18,6 +18,7 @@ if CLAIMS:
         params:
             code=claims_code(),
             files=[STUDY.place(cell, name) for cell, name in claimed()],
+        localrule: True
         message:
             "decide the paper's claims"
         shell:

@@ -207,6 +207,13 @@ def remove(file, say=True):
         file.unlink(missing_ok=True)
 
 
+def heed_force():
+    """What is asked for by force is not taken from an earlier run."""
+    asked = workflow.dag_settings
+    if asked.forceall or asked.forcerun or asked.forcetargets:
+        os.environ["IDESCENT_FRESH"] = "1"
+
+
 class Quiet(logging.Filter):
     """Leave the screen to the jobs' own lines and to what went wrong; the log file keeps everything."""
 
@@ -226,10 +233,6 @@ class Quiet(logging.Filter):
 
 if workflow.is_main_process:
     remove_damaged()
-    settings = workflow.dag_settings
-    if settings and (settings.forceall or settings.forcerun or settings.forcetargets):
-        # What is asked for by force is not taken from an earlier run.
-        os.environ["IDESCENT_FRESH"] = "1"
     if (
         workflow.modifier.is_main_snakefile()
         and not workflow.output_settings.dryrun

@@ -7,6 +7,7 @@ rule compare:
         f"{LOGS}/compare/{{objective}}/{{optimizer}}/{{pack}}.log",
     params:
         code=digest("compare"),
+    localrule: True
     message:
         "compare {wildcards.objective} {wildcards.optimizer} {wildcards.pack}"
     shell:

@@ -24,6 +24,7 @@ rule figure:
         files=figure_files,
         caption=figure_caption,
         code=figure_code,
+    localrule: True
     message:
         "draw {wildcards.figure}"
     shell:
@@ -62,6 +63,7 @@ rule figure_with_errors:
         files=figure_files,
         caption=figure_caption,
         code=figure_code,
+    localrule: True
     message:
         "draw {wildcards.figure} and its errors"
     shell:
@@ -87,6 +89,7 @@ rule overview:
         overview=one_of(OVERVIEWS),
     params:
         code=digest("overview"),
+    localrule: True
     message:
         "draw {wildcards.overview}"
     shell:

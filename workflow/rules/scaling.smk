@@ -20,6 +20,7 @@ if SCALING:
         params:
             scaling=json.dumps(SCALING),
             code=scaling_code(),
+        localrule: True
         message:
             "tabulate errors against the learning rate"
         shell:
@@ -46,6 +47,7 @@ if SCALING:
             objective=ladder_objective,
             optimizer=ladder_optimizer,
             code=digest("scaling_figure"),
+        localrule: True
         message:
             "draw {wildcards.ladder}"
         shell:
@@ -73,6 +75,7 @@ if SCALING:
             objective=ladder_objective,
             optimizer=ladder_optimizer,
             code=digest("scaling_map"),
+        localrule: True
         message:
             "draw {wildcards.ladder}"
         shell:

@@ -15,6 +15,7 @@ rule tables:
         f"{LOGS}/tables.log",
     params:
         code=digest("tabulate"),
+    localrule: True
     message:
         "tabulate all errors"
     shell:
@@ -32,6 +33,7 @@ rule summary:
         study=STUDY.name,
         figures=STEMS,
         code=digest("summary"),
+    localrule: True
     message:
         "summarise the study"
     shell:
