@@ -10,7 +10,6 @@ Every problem is one line that names field, value and what is allowed.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
@@ -18,18 +17,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from idescent import registry
-from idescent.fields import WORD
+from idescent.arguments import build, check_class, check_own, check_schedule
+from idescent.fields import LARGEST_COUNT, LONGEST_FILE, RESERVED, argument
 from idescent.figures.spec import DISCRETE, required
 from idescent.horizons import settling
-from idescent.provenance import find_module
-from idescent.spec import SECTIONS, RunSpec, SolutionSpec, StudySpec
+from idescent.messages import ConfigError as ConfigError
+from idescent.messages import path, problem_lines, refused
+from idescent.spec import RunSpec, SolutionSpec, StudySpec
 from idescent.study import Cell, Figure, Study
-
-_EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be run; its text has one line per problem."""
 
 
 def load(raw: Mapping[str, Any]) -> Study:
@@ -46,16 +41,20 @@ def load(raw: Mapping[str, Any]) -> Study:
         If anything in it cannot be run; one line per problem.
     """
     try:
-        spec = StudySpec.model_validate(_numerals(raw))
+        spec = StudySpec.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError("\n".join(_line(problem) for problem in error.errors())) from None
+        raise ConfigError("\n".join(problem_lines(error, schema()))) from None
     _check_classes(spec)
     for name, s in spec.solutions.items():
         if s.reference is not None:
             _check_reference(spec, name, s)
     cells: dict[str, tuple[int, Cell]] = {}
+    homes: dict[tuple[str, str], str] = {}
     for i, run in enumerate(spec.runs):
         for cell in _expand(spec, f"runs.{i}", run):
+            if homes.setdefault(cell.group, run.optimizer) != run.optimizer:
+                rule = f"its folder {'/'.join(cell.group)} is that of {homes[cell.group]!r}"
+                raise refused(f"runs.{i}.optimizer", run.optimizer, rule)
             if cell.folder in cells:
                 earlier = cells[cell.folder][0]
                 raise ConfigError(
@@ -105,12 +104,15 @@ def _expand(spec: StudySpec, at: str, run: RunSpec) -> Iterable[Cell]:
         arguments = dict(zip(run.hyperparameters, values, strict=True))
         optimizer = {"class": run.optimizer, "arguments": _arguments(at, run.optimizer, arguments)}
         for j, alpha in enumerate(run.alpha):
+            if run.time is not None and not alpha / 2 < run.time <= alpha * LARGEST_COUNT:
+                rule = f"must be between alpha = {alpha!r} and 2**53 times that"
+                raise refused(f"{at}.time", run.time, rule)
             steps = run.horizon(j) if settled is None else settled(optimizer, alpha)
-            if steps < 1:
-                raise ConfigError(
-                    f"config: {at}.time: {run.time!r} is not allowed: must be at least alpha = {alpha!r}"
-                )
-            yield Cell(objective, optimizer, alpha, run.theta0, steps, solutions, schedule)
+            cell = Cell(objective, optimizer, alpha, run.theta0, steps, solutions, schedule)
+            if len(cell.label) > LONGEST_FILE:
+                rule = f"must make a name of a folder of at most {LONGEST_FILE} characters"
+                raise refused(f"{at}.hyperparameters", arguments, rule)
+            yield cell
 
 
 def _settled(
@@ -161,43 +163,43 @@ def _chosen_solutions(spec: StudySpec, at: str, run: RunSpec) -> tuple[str, ...]
 
 def _arguments(at: str, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Check hyper-parameters by constructing the optimizer; return them in the order of its fields."""
-    where = f"config: {at}.hyperparameters"
+    package, plain = ":" not in name, {}
     for key, value in given.items():
-        if not isinstance(value, int | float) and not (isinstance(value, str) and WORD.fullmatch(value)):
-            raise ConfigError(f"{where}.{key}: {value!r} is not allowed: must be a number or a word")
-    package = ":" not in name
-    plain = {k: float(v) if package and type(v) is int else v for k, v in given.items()}
-    try:
-        optimizer = registry.optimizer({"class": name, "arguments": plain})
-    except ValueError as error:
-        message = str(error).removeprefix(f"{name}.")
-        raise ConfigError(f"{where}{'.' if message != str(error) else ': '}{message}") from error
+        where = f"{at}.hyperparameters.{path([key])}"
+        if not key.isidentifier():
+            raise refused(where, key, "must be the name of an argument")
+        try:
+            value = argument(value)
+        except ValueError as error:
+            raise refused(where, value, str(error)) from error
+        plain[key] = float(value) if package and type(value) is int else value
+    where = f"{at}.optimizer"
+    if package:
+        optimizer = check_class(where, "optimizer", name, plain, "hyperparameters")
+    else:
+        check_own(where, name)
+        try:
+            constructor = registry.resolve("optimizer", name)
+        except Exception as error:  # importing the user's module runs all that is in it
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise refused(where, name, f"it cannot be imported: {reason}") from error
+        optimizer = build(where, "optimizer", name, constructor, plain, "hyperparameters")
     order = [field.name for field in fields(optimizer)] if is_dataclass(optimizer) else list(plain)
     return {key: plain[key] for key in order if key in plain}
 
 
 def _check_classes(spec: StudySpec) -> None:
-    """Build every class once, so that a misspelt name or argument stops the workflow before its first job."""
-    checks = [(f"objectives.{name}", "objective", o) for name, o in spec.objectives.items()]
-    checks += [(f"schedules.{name}", "schedule", s) for name, s in spec.schedules.items()]
-    checks += [(f"solutions.{name}.model", "model", s.model) for name, s in spec.solutions.items()]
-    checks += [(f"solutions.{name}.solver", "solver", s.solver) for name, s in spec.solutions.items()]
-    for where, kind, wanted in checks:
-        module, _, _ = wanted.class_.rpartition(":")
-        if module:
-            # The user's own module may load anything (a library, data): find it, do not import it.
-            if find_module(module) is None:
-                raise ConfigError(
-                    f"config: {where}: {wanted.class_!r} is not allowed: there is no module {module!r}"
-                )
-            continue
-        try:
-            if kind == "schedule":
-                registry.schedule({"schedule": wanted.spec()})
-            else:
-                registry.build(kind, wanted.spec())
-        except ValueError as error:
-            raise ConfigError(f"config: {where}: {error}") from error
+    """Check every class once, so that a misspelt name or argument stops the workflow before its first job."""
+    for name, objective in spec.objectives.items():
+        if name in RESERVED:
+            rule = f"must not be one of {', '.join(RESERVED)}, which are folders of every study"
+            raise refused("objectives", name, rule)
+        check_class(f"objectives.{name}", "objective", objective.class_, objective.arguments)
+    for name, schedule in spec.schedules.items():
+        check_schedule(f"schedules.{name}", schedule.spec())
+    for name, s in spec.solutions.items():
+        check_class(f"solutions.{name}.model", "model", s.model.class_, s.model.arguments)
+        check_class(f"solutions.{name}.solver", "solver", s.solver.class_, s.solver.arguments)
 
 
 def _check_reference(spec: StudySpec, name: str, solution: SolutionSpec) -> None:
@@ -221,6 +223,9 @@ def _figures(spec: StudySpec, study: Study) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
     for name, figure in spec.figures.items():
         where = f"config: figures.{name}"
+        if figure.objective not in spec.objectives:
+            rule = f"must be one of {', '.join(spec.objectives)}"
+            raise refused(f"figures.{name}.objective", figure.objective, rule)
         for shown in figure.show:
             if shown not in (DISCRETE, *study.solutions):
                 known = ", ".join((DISCRETE, *study.solutions))
@@ -236,9 +241,16 @@ def _figures(spec: StudySpec, study: Study) -> dict[str, Figure]:
                 raise ConfigError(
                     f"{where}.show: {shown!r} is not allowed: it is not solved for {cell.folder}"
                 )
+            if figure.quantity not in _quantities(cell):
+                rule = f"must be one of {', '.join(_quantities(cell))}"
+                raise refused(f"figures.{name}.quantity", figure.quantity, rule)
         paths = tuple(dict.fromkeys(study.place(cell, shown) for cell, shown in needed))
         figures[name] = Figure(name, figure.model_dump(mode="json"), tuple(needed), paths)
     return figures
+
+
+def _quantities(cell: Cell) -> tuple[str, ...]:
+    return ("theta", "loss", *registry.resolve("optimizer", cell.optimizer["class"]).moments)
 
 
 def _scaling(spec: StudySpec, study: Study, cells: Iterable[tuple[int, Cell]]) -> dict[str, Any] | None:
@@ -257,6 +269,10 @@ def _scaling(spec: StudySpec, study: Study, cells: Iterable[tuple[int, Cell]]) -
             raise ConfigError(f"{where}.alpha: {alpha!r} is not allowed: must be one of {rates}")
     if spec.scaling.name in ("errors", "claims"):
         raise ConfigError(f"{where}.name: {spec.scaling.name!r} is not allowed: other tables are called so")
+    possible = dict.fromkeys(quantity for cell in study.cells for quantity in _quantities(cell))
+    for i, quantity in enumerate(spec.scaling.quantities):
+        if quantity not in possible:
+            raise refused(f"scaling.quantities.{i}", quantity, f"must be one of {', '.join(possible)}")
     for name in spec.figures:
         if name.startswith(f"{spec.scaling.name}_"):
             raise ConfigError(f"{where}.name: {spec.scaling.name!r} is not allowed: figure {name} begins so")
@@ -301,33 +317,3 @@ def _caps(runs: Sequence[RunSpec], cells: Iterable[tuple[int, Cell]]) -> list[di
             if label not in cap["configurations"]:
                 cap["configurations"].append(label)
     return list(caps.values())
-
-
-def _numerals(value: Any) -> Any:
-    """Read ``1e-9`` as a number: YAML 1.1 wants a dot in it and hands over a string."""
-    if isinstance(value, Mapping):
-        return {key: _numerals(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_numerals(item) for item in value]
-    return float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
-
-
-def _line(problem: Any) -> str:
-    """Turn one of pydantic's problems into ``config: field: value is not allowed: what is allowed``."""
-    place = [str(part) for part in problem["loc"] if part != "[key]"]
-    where = "config: " + ".".join(place) if place else "config"
-    if problem["type"] == "missing":
-        return f"{where} is missing"
-    if problem["type"] == "extra_forbidden":
-        section = StudySpec if len(place) == 1 else SECTIONS.get(place[0])
-        known = (
-            ", ".join(f.alias or name for name, f in section.model_fields.items())
-            if section
-            else "a known one"
-        )
-        return f"{where}: this key is not allowed: must be one of {known}"
-    rule = str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
-    rule = rule.replace("Input should", "must").replace("Input", "it")
-    value = problem["input"]
-    shown = f"{value!r} is not allowed: " if not isinstance(value, Mapping | list) else ""
-    return f"{where}: {shown}{rule}"

@@ -23,6 +23,7 @@ from idescent.fields import (
     Tolerance,
     Values,
     filled,
+    plain,
 )
 from idescent.figures.spec import FigureSpec
 
@@ -41,7 +42,9 @@ class ClassSpec(_Strict):
     class_: ClassName = Field(
         alias="class", description="A class of the package, or your own as module:Class"
     )
-    arguments: dict[str, Any] = Field(default_factory=dict, description="Its arguments by name")
+    arguments: dict[str, Annotated[Any, AfterValidator(plain)]] = Field(
+        default_factory=dict, description="Its arguments by name"
+    )
 
     def spec(self) -> dict[str, Any]:
         """Return the plain form that :mod:`idescent.registry` builds from."""
@@ -166,13 +169,3 @@ class StudySpec(_Strict):
         default=30.0,
         description="Least work of a job in seconds where cells_per_job is auto and cells suffice",
     )
-
-
-SECTIONS: dict[str, type[BaseModel]] = {
-    "objectives": ClassSpec,
-    "schedules": ClassSpec,
-    "runs": RunSpec,
-    "solutions": SolutionSpec,
-    "figures": FigureSpec,
-    "scaling": ScalingSpec,
-}

@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
+
+from idescent.fields import Alpha, Count, Number, Positive, argument
 
 Quantity = Annotated[str, Field(pattern=r"^[A-Za-z]\w*$")]
 Cell = Mapping[str, Any]
+Window = tuple[Number, Number]
+Flag = Annotated[bool, Strict()]
 DISCRETE = "discrete"
 
 
@@ -24,7 +28,7 @@ class Selection(BaseModel):
     """Optimizers to show: a class and, optionally, some hyper-parameters; all cells that have them."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, float | str] = Field(init=False)
+    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(argument)]] = Field(init=False)
 
     optimizer: str = Field(min_length=1, description="class of the optimizer")
 
@@ -48,9 +52,9 @@ class Selection(BaseModel):
 class Inset(_Strict):
     """A magnified window, drawn in free space of the panel with every iteration marked."""
 
-    k: tuple[float, float] = Field(description="iterations shown")
-    y: tuple[float, float] = Field(description="values shown")
-    at: tuple[float, float, float, float] = Field(
+    k: Window = Field(description="iterations shown")
+    y: Window = Field(description="values shown")
+    at: tuple[Number, Number, Number, Number] = Field(
         default=(0.45, 0.12, 0.5, 0.45), description="left, bottom, width, height as fractions of the panel"
     )
 
@@ -64,8 +68,8 @@ class Inset(_Strict):
 class Panel(_Strict):
     """One pair of axes: all selected cells with this learning rate."""
 
-    alpha: float = Field(gt=0, le=1)
-    k_max: int | None = Field(default=None, ge=1, description="last iteration shown; all by default")
+    alpha: Alpha = Field(description="learning rate of the cells shown")
+    k_max: Count | None = Field(default=None, description="last iteration shown; all by default")
     title: str | None = None
     inset: Inset | None = None
 
@@ -74,23 +78,25 @@ class LineStyle(_Strict):
     """How the lines of one solution are drawn."""
 
     line: Literal["solid", "dashed", "dotted", "dashdot"] = "solid"
-    width: float = Field(default=1.2, gt=0, description="points")
+    width: Positive = Field(default=1.2, description="points")
     label: str | None = Field(default=None, description="entry in the legend; a default by name")
 
 
 class FigureSpec(_Strict):
     """One figure: which quantity of which cells, in which panels, from which paths."""
 
-    title: str = Field(min_length=1)
-    caption: str = Field(min_length=1)
+    title: str = Field(min_length=1, description="heading of the figure")
+    caption: str = Field(min_length=1, description="caption in the report")
     quantity: Quantity = Field(description="theta, loss, or a moment: G, v, m")
     objective: str = Field(min_length=1, description="name of the objective")
-    select: tuple[Selection, ...] = Field(min_length=1)
-    panels: tuple[Panel, ...] = Field(min_length=1)
+    select: tuple[Selection, ...] = Field(
+        min_length=1, description="cells shown, by optimizer and hyper-parameters"
+    )
+    panels: tuple[Panel, ...] = Field(min_length=1, description="axes, one learning rate each")
     show: tuple[str, ...] = Field(
         default=(DISCRETE,), min_length=1, description="discrete, and names of solutions"
     )
-    errors: bool = Field(default=False, description="also draw |discrete - solution| over k")
+    errors: Flag = Field(default=False, description="also draw |discrete - solution| over k")
     lines: dict[str, LineStyle] = Field(default_factory=dict, description="line style by solution name")
     width: Literal["double", "single"] = "double"
     x_label: str | None = None
@@ -101,7 +107,7 @@ class FigureSpec(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> FigureSpec:
         if len(set(self.show)) != len(self.show):
-            raise ValueError(f"show: {list(self.show)} names a path twice")
+            raise ValueError(f"show: {list(self.show)} is not allowed: it names a path twice")
         if unknown := sorted(set(self.lines) - set(self.solutions)):
             raise ValueError(f"lines: {unknown[0]!r} is not allowed: must be one of {list(self.solutions)}")
         if self.errors and (DISCRETE not in self.show or not self.solutions):
@@ -128,8 +134,11 @@ def parse(name: str, values: Mapping[str, Any]) -> FigureSpec:
         first = error.errors(include_url=False)[0]
         field = ".".join(("figures", name, *map(str, first["loc"])))
         value = repr(first["input"])
-        shown = "" if first["type"] in ("missing", "value_error") else f" {value[:60]} is not allowed:"
-        raise ValueError(f"{field}:{shown} {first['msg'].splitlines()[0]}") from None
+        whole = first["type"] == "missing" or isinstance(first["input"], Mapping)
+        shown = "" if whole else f" {value[:60]} is not allowed:"
+        raise ValueError(
+            f"{field}:{shown} {first['msg'].splitlines()[0].removeprefix('Value error, ')}"
+        ) from None
 
 
 def chosen(spec: FigureSpec, panel: Panel, cells: Iterable[Cell]) -> list[Cell]:
@@ -145,17 +154,17 @@ def chosen(spec: FigureSpec, panel: Panel, cells: Iterable[Cell]) -> list[Cell]:
     for selection in spec.select:
         matching = [cell for cell in mine if selection.matches(cell)]
         if not matching:
-            wanted = ", ".join(
-                [selection.optimizer] + [f"{name} {value}" for name, value in selection.arguments.items()]
-            )
+            wanted = " ".join([selection.optimizer, *(f"{k} {v}" for k, v in selection.arguments.items())])
             raise ValueError(
-                f"select: no cell of objective {spec.objective!r} with alpha {panel.alpha} is {wanted}"
+                f"select: {wanted!r} is not allowed: "
+                f"no cell of objective {spec.objective!r} with alpha {panel.alpha} is that"
             )
         found += [cell for cell in matching if cell not in found]
     short = [cell["steps"] for cell in found if panel.k_max is not None and cell["steps"] < panel.k_max]
     if short:
         raise ValueError(
-            f"panels: k_max {panel.k_max} with alpha {panel.alpha} is beyond the {short[0]} steps of a cell"
+            f"panels: k_max {panel.k_max} is not allowed: "
+            f"with alpha {panel.alpha} must be at most {short[0]}, the steps of a cell"
         )
     return found
 
