@@ -329,6 +329,13 @@ def test_a_run_may_choose_its_solutions() -> None:
     jobs = [study.job(pack, name) for pack in study.packs for name in study.names(pack)]
     solved = [(cell["folder"], job["solution"]["name"]) for job in jobs for cell in job["cells"]]
     assert sorted(solved) == sorted((cell.folder, name) for cell in study.cells for name in cell.solutions)
+    assert study.planned["solve"] == [
+        *[
+            f"results/tiny/packs/quadratic/Adam/all/{name}.json"
+            for name in ("paper.exact", "paper.picard", "half.exact")
+        ],
+        "results/tiny/packs/quadratic/AdamL2/all/half.exact.json",
+    ]
 
 
 @pytest.mark.parametrize(
