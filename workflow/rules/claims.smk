@@ -15,10 +15,10 @@ if CLAIMS:
             f"{ROOT}/tables/claims.md",
         log:
             f"{LOGS}/claims.log",
+        localrule: True
         params:
             code=claims_code(),
             files=[STUDY.place(cell, name) for cell, name in claimed()],
-        localrule: True
         message:
             "decide the paper's claims"
         shell:

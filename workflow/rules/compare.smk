@@ -5,9 +5,9 @@ rule compare:
         f"{ROOT}/packs/{{objective}}/{{optimizer}}/{{pack}}/errors.parquet",
     log:
         f"{LOGS}/compare/{{objective}}/{{optimizer}}/{{pack}}.log",
+    localrule: True
     params:
         code=digest("compare"),
-    localrule: True
     message:
         "compare {wildcards.objective} {wildcards.optimizer} {wildcards.pack}"
     shell:

@@ -19,12 +19,12 @@ rule figure:
         figure=one_of(
             name for name, figure in STUDY.figures.items() if len(figure.stems) == 1
         ),
+    localrule: True
     params:
         figure=figure_json,
         files=figure_files,
         caption=figure_caption,
         code=figure_code,
-    localrule: True
     message:
         "draw {wildcards.figure}"
     shell:
@@ -58,12 +58,12 @@ rule figure_with_errors:
         figure=one_of(
             name for name, figure in STUDY.figures.items() if len(figure.stems) == 2
         ),
+    localrule: True
     params:
         figure=figure_json,
         files=figure_files,
         caption=figure_caption,
         code=figure_code,
-    localrule: True
     message:
         "draw {wildcards.figure} and its errors"
     shell:
@@ -87,9 +87,9 @@ rule overview:
         f"{LOGS}/figures/{{overview}}.log",
     wildcard_constraints:
         overview=one_of(OVERVIEWS),
+    localrule: True
     params:
         code=digest("overview"),
-    localrule: True
     message:
         "draw {wildcards.overview}"
     shell:

@@ -17,10 +17,10 @@ if SCALING:
             f"{SCALING_TABLE}.tex",
         log:
             f"{LOGS}/scaling.log",
+        localrule: True
         params:
             scaling=json.dumps(SCALING),
             code=scaling_code(),
-        localrule: True
         message:
             "tabulate errors against the learning rate"
         shell:
@@ -43,11 +43,11 @@ if SCALING:
             f"{LOGS}/figures/{{ladder}}.log",
         wildcard_constraints:
             ladder=one_of([stem for stem in LADDERS if stem not in MAPS]),
+        localrule: True
         params:
             objective=ladder_objective,
             optimizer=ladder_optimizer,
             code=digest("scaling_figure"),
-        localrule: True
         message:
             "draw {wildcards.ladder}"
         shell:
@@ -71,11 +71,11 @@ if SCALING:
             f"{LOGS}/figures/{{ladder}}.log",
         wildcard_constraints:
             ladder=one_of(MAPS),
+        localrule: True
         params:
             objective=ladder_objective,
             optimizer=ladder_optimizer,
             code=digest("scaling_map"),
-        localrule: True
         message:
             "draw {wildcards.ladder}"
         shell:

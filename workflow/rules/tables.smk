@@ -13,9 +13,9 @@ rule tables:
         f"{ROOT}/tables/errors.tex",
     log:
         f"{LOGS}/tables.log",
+    localrule: True
     params:
         code=digest("tabulate"),
-    localrule: True
     message:
         "tabulate all errors"
     shell:
@@ -29,11 +29,11 @@ rule summary:
         SUMMARY,
     log:
         f"{LOGS}/summary.log",
+    localrule: True
     params:
         study=STUDY.name,
         figures=STEMS,
         code=digest("summary"),
-    localrule: True
     message:
         "summarise the study"
     shell:
