@@ -92,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     job.add_argument("--study", required=True)
     job.add_argument("--figures", nargs="*", default=[], metavar="NAME")
     job.add_argument("--table", required=True, type=Path, metavar="FILE", help="errors.csv")
+    job = _job(commands, "report", _report, "put all that a study has to show on one page")
+    job.add_argument("--content", required=True, type=json.loads, metavar="JSON", help="what the study has")
+    job.add_argument("--cells", required=True, nargs="+", metavar="FILE", help="below the study's folder")
     show = commands.add_parser("schema", help="print the JSON schema of config/*.yaml")
     show.set_defaults(command=_schema)
     return parser
@@ -190,6 +193,13 @@ def _summary(given: Any, _: Log) -> str:
     from idescent.stages import summary
 
     return summary.run(given.study, given.table, given.figures, given.output[0])
+
+
+def _report(given: Any, _: Log) -> str:
+    from idescent.stages import report
+
+    root = given.output[0].parent
+    return report.run(given.content, [root / file for file in given.cells], given.output[0], given.code)
 
 
 def _schema(_: Any, __: Log) -> str:
