@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from idescent.objectives.protocol import DENSE, Array, finite
@@ -81,20 +83,26 @@ class RotatedQuadratic:
         self.dimension, self.condition, self.seed, self.rotation = dimension, condition, seed, rotation
         self.minimum: Array = np.broadcast_to(center, (dimension,)).copy()
         self.spectrum: Array = np.geomspace(1.0, 1.0 / condition, dimension)
-        stream = np.random.RandomState(seed)
-        if rotation == "haar":
-            # Without the signs of R's diagonal the distribution is not uniform (Mezzadri 2007).
-            q, r = np.linalg.qr(stream.standard_normal((dimension, dimension)))
-            basis = q * np.sign(np.diagonal(r))
-            matrix = (basis * self.spectrum) @ basis.T
-            self._matrix = 0.5 * (matrix + matrix.T)
-            if dimension <= DENSE:
-                self.hessian = self._hessian
-        elif rotation == "householder":
-            normals = stream.standard_normal((_REFLECTIONS, dimension))
-            self._normals = normals / np.linalg.norm(normals, axis=-1, keepdims=True)
-        else:
+        if rotation == "haar" and dimension <= DENSE:
+            self.hessian = self._hessian
+        if rotation == "none":
             self.hessian_diagonal, self.separable_quadratic = self._diagonal, self._separable
+
+    @cached_property
+    def _matrix(self) -> Array:
+        """The Hessian of a Haar rotation, made on first use: many a check of a configuration needs none."""
+        stream = np.random.RandomState(self.seed)
+        q, r = np.linalg.qr(stream.standard_normal((self.dimension, self.dimension)))
+        # Without the signs of R's diagonal the distribution is not uniform (Mezzadri 2007).
+        basis = q * np.sign(np.diagonal(r))
+        matrix = (basis * self.spectrum) @ basis.T
+        return np.asarray(0.5 * (matrix + matrix.T))
+
+    @cached_property
+    def _normals(self) -> Array:
+        """Unit normals of the reflections, shape (reflections, n)."""
+        normals = np.random.RandomState(self.seed).standard_normal((_REFLECTIONS, self.dimension))
+        return np.asarray(normals / np.linalg.norm(normals, axis=-1, keepdims=True))
 
     def value(self, theta: Array) -> Array:
         r"""Return :math:`\frac12 (\theta-c)\cdot\nabla f`, shape (...)."""
