@@ -100,6 +100,23 @@ def test_whole_and_decimal_notation_of_a_hyperparameter_are_the_same_cell() -> N
 
 
 @pytest.mark.parametrize(
+    ("theta0", "message"),
+    [
+        ([1.0, 2.0], "shape (2,) is not allowed: Rosenbrock has 3 parameters"),
+        ({"seed": 2**32}, "{'seed': 4294967296} is not allowed: Seed must be between 0 and 2**32 - 1"),
+    ],
+)
+def test_a_start_that_does_not_fit_its_objective_stops_before_the_first_job(
+    theta0: Any, message: str
+) -> None:
+    raw = changed("objectives/quadratic", {"class": "Rosenbrock", "arguments": {"dimension": 3}})
+    raw["runs"][0]["theta0"] = {"seed": 1}
+    assert config.load(raw).cells[0].theta0 == {"seed": 1}
+    raw["runs"][0]["theta0"] = theta0
+    assert problem(raw) == f"config: runs.0.theta0: {message}"
+
+
+@pytest.mark.parametrize(
     ("path", "value", "message"),
     [
         ("runs/0/alpha/0", 1.5, "config: runs.0.alpha.0: 1.5 is not allowed: must be in (0, 1]"),

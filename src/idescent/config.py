@@ -194,12 +194,25 @@ def _check_classes(spec: StudySpec) -> None:
         if name in RESERVED:
             rule = f"must not be one of {', '.join(RESERVED)}, which are folders of every study"
             raise refused("objectives", name, rule)
-        check_class(f"objectives.{name}", "objective", objective.class_, objective.arguments)
+        built = check_class(f"objectives.{name}", "objective", objective.class_, objective.arguments)
+        if built is not None:
+            _check_starts(spec, name, built)
     for name, schedule in spec.schedules.items():
         check_schedule(f"schedules.{name}", schedule.spec())
     for name, s in spec.solutions.items():
         check_class(f"solutions.{name}.model", "model", s.model.class_, s.model.arguments)
         check_class(f"solutions.{name}.solver", "solver", s.solver.class_, s.solver.arguments)
+
+
+def _check_starts(spec: StudySpec, name: str, objective: Any) -> None:
+    """Check that the runs on an objective start at as many numbers as it has parameters."""
+    for section, runs in (("runs", spec.runs), ("forecast", spec.forecast)):
+        for i, run in enumerate(runs):
+            if run.objective == name:
+                try:
+                    registry.start(run.theta0, objective)
+                except ValueError as error:
+                    raise ConfigError(f"config: {section}.{i}.{error}") from error
 
 
 def _check_reference(spec: StudySpec, name: str, solution: SolutionSpec) -> None:

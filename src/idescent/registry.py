@@ -111,7 +111,10 @@ def start(theta0: Any, objective: Any) -> NDArray[np.float64]:
     if isinstance(theta0, Mapping):
         if not hasattr(objective, "initial"):
             raise ValueError(f"theta0: {dict(theta0)!r} is not allowed: {name} has no method initial(seed)")
-        point = np.asarray(objective.initial(theta0["seed"]), dtype=np.float64)
+        try:
+            point = np.asarray(objective.initial(theta0["seed"]), dtype=np.float64)
+        except ValueError as error:
+            raise ValueError(f"theta0: {dict(theta0)!r} is not allowed: {error}") from error
     else:
         point = np.atleast_1d(np.asarray(theta0, dtype=np.float64))
     dimension = getattr(objective, "dimension", None)
