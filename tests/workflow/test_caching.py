@@ -14,7 +14,7 @@ from idescent.trajectory import read_with_metadata
 pytestmark = pytest.mark.workflow
 
 # Two overviews: all errors, and the split into those of the model and of the scheme.
-AFTER_A_CELL = {"compare": 1, "tables": 1, "summary": 1, "overview": 2}
+AFTER_A_CELL = {"compare": 1, "tables": 1, "summary": 1, "overview": 2, "report": 1}
 AFTER_ALL_CELLS = {**AFTER_A_CELL, "compare": 3}
 CELL = "quadratic/AdaGrad/alpha~0.1"
 
@@ -75,13 +75,13 @@ def test_another_caption_draws_that_figure_only(done: Project) -> None:
 
 def test_an_edited_figure_module_draws_figures_only(done: Project) -> None:
     done.edit("src/idescent/figures/draw.py", add_code)
-    assert done.succeed() == {"figure": 1, "figure_with_errors": 1, "overview": 2}
+    assert done.succeed() == {"figure": 1, "figure_with_errors": 1, "overview": 2, "report": 1}
     assert done.succeed() == {}
 
 
 def test_an_edited_split_draws_the_overviews_only(done: Project) -> None:
     done.edit("src/idescent/figures/split.py", add_code)
-    assert done.succeed() == {"overview": 2}
+    assert done.succeed() == {"overview": 2, "report": 1}
 
 
 def test_an_edited_solver_solves_again_and_simulates_nothing(done: Project) -> None:
