@@ -70,7 +70,7 @@ def test_another_caption_draws_that_figure_only(done: Project) -> None:
     study = copy.deepcopy(STUDY)
     study["figures"]["adam"]["caption"] = "The same in other words."
     done.configure(study)
-    assert done.succeed() == {"figure": 1}
+    assert done.succeed() == {"figure": 1, "report": 1}
 
 
 def test_an_edited_figure_module_draws_figures_only(done: Project) -> None:
@@ -165,7 +165,16 @@ def test_one_core_and_two_cores_give_the_same_bytes(done: Project, fresh: Projec
     one, two = fresh.contents(), done.contents()
     assert one.keys() == two.keys()
     assert [name for name in one if one[name] != two[name]] == []
-    assert {Path(name).suffix for name in one} >= {".parquet", ".pdf", ".svg", ".png", ".csv", ".md", ".tex"}
+    assert {Path(name).suffix for name in one} >= {
+        ".parquet",
+        ".pdf",
+        ".svg",
+        ".png",
+        ".csv",
+        ".md",
+        ".tex",
+        ".html",
+    }
 
 
 def test_an_interrupted_run_leaves_no_half_file_and_completes_later(fresh: Project, done: Project) -> None:
