@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from idescent import orders
 from idescent.errors import NORMS
 from idescent.files import write_text
 from idescent.scaling import Line, Row, as_table, compact
-from idescent.tables import FORMATS, csv, escaped, pipes, scientific
+from idescent.tables import FORMATS, csv, escaped, long_table, pipes, scientific
 from idescent.trajectory import write_table
 
 _RULE = (
@@ -28,25 +29,30 @@ _NOTE = "A solution did not reach its tolerance, or a run diverged; it does not 
 _CUT = (
     "A run had not settled at the largest horizon allowed and was cut there; it does not count for the order."
 )
+_PAIR = "from the larger α before to the one named"
+_ORDERS = "fitted order of each quantity and norm over the iterations, in an asymptotic window of its own"
 # More slopes than this leave no room for the models' names.
 _MOST_SLOPES = 12
 
 
+Column = tuple[str, str]
+"""What several columns have in common (or nothing), and the head of one."""
+
+
 @dataclass(frozen=True)
 class _Form:
-    """How numbers, signs and the heads of columns are written."""
+    """How numbers and signs are written."""
 
     number: str
     power: str
+    rate: str
+    decimal: str
     order: str
     window: str
     missing: str
     daggers: tuple[str, str]
+    alpha: str
     betas: str
-    error: str
-    ratio: str
-    slope: str
-    gradients: str
     text: Callable[[str], str]
     symbol: Callable[[str], str]
 
@@ -54,30 +60,28 @@ class _Form:
 _MARKDOWN = _Form(
     number="{}e{}",
     power="{}e{}",
+    rate="{}",
+    decimal="{:.2f}",
     order="{:.3f} ± {:.3f}",
     window="{} … {} ({})",
     missing="–",
     daggers=(" †", " ‡"),
+    alpha="α",
     betas="β",
-    error="error, α = {}",
-    ratio="ratio, α = {}",
-    slope="slope, α = {}",
-    gradients="gradients, α = {}",
     text=str,
     symbol=str,
 )
 _LATEX = _Form(
     number=r"${} \times 10^{{{}}}$",
     power=r"{} \times 10^{{{}}}",
+    rate="${}$",
+    decimal="${:.2f}$",
     order=r"${:.3f} \pm {:.3f}$",
-    window="${}$--${}$ ({})",
+    window="{}--{} ({})",
     missing="--",
     daggers=(r"$^\dagger$", r"$^\ddagger$"),
+    alpha=r"$\alpha$",
     betas=r"$\beta$",
-    error=r"$\alpha = {}$",
-    ratio=r"$\alpha = {}$",
-    slope="${}$",
-    gradients=r"gradients",
     text=escaped,
     symbol=lambda name: {"theta": r"$\theta$", "loss": "loss"}.get(name, f"${name}$"),
 )
@@ -121,86 +125,94 @@ def markdown(lines: Sequence[Line], alphas: Sequence[float], reference: str | No
     text += ["Error: largest |discrete − continuous| of θ over all iterations."]
     text += [f"Ratio: the error of `{reference}` over this one's, at the same α."] if reference else []
     text += [_RULE, "Gradients: gradient evaluations of the solver, at the tolerance of the study."]
-    text += ["Slopes: pairwise, from the larger α before to the one named.", ""]
+    text += [f"Slope: pairwise, {_PAIR}. Last table: {_ORDERS}.", ""]
     for (objective, optimizer), members in _sections(lines).items():
         text += [f"## {optimizer}, {objective}", "", f"Horizon: {_horizon(members)}.", ""]
         for head, rows in _tables(members, alphas, reference, _MARKDOWN):
-            text += [pipes(head), pipes(["---"] * 2 + ["---:"] * (len(head) - 2)), *map(pipes, rows), ""]
+            if len(head) == 2:
+                continue  # a ladder of one learning rate has no slopes
+            text += [pipes(" ".join(filter(None, column)) for column in head)]
+            text += [pipes(["---"] * 2 + ["---:"] * (len(head) - 2)), *map(pipes, rows), ""]
     text += [f"{sign.strip()} {note}" for sign, note in _notes(lines, _MARKDOWN)]
     return "\n".join(text).rstrip("\n") + "\n"
 
 
 def latex(lines: Sequence[Line], alphas: Sequence[float], reference: str | None = None) -> str:
-    """Return the compact tables as LaTeX ``longtable`` environments, as wide as 16 cm of text.
+    """Return the compact tables as LaTeX ``longtable`` environments, for 16 cm of text width.
 
     They need the packages ``booktabs`` and ``longtable``.
     """
-    text = [
-        r"% Errors and orders of the models. Needs \usepackage{booktabs,longtable} and 16 cm of text width."
-    ]
-    smallest = _rate(min(alphas), _LATEX.power)
-    text += [r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}"]
+    text = [r"% Errors and orders of the models. Needs \usepackage{booktabs,longtable}, 16 cm of text width."]
+    text += [r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}\setlength{\LTcapwidth}{\textwidth}"]
+    rule = _RULE
     for (objective, optimizer), members in _sections(lines).items():
         subject = f"{escaped(optimizer)}, objective {escaped(objective)}, horizon {_tex(_horizon(members))}"
+        cost = "Gradient evaluations of the solver at the smallest $\\alpha$ of the table of errors"
+        gain = f", and the error of {escaped(reference)} over this one's" if reference else ""
         captions = [
-            f"Largest error of $\\theta$ over all iterations, and observed orders: {subject}. {_tex(_RULE)}",
-            rf"Cost: {subject}. Gradient evaluations of the solver at $\alpha = {smallest}$"
-            + (f", and the error of {escaped(reference)} over this one's." if reference else "."),
-            rf"Pairwise slopes, from the larger $\alpha$ before to the one named: {subject}.",
-            f"Observed orders by quantity and norm over the iterations: {subject}. "
-            "The last slope is not shown where there is no asymptotic window.",
+            f"Largest error of $\\theta$ over all iterations, and observed orders: {subject}. {_tex(rule)}",
+            f"Cost: {subject}. {cost}{gain}.",
+            f"Pairwise slopes, {_tex(_PAIR)}: {subject}.",
+            f"Orders of errors: {subject}. {_ORDERS[0].upper()}{_ORDERS[1:]}.",
         ]
-        parts = _tables(members, alphas, reference, _LATEX)
-        notes = [f"{sign} {note}" for sign, note in _notes(members, _LATEX)]
-        for caption, (head, rows) in zip(captions, parts, strict=True):
-            text += ["", *_longtable(caption, head, rows, notes)]
+        rule = "Order, declared order and window as in the first of these tables."
+        notes = "".join(f" {sign} {note}" for sign, note in _notes(members, _LATEX))
+        tables = _tables(members, alphas, reference, _LATEX)
+        for caption, (head, rows) in zip(captions, tables, strict=True):
+            text += ["", *_longtable(caption + notes, head, rows)] if len(head) > 2 else []
     return "\n".join([*text, r"\endgroup"]) + "\n"
 
 
-def _longtable(
-    caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], notes: list[str]
-) -> list[str]:
-    columns, top = "ll" + "r" * (len(head) - 2), " & ".join(head) + r" \\"
-    text = [rf"\begin{{longtable}}{{{columns}}}", rf"\caption{{{caption}}} \\", r"\toprule", top, r"\midrule"]
-    text += [r"\endfirsthead", r"\toprule", top, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot"]
-    text += [r"\bottomrule"]
-    text += [rf"\multicolumn{{{len(head)}}}{{l}}{{{note}}} \\" for note in notes]
-    text += [r"\endlastfoot"]
+def _longtable(caption: str, head: Sequence[Column], rows: Iterable[Sequence[str]]) -> list[str]:
+    top, rules, at = [], [], 1
+    for common, members in groupby(head, key=lambda column: column[0]):
+        n = len(list(members))
+        top.append(rf"\multicolumn{{{n}}}{{c}}{{{common}}}" if common else " & ".join([""] * n))
+        rules += [rf"\cmidrule(lr){{{at}-{at + n - 1}}}"] if common else []
+        at += n
+    above = [" & ".join(top) + r" \\", " ".join(rules)] if rules else []
+    text: list[str] = []
     before: str | None = None
     for betas, *cells in rows:
         text += [r"\addlinespace"] if before not in (None, betas) else []
         text.append(" & ".join(["" if betas == before else betas, *cells]) + r" \\")
         before = betas
-    return [*text, r"\end{longtable}"]
+    columns = "ll" + "r" * (len(head) - 2)
+    return long_table(caption, columns, [name for _, name in head], text, above)
 
 
 def _tables(
     lines: Sequence[Line], alphas: Sequence[float], reference: str | None, form: _Form
-) -> list[tuple[list[str], list[list[str]]]]:
-    """Return head and rows of the tables of one section: errors, costs, slopes, orders."""
-    rates = [_rate(alpha, form.power) for alpha in alphas]
-    against = rates if reference else []
+) -> list[tuple[list[Column], list[list[str]]]]:
+    """Return heads and rows of the tables of one section: errors, costs, slopes, orders."""
     falling = sorted({alpha for line in lines for alpha in line.slopes}, reverse=True)[-_MOST_SLOPES:]
     quantities = dict.fromkeys(quantity for line in lines for quantity, _ in line.orders)
     pairs = [(quantity, norm) for quantity in quantities for norm in NORMS]
-    heads = [
-        [*map(form.error.format, rates), "order", "declared", "window"],
-        [form.gradients.format(rates[-1]), *map(form.ratio.format, against)],
-        [form.slope.format(_rate(alpha, form.power)) for alpha in falling],
-        [f"{form.symbol(quantity)}, {norm}" for quantity, norm in pairs],
+    ratio = f"ratio to {form.text(reference)} at" if reference else None
+    heads: list[list[Column]] = [
+        [*_rates("error at", alphas, form), ("", "order"), ("", "declared"), ("", "window")],
+        [*_rates("gradients at", alphas[-1:], form), *(_rates(ratio, alphas, form) if ratio else [])],
+        _rates("slope at", falling, form),
+        [(form.symbol(quantity), norm) for quantity, norm in pairs],
     ]
     parts: list[list[list[str]]] = [[], [], [], []]
     for line in lines:
         errors = [scientific(error, form.number, form.missing) for error in line.errors]
+        fits = [line.orders.get(pair) for pair in pairs]
         cells = [
             [*errors, _order(line, form), _count(line.declared, form), _window(line, form)],
-            [_count(line.evaluations, form), *(_ratio(ratio, form) for ratio in line.ratios if against)],
+            [_count(line.evaluations, form), *(_ratio(value, form) for value in line.ratios if ratio)],
             [_decimal(line.slopes.get(alpha), form) for alpha in falling],
-            [_decimal((line.orders.get(pair) or (None,))[0], form) for pair in pairs],
+            [_decimal(fit and fit[0], form) for fit in fits],
         ]
         for part, row in zip(parts, cells, strict=True):
             part.append([line.betas or form.missing, _name(line, form), *row])
-    return [([form.betas, "model", *head], rows) for head, rows in zip(heads, parts, strict=True)]
+    start = [("", form.betas), ("", "model")]
+    return [([*start, *head], rows) for head, rows in zip(heads, parts, strict=True)]
+
+
+def _rates(what: str, alphas: Iterable[float], form: _Form) -> list[Column]:
+    return [(f"{what} {form.alpha} =", form.rate.format(_rate(alpha, form.power))) for alpha in alphas]
 
 
 def _sections(lines: Iterable[Line]) -> dict[tuple[str, str], list[Line]]:
@@ -222,7 +234,7 @@ def _horizon(lines: Sequence[Line]) -> str:
     """Say how long the runs of a section are."""
     steps = [count for line in lines for count in line.steps.values()]
     times = [alpha * count for line in lines for alpha, count in line.steps.items()]
-    span = f"k = {min(steps)} … {max(steps)}"
+    span = f"k = {min(steps)}" + (f" … {max(steps)}" if max(steps) > min(steps) else "")
     if any(line.horizons != {"given"} for line in lines):
         return f"until settled, {span}"
     coarsest = max(alpha for line in lines for alpha in line.steps)
@@ -243,14 +255,15 @@ def _order(line: Line, form: _Form) -> str:
 
 
 def _decimal(value: float | None, form: _Form) -> str:
-    return form.missing if value is None else f"{value:.2f}"
+    return form.missing if value is None else form.decimal.format(value)
 
 
 def _window(line: Line, form: _Form) -> str:
     if line.window is None:
         return "none"
     largest, smallest, points = line.window
-    return form.window.format(_rate(largest, form.power), _rate(smallest, form.power), points)
+    ends = (form.rate.format(_rate(alpha, form.power)) for alpha in (largest, smallest))
+    return form.window.format(*ends, points)
 
 
 def _rate(alpha: float, power: str) -> str:
@@ -272,4 +285,4 @@ def _count(value: int | None, form: _Form) -> str:
 def _tex(text: str) -> str:
     """Return a sentence of this module as LaTeX prints it."""
     signs = {"α": r"$\alpha$", "→": r"$\to$", "±": r"$\pm$", "%": r"\%", "…": r"$\dots$"}
-    return "".join(signs.get(c, c) for c in text)
+    return "".join(signs.get(c, c) for c in text).replace("k = ", "$k =$ ").replace("t = ", "$t =$ ")

@@ -275,47 +275,55 @@ def markdown(lines: Sequence[Line], splits: Sequence[Split] = ()) -> str:
 
 
 def latex(lines: Sequence[Line], splits: Sequence[Split] = ()) -> str:
-    """Return the tables as LaTeX ``tabular`` environments; they need the package ``booktabs``."""
+    """Return the tables as LaTeX ``longtable`` environments, for 16 cm of text width.
+
+    They need the packages ``booktabs`` and ``longtable``.
+    """
     several = len({line.solution for line in lines}) > 1
+    power = r"${} \times 10^{{{}}}$"
     columns = "ll" + "rr" + ("l" if several else "") + "rrrrr" + "l"
     head = ["Optimizer", r"$\beta$", r"$\alpha$", "Steps", *(["Solution"] if several else [])]
     head += [r"$\theta$", "$m$", "$v$ or $G$", "Loss", "Estimate", "Status"]
-    text = [
-        "% Largest |discrete - continuous| over all iterations. Needs \\usepackage{booktabs}.",
-        f"\\begin{{tabular}}{{{columns}}}",
-        r"\toprule",
-        " & ".join(head) + r" \\",
-    ]
+    rows: list[str] = []
     for objective, members in _by_objective(lines):
-        text += [r"\midrule", rf"\multicolumn{{{len(head)}}}{{l}}{{\emph{{{escaped(objective)}}}}} \\"]
+        rows += [r"\midrule"] if rows else []
+        rows.append(rf"\multicolumn{{{len(head)}}}{{l}}{{\emph{{{escaped(objective)}}}}} \\")
         for line in members:
             cells = [escaped(line.optimizer), line.betas or "--", f"{line.alpha:g}", str(line.steps)]
             cells += [escaped(line.solution)] if several else []
-            power = r"${} \times 10^{{{}}}$"
             cells += [scientific(error, power, "--") for error in (*line.errors, line.estimate)]
             cells.append(rf"\textbf{{{escaped(line.status)}}}$^\dagger$" if line.marked else line.status)
-            text.append(" & ".join(cells) + r" \\")
-    text.append(r"\bottomrule")
-    if any(line.marked for line in lines):
-        text.append(rf"\multicolumn{{{len(head)}}}{{l}}{{$^\dagger$ {_NOTE}}} \\")
-    text.append(r"\end{tabular}")
+            rows.append(" & ".join(cells) + r" \\")
+    caption = "Largest distance of discrete run and solution over all iterations."
+    caption += rf" $^\dagger$ {_NOTE}" if any(line.marked for line in lines) else ""
+    text = [r"% Needs \usepackage{booktabs,longtable}, 16 cm of text width."]
+    text += [r"\begingroup\scriptsize\setlength{\tabcolsep}{2pt}\setlength{\LTcapwidth}{\textwidth}"]
+    text += long_table(caption, columns, head, rows)
     if splits:
-        power = r"${} \times 10^{{{}}}$"
-        text += ["", "% Three errors, largest over all iterations: model, solver, total."]
-        text += [r"\begin{tabular}{lllrllrrrl}", r"\toprule"]
-        text.append(
-            r"Objective & Optimizer & $\beta$ & $\alpha$ & Solution & Quantity"
-            r" & Model & Solver & Total & Status \\"
-        )
-        text.append(r"\midrule")
+        head = ["Objective", "Optimizer", r"$\beta$", r"$\alpha$", "Solution", "Quantity"]
+        head += ["Model", "Solver", "Total", "Status"]
+        rows = []
         for s in splits:
             cells = [escaped(s.objective), escaped(s.optimizer), s.betas or "--", f"{s.alpha:g}"]
             cells += [escaped(s.solution), _TEX_QUANTITIES.get(s.quantity, f"${s.quantity}$")]
             cells += [scientific(error, power, "--") for error in (s.model, s.solver, s.total)]
             cells.append(escaped(s.status) + ("" if s.status in _ENDED_WELL else r"$^\dagger$"))
-            text.append(" & ".join(cells) + r" \\")
-        text += [r"\bottomrule", r"\end{tabular}"]
-    return "\n".join(text) + "\n"
+            rows.append(" & ".join(cells) + r" \\")
+        caption = (
+            "Three errors, largest over all iterations. Model: discrete run against exact solution. Solver: "
+            "exact solution against this one. Total: discrete run against this one."
+        )
+        text += ["", *long_table(caption, "lllrllrrrl", head, rows)]
+    return "\n".join([*text, r"\endgroup"]) + "\n"
+
+
+def long_table(
+    caption: str, columns: str, head: Iterable[str], rows: Iterable[str], above: Iterable[str] = ()
+) -> list[str]:
+    """Return the lines of a ``longtable`` whose head, with what is above it, is repeated on every page."""
+    heads = [r"\toprule", *above, " & ".join(head) + r" \\", r"\midrule"]
+    text = [rf"\begin{{longtable}}{{{columns}}}", rf"\caption{{{caption}}} \\", *heads, r"\endfirsthead"]
+    return [*text, *heads, r"\endhead", r"\bottomrule", r"\endfoot", *rows, r"\end{longtable}"]
 
 
 def _status(row: Mapping[str, Any]) -> str:

@@ -35,7 +35,9 @@ CAPTION = (
     "to the last finite iteration. Dotted: the error is within ten times of what solver and rounding may "
     "make. White: not solved, or no error."
 )
-_HATCHES = {"not converged": "////", "near solver and rounding error": "...."}
+_FAILED, _DROWNED = "not converged", "near solver and rounding error"
+_HATCHES = {_FAILED: "////", _DROWNED: "...."}
+_DASHES: Any = (0, (3, 2))
 _BANDS = 2  # a decade
 
 
@@ -75,10 +77,11 @@ def heatmap_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str)
 
 def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Build the picture, models across and further rates down; call it inside the style's context."""
-    errors = [row["relative"] for row in rows if row["relative"]]
+    # What drowns in rounding would stretch the scale of what does not.
+    errors = [row["relative"] for row in rows if row["relative"] and _sign(row) != _DROWNED]
     if not errors:
         raise ValueError(
-            "heatmap: no relative error of theta is given: there must be at least one that is not 0"
+            "heatmap: no relative error of theta is given: there must be at least one above its floor"
         )
     solutions = list(dict.fromkeys(row["solution"] for row in rows))
     others = list(dict.fromkeys(_other(row) for row in rows))
@@ -90,7 +93,7 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03),
     )
     grid = figure.subplots(len(others), len(solutions), sharex=True, sharey=True, squeeze=False)
-    colours = BoundaryNorm(levels, 256)
+    colours = BoundaryNorm(levels, 256, extend="min")
     for line, other in zip(grid, others, strict=True):
         for ax, solution in zip(line, solutions, strict=True):
             members = {
@@ -136,16 +139,14 @@ def _panel(
                 # Without an error there is no colour: the grey below the hatch tells it from an empty cell.
                 face = "none" if row["relative"] else style.GREY
                 box = Rectangle(
-                    corner, wide, high, facecolor=face, edgecolor="white", linewidth=0.0, gid=sign
+                    corner, wide, high, facecolor=face, edgecolor="white", linewidth=0.0, zorder=2, gid=sign
                 )
                 box.set_hatch(_HATCHES[sign])
                 ax.add_patch(box)
     mesh = ax.pcolormesh(across, up, values, cmap="viridis", norm=colours)
     ax.set(xscale="log", yscale="log", facecolor="white", xlim=across[[0, -1]], ylim=up[[0, -1]])
-    ax.plot(memories, 1.0 / np.array(memories), color="white", linewidth=1.6, zorder=2.5)
-    ax.plot(
-        memories, 1.0 / np.array(memories), color="black", linestyle=(0, (3, 2)), linewidth=0.8, zorder=2.6
-    )
+    for colour, width, dashes in (("white", 1.6, "solid"), ("black", 0.8, _DASHES)):
+        ax.plot(across, 1.0 / across, color=colour, linewidth=width, linestyle=dashes, zorder=3)
     ax.xaxis.set_major_locator(FixedLocator(memories))
     ax.set_xticklabels([f"{beta:g}" for beta in betas], rotation=90, fontsize=6)
     ax.xaxis.set_minor_locator(NullLocator())
@@ -163,7 +164,7 @@ def _edges(values: Sequence[float]) -> NDArray[np.float64]:
 
 def _legend(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
     keys: list[Any] = [
-        Line2D([], [], color="black", linestyle=(0, (3, 2)), linewidth=0.8, label=r"$\alpha = 1 - \beta$")
+        Line2D([], [], color="black", linestyle=_DASHES, linewidth=0.8, label=r"$\alpha = 1 - \beta$")
     ]
     found = {_sign(row) for row in rows}
     keys += [
@@ -177,9 +178,9 @@ def _legend(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
 def _sign(row: Mapping[str, Any]) -> str | None:
     """Say what is wrong with a cell, if anything."""
     if not good(row):
-        return "not converged"
+        return _FAILED
     drowned = row["error"] and row["error"] <= ABOVE_FLOOR * row["floor"]
-    return "near solver and rounding error" if drowned else None
+    return _DROWNED if drowned else None
 
 
 def _alpha(row: Mapping[str, Any]) -> float:

@@ -47,9 +47,10 @@ _LOOKS: dict[str, tuple[str, str, float, Any]] = {
     "barakat-bianchi": ("#D55E00", "<", 4.0, (0, (6, 1.5, 1, 1.5))),
     "da-silva-gazeau": ("#CC79A7", "h", 6.6, (0, (1, 1.2))),
     "cattaneo": ("#882255", "P", 4.6, (0, (5, 1.5))),
+    "algorithm-4": ("#A6761D", "8", 6.2, (0, (2, 1.2))),
     "heredia-second-order": ("#332288", "X", 4.4, (0, (6, 1.5, 1, 1.5))),
 }
-_SPARE_MARKERS = ">8*dH"
+_SPARE_MARKERS = ">*dH"
 _COLUMNS = 3
 _DECADE = 10.0
 
@@ -92,7 +93,8 @@ def scaling_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str)
 def model_look(model: str) -> tuple[str, str, float, Any]:
     """Return colour, marker, its size and the line style of a model, by its name.
 
-    The same model always gets the same; one outside the package gets them from a hash of its name.
+    The same model always gets the same; one outside the package gets them from a hash of its name.  So does a
+    second solution of a model, from its own name.
     """
     if model in _LOOKS:
         return _LOOKS[model]
@@ -165,10 +167,9 @@ def _draw(
     if not rows:
         return
     model, again = solutions[name]
-    colour, marker, size, line = model_look(model)
+    colour, marker, size, line = model_look(name if again else model)
     x, y = ([row[key] for row in rows] for key in ("alpha", "error"))
-    width = 0.6 if again else 1.0
-    ax.plot(x, y, color=colour, linestyle=line, linewidth=width, zorder=1.9, gid=f"{name} line")
+    ax.plot(x, y, color=colour, linestyle=line, linewidth=1.0, zorder=1.9, gid=f"{name} line")
     for used, face in ((True, colour), (False, "white")):
         chosen = [row for row in rows if row["used"] is used]
         ax.plot(
@@ -195,10 +196,9 @@ def _draw(
 
 
 def _key(name: str, model: str, again: bool) -> Line2D:
-    colour, marker, size, line = model_look(model)
-    width = 0.6 if again else 1.0
+    colour, marker, size, line = model_look(name if again else model)
     return Line2D(
-        [], [], color=colour, marker=marker, markersize=size, linestyle=line, linewidth=width, label=name
+        [], [], color=colour, marker=marker, markersize=size, linestyle=line, linewidth=1.0, label=name
     )
 
 
