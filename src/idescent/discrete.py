@@ -148,30 +148,59 @@ def run_python(
     Row 0 is the state after ``done`` iterations; ``rates`` is what alpha is multiplied by in each row.  The
     order of operations is that of ``_kernels.c``.
     """
-    beta1, beta2 = optimizer.decay1, optimizer.decay2
-    rate, coupled = alpha, optimizer.coupled_decay
+    rate = alpha
     for k in range(1, steps + 1):
         old = theta[k - 1]
         if rates is not None:
             rate = alpha * float(rates[k - 1])
-        gradient = objective.gradient(old) + coupled * old
-        squares = optimizer.squares(gradient)
-        second[k] = (
-            second[k - 1] + squares if optimizer.summing else beta2 * second[k - 1] + (1.0 - beta2) * squares
+        momentum = None if first is None else first[k - 1]
+        theta[k], kept, second[k] = update(
+            optimizer, rate, done + k, old, momentum, second[k - 1], objective.gradient(old)
         )
-        direction, scale = gradient, second[k]
         if first is not None:
-            first[k] = beta1 * first[k - 1] + (1.0 - beta1) * gradient
-            direction = first[k]
-        if optimizer.bias_correction:
-            direction = direction / (1.0 - beta1 ** (done + k))
-            scale = scale / (1.0 - beta2 ** (done + k))
-        shrink = 1.0 - rate * optimizer.decoupled_decay
-        theta[k] = shrink * old - rate * direction / (np.sqrt(scale) + optimizer.eps)
+            first[k] = kept
         # A second moment that overflows stops theta for good: on theta alone that would pass as a run.
         if not (np.isfinite(theta[k]).all() and np.isfinite(second[k]).all()):
             return k
     return None
+
+
+def update(
+    optimizer: Optimizer,
+    rate: float,
+    k: int,
+    theta: Array,
+    first: Array | None,
+    second: Array,
+    gradient: Array,
+) -> tuple[Array, Array | None, Array]:
+    """Return ``theta`` and the moments after iteration ``k``, given those before it and the gradient.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    rate : float
+        Learning rate of this iteration.
+    k : int, >= 1
+    theta, gradient : ndarray, shape (..., n)
+        Leading axes are independent runs.
+    first : ndarray, shape (..., n), or None
+        First moment, where the optimizer has one.
+    second : ndarray, shape (..., width)
+    """
+    beta1, beta2 = optimizer.decay1, optimizer.decay2
+    gradient = gradient + optimizer.coupled_decay * theta
+    squares = optimizer.squares(gradient)
+    second = second + squares if optimizer.summing else beta2 * second + (1.0 - beta2) * squares
+    direction, scale = gradient, second
+    if first is not None:
+        first = beta1 * first + (1.0 - beta1) * gradient
+        direction = first
+    if optimizer.bias_correction:
+        direction = direction / (1.0 - beta1**k)
+        scale = scale / (1.0 - beta2**k)
+    shrink = 1.0 - rate * optimizer.decoupled_decay
+    return shrink * theta - rate * direction / (np.sqrt(scale) + optimizer.eps), first, second
 
 
 class _Rule(ctypes.Structure):

@@ -1,0 +1,1 @@
+"""Stochastic gradients: seeded runs, stochastic differential equations, and weak errors between them."""

@@ -1,0 +1,187 @@
+r"""Where the noise of a gradient comes from, and the covariance that models of it use.
+
+What lives here: mini-batches of a finite sum, and additive Gaussian noise of which everything is known.
+
+A source has two faces.  To a discrete run it gives stochastic gradients.  To a stochastic differential
+equation it gives a vector :math:`C(\theta)^{1/2}\,\Delta W` with the covariance :math:`C` of one stochastic
+gradient, and the diagonal of :math:`C`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from idescent.objectives.protocol import FiniteSum, Objective
+from idescent.stochastic.streams import batches, brownian
+
+Array = NDArray[np.float64]
+
+# Numbers of per-sample gradients that are held at a time.
+_AT_ONCE = 1 << 22
+
+
+class Noise(Protocol):
+    """A source of stochastic gradients; ``n`` is the number of parameters, ``R`` that of runs."""
+
+    @property
+    def objective(self) -> Objective:
+        """The mean of what is drawn."""
+
+    def draws(self, n: int, *, seed: int, runs: range) -> Iterator[Any]:
+        """Yield what iterations 1, 2, ... of the runs draw."""
+
+    def gradient(self, theta: Array, drawn: Any) -> tuple[Array, int]:
+        """Return stochastic gradients at ``theta``, shape (R, n), and how many samples they took a run."""
+
+    def sources(self, n: int) -> int:
+        """Return the dimension of the Brownian motion of a model."""
+
+    def spread(self, theta: Array, increments: Array) -> tuple[Array, Array, Array]:
+        r"""Return the mean gradient, :math:`C^{1/2}\Delta W` and the diagonal of C, shape (R, n) each.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (R, n)
+        increments : ndarray, shape (R, sources(n))
+            :math:`\Delta W`.
+        """
+
+
+@dataclass(frozen=True)
+class Batches:
+    r"""Mini-batches of a finite sum.
+
+    With the gradients :math:`g_j` of the N samples, their mean :math:`\bar g` and
+    :math:`\Sigma = \frac1N\sum_j (g_j-\bar g)(g_j-\bar g)^T`, the mean over b samples drawn with replacement
+    has covariance :math:`C = \Sigma/b`; without, :math:`C = \frac{N-b}{N-1}\,\Sigma/b`, and the batches of an
+    epoch depend on each other, which a model driven by Brownian motion cannot know.
+
+    Parameters
+    ----------
+    objective : FiniteSum
+    size : int, >= 1
+        b.
+    replacement : bool
+    covariance : {"full", "diagonal"}
+        ``full``: N independent Brownian motions, :math:`C^{1/2}\Delta W = \sqrt{c/N}\sum_j (g_j - \bar
+        g)\,\Delta W_j` with :math:`C = c\,\Sigma`: the exact covariance without its root.  ``diagonal``: n
+        Brownian motions, correlations between coordinates left out.  Both take all N gradients.
+
+    Raises
+    ------
+    ValueError
+        If the objective is no finite sum, or ``covariance`` none of these.
+    """
+
+    objective: FiniteSum
+    size: int
+    replacement: bool = True
+    covariance: Literal["full", "diagonal"] = "full"
+
+    def __post_init__(self) -> None:
+        """Check what can be."""
+        if not isinstance(self.objective, FiniteSum):
+            raise ValueError(f"objective: {self.objective!r} is not allowed: must be a mean over samples")
+        if self.covariance not in ("full", "diagonal"):
+            raise ValueError(
+                f"Batches.covariance: {self.covariance!r} is not allowed: must be 'full' or 'diagonal'"
+            )
+
+    def draws(self, n: int, *, seed: int, runs: range) -> Iterator[Any]:
+        """Yield batches, shape (R, b)."""
+        return batches(self.objective.samples, self.size, seed=seed, runs=runs, replacement=self.replacement)
+
+    def gradient(self, theta: Array, drawn: Any) -> tuple[Array, int]:
+        """Return the mean gradients of the batches."""
+        return self.objective.gradient_of(theta, drawn), self.size
+
+    def sources(self, n: int) -> int:
+        """Return N or n."""
+        return self.objective.samples if self.covariance == "full" else n
+
+    @property
+    def scale(self) -> float:
+        r"""The factor c in :math:`C = c\,\Sigma`."""
+        samples = self.objective.samples
+        fewer = 1.0 if self.replacement else (samples - self.size) / max(samples - 1, 1)
+        return fewer / self.size
+
+    def spread(self, theta: Array, increments: Array) -> tuple[Array, Array, Array]:
+        """See :class:`Noise`; costs the gradients of all samples at every point."""
+        samples, (runs, n) = self.objective.samples, theta.shape
+        every = np.arange(samples)[:, None]
+        means, vectors, variances = np.empty((3, runs, n))
+        at_once = max(1, _AT_ONCE // (samples * n))
+        for start in range(0, runs, at_once):
+            part = slice(start, start + at_once)
+            each = self.objective.gradient_of(theta[part, None], every)
+            means[part] = each.mean(axis=1)
+            each = each - means[part, None]
+            variances[part] = self.scale * np.einsum("rjn,rjn->rn", each, each) / samples
+            if self.covariance == "full":
+                root = np.sqrt(self.scale / samples)
+                vectors[part] = root * np.einsum("rj,rjn->rn", increments[part], each)
+        if self.covariance == "diagonal":
+            vectors = np.sqrt(variances) * increments
+        return means, vectors, variances
+
+
+@dataclass(frozen=True)
+class Additive:
+    r"""The gradient plus Gaussian noise of constant covariance, :math:`\nabla f(\theta) + S\xi`.
+
+    The noise of iteration k is the increment over it of the Brownian motion that a model of the same seed and
+    run has: the two can be compared path by path.
+
+    Parameters
+    ----------
+    objective : Objective
+    factor : float or array_like, shape (n,) or (n, n)
+        S: standard deviations, or a matrix with :math:`C = SS^T`.
+    """
+
+    objective: Objective
+    factor: ArrayLike
+    _matrix: Array = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the factor."""
+        matrix = np.asarray(self.factor, dtype=np.float64)
+        if matrix.ndim > 2 or not np.isfinite(matrix).all():
+            raise ValueError(
+                f"Additive.factor: {self.factor!r} is not allowed: must be a number, a vector or a matrix"
+            )
+        object.__setattr__(self, "_matrix", matrix)
+
+    def draws(self, n: int, *, seed: int, runs: range) -> Iterator[Any]:
+        """Yield standard normals, shape (R, n)."""
+        return (whole[0] for whole in brownian(n, 1, seed=seed, runs=runs))
+
+    def gradient(self, theta: Array, drawn: Any) -> tuple[Array, int]:
+        """Return the gradient plus noise."""
+        return self.objective.gradient(theta) + self._vector(drawn), 1
+
+    def sources(self, n: int) -> int:
+        """Return n."""
+        return n
+
+    def spread(self, theta: Array, increments: Array) -> tuple[Array, Array, Array]:
+        """See :class:`Noise`."""
+        square = self._matrix * self._matrix
+        variance = square.sum(axis=1) if square.ndim == 2 else square
+        return (
+            self.objective.gradient(theta),
+            self._vector(increments),
+            np.broadcast_to(variance, theta.shape),
+        )
+
+    def _vector(self, increments: Array) -> Array:
+        # Not a matrix product, whose bits may depend on how many runs there are.
+        by_row = self._matrix.ndim == 2
+        product = np.einsum("rj,ij->ri", increments, self._matrix) if by_row else self._matrix * increments
+        return np.asarray(product)

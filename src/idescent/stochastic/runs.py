@@ -1,0 +1,343 @@
+"""Many stochastic runs of an optimizer in lockstep, and what is kept of them.
+
+What lives here: :func:`simulate_runs`, the type :class:`Ensemble` and its Parquet files.  What does not:
+random numbers (:mod:`idescent.stochastic.streams`), the noise of gradients (:mod:`idescent.stochastic.noise`),
+the optimizers' update (:func:`idescent.discrete.update`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from idescent.discrete import checked_start, update
+from idescent.objectives.protocol import Objective
+from idescent.optimizers import Optimizer
+from idescent.schedules import Schedule, factors
+from idescent.stochastic.noise import Noise
+from idescent.trajectory import Report, Trajectory, write_table
+
+Array = NDArray[np.float64]
+Observable = Callable[[Array, Array], Array]
+"""``observable(theta, second)``: shape (R,), from parameters (R, n) and second moments (R, width)."""
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_STORED = 200
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """What was observed of many runs or paths.
+
+    Attributes
+    ----------
+    k : ndarray of int64, shape (m,)
+        Iterations at which it was observed.
+    t : ndarray, shape (m,)
+        Time, ``alpha * k``.
+    values : dict of str to ndarray, shape (m, R)
+        By quantity; NaN where a run is not finite.
+    runs : range
+        Numbers of the R runs; empty for a single path without randomness, where R is 1.
+    report : Report
+        ``diverged`` if any run is not finite at the end.
+    """
+
+    k: NDArray[np.int64]
+    t: Array
+    values: dict[str, Array]
+    runs: range
+    report: Report
+
+    def summary(self) -> list[dict[str, Any]]:
+        """Return one row for each quantity and iteration.
+
+        Returns
+        -------
+        list of dict
+            ``quantity``, ``k``, ``t``, ``finite`` (the number of finite runs, over which the rest is taken),
+            ``mean``, ``std`` (with R - 1), ``standard_error`` of the mean, and quantiles ``q05`` ... ``q95``.
+        """
+        rows = []
+        for name, values in self.values.items():
+            for k, t, row in zip(self.k.tolist(), self.t.tolist(), values, strict=True):
+                known = row[np.isfinite(row)]
+                mean, std, error = statistics(known)
+                quantiles = np.quantile(known, QUANTILES) if known.size else np.full(len(QUANTILES), np.nan)
+                named = {
+                    f"q{round(100 * q):02d}": float(v) for q, v in zip(QUANTILES, quantiles, strict=True)
+                }
+                numbers = {"finite": known.size, "mean": mean, "std": std, "standard_error": error}
+                rows.append({"quantity": name, "k": k, "t": t, **numbers, **named})
+        return rows
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each quantity, iteration and run: ``quantity``, ``k``, ``t``, ``run``, ``value``."""
+        numbers = list(self.runs) or [0]
+        return [
+            {"quantity": name, "k": k, "t": t, "run": run, "value": value}
+            for name, values in self.values.items()
+            for k, t, row in zip(self.k.tolist(), self.t.tolist(), values.tolist(), strict=True)
+            for run, value in zip(numbers, row, strict=True)
+        ]
+
+
+def statistics(values: Array) -> tuple[float, float, float]:
+    """Return mean, standard deviation and standard error of the mean; NaN where there are too few values."""
+    mean = float(values.mean()) if values.size else np.nan
+    std = float(values.std(ddof=1)) if values.size > 1 else np.nan
+    return mean, std, std / float(np.sqrt(values.size)) if values.size else np.nan
+
+
+def observables(objective: Objective, names: Sequence[str]) -> dict[str, Observable]:
+    r"""Return what is to be observed, by name.
+
+    Parameters
+    ----------
+    objective : Objective
+    names : sequence of str
+        ``loss``: :math:`f(\theta)`, of all samples; ``accuracy``: that of the test samples, where the
+        objective knows it; ``norm2``: :math:`|\theta|^2`; ``theta_i`` and ``second_i``: a coordinate of the
+        parameters or of the second moment, counted from 0; ``second``: the mean of the second moment.
+
+    Raises
+    ------
+    ValueError
+        If a name is none of these.
+    """
+    return {name: _observable(objective, name) for name in names}
+
+
+def _observable(objective: Objective, name: str) -> Observable:
+    kind, _, place = name.partition("_")
+    if kind in ("theta", "second") and place.isdecimal():
+        i = int(place)
+        return (lambda theta, second: theta[:, i]) if kind == "theta" else lambda theta, second: second[:, i]
+    simple: dict[str, Observable] = {
+        "loss": lambda theta, second: objective.value(theta),
+        "norm2": lambda theta, second: np.einsum("rn,rn->r", theta, theta),
+        "second": lambda theta, second: second.mean(axis=1),
+    }
+    accuracy = getattr(objective, "accuracy", None)
+    if accuracy is not None:
+        simple["accuracy"] = lambda theta, second: accuracy(theta, "test")
+    if name not in simple:
+        known = ", ".join((*simple, "theta_0, second_0, ..."))
+        raise ValueError(f"observe: {name!r} is not allowed: must be one of {known}")
+    return simple[name]
+
+
+class Recorder:
+    """Fills the values of an ensemble as its runs go on.
+
+    Parameters
+    ----------
+    objective : Objective
+    observe : sequence of str
+        See :func:`observables`.
+    at : sequence of int or None
+        Iterations; by default about 200, evenly spaced.
+    steps, count : int
+        Horizon and number of runs.
+
+    Raises
+    ------
+    ValueError
+        If an iteration is outside the horizon.
+    """
+
+    def __init__(
+        self, objective: Objective, observe: Sequence[str], at: Sequence[int] | None, steps: int, count: int
+    ) -> None:
+        wanted = np.linspace(0, steps, min(steps, _STORED) + 1).round() if at is None else np.asarray(at)
+        self.k = np.unique(wanted).astype(np.int64)
+        if self.k.size == 0 or self.k[0] < 0 or self.k[-1] > steps:
+            raise ValueError(f"at: {at!r} is not allowed: must be iterations in [0, {steps}]")
+        self.functions = observables(objective, observe)
+        self.values = {name: np.full((len(self.k), count), np.nan) for name in self.functions}
+        self._rows = {int(k): i for i, k in enumerate(self.k)}
+
+    def take(self, k: int, theta: Array, second: Array) -> None:
+        """Observe the state after iteration ``k``, if it is asked for."""
+        row = self._rows.get(k)
+        if row is None:
+            return
+        finite = np.isfinite(theta).all(axis=1) & np.isfinite(second).all(axis=1)
+        for name, function in self.functions.items():
+            values = function(theta, second)
+            self.values[name][row] = np.where(finite, values, np.nan)
+
+    def ensemble(self, alpha: float, runs: range, theta: Array, second: Array, report: Report) -> Ensemble:
+        """Return what was observed; ``report`` is completed by how many runs are not finite."""
+        lost = int((~(np.isfinite(theta).all(axis=1) & np.isfinite(second).all(axis=1))).sum())
+        details = {**report.details, "not_finite": lost}
+        status, message = "completed", f"{len(theta)} runs"
+        if lost:
+            status, message = "diverged", f"{lost} of {len(theta)} runs are not finite"
+        report = Report(status, message, report.gradient_evaluations, details=details)
+        return Ensemble(self.k, np.asarray(alpha * self.k, dtype=np.float64), self.values, runs, report)
+
+
+@dataclass
+class State:
+    """Runs after a number of iterations.
+
+    Attributes
+    ----------
+    k : int
+    theta : ndarray, shape (R, n)
+    first : ndarray, shape (R, n), or None
+    second : ndarray, shape (R, width)
+    sample_gradients : int
+        Gradients of single samples so far, over all runs.
+    """
+
+    k: int
+    theta: Array
+    first: Array | None
+    second: Array
+    sample_gradients: int = 0
+
+
+def simulate_runs(
+    optimizer: Optimizer,
+    noise: Noise,
+    *,
+    alpha: float,
+    theta0: ArrayLike,
+    steps: int,
+    runs: int,
+    seed: int,
+    first_run: int = 0,
+    at: Sequence[int] | None = None,
+    observe: Sequence[str] = ("loss", "norm2"),
+    schedule: Schedule | None = None,
+) -> Ensemble:
+    """Run an optimizer many times on stochastic gradients, in lockstep.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    noise : Noise
+        For example ``Batches(objective, size=32)``.
+    alpha : float in (0, 1]
+    theta0 : float or array_like, shape (n,)
+    steps : int, >= 1
+    runs : int, >= 1
+        Number R of runs.
+    seed : int in [0, 2**64)
+        Same seed, same draws: for every optimizer, learning rate and model.
+    first_run : int, >= 0
+        Number of the first run: parts of a large ensemble can be made one by one.
+    at : sequence of int, optional
+        Iterations that are kept; by default about 200, evenly spaced.
+    observe : sequence of str
+        What is kept; see :func:`observables`.
+    schedule : Schedule, optional
+
+    Returns
+    -------
+    Ensemble
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its range.
+    """
+    start = checked_start(noise.objective, alpha, theta0, steps)
+    numbers = run_numbers(runs, first_run)
+    recorder = Recorder(noise.objective, observe, at, steps, runs)
+    last = None
+    for last in iterate(optimizer, noise, float(alpha), start, int(steps), numbers, seed, schedule):
+        recorder.take(last.k, last.theta, last.second)
+    assert last is not None  # iteration 0 at least
+    report = Report("", "", steps * runs, details={"sample_gradients": last.sample_gradients})
+    return recorder.ensemble(alpha, numbers, last.theta, last.second, report)
+
+
+def run_numbers(runs: int, first_run: int) -> range:
+    """Return the numbers of the runs."""
+    for name, value, least in (("runs", runs, 1), ("first_run", first_run, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{name}: {value!r} is not allowed: must be an integer >= {least}")
+    return range(first_run, first_run + runs)
+
+
+def iterate(
+    optimizer: Optimizer,
+    noise: Noise,
+    alpha: float,
+    start: Array,
+    steps: int,
+    runs: range,
+    seed: int,
+    schedule: Schedule | None,
+) -> Iterator[State]:
+    """Yield the runs after iterations 0 ... steps; always the same object, whose arrays are replaced."""
+    n = len(start)
+    first = np.zeros((len(runs), n)) if optimizer.momentum else None
+    state = State(0, np.tile(start, (len(runs), 1)), first, np.zeros((len(runs), optimizer.width(n))))
+    yield state
+    rates = factors(schedule, steps)
+    draws = noise.draws(n, seed=seed, runs=runs)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for k in range(1, steps + 1):
+            gradient, samples = noise.gradient(state.theta, next(draws))
+            rate = alpha if rates is None else alpha * float(rates[k - 1])
+            moved = update(optimizer, rate, k, state.theta, state.first, state.second, gradient)
+            state.theta, state.first, state.second = moved
+            state.k, state.sample_gradients = k, state.sample_gradients + samples * len(runs)
+            yield state
+
+
+def along(path: Trajectory, objective: Objective, observe: Sequence[str], at: Sequence[int]) -> Ensemble:
+    """Return what is observed along one path without randomness: a solution on the full gradient.
+
+    Parameters
+    ----------
+    path : Trajectory
+        With the iterations ``at`` among its rows.
+    objective : Objective
+    observe : sequence of str
+        See :func:`observables`.
+    at : sequence of int
+
+    Raises
+    ------
+    ValueError
+        If the path lacks one of the iterations.
+    """
+    k = np.asarray(at, dtype=np.int64)
+    rows = np.searchsorted(path.k, k)
+    if k.size == 0 or rows.max() >= len(path.k) or (path.k[rows] != k).any():
+        raise ValueError(f"at: {at!r} is not allowed: the path lacks one of these iterations")
+    moments = list(path.moments.values())
+    second = moments[-1][rows] if moments else np.full((len(k), 1), np.nan)
+    values = {
+        name: np.asarray(function(path.theta[rows], second), dtype=np.float64)[:, None]
+        for name, function in observables(objective, observe).items()
+    }
+    return Ensemble(k, path.t[rows], values, range(0), path.report)
+
+
+def write(
+    path: str | Path,
+    rows: Sequence[Mapping[str, Any]],
+    about: Mapping[str, Any],
+    report: Report | None = None,
+) -> None:
+    """Write tidy rows to a Parquet file, whole or not at all; ``about`` and the report are its metadata."""
+    import pyarrow as pa
+
+    described: dict[str, Any] = {"about": dict(about)}
+    if report is not None:
+        described["report"] = {k: None if v != v else v for k, v in asdict(report).items()}  # JSON has no NaN
+    text = json.dumps(described, sort_keys=True).encode()
+    table = pa.Table.from_pylist([dict(row) for row in rows])
+    write_table(path, table.replace_schema_metadata({b"idescent": text}))

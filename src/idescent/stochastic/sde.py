@@ -1,0 +1,268 @@
+r"""Stochastic differential equations of RMSProp and Adam, solved by the method of Euler and Maruyama.
+
+What lives here: the equations of Malladi et al. and of Compagnoni et al., in k-time :math:`s = t/\alpha`, and
+their paths.  What does not: where the covariance comes from (:mod:`idescent.stochastic.noise`).
+
+In k-time every iteration has length 1, :math:`g = \nabla f(\theta)` is the full gradient,
+:math:`C(\theta)` the covariance of *one stochastic gradient* (for a mini-batch that of a sample divided by
+b), and W a Brownian motion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from idescent.discrete import checked_start
+from idescent.optimizers import Optimizer
+from idescent.schedules import Schedule, factors
+from idescent.stochastic.noise import Noise
+from idescent.stochastic.runs import Ensemble, Recorder, iterate, run_numbers
+from idescent.stochastic.streams import brownian
+from idescent.trajectory import Report
+
+Array = NDArray[np.float64]
+
+
+class Slopes(NamedTuple):
+    r"""Drifts per iteration, and what :math:`C^{1/2}\,dW` is multiplied by; shape (R, n) or a number."""
+
+    theta: Array
+    theta_noise: Array | float
+    first: Array | float
+    first_noise: float
+    second: Array
+
+
+class Point(NamedTuple):
+    r"""Where an equation is asked for its slopes.
+
+    ``rate`` is the learning rate, ``gradient`` the full one with its coupled decay, ``variance`` the diagonal
+    of C; arrays have shape (R, n).
+    """
+
+    s: float
+    rate: float
+    theta: Array
+    first: Array | None
+    second: Array
+    gradient: Array
+    variance: Array
+
+
+class Equation(Protocol):
+    """A stochastic differential equation of an optimizer."""
+
+    @property
+    def name(self) -> str:
+        """As in tables."""
+
+    def check(self, optimizer: Optimizer) -> None:
+        """Raise ValueError for an optimizer that the equation does not cover."""
+
+    def slopes(self, optimizer: Optimizer, at: Point) -> Slopes:
+        """Return drift and noise at a point."""
+
+
+@dataclass(frozen=True)
+class Malladi:
+    r"""The equations of Malladi, Lyu, Panigrahi & Arora 2022.
+
+    .. math::
+        \text{RMSProp}\quad d\theta &= -\frac{\alpha}{\sqrt v+\varepsilon}\bigl(g\,ds + C^{1/2}dW\bigr), &
+            dv &= (1-\beta)(\mathrm{diag}\,C - v)\,ds, \\
+        \text{Adam}\quad d\theta &= -\alpha\,\frac{\sqrt{\gamma_2}}{\gamma_1}\,
+            \frac{m}{\sqrt v+\varepsilon\sqrt{\gamma_2}}\,ds, &
+            dm &= (1-\beta_1)\bigl((g-m)\,ds + C^{1/2}dW\bigr), \\
+            & & dv &= (1-\beta_2)(\mathrm{diag}\,C - v)\,ds, \qquad \gamma_i = 1-e^{-(1-\beta_i)s}
+
+    **Regime.**  The second moment is that of the *noise*: :math:`g^2` is left out of its drift.  The source
+    lets the noise grow as the learning rate falls: :math:`\sigma = \sigma_0/\alpha` for its standard
+    deviation, :math:`1-\beta = c\,\alpha^2`, :math:`\varepsilon = \varepsilon_0/\alpha`, over
+    :math:`T/\alpha^2` iterations (its time is :math:`\alpha^2 k`, its state :math:`u = v/\sigma^2`), and
+    proves a weak error of first order in :math:`\alpha^2` there.  Outside, with :math:`g^2` not small against
+    diag C, nothing is promised.
+
+    **Start.**  With :math:`v = 0` the equations are singular: begin from runs of a few iterations (``start``
+    of :func:`simulate_paths`).
+
+    Source: "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms", NeurIPS 2022, arXiv 2205.10287.
+    Confirmed from its abstract: equations of RMSProp and Adam with guarantees, the square root scaling rule.
+    From memory, not confirmed from its text: the formulas, the scaling of each parameter, the powers in the
+    theorem, and how it starts.
+
+    Raises
+    ------
+    ValueError
+        For AdaGrad, for weight decay and for an accumulator of the norm.
+    """
+
+    name: str = "malladi"
+
+    def check(self, optimizer: Optimizer) -> None:
+        """Refuse what the source does not treat."""
+        _check(self.name, optimizer)
+        if optimizer.decoupled_decay or optimizer.coupled_decay:
+            raise ValueError(f"{self.name}: {type(optimizer).__name__} is not allowed: it has weight decay")
+
+    def slopes(self, optimizer: Optimizer, at: Point) -> Slopes:
+        """Return drift and noise."""
+        second = (1.0 - optimizer.decay2) * (at.variance - at.second)
+        if at.first is None:
+            mobility = at.rate / (np.sqrt(at.second) + optimizer.eps)
+            return Slopes(-mobility * at.gradient, -mobility, 0.0, 0.0, second)
+        gain = 1.0 - optimizer.decay1
+        theta = -_adam_mobility(optimizer, at) * at.first
+        return Slopes(theta, 0.0, gain * (at.gradient - at.first), gain, second)
+
+
+@dataclass(frozen=True)
+class Compagnoni:
+    r"""The equations of Compagnoni et al. 2025.
+
+    .. math::
+        \text{RMSProp}\quad d\theta &= -\frac{\alpha}{\sqrt v+\varepsilon}\bigl(g\,ds + C^{1/2}dW\bigr), \\
+        \text{Adam, AdamW}\quad d\theta &= -\alpha\,\frac{\sqrt{\gamma_2}}{\gamma_1}\,
+            \frac{m + (1-\beta_1)(g-m)}{\sqrt v+\varepsilon\sqrt{\gamma_2}}\,ds - \alpha w'\theta\,ds, \qquad
+            dm = (1-\beta_1)\bigl((g-m)\,ds + C^{1/2}dW\bigr), \\
+        \text{both}\quad dv &= (1-\beta_2)(g^2 + \mathrm{diag}\,C - v)\,ds, \qquad
+            \gamma_i = 1-e^{-(1-\beta_i)s}
+
+    The second moment is that of the whole stochastic gradient, and Adam's drift has the term by which the
+    moment of an iteration already holds its gradient.  Without noise RMSProp's equation is that of the paper
+    with the look-ahead left out.
+
+    **Regime.**  The source has :math:`\beta_i = 1-\alpha\rho_i` with :math:`\rho_i` of order 1 and noise of
+    order 1 over :math:`T/\alpha` iterations, and states a weak error of first order in :math:`\alpha`.
+
+    **Start.**  As for :class:`Malladi`.
+
+    Source: "Adaptive Methods through the Lens of SDEs: Theoretical Insights on the Role of Noise", ICLR 2025,
+    arXiv 2411.15958.  From memory, not confirmed from its text: all formulas, the scalings, and that AdamW's
+    decay enters as :math:`-\alpha w'\theta`.
+
+    Raises
+    ------
+    ValueError
+        For AdaGrad and for an accumulator of the norm.
+    """
+
+    name: str = "compagnoni"
+
+    def check(self, optimizer: Optimizer) -> None:
+        """Refuse what the source does not treat."""
+        _check(self.name, optimizer)
+
+    def slopes(self, optimizer: Optimizer, at: Point) -> Slopes:
+        """Return drift and noise."""
+        second = (1.0 - optimizer.decay2) * (at.gradient * at.gradient + at.variance - at.second)
+        decay = at.rate * optimizer.decoupled_decay * at.theta
+        if at.first is None:
+            mobility = at.rate / (np.sqrt(at.second) + optimizer.eps)
+            return Slopes(-mobility * at.gradient - decay, -mobility, 0.0, 0.0, second)
+        gain = 1.0 - optimizer.decay1
+        change = gain * (at.gradient - at.first)
+        theta = -_adam_mobility(optimizer, at) * (at.first + change) - decay
+        return Slopes(theta, 0.0, change, gain, second)
+
+
+def _adam_mobility(optimizer: Optimizer, at: Point) -> Array:
+    mass1, mass2 = (-np.expm1(-(1.0 - beta) * at.s) for beta in (optimizer.decay1, optimizer.decay2))
+    mobility: Array = at.rate * np.sqrt(mass2) / mass1 / (np.sqrt(at.second) + optimizer.eps * np.sqrt(mass2))
+    return mobility
+
+
+def _check(name: str, optimizer: Optimizer) -> None:
+    kind = type(optimizer).__name__
+    if optimizer.summing:
+        raise ValueError(f"{name}: {kind} is not allowed: its accumulator is no average")
+    if optimizer.norm:
+        raise ValueError(f"{name}: accumulator = 'norm' is not allowed: the equation is one of coordinates")
+    if optimizer.momentum != optimizer.bias_correction:
+        raise ValueError(f"{name}: {kind} is not allowed: must be RMSProp, Adam, AdamW or AdamL2")
+
+
+def simulate_paths(
+    equation: Equation,
+    optimizer: Optimizer,
+    noise: Noise,
+    *,
+    alpha: float,
+    theta0: ArrayLike,
+    steps: int,
+    runs: int,
+    seed: int,
+    first_run: int = 0,
+    start: int = 1,
+    substeps: int = 4,
+    at: Sequence[int] | None = None,
+    observe: Sequence[str] = ("loss", "norm2"),
+    schedule: Schedule | None = None,
+) -> Ensemble:
+    r"""Solve a stochastic differential equation along many paths.
+
+    The first iterations are those of the discrete runs of the same numbers and seed, the rest is
+
+    .. math:: X_{i+1} = X_i + h\,a(s_i, X_i) + b(s_i, X_i)\,C(\theta_i)^{1/2}\,\Delta W_i, \qquad h = 1/K,
+
+    of weak order 1 in h.  All K refine the same Brownian path, so that its error shows in the difference of
+    two ensembles (:func:`idescent.stochastic.weak.weak_errors`) with little noise; with
+    :class:`~idescent.stochastic.noise.Additive` noise so does the model's.
+
+    Parameters
+    ----------
+    equation : Equation
+        ``Malladi()`` or ``Compagnoni()``.
+    optimizer, noise, alpha, theta0, steps, runs, seed, first_run, at, observe, schedule
+        As for :func:`idescent.stochastic.runs.simulate_runs`.
+    start : int in [1, steps)
+        Iterations that are made by the optimizer itself.
+    substeps : int, a power of 2
+        K.
+
+    Returns
+    -------
+    Ensemble
+        ``report.details`` holds ``start``, ``substeps`` and ``full_gradients``, each of which takes the
+        covariance also.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its range or the equation does not cover the optimizer.
+    """
+    begin = checked_start(noise.objective, alpha, theta0, steps)
+    numbers = run_numbers(runs, first_run)
+    equation.check(optimizer)
+    if isinstance(start, bool) or not isinstance(start, int) or not 1 <= start < steps:
+        raise ValueError(f"start: {start!r} is not allowed: must be an integer in [1, {steps})")
+    recorder = Recorder(noise.objective, observe, at, steps, runs)
+    factors(schedule, steps)
+    increments = brownian(noise.sources(len(begin)), substeps, seed=seed, runs=numbers)
+    for state in iterate(optimizer, noise, float(alpha), begin, start, numbers, seed, schedule):
+        recorder.take(state.k, state.theta, state.second)
+        if state.k:
+            next(increments)
+    theta, first, second = state.theta, state.first, state.second
+    h = 1.0 / substeps
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for k in range(start, steps):
+            for i, dw in enumerate(next(increments)):
+                s = k + i * h
+                rate = alpha if schedule is None else alpha * float(schedule.rate(np.array(s + 0.5 * h)))
+                mean, vector, variance = noise.spread(theta, dw)
+                gradient = mean + optimizer.coupled_decay * theta
+                slope = equation.slopes(optimizer, Point(s, rate, theta, first, second, gradient, variance))
+                theta = theta + h * slope.theta + slope.theta_noise * vector
+                if first is not None:
+                    first = first + h * slope.first + slope.first_noise * vector
+                second = second + h * slope.second
+            recorder.take(k + 1, theta, second)
+    full = (steps - start) * substeps * runs
+    details = {"start": start, "substeps": substeps, "full_gradients": full}
+    report = Report("", "", start * runs + full, details=details)
+    return recorder.ensemble(alpha, numbers, theta, second, report)

@@ -1,0 +1,153 @@
+r"""Weak errors: how far the expectations of a model are from those of the runs, and how sure that is.
+
+What lives here: differences of means with confidence intervals.  What does not: making the runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idescent.stochastic.runs import Ensemble, statistics
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class WeakError:
+    r"""One difference of expectations, :math:`E\,q(\text{model}) - E\,q(\text{truth})`.
+
+    Attributes
+    ----------
+    quantity : str
+    k : int
+    t : float
+    truth, model : float
+        Estimates of both expectations.
+    error : float
+        Model minus truth.
+    standard_error : float
+    low, high : float
+        Confidence interval of the error at this iteration alone.
+    band_low, band_high : float
+        Interval of a band that holds at *all* iterations of the quantity at once, at the same confidence.
+    """
+
+    quantity: str
+    k: int
+    t: float
+    truth: float
+    model: float
+    error: float
+    standard_error: float
+    low: float
+    high: float
+    band_low: float
+    band_high: float
+
+
+@dataclass(frozen=True)
+class LargestError:
+    """The largest weak error over the iterations, in absolute value.
+
+    Attributes
+    ----------
+    quantity : str
+    k : int
+        Where the estimate is largest.
+    error : float
+        The estimate; noise makes it too large rather than too small.
+    low, high : float
+        Confidence interval of the true largest error; ``low`` is 0 if the band holds 0 everywhere.
+    relative : float
+        ``error`` over the largest absolute expectation of the truth.
+    """
+
+    quantity: str
+    k: int
+    error: float
+    low: float
+    high: float
+    relative: float
+
+    @property
+    def detected(self) -> bool:
+        """Whether the model is told from the truth."""
+        return self.low > 0.0
+
+
+def weak_errors(truth: Ensemble, model: Ensemble, *, confidence: float = 0.95) -> list[WeakError]:
+    r"""Return the weak errors of a model, quantity by quantity and iteration by iteration.
+
+    Runs and paths of the same numbers are subtracted one by one: the variance of the differences is right
+    whether they share random numbers or not, and small where they do.  Ensembles of different numbers are
+    compared by their means, and a path without randomness (:func:`idescent.stochastic.runs.along`) counts as
+    known exactly.  Intervals are normal; the band is Bonferroni's.  Iteration 0, where nothing is random, has
+    an interval of length 0.
+
+    Parameters
+    ----------
+    truth, model : Ensemble
+        Observed at the same iterations; quantities that only one of them has are left out.
+    confidence : float in (0, 1)
+
+    Raises
+    ------
+    ValueError
+        If the iterations differ, no quantity is shared, or the confidence is outside its range.
+    """
+    if not 0.0 < confidence < 1.0:
+        raise ValueError(f"confidence: {confidence!r} is not allowed: must be a number in (0, 1)")
+    if truth.k.tolist() != model.k.tolist():
+        raise ValueError("model: its iterations are not those of the runs")
+    shared = [name for name in truth.values if name in model.values]
+    if not shared:
+        raise ValueError(f"model: none of its quantities ({', '.join(model.values)}) is one of the runs")
+    normal = NormalDist()
+    point = normal.inv_cdf(0.5 + 0.5 * confidence)
+    band = normal.inv_cdf(1.0 - 0.5 * (1.0 - confidence) / len(truth.k))
+    found = []
+    for name in shared:
+        for i, (k, t) in enumerate(zip(truth.k.tolist(), truth.t.tolist(), strict=True)):
+            true, modelled = truth.values[name][i], model.values[name][i]
+            error, spread = _difference(true, modelled, truth.runs, model.runs)
+            found.append(
+                WeakError(
+                    name, k, t, _mean(true), _mean(modelled), error, spread,
+                    error - point * spread, error + point * spread,
+                    error - band * spread, error + band * spread,
+                )
+            )  # fmt: skip
+    return found
+
+
+def largest(errors: list[WeakError]) -> list[LargestError]:
+    """Return the largest error of each quantity, with an interval from the band."""
+    found = []
+    for name in dict.fromkeys(e.quantity for e in errors):
+        mine = [e for e in errors if e.quantity == name]
+        worst = max(mine, key=lambda e: abs(e.error))
+        low = max(max(e.band_low, -e.band_high, 0.0) for e in mine)
+        high = max(max(abs(e.band_low), abs(e.band_high)) for e in mine)
+        scale = max(abs(e.truth) for e in mine)
+        found.append(LargestError(name, worst.k, abs(worst.error), low, high, abs(worst.error) / scale))
+    return found
+
+
+def _difference(truth: Array, model: Array, truth_runs: range, model_runs: range) -> tuple[float, float]:
+    if truth_runs == model_runs and len(truth_runs):
+        mean, _, error = statistics((model - truth)[np.isfinite(model - truth)])
+        return mean, error
+    means, squares = [], 0.0
+    for values, runs in ((truth, truth_runs), (model, model_runs)):
+        mean, _, error = statistics(values[np.isfinite(values)])
+        means.append(mean)
+        squares += error * error if len(runs) else 0.0
+    return means[1] - means[0], float(np.sqrt(squares))
+
+
+def _mean(values: Array) -> float:
+    return statistics(values[np.isfinite(values)])[0]
