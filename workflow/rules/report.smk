@@ -60,6 +60,7 @@ rule report:
         REPORT,
     log:
         f"{LOGS}/report.log",
+    localrule: True
     params:
         content=json.dumps(report_content()),
         files=[STUDY.place(cell, name) for cell, name in EXPLORED],
