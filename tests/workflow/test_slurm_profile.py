@@ -1,4 +1,4 @@
-"""The profile for Slurm: every submitted job has time and memory, and nothing changes but how a study runs."""
+"""The profile for Slurm: every submitted job has time and memory; nothing changes but how a study is run."""
 
 from __future__ import annotations
 
