@@ -133,7 +133,7 @@ def write(
 
     values = {"k": trajectory.k, "t": trajectory.t, "theta": trajectory.theta, "loss": trajectory.loss}
     values |= trajectory.moments
-    columns = {name: _column(column) for name, column in values.items()}
+    columns = {name: wrapped(column) for name, column in values.items()}
     report = {name: _plain(value) for name, value in asdict(trajectory.report).items()}
     metadata = {"cell": dict(cell), "provenance": dict(provenance), "report": report}
     described = json.dumps(metadata, sort_keys=True).encode()
@@ -218,7 +218,7 @@ def _digest(described: bytes, columns: Mapping[str, NDArray[Any]]) -> bytes:
     return digest.hexdigest().encode()
 
 
-def _column(values: NDArray[Any]) -> Any:
+def wrapped(values: NDArray[Any]) -> Any:
     """Wrap an array without a copy.  ``pa.array(ndarray)`` would import pandas, half a second a job."""
     import pyarrow as pa
 

@@ -1,8 +1,8 @@
 """Many stochastic runs of an optimizer in lockstep, and what is kept of them.
 
 What lives here: :func:`simulate_runs`, the type :class:`Ensemble` and its Parquet files.  What does not:
-random numbers (:mod:`idescent.stochastic.streams`), the noise of gradients (:mod:`idescent.stochastic.noise`),
-the optimizers' update (:func:`idescent.discrete.update`).
+random numbers (:mod:`idescent.stochastic.streams`), the noise of gradients
+(:mod:`idescent.stochastic.noise`), the optimizers' update (:func:`idescent.discrete.update`).
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ from idescent.objectives.protocol import Objective
 from idescent.optimizers import Optimizer
 from idescent.schedules import Schedule, factors
 from idescent.stochastic.noise import Noise
-from idescent.trajectory import Report, Trajectory, write_table
+from idescent.trajectory import METADATA_KEY, Report, Trajectory, wrapped, write_table
 
 Array = NDArray[np.float64]
 Observable = Callable[[Array, Array], Array]
 """``observable(theta, second)``: shape (R,), from parameters (R, n) and second moments (R, width)."""
+
+Columns = dict[str, NDArray[Any]]
+"""A table, column by column; strings, int64 and float64."""
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _STORED = 200
@@ -55,37 +58,49 @@ class Ensemble:
     runs: range
     report: Report
 
-    def summary(self) -> list[dict[str, Any]]:
-        """Return one row for each quantity and iteration.
+    def summary(self) -> Columns:
+        """Return tidy columns with a row for each quantity and iteration.
 
         Returns
         -------
-        list of dict
+        dict of str to ndarray
             ``quantity``, ``k``, ``t``, ``finite`` (the number of finite runs, over which the rest is taken),
             ``mean``, ``std`` (with R - 1), ``standard_error`` of the mean, and quantiles ``q05`` ... ``q95``.
         """
+        numbers = ["finite", "mean", "std", "standard_error", *(f"q{round(100 * q):02d}" for q in QUANTILES)]
         rows = []
-        for name, values in self.values.items():
-            for k, t, row in zip(self.k.tolist(), self.t.tolist(), values, strict=True):
+        for values in self.values.values():
+            for row in values:
                 known = row[np.isfinite(row)]
-                mean, std, error = statistics(known)
                 quantiles = np.quantile(known, QUANTILES) if known.size else np.full(len(QUANTILES), np.nan)
-                named = {
-                    f"q{round(100 * q):02d}": float(v) for q, v in zip(QUANTILES, quantiles, strict=True)
-                }
-                numbers = {"finite": known.size, "mean": mean, "std": std, "standard_error": error}
-                rows.append({"quantity": name, "k": k, "t": t, **numbers, **named})
-        return rows
+                rows.append([known.size, *statistics(known), *quantiles])
+        columns = dict(zip(numbers, np.array(rows, dtype=np.float64).T, strict=True))
+        columns["finite"] = columns["finite"].astype(np.int64)
+        names, count = np.array(list(self.values)), len(self.values)
+        return {
+            "quantity": np.repeat(names, len(self.k)),
+            "k": np.tile(self.k, count),
+            "t": np.tile(self.t, count),
+            **columns,
+        }
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return a row for each quantity, iteration and run: ``quantity``, ``k``, ``t``, ``run``, ``value``."""
-        numbers = list(self.runs) or [0]
-        return [
-            {"quantity": name, "k": k, "t": t, "run": run, "value": value}
-            for name, values in self.values.items()
-            for k, t, row in zip(self.k.tolist(), self.t.tolist(), values.tolist(), strict=True)
-            for run, value in zip(numbers, row, strict=True)
-        ]
+    def rows(self) -> Columns:
+        """Return tidy columns with a row for each quantity, iteration and run.
+
+        Returns
+        -------
+        dict of str to ndarray
+            ``quantity``, ``k``, ``t``, ``run``, ``value``.
+        """
+        numbers = np.array(self.runs or [0], dtype=np.int64)
+        names, count = np.array(list(self.values)), len(self.values)
+        return {
+            "quantity": np.repeat(names, len(self.k) * len(numbers)),
+            "k": np.tile(np.repeat(self.k, len(numbers)), count),
+            "t": np.tile(np.repeat(self.t, len(numbers)), count),
+            "run": np.tile(numbers, count * len(self.k)),
+            "value": np.concatenate([values.ravel() for values in self.values.values()]),
+        }
 
 
 def statistics(values: Array) -> tuple[float, float, float]:
@@ -326,18 +341,30 @@ def along(path: Trajectory, objective: Objective, observe: Sequence[str], at: Se
     return Ensemble(k, path.t[rows], values, range(0), path.report)
 
 
-def write(
-    path: str | Path,
-    rows: Sequence[Mapping[str, Any]],
-    about: Mapping[str, Any],
-    report: Report | None = None,
-) -> None:
-    """Write tidy rows to a Parquet file, whole or not at all; ``about`` and the report are its metadata."""
+def write(path: str | Path, columns: Columns, about: Mapping[str, Any], report: Report | None = None) -> None:
+    """Write tidy columns to a Parquet file, whole or not at all; metadata: ``about`` and the report."""
     import pyarrow as pa
 
     described: dict[str, Any] = {"about": dict(about)}
     if report is not None:
-        described["report"] = {k: None if v != v else v for k, v in asdict(report).items()}  # JSON has no NaN
+        # JSON has no NaN.
+        described["report"] = {
+            key: None if value != value else value for key, value in asdict(report).items()
+        }
     text = json.dumps(described, sort_keys=True).encode()
-    table = pa.Table.from_pylist([dict(row) for row in rows])
-    write_table(path, table.replace_schema_metadata({b"idescent": text}))
+    arrays = [_texts(values) if values.dtype.kind == "U" else wrapped(values) for values in columns.values()]
+    schema = pa.schema(
+        [pa.field(name, array.type, nullable=False) for name, array in zip(columns, arrays, strict=True)],
+        metadata={METADATA_KEY: text},
+    )
+    write_table(path, pa.Table.from_arrays(arrays, schema=schema))
+
+
+def _texts(values: NDArray[Any]) -> Any:
+    """Wrap texts.  ``pa.array`` would import pandas, half a second a job."""
+    import pyarrow as pa
+
+    encoded = [value.encode() for value in values.tolist()]
+    offsets = np.concatenate(([0], np.cumsum([len(value) for value in encoded]))).astype(np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(encoded), buffers)

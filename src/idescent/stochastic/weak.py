@@ -5,15 +5,19 @@ What lives here: differences of means with confidence intervals.  What does not:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.stochastic.runs import Ensemble, statistics
+from idescent.stochastic.runs import Columns, Ensemble, statistics
 
 Array = NDArray[np.float64]
+
+# Relative error of a mean of many numbers.
+ROUNDING = 1e-15
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,8 @@ def weak_errors(truth: Ensemble, model: Ensemble, *, confidence: float = 0.95) -
     Runs and paths of the same numbers are subtracted one by one: the variance of the differences is right
     whether they share random numbers or not, and small where they do.  Ensembles of different numbers are
     compared by their means, and a path without randomness (:func:`idescent.stochastic.runs.along`) counts as
-    known exactly.  Intervals are normal; the band is Bonferroni's.  Iteration 0, where nothing is random, has
-    an interval of length 0.
+    known exactly.  Intervals are normal; the band is Bonferroni's.  A standard error is never below the
+    rounding of the means.
 
     Parameters
     ----------
@@ -114,6 +118,7 @@ def weak_errors(truth: Ensemble, model: Ensemble, *, confidence: float = 0.95) -
         for i, (k, t) in enumerate(zip(truth.k.tolist(), truth.t.tolist(), strict=True)):
             true, modelled = truth.values[name][i], model.values[name][i]
             error, spread = _difference(true, modelled, truth.runs, model.runs)
+            spread = max(spread, ROUNDING * max(abs(_mean(true)), abs(_mean(modelled))))
             found.append(
                 WeakError(
                     name, k, t, _mean(true), _mean(modelled), error, spread,
@@ -135,6 +140,13 @@ def largest(errors: list[WeakError]) -> list[LargestError]:
         scale = max(abs(e.truth) for e in mine)
         found.append(LargestError(name, worst.k, abs(worst.error), low, high, abs(worst.error) / scale))
     return found
+
+
+def columns(errors: Sequence[WeakError] | Sequence[LargestError]) -> Columns:
+    """Return a table of errors, column by column, for :func:`idescent.stochastic.runs.write`."""
+    return {
+        field.name: np.array([getattr(error, field.name) for error in errors]) for field in fields(errors[0])
+    }
 
 
 def _difference(truth: Array, model: Array, truth_runs: range, model_runs: range) -> tuple[float, float]:
