@@ -13,12 +13,16 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
+from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from idescent.solvers.window import ROUNDING, Outcome, Problem, State, Window, relax
+from idescent.solvers.window import ROUNDING, Outcome, Problem, State, Window, relax, relax_in_turn
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
+
+# Degree to which the last element's path is continued where there is no Hessian: saves a third of the sweeps.
+CONTINUED = 5
 
 # Shortest element, relative to the larger of s and 1: resolves a root singularity at the start to 1e-12.
 SHORTEST = 1e-24
@@ -76,6 +80,9 @@ class March:
             for m, h in zip(problem.equation.memories, sources, strict=True)
         ]
         self.sweeps = self.elements = self.windows = self.largest = 0
+        self.matrix_free = problem.matrix_free(len(theta0))
+        self._tail = 1.0
+        self._last_element: tuple[float, Array] | None = None
         self.failed_at: float | None = None
         self.diverged = False
         self.reason = ""
@@ -98,13 +105,18 @@ class March:
                 continue
             failures = 0
             pending = self._accept(window, outcome)
-            growth = 0.8 * (1.0 / max(worst, 1e-12)) ** (1.0 / (self.settings.stages + 1))
+            growth = self._growth(worst)
             # Many sweeps mean that what Newton leaves out (changes of the normaliser, unknown Hessians) is
             # strong.
             if outcome.sweeps > 14 and not self.overlap:
                 growth = min(growth, 0.8)
-            length = float(window.lengths[self._last(window)]) * min(max(growth, 0.3), 3.0)
+            length = float(window.lengths[self._last(window)]) * growth
         return self
+
+    def _growth(self, tail: float) -> float:
+        """Return the ratio of the next element's length to that of one with this Legendre tail."""
+        growth: float = 0.8 * (1.0 / max(tail, 1e-12)) ** (1.0 / (self.settings.stages + 1))
+        return min(max(growth, 0.3), 3.0)
 
     def _empty(self) -> Window:
         return Window(self.state, np.empty(0), np.empty((0, 0, 0)))
@@ -128,9 +140,9 @@ class March:
                 return tail
             window = self._append(window, tail)
             if not ahead:
-                if window.edges[-1] < min(
-                    self.problem.equation.breaks_until, self.steps, self.state.s + 32.0
-                ):
+                # Newton's corrections converge on all elements at once, plain ones on a short window only.
+                together = 0.0 if self.matrix_free else self.state.s + 32.0
+                if window.edges[-1] < min(self.problem.equation.breaks_until, self.steps, together):
                     continue
                 return window
             protected = float(window.lengths.sum()) + ahead - self.overlap
@@ -143,7 +155,8 @@ class March:
                 # Where the look-ahead leaves the window its closure has a kink: an element border there keeps
                 # every polynomial smooth.
                 return self._close(window, ahead)
-            length = 1.3 * float(window.lengths[-1])
+            growth = self._growth(self._tail) if self.matrix_free else 1.3
+            length = growth * float(window.lengths[-1])
 
     def _close(self, window: Window, length: float) -> Window | Outcome:
         """Append a length of elements, one unless there are breaks."""
@@ -176,30 +189,54 @@ class March:
         return max(0, int(np.searchsorted(edges, closure)) - 2)
 
     def _guess(self, window: Window, length: float) -> Window | Outcome:
-        """Solve one new element behind ``window`` by itself; shorten it until that works."""
-        p, n = self.settings.stages, len(self.state.theta)
+        """Solve one new element behind ``window`` by itself; shorten it until that works.
+
+        Without a Hessian it is also shortened to where its Legendre tail is small: sweeps over whole windows
+        are what costs, and each of them is to be on a mesh that lasts.
+        """
         at = self.state
         if len(window.lengths):
             at = State(float(window.edges[-1]), window.theta[-1, -1], [m[-1, -1] for m in window.memories])
         while True:
             if at.s < self.problem.equation.breaks_until:
                 # To the next whole s; elements that are split leave edges off by rounding.
-                length = math.floor(at.s + 1e-9) + 1.0 - at.s
+                whole = math.floor(at.s + 1e-9) + 1.0 - at.s
+                length = min(length, whole) if self.matrix_free else whole
             if self.breaks:
                 length = self._before_break(at.s, length)
             if at.s < (1.0 - 1e-9) * self.problem.equation.held_until:
                 length = min(length, self.problem.equation.held_until - at.s)
-            guess = Window(at, np.array([length]), np.broadcast_to(at.theta, (1, p, n)).copy())
+            guess = Window(at, np.array([length]), self._continued(window, at, length)[None])
             if not self.overlap:
                 return guess
             target = self._tolerance(guess.theta)
             outcome = relax(self.problem, guess, 10.0 * target, 30)
             self.sweeps += outcome.sweeps
             if outcome.converged:
-                return guess
+                if not self.matrix_free:
+                    return guess
+                self._tail = float(self._tails(guess, target)[0])
+                if self._tail <= 1.0:
+                    return guess
             length *= 0.5
-            if length < 1e-6:
-                return outcome
+            if length < (SHORTEST if self.matrix_free else 1e-6):
+                return Outcome(outcome.sweeps, outcome.correction, False)
+
+    def _continued(self, window: Window, at: State, length: float) -> Array:
+        """Guess the path on an element behind ``window``, shape (p, n): constant, or as the last goes on."""
+        nodes = self.problem.method.nodes
+        path = np.broadcast_to(at.theta, (len(nodes), len(at.theta))).copy()
+        if not self.matrix_free:
+            return path
+        last = self._last_element
+        if len(window.lengths):
+            last = float(window.lengths[-1]), window.with_left(window.theta, window.start.theta)[-1]
+        if last is not None:
+            degree = min(CONTINUED, len(nodes))
+            beyond = legendre.legvander(1.0 + 2.0 * nodes * length / last[0], degree)
+            # Every Legendre polynomial is 1 at the border.
+            path += (beyond - 1.0) @ (self.problem.method.transform[: degree + 1] @ last[1])
+        return path
 
     def _before_break(self, s: float, length: float) -> float:
         """Return the length of an element at ``s`` that does not reach beyond the next break."""
@@ -211,7 +248,11 @@ class March:
         target = self._tolerance(window.theta)
         sweeps = 0
         while True:
+            path = window.theta.copy()
             outcome = relax(self.problem, window, 0.02 * target, self.settings.max_sweeps)
+            if not outcome.converged and self.matrix_free and self.overlap:
+                window.theta, self.sweeps = path, self.sweeps + outcome.sweeps
+                outcome = relax_in_turn(self.problem, window, 0.02 * target, self.settings.max_sweeps)
             sweeps += outcome.sweeps
             self.sweeps += outcome.sweeps
             if not outcome.converged:
@@ -256,6 +297,8 @@ class March:
         """Store the rows of the elements that the overlap protects; the rest is the next window's guess."""
         edges = window.edges
         keep = max(1, int(np.searchsorted(edges, edges[-1] - self.overlap, side="right")) - 1)
+        theta = window.with_left(window.theta, self.state.theta)
+        self._last_element = float(window.lengths[keep - 1]), theta[keep - 1]
         self._store(window, edges, keep)
         self.state = State(
             float(edges[keep]),

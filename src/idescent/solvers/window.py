@@ -6,6 +6,7 @@ elements are and what is accepted is decided in :mod:`idescent.solvers.collocati
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from idescent.models.equation import Equation, Memory
 from idescent.objectives.protocol import CountedObjective
 from idescent.optimizers import Optimizer
+from idescent.solvers.acceleration import Anderson
 from idescent.solvers.radau import Radau
 
 Array = NDArray[np.float64]
@@ -26,6 +28,18 @@ ROUNDING = 4e-15
 
 # Up to this many parameters a missing Hessian is taken from n extra gradients a node.
 MOST_DIFFERENCED = 16
+
+# Up to this many parameters a full Hessian is used: an element is then one system of p*n unknowns.
+MOST_COUPLED = 64
+
+# Sweeps that the next one is made from where there is no Hessian.
+DEPTH = 5
+
+# Where elements are relaxed in turn: each to this share of the last round's correction.
+INNER = 0.1
+
+# Coordinates whose systems are solved at a time where the Hessian is diagonal.
+BLOCK = 4096
 
 
 @dataclass
@@ -83,6 +97,13 @@ class Problem:
     objective: CountedObjective
     method: Radau
 
+    def matrix_free(self, n: int) -> bool:
+        """Whether n parameters are too many for the Hessian that there is, or would have to be made."""
+        objective = self.objective.objective
+        if hasattr(objective, "hessian_diagonal"):
+            return False
+        return n > (MOST_COUPLED if hasattr(objective, "hessian") else MOST_DIFFERENCED)
+
     def gradient(self, theta: Array) -> Array:
         """Gradient of the objective and its coupled decay, shape of ``theta``."""
         gradient = self.objective.gradient(theta)
@@ -134,12 +155,17 @@ class Outcome:
     converged: bool
 
 
-def relax(problem: Problem, window: Window, tolerance: float, max_sweeps: int) -> Outcome:
+def relax(
+    problem: Problem, window: Window, tolerance: float, max_sweeps: int, known: Array | None = None
+) -> Outcome:
     """Sweep until the path's correction is below ``tolerance`` (sup norm) or rounding, or no longer falls.
 
     One sweep takes the gradient on the whole window, integrates the memories exactly for the polynomial
-    that interpolates it, and corrects the path by one Newton step with the memories frozen (plain fixed point
-    where the velocity does not contain the local gradient, or no Hessian is to be had).
+    that interpolates it, and corrects the path by one Newton step with the memories frozen.  Where there is
+    no Hessian the plain correction is accelerated instead, from the last few of them.
+
+    With gradients ``known``, shape (E, p, n), only the first element is swept; its gradients are renewed in
+    there, and the others are what lies ahead of it.
     """
     method = problem.method
     lengths, start = window.lengths, window.start
@@ -148,9 +174,15 @@ def relax(problem: Problem, window: Window, tolerance: float, max_sweeps: int) -
     held = (window.edges[:-1] < (1.0 - 1e-9) * problem.equation.held_until)[:, None, None]
     chains = [_chain(memory, lengths, held, method) for memory in problem.equation.memories]
     ahead = _lookahead(problem, window) if problem.equation.lookahead else None
+    acceleration = Anderson(DEPTH) if problem.matrix_free(window.theta.shape[-1]) else None
+    swept = slice(None) if known is None else slice(1)
     best, rising, correction = np.inf, 0, np.inf
     for sweep in range(1, max_sweeps + 1):
-        gradient = problem.gradient(window.theta)
+        if known is None:
+            gradient = problem.gradient(window.theta)
+        else:
+            known[0] = problem.gradient(window.theta[0])
+            gradient = known
         window.memories = []
         felt: list[Array] = []
         for memory, chain, first in zip(problem.equation.memories, chains, start.memories, strict=True):
@@ -158,21 +190,25 @@ def relax(problem: Problem, window: Window, tolerance: float, max_sweeps: int) -
             values = _propagate(chain, source, first)
             window.memories.append(values)
             felt.append(ahead(memory, values, source, first) if ahead and memory.ahead else values)
-        velocity = problem.equation.velocity(s, window.theta, gradient, felt)
-        delta = step * (method.integration @ velocity)
-        left = np.concatenate((start.theta[None], window.theta[:-1, -1]))
-        delta += left[:, None] - window.theta
-        hessian = _hessian(problem, window.theta, gradient)
-        if hessian is None:
+        path, felt = window.theta[swept], [values[swept] for values in felt]
+        velocity = problem.equation.velocity(s[swept], path, gradient[swept], felt)
+        delta = step[swept] * (method.integration @ velocity)
+        left = np.concatenate((start.theta[None], path[:-1, -1]))
+        delta += left[:, None] - path
+        if acceleration is not None:
             delta[1:] += np.cumsum(delta[:-1, -1], axis=0)[:, None]
+            correction = float(np.abs(delta).max())
+            delta = acceleration.step(path, delta)
         else:
+            hessian = _hessian(problem, window.theta, gradient)
             mobility = np.broadcast_to(problem.equation.mobility(s, felt), delta.shape)
             direction = problem.equation.direction
             delta = _newton(
                 delta, hessian, mobility, lengths, method, None if direction is None else chains[direction]
             )
-        window.theta = window.theta + delta
-        correction = float(np.abs(delta).max())
+            correction = float(np.abs(delta).max())
+        # Not in place: the acceleration remembers the path that this one was made from.
+        window.theta = np.concatenate((path + delta, window.theta[len(path) :]))
         if not np.isfinite(correction):
             return Outcome(sweep, correction, False)
         if correction <= max(tolerance, 0.5 * ROUNDING * float(np.abs(window.theta).max())):
@@ -182,6 +218,34 @@ def relax(problem: Problem, window: Window, tolerance: float, max_sweeps: int) -
         if rising >= 8:
             return Outcome(sweep, correction, False)
     return Outcome(max_sweeps, correction, False)
+
+
+def relax_in_turn(problem: Problem, window: Window, tolerance: float, max_sweeps: int) -> Outcome:
+    """Relax element after element, each against what the others were last, until none is corrected any more.
+
+    For an equation that looks ahead and has no Hessian.  Plain sweeps of a long window would let what is
+    stiff in it grow through all elements; what lies ahead, on the other hand, is felt weakly.
+    """
+    gradient = problem.gradient(window.theta)
+    sweeps, correction = 1.0, np.inf
+    for _ in range(max_sweeps):
+        start, moved = window.start, 0.0
+        memories = []
+        for e, edge in enumerate(window.edges[1:]):
+            part = Window(start, window.lengths[e:], window.theta[e:])
+            outcome = relax(problem, part, max(tolerance, INNER * correction), max_sweeps, gradient[e:])
+            sweeps += outcome.sweeps / len(window.lengths)
+            if not outcome.converged:
+                return Outcome(math.ceil(sweeps), outcome.correction, False)
+            moved = max(moved, float(np.abs(part.theta[0] - window.theta[e]).max()))
+            window.theta[e] = part.theta[0]
+            memories.append([values[:1] for values in part.memories])
+            start = State(float(edge), part.theta[0, -1], [values[0, -1] for values in part.memories])
+        window.memories = [np.concatenate(values) for values in zip(*memories, strict=True)]
+        if moved <= max(tolerance, 0.5 * ROUNDING * float(np.abs(window.theta).max())):
+            return Outcome(math.ceil(sweeps), moved, True)
+        correction = moved
+    return Outcome(math.ceil(sweeps), correction, False)
 
 
 def _chain(memory: Memory, lengths: Array, held: NDArray[np.bool_], method: Radau) -> Chain:
@@ -243,10 +307,10 @@ def _lookahead(problem: Problem, window: Window) -> Callable[[Memory, Array, Arr
     return ahead
 
 
-def _hessian(problem: Problem, theta: Array, gradient: Array) -> Array | None:
-    """Hessian at the nodes, or None where there is none to be had.
+def _hessian(problem: Problem, theta: Array, gradient: Array) -> Array:
+    """Hessian at the nodes: (E, p, n) if the objective has a diagonal one, else (E, p, n, n).
 
-    Shape (E, p, n) if the objective has a diagonal one, (E, p, n, n) if it has a full one or few parameters.
+    Not for problems that are ``matrix_free``.
     """
     objective, n = problem.objective, theta.shape[-1]
     coupled = problem.equation.coupled_decay
@@ -255,8 +319,6 @@ def _hessian(problem: Problem, theta: Array, gradient: Array) -> Array | None:
     if hasattr(objective.objective, "hessian"):
         full: Array = objective.call("hessian", theta) + coupled * np.eye(n)
         return full
-    if n > MOST_DIFFERENCED:
-        return None
     # Newton's matrix only steers the convergence, so a one-sided difference is good enough.
     shift = 1e-7 * (1.0 + np.abs(theta).max())
     shifted = theta[..., None, :] + shift * np.eye(n)
@@ -274,6 +336,13 @@ def _newton(
     diagonal Hessian gives one system of p unknowns per coordinate, a full one a system of p*n unknowns.
     """
     elements, p, n = residual.shape
+    if hessian.ndim == 3 and n > BLOCK:
+        blocks = [slice(i, i + BLOCK) for i in range(0, n, BLOCK)]
+        corrections = [
+            _newton(residual[..., b], hessian[..., b], mobility[..., b], lengths, method, chain)
+            for b in blocks
+        ]
+        return np.concatenate(corrections, axis=2)
     weighted = (lengths[:, None, None] * method.integration)[:, None] * np.swapaxes(mobility, 1, 2)[
         :, :, None
     ]

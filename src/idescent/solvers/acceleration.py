@@ -1,0 +1,57 @@
+"""Acceleration of a fixed point from its last iterates.
+
+What lives here: Anderson's method for vectors of any size.  What does not: the fixed point itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class Anderson:
+    r"""Anderson acceleration (Walker & Ni 2011, SIAM J. Numer. Anal. 49, 1715, with mixing parameter 1).
+
+    With the corrections :math:`f_i = G(x_i) - x_i` and differences :math:`\Delta` of successive iterates,
+
+    .. math:: x_{i+1} = x_i + f_i - \sum_j \gamma_j\,(\Delta x_j + \Delta f_j), \qquad
+              \gamma = \arg\min_\gamma \Bigl\| f_i - \sum_j \gamma_j\,\Delta f_j \Bigr\|_2 .
+
+    For a linear G this is GMRES: directions in which G expands cost an iteration each, not a shorter step.
+    It needs no derivative, and keeps ``2 * depth`` vectors.
+
+    Parameters
+    ----------
+    depth : int, >= 1
+        Number of differences.
+    """
+
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self._last: tuple[Array, Array] | None = None
+        self._points: list[Array] = []
+        self._changes: list[Array] = []
+
+    def step(self, point: Array, correction: Array) -> Array:
+        """Return what to add to ``point``, from its plain ``correction``; all of one shape."""
+        if self._last is not None:
+            self._points = [*self._points, point - self._last[0]][-self.depth :]
+            self._changes = [*self._changes, correction - self._last[1]][-self.depth :]
+        self._last = point, correction
+        if not self._changes:
+            return correction
+        gram = np.array([[np.vdot(a, b) for b in self._changes] for a in self._changes])
+        right = np.array([np.vdot(a, correction) for a in self._changes])
+        scale = np.sqrt(np.diag(gram))
+        if not (np.isfinite(gram).all() and (scale > 0.0).all()):
+            return correction
+        # Differences become nearly parallel: what the normal equations cannot tell apart is left out.
+        found: Any = np.linalg.lstsq(gram / np.outer(scale, scale), right / scale, rcond=1e-13)
+        step = correction.copy()
+        for share, moved, changed in zip(found[0] / scale, self._points, self._changes, strict=True):
+            step -= share * (moved + changed)
+        return step
