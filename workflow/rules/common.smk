@@ -3,7 +3,6 @@ import json
 import logging
 import os
 import re
-import shlex
 import sys
 from pathlib import Path
 
@@ -17,8 +16,9 @@ from idescent.config import ConfigError, load
 from idescent.packs import damaged
 from idescent.provenance import digest, is_whole, pack_digest
 
-# The jobs' Python is the one that runs Snakemake, wherever it lies; as a parameter, it would rerun a moved checkout.
-PYTHON = shlex.quote(sys.executable)
+# The jobs' Python is the one that runs Snakemake, wherever it lies: as a parameter, it would rerun a moved checkout, and
+# as a shell prefix or a name of this file it would reach into, or not be seen in, a workflow that uses this one.
+os.environ["IDESCENT_PYTHON"] = sys.executable
 
 try:
     STUDY = load(config)
