@@ -55,7 +55,7 @@ def test_a_runs_batches_depend_on_seed_and_number_only(monkeypatch, replacement)
     """Not on how many runs there are, where their numbers begin, or how many draws are made ahead."""
     arguments = {"samples": 13, "size": 4, "replacement": replacement}
     together = taken(streams.batches(**arguments, seed=7, runs=range(6)), 20)
-    monkeypatch.setattr(streams, "_AHEAD", 3)
+    monkeypatch.setattr(streams, "_FIRST", 3)
     apart = taken(streams.batches(**arguments, seed=7, runs=range(2, 4)), 20)
     assert together[:, 2:4].tobytes() == apart.tobytes()
     other = taken(streams.batches(**arguments, seed=8, runs=range(6)), 20)
@@ -107,7 +107,7 @@ def test_a_stream_that_cannot_be_is_refused(arguments, message):
 
 def test_a_finer_brownian_motion_refines_the_same_path(monkeypatch):
     coarse = taken(streams.brownian(2, 1, seed=3, runs=range(5)), 7)
-    monkeypatch.setattr(streams, "_AHEAD", 1)
+    monkeypatch.setattr(streams, "_FIRST", 1)
     for substeps in (2, 4, 16):
         fine = taken(streams.brownian(2, substeps, seed=3, runs=range(1, 4)), 7)
         assert fine.shape == (7, substeps, 3, 2)

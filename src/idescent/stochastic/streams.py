@@ -23,7 +23,8 @@ Indices = NDArray[np.int64]
 _BATCHES = 0
 _BROWNIAN = 1
 
-# Numbers that are drawn ahead at a time, over all runs.
+# Numbers that are drawn ahead at a time, over all runs: at first, and at most.
+_FIRST = 1 << 12
 _AHEAD = 1 << 21
 
 
@@ -62,8 +63,7 @@ def batches(
 
 
 def _drawn(generators: list[np.random.Philox], samples: int, size: int) -> Iterator[Indices]:
-    ahead = max(1, _AHEAD // (len(generators) * size))
-    while True:
+    for ahead in _ahead(len(generators) * size):
         block = np.stack([g.random_raw(ahead * size).reshape(ahead, size) for g in generators], axis=1)
         # The upper 53 bits as a fraction of N: uneven by less than N/2^53.
         yield from ((block >> np.uint64(11)).astype(np.float64) * (samples / 2.0**53)).astype(np.int64)
@@ -125,10 +125,17 @@ def _bridged(streams: list[Iterator[Array]]) -> Iterator[Array]:
 
 def _normals(generators: list[np.random.Philox], width: int, dimension: int) -> Iterator[Array]:
     drawers = [np.random.Generator(g) for g in generators]
-    ahead = max(1, _AHEAD // (len(generators) * width * dimension))
-    while True:
+    for ahead in _ahead(len(generators) * width * dimension):
         block = np.stack([d.standard_normal((ahead, width, dimension)) for d in drawers], axis=2)
         yield from block
+
+
+def _ahead(numbers: int) -> Iterator[int]:
+    """Yield how many iterations of so many numbers are drawn at a time; no draw depends on it."""
+    least, most = max(1, _FIRST // numbers), max(1, _AHEAD // numbers)
+    while True:
+        yield least
+        least = min(2 * least, most)
 
 
 def _generators(seed: int, runs: range, purpose: int) -> list[np.random.Philox]:
