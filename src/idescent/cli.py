@@ -11,10 +11,12 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from idescent.files import DamagedError
+from idescent.locks import signed_in
 from idescent.stages.progress import announce
 
 Log = Callable[[str], None]
@@ -27,11 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ExitStack() as stack:
         log = _log(given.log, stack)
         try:
+            stack.enter_context(signed_in())
             text = given.command(given, log)
         except (ValueError, OSError) as error:
             message = " ".join(str(error).split())
-            log(f"error: {message}")
+            if isinstance(error, DamagedError):
+                message += _discard(error.path)
             sys.stderr.write(f"{given.name}: {subject}{message}\n")
+            with suppress(OSError):  # the disk may be full, which is what has just been said
+                log(f"error: {message}")
             return 1
         except BaseException:
             log(traceback.format_exc())
@@ -40,6 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log(f"{text}\ncode {given.code}")
             announce(given.name, getattr(given, "plan", None), subject + text)
     return 0
+
+
+def _discard(path: Path) -> str:
+    """Remove a damaged file, so that the next run makes it again; return what to tell."""
+    try:
+        path.unlink()
+    except OSError as error:
+        return f": delete it and run again ({error.strerror})"
+    return ": it is removed, run again to have it made again"
 
 
 def _subject(given: Any) -> str:
@@ -115,11 +130,11 @@ def _log(path: Path | None, stack: ExitStack) -> Log:
     if path is None:
         return lambda _: None
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = stack.enter_context(path.open("w", encoding="utf-8"))
+    # Unbuffered: a person follows a long solve with tail -f, and closing must not fail on a full disk.
+    file = stack.enter_context(path.open("wb", buffering=0))
 
     def write(line: str) -> None:
-        file.write(line + "\n")
-        file.flush()  # a person follows a long solve with tail -f
+        file.write(f"{line}\n".encode())
 
     return write
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and what is done about those that were damaged later."""
 
 from __future__ import annotations
 
@@ -8,17 +8,35 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+class DamagedError(ValueError):
+    """A file is not what was written.
+
+    A job that meets one removes it: the next run sees that it is missing, and makes it again.
+    """
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+def refused(path: str | Path, kind: str, error: Exception) -> ValueError:
+    """Return what to raise about a file that cannot be read: only what it holds can prove it damaged."""
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    message = f"{path}: not a whole {kind} ({reason})"
+    # Errors of the system, unlike those of a decoder, have a number: no such file, no permission.
+    if isinstance(error, OSError) and error.errno is not None:
+        return ValueError(message)
+    return DamagedError(message, Path(path))
+
+
 @contextmanager
-def whole(path: str | Path, shared: bool = False) -> Iterator[Path]:
+def whole(path: str | Path) -> Iterator[Path]:
     """Give a path to write to, and rename it to ``path`` at the end; on an error leave nothing behind.
 
-    What a killed process left of an earlier attempt is removed, unless ``shared``: others may then be writing
-    the same file at the same time.
+    What a killed process leaves is for the next run of the workflow to remove: only that knows that nobody
+    is at work on it.
     """
     path = Path(path)
-    if not shared:
-        for stale in path.parent.glob(f".{path.name}.*.partial"):
-            stale.unlink(missing_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
@@ -31,3 +49,9 @@ def write_text(path: str | Path, text: str) -> None:
     """Write text, whole or not at all."""
     with whole(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def remove_partials(folder: str | Path) -> None:
+    """Remove what killed processes have left anywhere below a folder."""
+    for partial in Path(folder).rglob(".*.partial"):
+        partial.unlink(missing_ok=True)

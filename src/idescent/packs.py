@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from idescent.files import write_text
+from idescent.files import refused, write_text
 
 # A pack's cells travel on a command line, of which Linux takes 128 KiB in one piece.
 LARGEST_TEXT = 60_000
@@ -152,7 +152,7 @@ def write_manifest(path: Path, files: Mapping[str, Path], statuses: Mapping[str,
         }
         for name, file in files.items()
     }
-    write_text(path, json.dumps({"cells": entries}, indent=1) + "\n")
+    write_text(path, json.dumps({"cells": entries, "sha256": _checksum(entries)}, indent=1) + "\n")
 
 
 def read_manifest(path: str | Path) -> dict[str, dict[str, Any]]:
@@ -160,17 +160,21 @@ def read_manifest(path: str | Path) -> dict[str, dict[str, Any]]:
 
     Raises
     ------
-    ValueError
-        If it is damaged; the message names it.
+    DamagedError
+        If it is not what was written; the message names it.
     """
     try:
-        entries = json.loads(Path(path).read_text(encoding="utf-8"))["cells"]
-        return {
-            name: {key: entry[key] for key in ("bytes", "sha256", "status")}
-            for name, entry in entries.items()
-        }
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: not a whole manifest ({error}); delete it and rerun") from error
+        manifest = json.loads(Path(path).read_text(encoding="utf-8"))
+        entries: dict[str, dict[str, Any]] = manifest["cells"]
+        if manifest["sha256"] != _checksum(entries):
+            raise ValueError("its content is not what was written")
+    except (ValueError, LookupError, TypeError) as error:
+        raise refused(path, "manifest", error) from error
+    return entries
+
+
+def _checksum(entries: Mapping[str, Mapping[str, Any]]) -> str:
+    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
 
 def files(manifests: Sequence[Path]) -> list[Path]:
@@ -187,7 +191,7 @@ def damaged(manifest: Path) -> list[Path]:
 
     Raises
     ------
-    ValueError
+    DamagedError
         If the manifest itself is damaged.
     """
     written = manifest.stat().st_mtime_ns

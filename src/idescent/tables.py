@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from idescent.errors import HYPERPARAMETERS
-from idescent.files import write_text
+from idescent.files import refused, write_text
+from idescent.seals import check
 from idescent.trajectory import write_table
 
 FORMATS = (".parquet", ".csv", ".md", ".tex")
@@ -128,12 +129,11 @@ def read_errors(files: Iterable[str | Path]) -> Any:
     tables = []
     for file in files:
         try:
-            tables.append(pq.read_table(file, page_checksum_verification=True))
-        except (pa.ArrowException, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise ValueError(
-                f"{file}: not a whole table of errors ({reason}); delete it and rerun"
-            ) from error
+            table = pq.read_table(file, page_checksum_verification=True)
+            check(table)
+            tables.append(table)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise refused(file, "table of errors", error) from error
     if not tables:
         raise ValueError("tables: no error files are given: there must be at least one")
     return pa.concat_tables(tables)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,10 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.files import refused, whole
+from idescent.seals import SEAL_KEY, sealed
+
 Array = NDArray[np.float64]
 
 METADATA_KEY = b"idescent"
-DIGEST_KEY = b"idescent_sha256"
+DIGEST_KEY = SEAL_KEY
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def write(
 
 
 def write_table(path: str | Path, table: Any) -> None:
-    """Write a pyarrow table, whole or not at all: zstd, byte-stream split, page checksums."""
+    """Write a pyarrow table, whole or not at all: zstd, byte-stream split, page checksums, and a seal."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -154,9 +156,9 @@ def write_table(path: str | Path, table: Any) -> None:
 
     split = [f.name for f in table.schema if numeric(f.type)]
     split += [f"{f.name}.list.element" for f in table.schema if pa.types.is_fixed_size_list(f.type)]
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    if DIGEST_KEY not in (table.schema.metadata or {}):  # a trajectory has its own
+        table = sealed(table)
+    with whole(path) as partial:
         pq.write_table(
             table,
             partial,
@@ -166,9 +168,6 @@ def write_table(path: str | Path, table: Any) -> None:
             write_page_checksum=True,
             write_statistics=False,
         )
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read(path: str | Path) -> Trajectory:
@@ -196,8 +195,7 @@ def read_with_metadata(path: str | Path) -> tuple[Trajectory, dict[str, Any]]:
         if _digest(described, columns) != table.schema.metadata[DIGEST_KEY]:
             raise ValueError("its content is not what was written")
     except (pa.ArrowException, OSError, LookupError, TypeError, ValueError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{path}: not a whole trajectory file ({reason}); delete it and rerun") from error
+        raise refused(path, "trajectory file", error) from error
     metadata: dict[str, Any] = json.loads(described)
     k = columns.pop("k")[:, 0]
     t, theta, loss = columns.pop("t")[:, 0], columns.pop("theta"), columns.pop("loss")[:, 0]

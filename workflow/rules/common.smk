@@ -13,6 +13,8 @@ from idescent.claims.audit import required as required_by
 from idescent.claims.spec import ClaimsError
 from idescent.claims.spec import read as read_claims
 from idescent.config import ConfigError, load
+from idescent.files import DamagedError, remove_partials, write_text
+from idescent.locks import BusyError, hold
 from idescent.packs import damaged
 from idescent.provenance import digest, is_whole, pack_digest
 
@@ -173,8 +175,11 @@ def write_plan():
         stage: [file for file in files if file in pending]
         for stage, files in STUDY.planned.items()
     }
-    Path(PLAN).parent.mkdir(parents=True, exist_ok=True)
-    Path(PLAN).write_text(json.dumps(plan), encoding="utf-8")
+    try:
+        Path(PLAN).parent.mkdir(parents=True, exist_ok=True)
+        write_text(PLAN, json.dumps(plan))
+    except OSError as error:
+        raise WorkflowError(f"{ROOT} cannot be written to: {error.strerror}")
 
 
 def show_summary():
@@ -184,11 +189,13 @@ def show_summary():
 
 def remove_damaged():
     """Remove planned files that are not what was written, so that just they are made again."""
+    if not workflow.output_settings.dryrun:
+        remove_partials(ROOT)
     for manifest in map(Path, MANIFESTS):
         if manifest.is_file():
             try:
                 bad = damaged(manifest)
-            except ValueError:
+            except DamagedError:
                 bad = [manifest]
             for file in bad:
                 remove(file)
@@ -232,6 +239,12 @@ class Quiet(logging.Filter):
 
 
 if workflow.is_main_process:
+    if not workflow.output_settings.dryrun:
+        try:
+            hold(Path(".snakemake/idescent"), ROOT)
+        except BusyError as error:
+            print(error, file=sys.stderr)
+            sys.exit(1)
     remove_damaged()
     if (
         workflow.modifier.is_main_snakefile()

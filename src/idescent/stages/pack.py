@@ -117,7 +117,7 @@ def _share(file: Path, cell: Mapping[str, Any], code: str) -> None:
     cached = _cached(cell, code)
     if cached is not None:
         cached.parent.mkdir(parents=True, exist_ok=True)
-        with whole(cached, shared=True) as partial:
+        with whole(cached) as partial:
             shutil.copyfile(file, partial)
 
 
