@@ -5,7 +5,7 @@ const host = document.getElementById("explorer-tool");
 const paths = Object.keys(data.paths);
 const models = new Set(paths.map(name => data.paths[name].colour).filter(Boolean));
 const MOST_AT_FIRST = 6;
-let state, plots = [], shown = null, pending = 0;
+let state, plots = [], shown = null, pending = 0, placing = null;
 
 const unique = values => [...new Set(values)];
 const among = (value, allowed) => (allowed.includes(value) ? value : allowed[0]);
@@ -53,7 +53,7 @@ function hash() {
 
 function remember() {
   clearTimeout(pending);
-  pending = setTimeout(() => history.replaceState(null, "", hash()), 250);
+  pending = setTimeout(() => history.replaceState(null, "", hash()), 150);
 }
 
 function options(select, values, chosen) {
@@ -159,6 +159,7 @@ function limit(from, to) {
   const [low, high] = [Math.max(from, ends[0]), Math.min(to, ends[1])];
   if (!(high > low)) return;
   for (const plot of plots) plot.setScale("x", { min: low * scale(), max: high * scale() });
+  place(state.at);
 }
 
 function zoomed(min, max) {
@@ -170,7 +171,7 @@ function zoomed(min, max) {
 }
 
 function moved(index) {
-  if (index === null || index === undefined || !shown || state.at === shown.k[index]) return;
+  if (index === null || index === undefined || !shown || placing !== null || state.at === shown.k[index]) return;
   state.at = shown.k[index];
   readings();
   remember();
@@ -184,10 +185,21 @@ function point(k) {
     limit(k - half, k + half);
   }
   readings();
-  for (const plot of plots) requestAnimationFrame(() => {
-    if (plots.includes(plot)) plot.setCursor({ left: plot.valToPos(k * scale(), "x"), top: 10 }, false);
-  });
+  place(k);
   remember();
+}
+
+// The plots move their cursors themselves while they are drawn: put them back afterwards.
+function place(k) {
+  placing = k;
+  requestAnimationFrame(() => {
+    if (placing !== k) return;
+    for (const plot of plots) {
+      const left = plot.valToPos(k * scale(), "x"), seen = left >= 0 && left <= plot.over.clientWidth + 1;
+      plot.setCursor(seen ? { left, top: 10 } : { left: -10, top: -10 }, false);
+    }
+    placing = null;
+  });
 }
 
 function zoom(factor) {

@@ -1,0 +1,115 @@
+"""A small study with everything that a report shows: what the tests of the page share."""
+
+import csv
+import json
+from pathlib import Path
+
+import drawn
+
+import idescent as ide
+from idescent import errors, registry, tables, trajectory
+from idescent.figures import render
+from idescent.figures.overview import render_overview
+from idescent.figures.spec import parse
+from idescent.stages import report
+
+LONG = 3000
+CAPTION = "Discrete <b>iterations</b> & the exact solution."
+EXACT = {"name": "paper.exact", "model": {"class": "Paper", "arguments": {}}}
+PICARD = {"name": "paper.picard", "model": EXACT["model"], "reference": "paper.exact"}
+FIGURE = {
+    "title": "RMSProp",
+    "caption": CAPTION,
+    "quantity": "theta",
+    "objective": "bowl",
+    "select": [{"optimizer": "RMSProp"}],
+    "panels": [{"alpha": 0.1}],
+    "show": ["discrete", "paper.picard", "paper.exact"],
+}
+MESSAGE = "17 sweeps, <then> nothing"
+
+
+def cells():
+    """Two memories, two optimizers, two learning rates, and a run longer than a screen is wide."""
+    return [
+        drawn.cell("RMSProp", steps=40, beta=0.9),
+        drawn.cell("RMSProp", steps=40, beta=0.99),
+        drawn.cell("Adam", steps=60, beta1=0.9, beta2=0.99),
+        drawn.cell("AdaGrad", alpha=0.1, steps=80),
+        drawn.cell("AdaGrad", alpha=0.02, steps=LONG),
+    ]
+
+
+def folder(root, cell):
+    given = {"alpha": cell["alpha"], **cell["optimizer"]["arguments"]}
+    label = ",".join(f"{name}~{value}" for name, value in given.items())
+    return root / cell["objective"]["name"] / cell["optimizer"]["class"] / label
+
+
+def put(root, cell):
+    """Write a cell's discrete run, its exact solution, and a stand-in for Algorithm 4 that gave up."""
+    home = folder(root, cell)
+    home.mkdir(parents=True)
+    run = drawn.simulate(cell)
+    optimizer, objective = registry.optimizer(cell["optimizer"]), registry.objective(cell["objective"])
+    given = {key: cell[key] for key in ("alpha", "theta0", "steps")}
+    exact = ide.solve(ide.models.Paper(), optimizer, objective, rtol=1e-6, **given)
+    gave_up = cell["optimizer"]["class"] == "Adam"
+    status = {"status": "smoothing exhausted", "message": MESSAGE} if gave_up else {}
+    picard = drawn.stand_in(run, **status)
+    written = {"discrete": (run, cell), "paper.exact": (exact, cell | {"solution": EXACT})}
+    written["paper.picard"] = (picard, cell | {"solution": PICARD})
+    for name, (path, of) in written.items():
+        trajectory.write(home / f"{name}.parquet", path, of, {"version": "1", "code": "c0de"})
+    return [home / f"{name}.parquet" for name in written]
+
+
+def study(root, given=None):
+    """Write a study's results but for the page; return what the stage is given, and its files."""
+    files = [file for cell in (cells() if given is None else given) for file in put(root, cell)]
+    (root / "tables").mkdir()
+    (root / "figures").mkdir()
+    trajectory.write_table(root / "tables/errors.parquet", errors.table(files))
+    kinds = [root / f"tables/errors{suffix}" for suffix in (".csv", ".md", ".tex")]
+    tables.write_errors([root / "tables/errors.parquet"], kinds)
+    pictures = [root / f"figures/rmsprop{suffix}" for suffix in (".pdf", ".svg", ".png")]
+    render(parse("rmsprop", FIGURE), files, pictures)
+    pictures = [root / f"figures/errors_overview{suffix}" for suffix in (".pdf", ".svg", ".png")]
+    render_overview(root / "tables/errors.parquet", pictures)
+    put_claims(root)
+    content = {
+        "study": "small",
+        "config": {"study": "small", "figures": {"rmsprop": FIGURE}},
+        "cells": len(files) // 3,
+        "solutions": 2 * len(files) // 3,
+        "figures": [["rmsprop", "figure", "rmsprop"], ["errors_overview", "overview", ""]],
+        "claims": True,
+    }
+    return json.loads(json.dumps(content)), files
+
+
+def put_claims(root):
+    rows = [
+        ("first", "It <moves>.", "holds", "1", "3.5", "holds"),
+        ("second", "It stops.", "fails", "1", "20000.0", "fails"),
+        ("second", "It stops.", "fails", "2", "", "fails"),
+        ("third", "It returns.", "holds only for the scheme", "1", "2.0", "holds"),
+        ("third", "It returns.", "holds only for the scheme", "1", "1.0", "fails"),
+    ]
+    head = ["id", "where", "statement", "about", "verdict", "check", "measure", "cell", "threshold"]
+    head += ["discrete", "discrete state", "discrete note", "reason"]
+    with (root / "tables/claims.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        for name, text, verdict, check, value, state in rows:
+            limit = "> 1.5 for one" if name == "third" else "> 3"
+            known = [name, "Figure 1", text, "discrete", verdict, check, "last(theta)", "", limit]
+            writer.writerow([*known, value, state, "", "because"])
+    (root / "tables/claims.md").write_text("claims\n", encoding="utf-8")
+
+
+def page(root: Path, given=None):
+    """Write a study and its page; return the page's path."""
+    content, files = study(root, given)
+    report.run(content, files, root / "report.html", "c0de" * 16)
+    return root / "report.html"

@@ -1,0 +1,380 @@
+"""The page needs no other file, says what the results say, and names neither machine nor person."""
+
+import getpass
+import hashlib
+import json
+import platform
+import re
+import socket
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import drawn
+import numpy as np
+import pytest
+import reported
+from hypothesis import given
+from hypothesis import strategies as st
+
+from idescent.errors import compare, distance
+from idescent.figures import style
+from idescent.figures.scaling import model_look
+from idescent.report import assets, claims, explorer, facts, figures, tables, vendor
+from idescent.report.selection import selected
+from idescent.stages import report
+from idescent.study import Cell
+from idescent.tables import read_errors
+from idescent.trajectory import assemble, read
+
+
+class Elements(HTMLParser):
+    """Every element of a page with its attributes, in order, and its text without scripts and styles."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.text, self.silent = [], "", False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+        self.silent = tag in ("script", "style")
+
+    def handle_endtag(self, tag):
+        self.silent = False
+
+    def handle_data(self, data):
+        self.text += "" if self.silent else data
+
+    def named(self, *tags):
+        return [attributes for tag, attributes in self.found if tag in tags]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return reported.page(tmp_path_factory.mktemp("report") / "small")
+
+
+@pytest.fixture(scope="module")
+def text(made):
+    return made.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def elements(text):
+    return Elements(text)
+
+
+def data_of(text):
+    return json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def test_the_page_refers_to_nothing_that_is_not_in_it_or_beside_it(made, elements):
+    for attributes in elements.named("script", "link", "img", "iframe", "object", "source"):
+        for name in ("src", "href", "data", "srcset"):
+            assert attributes.get(name, "data:").startswith("data:")
+    targets = [attributes["href"] for attributes in elements.named("a")]
+    names = {attributes["id"] for _, attributes in elements.found if "id" in attributes}
+    for target in targets:
+        if target.startswith("#"):
+            assert target.startswith("#explore?") or target[1:] in names
+        else:
+            assert (made.parent / unquote(target)).is_file()
+    assert sum(target.endswith(".parquet") for target in targets) > 10
+
+
+def test_every_name_in_the_page_is_given_once(elements):
+    names = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
+    assert len(names) == len(set(names))
+
+
+def test_tables_and_pictures_say_what_they_are(elements):
+    assert all(attributes.get("scope") in ("col", "row") for attributes in elements.named("th"))
+    assert all(attributes["alt"] for attributes in elements.named("img"))
+    assert len(elements.named("caption")) == len(elements.named("table"))
+    assert [len(elements.named(tag)) for tag in ("main", "h1", "nav", "header", "footer")] == [1] * 5
+
+
+def test_what_did_not_converge_stands_before_everything_else(text, elements):
+    order = [attributes["id"] for attributes in elements.named("section")]
+    expected = ["summary", "odd", "explorer", "errors", "claims", "figures", "provenance"]
+    assert order == expected
+    part = Elements(re.search(r'<section id="odd".*?</section>', text, re.DOTALL)[0])
+    assert "1 of 10 solutions" in part.text
+    assert part.text.count("smoothing exhausted") == 1
+    assert reported.MESSAGE in part.text
+
+
+def test_a_diverged_run_is_listed_with_its_solutions():
+    fixed = {"objective": "bowl", "optimizer": "Adam", "label": "alpha~0.1", "norm": "sup", "solution": "x"}
+    ends = [("completed", "converged"), ("diverged", "converged"), ("completed", "diverged")]
+    lines = [fixed | {"quantity": "theta", "discrete_status": run, "status": s} for run, s in ends]
+    assert tables.odd(lines) == lines[1:]
+
+
+def test_the_table_of_errors_has_every_error_of_the_study(made, text):
+    rows = read_errors([made.parent / "tables/errors.parquet"]).to_pylist()
+    lines = tables.pivoted(rows)
+    assert len(lines) == len(
+        {(r["label"], r["optimizer"], r["solution"], r["quantity"], r["norm"]) for r in rows}
+    )
+    for row in rows:
+        names = ("optimizer", "label", "solution", "quantity", "norm")
+        (line,) = [line for line in lines if all(line[name] == row[name] for name in names)]
+        assert line[f"{row['kind']} error"] == row["error"]
+    part = re.search(r'<table id="errors-table".*?</table>', text, re.DOTALL)[0]
+    assert part.count("<tr>") == 1 + len(lines)
+    assert {float(x) for x in re.findall(r'data-value="([^"]+)"', part)} >= {
+        row["error"] for row in rows if row["error"] is not None
+    }
+
+
+def test_a_table_too_long_keeps_the_largest_errors_and_says_so(monkeypatch):
+    monkeypatch.setattr(tables, "MOST_ROWS", 3)
+    names = [("theta", "sup"), ("theta", "rms"), ("loss", "sup")]
+    lines = [{"quantity": q, "norm": n, "error": float(i)} for i in range(5) for q, n in names]
+    kept, said = tables.shortened(lines)
+    assert [(line["quantity"], line["norm"], line["error"]) for line in kept] == [
+        ("theta", "sup", error) for error in (2.0, 3.0, 4.0)
+    ]
+    assert "3 largest" in said
+    assert "of 5" in said
+    assert tables.shortened(lines[:3]) == (lines[:3], "")
+
+
+def test_a_claim_is_one_row_with_its_verdict_and_what_was_measured(text):
+    part = re.search(r'<table id="claims-table".*?</table>', text, re.DOTALL)[0]
+    rows = [Elements(row).text.split("\n")[0] for row in part.split("<tr>")[2:]]
+    assert len(rows) == 3
+    assert "It <moves>." in rows[0]
+    assert "✓ 3.5" in rows[0]
+    assert "✗ 20000; ✗ none" in rows[1]
+    assert "✓ 1 … 2" in rows[2]
+    assert "last(theta): must be > 1.5 for one" in rows[2]
+    assert claims.verdicts([{"id": "a", "verdict": "holds"}] * 2) == {"holds": 1}
+
+
+def test_the_explorer_shows_the_numbers_of_the_files_rounded(made, text):
+    data = data_of(text)
+    assert len(data["cells"]) == 5
+    for cell in data["cells"]:
+        paths = {name: read(made.parent / path["file"]) for name, path in cell["paths"].items()}
+        for quantity, view in cell["views"].items():
+            rows = np.array(data["grids"][cell["grid"]][quantity])
+            for name, values in view["value"].items():
+                expected = paths[name].quantity(quantity)[rows, 0]
+                assert values == [float(f"{x:.7g}") for x in expected]
+            for name, values in view["error"].items():
+                expected = distance(paths["discrete"], paths[name], quantity)[rows]
+                assert values == [float(f"{x:.7g}") for x in expected]
+
+
+def test_a_long_run_is_thinned_and_keeps_its_ends_and_its_largest_error(made, text):
+    data = data_of(text)
+    (cell,) = [cell for cell in data["cells"] if cell["steps"] == reported.LONG]
+    paths = {name: read(made.parent / path["file"]) for name, path in cell["paths"].items()}
+    for quantity, view in cell["views"].items():
+        rows = data["grids"][cell["grid"]][quantity]
+        assert rows[0] == 0
+        assert rows[-1] == reported.LONG
+        assert 400 < len(rows) <= 1.1 * data["rows"]
+        for name, values in view["error"].items():
+            # The table's sup is over all iterations: the thinned curve attains it, at the same one.
+            full = compare(paths["discrete"], paths[name])
+            assert max(values) == float(f"{full.sup[quantity]:.7g}")
+            assert full.at[quantity] in rows
+    others = [cell for cell in data["cells"] if cell["steps"] < data["rows"]]
+    for cell in others:
+        assert data["grids"][cell["grid"]]["theta"] == list(range(cell["steps"] + 1))
+
+
+@given(
+    st.lists(st.integers(0, 10_000), min_size=1, max_size=4),
+    st.integers(100, 5000),
+    st.integers(64, 800),
+)
+def test_thinning_loses_no_peak(seeds, length, most):
+    curves = [np.random.default_rng(seed).normal(size=length) for seed in seeds]
+    rows = explorer.kept_rows(curves, curves, most)
+    assert (np.diff(rows) > 0).all()
+    assert rows[0] == 0
+    assert rows[-1] == length - 1
+    assert len(rows) <= most + 2 + len(curves)
+    for curve in curves:
+        assert {int(np.argmax(curve)), int(np.argmin(curve))} <= set(rows.tolist())
+    if length <= most:
+        assert len(rows) == length
+
+
+def test_what_diverged_is_empty_and_hides_no_peak():
+    curve = np.array([1.0, 9.0, 2.0, np.inf, np.nan] + [np.nan] * 1000)
+    assert {0, 1, 1004} <= set(explorer.kept_rows([curve], [curve], 100).tolist())
+    assert explorer.rounded(curve[:5]) == [1.0, 9.0, 2.0, None, None]
+
+
+def vector(width, steps=6):
+    theta = np.random.default_rng(1).normal(size=(steps + 1, width))
+    run = assemble(theta, theta[:, 0] ** 2, {"v": theta**2}, 0.1, reported.ide.Report("completed"))
+    path = assemble(theta + 0.5, theta[:, 0] ** 2, {"v": theta**2}, 0.1, reported.ide.Report("converged"))
+    return {"discrete": run, "paper.exact": path}
+
+
+def test_a_vector_is_shown_by_its_norm_and_a_long_one_without_moments():
+    short, long = explorer.views(vector(3)), explorer.views(vector(5000))
+    assert list(short) == ["theta", "loss", "v", "theta1", "theta2", "theta3"]
+    assert list(long) == ["theta", "loss", "theta1"]
+    assert short["theta"].symbol == "‖θ‖"
+    assert long["theta1"].symbol == "θ₁"
+    np.testing.assert_allclose(short["theta"].errors["paper.exact"], 0.5 * np.sqrt(3))
+    np.testing.assert_allclose(short["theta2"].errors["paper.exact"], 0.5)
+
+
+def test_the_first_path_that_the_figures_show_has_the_solid_line(text):
+    paths = data_of(text)["paths"]
+    assert paths["paper.picard"]["line"] == "solid"
+    assert paths["paper.exact"]["line"] == "dashed"
+    assert paths["paper.exact"]["colour"] == model_look("paper")[0]
+
+
+def test_a_configuration_has_the_colour_of_the_figures(text):
+    for cell in data_of(text)["cells"]:
+        of = read_with_metadata_of(cell, text)
+        assert cell["colour"] == style.look(of["optimizer"])[0]
+
+
+def read_with_metadata_of(cell, text):
+    arguments = dict(part.split("~") for part in cell["key"].split(",") if part)
+    return {
+        "optimizer": {"class": cell["optimizer"], "arguments": {k: float(v) for k, v in arguments.items()}}
+    }
+
+
+def test_a_figure_has_its_picture_caption_rule_and_configuration(made, text):
+    part = re.search(r'<figure id="rmsprop".*?</figure>', text, re.DOTALL)[0]
+    said = Elements(part).text
+    assert reported.CAPTION in said
+    assert "quantity: theta" in said
+    assert "Drawn by the rule figure" in said
+    assert figures.embedded(made.parent / "figures/rmsprop.svg") in part
+    assert "<b>" not in part
+
+
+def test_a_large_drawing_gives_way_to_the_picture_in_pixels(made, monkeypatch):
+    svg = made.parent / "figures/rmsprop.svg"
+    assert figures.embedded(svg).startswith("data:image/svg+xml;base64,")
+    monkeypatch.setattr(figures, "MOST_BYTES", svg.stat().st_size - 1)
+    assert figures.embedded(svg).startswith("data:image/png;base64,")
+
+
+def test_the_same_results_make_the_same_bytes(made, tmp_path):
+    assert reported.page(tmp_path / "again").read_bytes() == made.read_bytes()
+
+
+def test_a_date_is_in_the_page_only_where_the_caller_gives_one(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    dated = reported.page(tmp_path / "dated").read_text(encoding="utf-8").splitlines()
+    plain = made.read_text(encoding="utf-8").splitlines()
+    (changed,) = [(a, b) for a, b in zip(plain, dated, strict=True) if a != b]
+    assert "1970-01-02" in changed[1]
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "today")
+    with pytest.raises(ValueError, match="SOURCE_DATE_EPOCH: 'today' is not allowed"):
+        facts.made()
+
+
+def test_the_page_names_versions_and_sources_but_neither_host_nor_user_nor_folder(made, text, elements):
+    assert f"Python{platform.python_version()}" in re.sub(r"\s", "", elements.text)
+    assert "c0de" * 16 in elements.text
+    visible = re.sub(r"base64,[^\"]*", "", text)
+    for secret in (str(made.parent), str(Path.home()) + "/", str(Path.cwd()), f"/{getpass.getuser()}/"):
+        assert secret not in visible
+    assert not re.search(rf"\b{re.escape(socket.gethostname())}\b", elements.text)
+
+
+def test_text_from_a_study_cannot_become_part_of_the_page(tmp_path):
+    content, files = reported.study(tmp_path / "bad", [drawn.cell("AdaGrad", steps=5), *reported.cells()[:2]])
+    content["study"] = "</script><script>alert(1)</script>"
+    content["config"]["note"] = "<img src=x>"
+    report.run(content, files, tmp_path / "bad/report.html", "")
+    text = (tmp_path / "bad/report.html").read_text(encoding="utf-8")
+    assert "alert(1)</script>" not in text
+    assert "<img src=x>" not in text
+
+
+def test_a_damaged_file_is_named_and_no_page_is_left(tmp_path):
+    content, files = reported.study(tmp_path / "bad", reported.cells()[:2])
+    whole = files[0].read_bytes()
+    files[0].write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=re.escape(str(files[0]))):
+        report.run(content, files, tmp_path / "bad/report.html", "")
+    assert not (tmp_path / "bad/report.html").exists()
+
+
+def test_the_vendored_files_are_those_of_the_manifest():
+    manifest = vendor.manifest()
+    assert set(manifest["files"]) == {vendor.SCRIPT.name, vendor.STYLE.name}
+    for name, expected in manifest["files"].items():
+        assert hashlib.sha256((vendor.HERE / name).read_bytes()).hexdigest() == expected
+    assert f"v{manifest['version']}" in vendor.SCRIPT.read_text(encoding="utf-8")[:200]
+    assert manifest["license"] in vendor.licence().splitlines()[0]
+
+
+def test_every_asset_is_named_in_the_module_by_which_an_edit_is_noticed():
+    listed = {assets.STYLE, *assets.SCRIPTS, *assets.TEMPLATES.values()}
+    assert listed == {file.name for file in assets.HERE.iterdir() if file.suffix in (".js", ".css", ".html")}
+
+
+def test_the_style_sheet_has_only_greys_and_colours_of_the_figures():
+    figure_colours = {colour.upper() for colour, _ in style._LOOKS.values()}
+    for colour in re.findall(r"#[0-9A-Fa-f]{6}", assets.read(assets.STYLE)):
+        grey = len({colour[i : i + 2] for i in (1, 3, 5)}) == 1
+        assert grey or colour.upper() in figure_colours
+
+
+def luminance(colour):
+    encoded = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_text_stands_out_from_its_ground_in_light_and_dark(scheme):
+    roots = re.findall(r":root \{(.*?)\}", assets.read(assets.STYLE), re.DOTALL)
+    colours = {}
+    for block in roots[: scheme + 1]:
+        colours |= dict(re.findall(r"--(\w+): (#\w{6})", block))
+    for front in ("ink", "soft", "link"):
+        for back in ("ground", "shade"):
+            light, dark = sorted((luminance(colours[front]), luminance(colours[back])), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (front, back)
+
+
+def grid(configurations, alphas, solutions):
+    names = tuple(f"s{i}" for i in range(solutions))
+    objective = {"name": "bowl", "class": "Quadratic", "arguments": {}}
+    optimizers = [{"class": "RMSProp", "arguments": {"beta": i / 1000}} for i in range(configurations)]
+    return [
+        Cell(objective, optimizer, 1 / (i + 1), [1.0], 10, names)
+        for optimizer in optimizers
+        for i in range(alphas)
+    ]
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 4), st.integers(4, 100))
+def test_the_explorer_takes_all_cells_or_as_many_as_fit(configurations, alphas, solutions, most):
+    cells = grid(configurations, alphas, solutions)
+    found = selected(cells, most)
+    assert found == [cell for cell in cells if cell in found]
+    assert 0 < len(found) * solutions <= most
+    if len(cells) * solutions <= most:
+        assert found == cells
+    elif alphas * solutions <= most:
+        # Whole ladders of learning rates, as many as fit.
+        assert len(found) == alphas * (most // (alphas * solutions))
+        assert len({cell.optimizer["arguments"]["beta"] for cell in found}) * alphas == len(found)
+
+
+def test_a_selection_is_announced_in_the_page(tmp_path):
+    content, files = reported.study(tmp_path / "part", reported.cells()[:3])
+    report.run({**content, "cells": 900, "solutions": 1800}, files, tmp_path / "part/report.html", "")
+    said = Elements((tmp_path / "part/report.html").read_text(encoding="utf-8")).text
+    assert "900 cells with 1800 solutions, too many for one page: shown are 3 cells with" in said
