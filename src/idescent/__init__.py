@@ -28,7 +28,7 @@ _EXPORTS = {
     "simulate": "discrete",
     "solve": "continuous",
 }
-_MODULES = ("models", "schedules", "solvers")
+_MODULES = ("models", "schedules", "solvers", "stochastic")
 
 __all__ = ["__version__", *_EXPORTS, *_MODULES]
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from idescent import models as models
     from idescent import schedules as schedules
     from idescent import solvers as solvers
+    from idescent import stochastic as stochastic
     from idescent.continuous import solve as solve
     from idescent.discrete import simulate as simulate
     from idescent.errors import compare as compare

@@ -1,0 +1,124 @@
+"""Measure the numbers in stochastic.md and write them between its markers: run this file.
+
+Deterministic up to rounding; about a minute.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+import idescent as ide
+from idescent.schedules import Cosine, LinearWarmup, Sequential, Step
+from idescent.stochastic import (
+    Additive,
+    Batches,
+    Compagnoni,
+    Malladi,
+    along,
+    largest,
+    simulate_paths,
+    simulate_runs,
+    weak_errors,
+)
+
+TARGET = Path(__file__).with_name("stochastic.md")
+SCHEDULES = {
+    "constant": lambda steps: None,
+    "warm-up": lambda steps: LinearWarmup(steps // 4),
+    "cosine": Cosine,
+    "both": lambda steps: Sequential((LinearWarmup(steps // 8), Cosine(steps - steps // 8)), (steps // 8,)),
+    "steps": lambda steps: Step(steps // 4, 0.5),
+}
+
+
+def table(header, rows):
+    """Markdown; text on the left, numbers on the right."""
+    lines = [header, ["---", "---"] + ["---:"] * (len(header) - 2), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def schedules():
+    """Slopes of the models' errors between neighbouring learning rates, schedule by schedule."""
+    alphas = 2.0 ** -np.arange(7, 11)
+    rows = []
+    for label, optimizer in (("Adam 0.9 0.9", ide.Adam(0.9, 0.9)), ("RMSProp 0.9", ide.RMSProp(0.9))):
+        for name, make in SCHEDULES.items():
+            cells = []
+            for model in (ide.models.Paper(), ide.models.HalfStep()):
+                errors = []
+                for alpha in alphas:
+                    steps = round(1.0 / alpha)
+                    cell = {"alpha": alpha, "theta0": 1.0, "steps": steps, "schedule": make(steps)}
+                    run = ide.simulate(optimizer, ide.Quadratic(4.0), **cell)
+                    path = ide.solve(model, optimizer, ide.Quadratic(4.0), **cell, rtol=1e-12, atol=1e-13)
+                    errors.append(np.abs(run.theta - path.theta).max())
+                slopes = np.diff(np.log(errors)) / np.diff(np.log(alphas))
+                cells += [f"{errors[-1]:.1e}", ", ".join(f"{x:.2f}" for x in slopes)]
+            rows.append([label, name, *cells])
+    return table(["optimizer", "schedule", "paper", "slopes", "half-step", "slopes"], rows)
+
+
+def interval(error):
+    """An error with its interval."""
+    return f"{error.error:.1e} ({error.low:.1e} – {error.high:.1e})"
+
+
+def worst(equation, optimizer, sigma, alpha, time, runs=4000):
+    """Largest weak errors of an equation over the last nine tenths of a run."""
+    steps = round(time / alpha)
+    start = steps // 10
+    at = np.unique(np.linspace(start, steps, 9).astype(int))
+    cell = {"alpha": alpha, "theta0": 1.0, "steps": steps, "runs": runs, "seed": 5, "at": at}
+    noise, observe = Additive(ide.Quadratic(0.0), sigma), ("theta_0", "norm2")
+    truth = simulate_runs(optimizer, noise, observe=observe, **cell)
+    model = simulate_paths(equation, optimizer, noise, start=start, observe=observe, **cell)
+    return largest(weak_errors(truth, model))
+
+
+def regimes():
+    """Weak errors in the regime of each source."""
+    rows = []
+    for alpha in (0.04, 0.02, 0.01):
+        optimizer = ide.Adam(1 - 4 * alpha, 1 - alpha, eps=0.1)
+        for equation in (Compagnoni(), Malladi()):
+            found = worst(equation, optimizer, 1.0, alpha, 2.0)
+            rows.append(["Compagnoni et al.", equation.name, f"{alpha:g}", *map(interval, found)])
+    for alpha in (0.2, 0.1):
+        optimizer = ide.Adam(1 - 4 * alpha**2, 1 - 2 * alpha**2, eps=0.1 / alpha)
+        for equation in (Malladi(), Compagnoni()):
+            found = worst(equation, optimizer, 1.0 / alpha, alpha, 2.0 / alpha)
+            rows.append(["Malladi et al.", equation.name, f"{alpha:g}", *map(interval, found)])
+    return table(["regime of", "equation", "α", "E θ", "E θ²"], rows)
+
+
+def batches():
+    """Weak errors of all models on mini-batches of real size."""
+    objective, optimizer = ide.MeanSquaredError.synthetic(size=60), ide.Adam(0.9, 0.99)
+    cell = {"alpha": 0.02, "theta0": 0.0, "steps": 120}
+    observe, at = ("theta_0", "loss", "second"), [40, 60, 80, 100, 120]
+    rows = []
+    for size in (1, 4, 16):
+        noise = Batches(objective, size)
+        many = {**cell, "runs": 1000, "seed": 1, "at": at, "observe": observe}
+        truth = simulate_runs(optimizer, noise, **many)
+        models = {e.name: simulate_paths(e, optimizer, noise, start=20, substeps=2, **many) for e in (
+            Compagnoni(), Malladi())}  # fmt: skip
+        path = ide.solve(ide.models.HalfStep(), optimizer, objective, **cell)
+        models["half-step, full gradient"] = along(path, objective, observe, at)
+        for name, model in models.items():
+            rows.append([str(size), name, *map(interval, largest(weak_errors(truth, model)))])
+    return table(["b", "model", "E θ", "E f", "E v"], rows)
+
+
+def main():
+    """Fill the blocks."""
+    text = TARGET.read_text(encoding="utf-8")
+    for name, make in (("schedules", schedules), ("regimes", regimes), ("batches", batches)):
+        begin, end = f"<!-- {name}: measured -->", f"<!-- {name}: end -->"
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n\n{make()}\n\n{end}{rest.split(end)[1]}"
+    TARGET.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
