@@ -283,7 +283,7 @@ def test_nothing_to_draw_is_refused():
 
 @pytest.mark.parametrize("vision", VISION, ids=str)
 def test_models_that_look_alike_in_colour_differ_in_marker_and_line(vision):
-    looks = {name: drawing.model_look(name) for name in drawing._LOOKS}
+    looks = {name: drawing.model_look(name) for name in (*drawing._LOOKS, *drawing._SCHEMES)}
     names = list(looks)
     for i, name in enumerate(names):
         for other in names[:i]:
@@ -291,6 +291,14 @@ def test_models_that_look_alike_in_colour_differ_in_marker_and_line(vision):
             assert marker != marker2
             close = np.linalg.norm(lab(colour, vision) - lab(colour2, vision)) < 12.0
             assert not close or str(line) != str(line2)
+
+
+def test_a_scheme_does_not_look_like_its_model_whichever_comes_first():
+    for order in (("paper", "algorithm-4", "again"), ("algorithm-4", "paper", "again")):
+        found = drawing._solutions([{"solution": name, "model": "paper"} for name in order])
+        looks = [drawing.model_look(name if own else model) for name, (model, own) in found.items()]
+        assert len(set(map(str, looks))) == 3
+        assert looks[order.index("paper")] == drawing.model_look("paper")
 
 
 def test_a_model_outside_the_package_has_a_look_of_its_own_and_keeps_it():

@@ -270,9 +270,9 @@ def test_latex_shows_model_solver_and_total_side_by_side(written):
     assert cells[0][6:9] == ["Model", "Solver", "Total"]
     assert [row[5] for row in cells[2:]] == [r"$\theta$", "Loss", "$m$", "$v$"]
     assert cells[2][6:] == [
-        r"$1.67 \times 10^{-1}$",
-        r"$2.50 \times 10^{-1}$",
-        r"$3.33 \times 10^{-1}$",
+        r"$1.67{\times}10^{-1}$",
+        r"$2.50{\times}10^{-1}$",
+        r"$3.33{\times}10^{-1}$",
         "converged",
     ]
     assert cells[4][6:] == ["0", "--", "0", "converged"]

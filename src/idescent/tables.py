@@ -280,7 +280,7 @@ def latex(lines: Sequence[Line], splits: Sequence[Split] = ()) -> str:
     They need the packages ``booktabs`` and ``longtable``.
     """
     several = len({line.solution for line in lines}) > 1
-    power = r"${} \times 10^{{{}}}$"
+    power = r"${}{{\times}}10^{{{}}}$"  # no space: five of these stand in a line
     columns = "ll" + "rr" + ("l" if several else "") + "rrrrr" + "l"
     head = ["Optimizer", r"$\beta$", r"$\alpha$", "Steps", *(["Solution"] if several else [])]
     head += [r"$\theta$", "$m$", "$v$ or $G$", "Loss", "Estimate", "Status"]

@@ -38,6 +38,7 @@ CAPTION = (
 _FAILED, _DROWNED = "not converged", "near solver and rounding error"
 _HATCHES = {_FAILED: "////", _DROWNED: "...."}
 _DASHES: Any = (0, (3, 2))
+_MOST_TICKS = 9
 _BANDS = 2  # a decade
 
 
@@ -109,6 +110,7 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         ax.set_xlabel(f"${symbol}$")
     bar = figure.colorbar(mesh, ax=grid, pad=0.015, aspect=14 * len(others), shrink=0.95)
     decades = [level for level in levels if level == round(level)]
+    decades = decades[:: 1 + len(decades) // _MOST_TICKS]
     bar.set_ticks(decades, labels=[rf"$10^{{{level:.0f}}}$" for level in decades])
     bar.set_label(r"relative error of $\theta$")
     bar.ax.yaxis.set_minor_locator(NullLocator())

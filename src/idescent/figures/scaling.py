@@ -47,9 +47,10 @@ _LOOKS: dict[str, tuple[str, str, float, Any]] = {
     "barakat-bianchi": ("#D55E00", "<", 4.0, (0, (6, 1.5, 1, 1.5))),
     "da-silva-gazeau": ("#CC79A7", "h", 6.6, (0, (1, 1.2))),
     "cattaneo": ("#882255", "P", 4.6, (0, (5, 1.5))),
-    "algorithm-4": ("#A6761D", "8", 6.2, (0, (2, 1.2))),
     "heredia-second-order": ("#332288", "X", 4.4, (0, (6, 1.5, 1, 1.5))),
 }
+# A scheme by its solution's name: its model is drawn beside it.
+_SCHEMES: dict[str, tuple[str, str, float, Any]] = {"algorithm-4": ("#A6761D", "8", 6.2, (0, (2, 1.2)))}
 _SPARE_MARKERS = ">*dH"
 _COLUMNS = 3
 _DECADE = 10.0
@@ -96,8 +97,8 @@ def model_look(model: str) -> tuple[str, str, float, Any]:
     The same model always gets the same; one outside the package gets them from a hash of its name.  So does a
     second solution of a model, from its own name.
     """
-    if model in _LOOKS:
-        return _LOOKS[model]
+    if model in _LOOKS or model in _SCHEMES:
+        return (_LOOKS | _SCHEMES)[model]
     digest = hashlib.sha256(model.encode()).digest()
     red, green, blue = colorsys.hls_to_rgb(digest[0] / 256, 0.3 + 0.25 * digest[1] / 255, 0.75)
     colour = f"#{round(255 * red):02X}{round(255 * green):02X}{round(255 * blue):02X}"
@@ -152,12 +153,12 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _solutions(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, bool]]:
-    """Model of each solution, and whether an earlier solution has the same model."""
+    """Model of each solution, and whether it has a look of its own: a scheme, or the second of a model."""
     found: dict[str, tuple[str, bool]] = {}
     for row in rows:
         if row["solution"] not in found:
-            again = any(row["model"] == model for model, _ in found.values())
-            found[row["solution"]] = row["model"], again
+            again = any(row["model"] == model for model, own in found.values() if not own)
+            found[row["solution"]] = row["model"], again or row["solution"] in _SCHEMES
     return found
 
 
