@@ -224,7 +224,26 @@ def test_the_solver_keeps_its_certificate_across_kinks(model, optimizer, schedul
     assert paths[0].report.gradient_evaluations < 4 * plain.report.gradient_evaluations
 
 
-def test_the_weights_of_a_flow_follow_from_the_area_under_the_schedule():
+def test_no_iteration_is_lost_where_a_border_falls_on_it_up_to_rounding():
+    """Two elements meet at 31 less a rounding error and at 31: neither side used to claim the iteration."""
+    path = ide.solve(
+        ide.models.Paper(),
+        ide.RMSProp(0.9),
+        QUADRATIC,
+        alpha=2.0**-6,
+        theta0=1.0,
+        steps=64,
+        schedule=Step(16, 0.5),
+        rtol=1e-12,
+        atol=1e-13,
+    )
+    assert path.report.ok
+    assert path.report.error_estimate < 1e-11
+    assert np.isfinite(path.theta).all()
+    assert np.isfinite(path.moments["v"]).all()
+
+
+def test_a_flow_of_constant_sign_moves_by_the_area_under_the_schedule():
     """Where the velocity is alpha*rate(s) times a constant sign, theta moves by alpha times the area."""
     schedule = Sequential((LinearWarmup(10), Step(5, 0.5)), (10,))
     path = ide.solve(

@@ -92,8 +92,9 @@ class Malladi:
 
     Source: "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms", NeurIPS 2022, arXiv 2205.10287.
     Confirmed from its abstract: equations of RMSProp and Adam with guarantees, the square root scaling rule.
-    From memory, not confirmed from its text: the formulas, the scaling of each parameter, the powers in the
-    theorem, and how it starts.
+    Confirmed from public code of such equations, whose authors could not be confirmed: drift, diffusion and
+    place of :math:`\varepsilon` of both, as those of first order in this regime.  From memory, not confirmed
+    from the source's text: the scaling of each parameter, the powers in the theorem, how it starts.
 
     Raises
     ------
@@ -142,8 +143,10 @@ class Compagnoni:
     **Start.**  As for :class:`Malladi`.
 
     Source: "Adaptive Methods through the Lens of SDEs: Theoretical Insights on the Role of Noise", ICLR 2025,
-    arXiv 2411.15958.  From memory, not confirmed from its text: all formulas, the scalings, and that AdamW's
-    decay enters as :math:`-\alpha w'\theta`.
+    arXiv 2411.15958.  Confirmed from the same public code as for :class:`Malladi`, as those of first order
+    where the noise does not grow: RMSProp's equation, and Adam's but for the term
+    :math:`(1-\beta_1)(g-m)`.  From memory, not confirmed from the source's text: this term, the scalings, and
+    that AdamW's decay enters as :math:`-\alpha w'\theta`.
 
     Raises
     ------
