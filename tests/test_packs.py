@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,10 +71,20 @@ def test_long_cells_get_jobs_of_their_own_and_short_ones_share() -> None:
 
 
 def test_the_text_of_a_job_stays_below_what_a_command_line_takes() -> None:
-    far = {"theta0": [0.123456789] * 2000}
-    found = study(cells_per_job=1000, run=far)
+    random = np.random.default_rng(1)
+    found = study(cells_per_job=1000, run={"theta0": random.random(1000).tolist()})
     assert len(found.packs) > 1
-    assert all(len(json.dumps(found.job(pack, "paper.exact"))) < 100_000 for pack in found.packs)
+    for pack in found.packs:
+        job = found.job(pack, "paper.exact")
+        text = packs.encode(job)
+        assert len(text) < 120_000
+        assert packs.decode(text) == json.loads(json.dumps(job))
+
+
+def test_a_short_job_can_be_read_and_nonsense_is_refused() -> None:
+    assert packs.encode({"cells": []}) == '{"cells": []}'
+    with pytest.raises(ValueError, match="not a job's cells"):
+        packs.decode("nonsense")
 
 
 class Cell:

@@ -17,6 +17,7 @@ from typing import Any
 
 from idescent.files import DamagedError
 from idescent.locks import signed_in
+from idescent.packs import decode
 from idescent.stages.progress import announce
 
 Log = Callable[[str], None]
@@ -76,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         ("solve", _pack, "solve a continuous-time model for a pack of cells"),
     ):
         job = _job(commands, name, command, summary)
-        job.add_argument("--pack", required=True, type=json.loads, metavar="JSON", help="the cells")
+        job.add_argument("--pack", required=True, type=decode, metavar="JSON", help="the cells")
         job.add_argument("--plan", type=Path, metavar="FILE", help="planned outputs, to count the done ones")
     job = _job(commands, "compare", _compare, "measure the errors of some cells")
     job.add_argument("--input", required=True, nargs="+", type=Path, metavar="FILE")

@@ -12,9 +12,11 @@ change no pack but those that they fall into.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import math
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +25,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from idescent.files import refused, write_text
 
-# A pack's cells travel on a command line, of which Linux takes 128 KiB in one piece.
-LARGEST_TEXT = 60_000
+# A pack's cells travel on a command line, of which Linux takes 128 KiB in one piece.  Texts beyond the first
+# size are compressed, which leaves at most 60 % even of random digits.
+_READABLE_TEXT, LARGEST_TEXT = 20_000, 180_000
 
 
 class Packable(Protocol):
@@ -105,6 +108,31 @@ def _rate_bit(alpha: float, depth: int) -> str:
 
 def _hash_bit(value: int, depth: int) -> str:
     return str(value >> depth & 1)
+
+
+def encode(job: Mapping[str, Any]) -> str:
+    """Return a job's cells as text for a command line: JSON, compressed if there are many."""
+    text = json.dumps(job)
+    if len(text) <= _READABLE_TEXT:
+        return text
+    return base64.b85encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def decode(text: str) -> dict[str, Any]:
+    """Return what was encoded.
+
+    Raises
+    ------
+    ValueError
+        If it is neither JSON nor compressed JSON.
+    """
+    if not text.startswith("{"):
+        try:
+            text = zlib.decompress(base64.b85decode(text)).decode()
+        except zlib.error as error:
+            raise ValueError(f"not a job's cells: {error}") from error
+    job: dict[str, Any] = json.loads(text)
+    return job
 
 
 def seconds(steps: int, parameters: int, solver: str | None) -> float:

@@ -15,7 +15,7 @@ from idescent.claims.spec import read as read_claims
 from idescent.config import ConfigError, load
 from idescent.files import DamagedError, remove_partials, write_text
 from idescent.locks import BusyError, hold
-from idescent.packs import damaged
+from idescent.packs import damaged, encode
 from idescent.provenance import digest, is_whole, pack_digest
 
 # The jobs' Python is the one that runs Snakemake, wherever it lies: as a parameter, it would rerun a moved checkout, and
@@ -91,11 +91,11 @@ def solve_job(wildcards):
 
 
 def simulate_json(wildcards):
-    return json.dumps(simulate_job(wildcards))
+    return encode(simulate_job(wildcards))
 
 
 def solve_json(wildcards):
-    return json.dumps(solve_job(wildcards))
+    return encode(solve_job(wildcards))
 
 
 def simulate_code(wildcards):
