@@ -2,7 +2,6 @@
 
 import csv
 import json
-from pathlib import Path
 
 import drawn
 
@@ -108,8 +107,15 @@ def put_claims(root):
     (root / "tables/claims.md").write_text("claims\n", encoding="utf-8")
 
 
-def page(root: Path, given=None):
+def page(root, given=None):
     """Write a study and its page; return the page's path."""
     content, files = study(root, given)
-    report.run(content, files, root / "report.html", "c0de" * 16)
+    (root / "content.json").write_text(json.dumps([content, [str(f.relative_to(root)) for f in files]]))
+    return remade(root)
+
+
+def remade(root, **changes):
+    """Write the page of a study once more, of other content; return its path."""
+    content, files = json.loads((root / "content.json").read_text(encoding="utf-8"))
+    report.run(content | changes, [root / file for file in files], root / "report.html", "c0de" * 16)
     return root / "report.html"

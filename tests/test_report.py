@@ -5,12 +5,12 @@ import hashlib
 import json
 import platform
 import re
+import shutil
 import socket
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
-import drawn
 import numpy as np
 import pytest
 import reported
@@ -22,7 +22,6 @@ from idescent.figures import style
 from idescent.figures.scaling import model_look
 from idescent.report import assets, claims, explorer, facts, figures, tables, vendor
 from idescent.report.selection import selected
-from idescent.stages import report
 from idescent.study import Cell
 from idescent.tables import read_errors
 from idescent.trajectory import assemble, read
@@ -53,6 +52,12 @@ class Elements(HTMLParser):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     return reported.page(tmp_path_factory.mktemp("report") / "small")
+
+
+@pytest.fixture
+def copy(made, tmp_path):
+    """A study of one's own, to change."""
+    return Path(shutil.copytree(made.parent, tmp_path / "copy"))
 
 
 @pytest.fixture(scope="module")
@@ -266,13 +271,14 @@ def test_a_large_drawing_gives_way_to_the_picture_in_pixels(made, monkeypatch):
     assert figures.embedded(svg).startswith("data:image/png;base64,")
 
 
-def test_the_same_results_make_the_same_bytes(made, tmp_path):
-    assert reported.page(tmp_path / "again").read_bytes() == made.read_bytes()
+def test_the_same_results_make_the_same_bytes_in_another_folder(made, copy):
+    before = made.read_bytes()
+    assert reported.remade(copy).read_bytes() == before
 
 
-def test_a_date_is_in_the_page_only_where_the_caller_gives_one(made, tmp_path, monkeypatch):
+def test_a_date_is_in_the_page_only_where_the_caller_gives_one(made, copy, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
-    dated = reported.page(tmp_path / "dated").read_text(encoding="utf-8").splitlines()
+    dated = reported.remade(copy).read_text(encoding="utf-8").splitlines()
     plain = made.read_text(encoding="utf-8").splitlines()
     (changed,) = [(a, b) for a, b in zip(plain, dated, strict=True) if a != b]
     assert "1970-01-02" in changed[1]
@@ -290,23 +296,22 @@ def test_the_page_names_versions_and_sources_but_neither_host_nor_user_nor_folde
     assert not re.search(rf"\b{re.escape(socket.gethostname())}\b", elements.text)
 
 
-def test_text_from_a_study_cannot_become_part_of_the_page(tmp_path):
-    content, files = reported.study(tmp_path / "bad", [drawn.cell("AdaGrad", steps=5), *reported.cells()[:2]])
-    content["study"] = "</script><script>alert(1)</script>"
-    content["config"]["note"] = "<img src=x>"
-    report.run(content, files, tmp_path / "bad/report.html", "")
-    text = (tmp_path / "bad/report.html").read_text(encoding="utf-8")
+def test_text_from_a_study_cannot_become_part_of_the_page(copy):
+    config = {"note": "<img src=x>", "figures": {"rmsprop": reported.FIGURE}}
+    page = reported.remade(copy, study="</script><script>alert(1)</script>", config=config)
+    text = page.read_text(encoding="utf-8")
+    assert "alert(1)" in text
     assert "alert(1)</script>" not in text
     assert "<img src=x>" not in text
 
 
-def test_a_damaged_file_is_named_and_no_page_is_left(tmp_path):
-    content, files = reported.study(tmp_path / "bad", reported.cells()[:2])
-    whole = files[0].read_bytes()
-    files[0].write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=re.escape(str(files[0]))):
-        report.run(content, files, tmp_path / "bad/report.html", "")
-    assert not (tmp_path / "bad/report.html").exists()
+def test_a_damaged_file_is_named_and_no_page_is_left(copy):
+    (copy / "report.html").unlink()
+    file = next(copy.rglob("paper.exact.parquet"))
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=re.escape(str(file))):
+        reported.remade(copy)
+    assert not (copy / "report.html").exists()
 
 
 def test_the_vendored_files_are_those_of_the_manifest():
@@ -373,8 +378,6 @@ def test_the_explorer_takes_all_cells_or_as_many_as_fit(configurations, alphas, 
         assert len({cell.optimizer["arguments"]["beta"] for cell in found}) * alphas == len(found)
 
 
-def test_a_selection_is_announced_in_the_page(tmp_path):
-    content, files = reported.study(tmp_path / "part", reported.cells()[:3])
-    report.run({**content, "cells": 900, "solutions": 1800}, files, tmp_path / "part/report.html", "")
-    said = Elements((tmp_path / "part/report.html").read_text(encoding="utf-8")).text
-    assert "900 cells with 1800 solutions, too many for one page: shown are 3 cells with" in said
+def test_a_selection_is_announced_in_the_page(copy):
+    said = Elements(reported.remade(copy, cells=900, solutions=1800).read_text(encoding="utf-8")).text
+    assert "900 cells with 1800 solutions, too many for one page: shown are 5 cells with" in said

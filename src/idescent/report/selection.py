@@ -26,11 +26,13 @@ def selected(cells: Sequence[Cell], most: int = MOST_SOLUTIONS) -> list[Cell]:
     for cell in cells:
         configurations.setdefault(repr((cell.objective, cell.optimizer)), []).append(cell)
     blocks = list(configurations.values())
-    for count in range(len(blocks), 0, -1):
-        found = [cell for block in evenly(blocks, count) for cell in block]
+    smallest = max(min(map(_solutions, blocks)), 1)
+    for count in range(min(len(blocks), most // smallest), 0, -1):
+        chosen = {id(cell) for block in evenly(blocks, count) for cell in block}
+        found = [cell for cell in cells if id(cell) in chosen]
         if _solutions(found) <= most:
-            return [cell for cell in cells if cell in found]
-    count = len(cells)
+            return found
+    count = min(len(cells), most)
     while count > 1 and _solutions(evenly(cells, count)) > most:
         count -= 1
     return evenly(cells, count)
