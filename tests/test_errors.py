@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import idescent as ide
-from idescent import errors, trajectory
+from idescent import errors, packs, trajectory
 
 ALPHA = 0.5
 
@@ -279,9 +279,14 @@ def test_a_missing_reference_is_one_line_that_names_it(tmp_path):
         put(tmp_path / "x", "discrete", path([1.0, 2.0]), cell()),
         put(tmp_path / "x", "scheme", path([1.0, 2.0]), cell(), "scheme", "exact"),
     ]
+    manifest = tmp_path / "packs/objective/optimizer/all/discrete.json"
+    manifest.parent.mkdir(parents=True)
+    packs.write_manifest(
+        manifest, {f"x/{file.name}": file for file in files}, {f"x/{file.name}": "" for file in files}
+    )
     output = tmp_path / "errors.parquet"
     command = [sys.executable, "-m", "idescent", "compare", "--code", "c", "--log", str(tmp_path / "log")]
-    command += ["--output", str(output), "--input", *map(str, files)]
+    command += ["--output", str(output), "--input", str(manifest)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode != 0
     (line,) = done.stderr.splitlines()
@@ -341,7 +346,7 @@ def test_comparing_files_loads_neither_pandas_nor_plotting_nor_pydantic(tmp_path
         put(tmp_path / "x", "s", path([1.0, 2.0]), cell(), "s"),
     ]
     code = (
-        "import sys, json; from idescent import errors, trajectory\n"
+        "import sys, json; from idescent import errors, packs, trajectory\n"
         "trajectory.write_table(sys.argv[1], errors.table(sys.argv[2:]))\n"
         "unwanted = {'pandas', 'matplotlib', 'seaborn', 'scipy', 'pydantic'}\n"
         "print(json.dumps(sorted(unwanted & set(sys.modules))))"

@@ -304,3 +304,8 @@ def test_a_diverged_run_is_marked_in_the_split_too(written):
     group = rows(solution="paper.picard", run="diverged", solver=SOLVER)
     markdown = written(group)[".md"].read_text(encoding="utf-8")
     assert [row[-1] for row in split_section(markdown)[1:]] == ["**run diverged** †"] * 4
+
+
+def test_a_table_of_several_parts_can_be_read_back(written):
+    groups = rows("Adam"), rows("AdaGrad")
+    assert tables.read_errors([written(*groups)[".parquet"]]).num_rows == sum(map(len, groups))

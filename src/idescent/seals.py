@@ -21,8 +21,8 @@ def sealed(table: Any) -> Any:
     return table.replace_schema_metadata({**(table.schema.metadata or {}), SEAL_KEY: seal(table)})
 
 
-def check(table: Any) -> None:
-    """Check a table against its seal.
+def opened(table: Any) -> Any:
+    """Check a table against its seal and return it without: what is made from it needs one of its own.
 
     Raises
     ------
@@ -31,12 +31,16 @@ def check(table: Any) -> None:
     """
     if (table.schema.metadata or {}).get(SEAL_KEY) != seal(table):
         raise ValueError("its content is not what was written")
+    return table.replace_schema_metadata(_unsealed(table))
+
+
+def _unsealed(table: Any) -> dict[bytes, bytes]:
+    return {key: value for key, value in (table.schema.metadata or {}).items() if key != SEAL_KEY}
 
 
 def seal(table: Any) -> bytes:
     """Return the digest of a table of 64-bit numbers, words and truth values: all that it says."""
-    metadata = {key: value for key, value in (table.schema.metadata or {}).items() if key != SEAL_KEY}
-    digest = hashlib.sha256(repr(sorted(metadata.items())).encode())
+    digest = hashlib.sha256(repr(sorted(_unsealed(table).items())).encode())
     for name, column in zip(table.column_names, table.columns, strict=True):
         digest.update(f"{name} {column.type} {len(column)} ".encode())
         for part in _parts(column):

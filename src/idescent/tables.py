@@ -14,7 +14,7 @@ from typing import Any
 
 from idescent.errors import HYPERPARAMETERS
 from idescent.files import refused, write_text
-from idescent.seals import check
+from idescent.seals import opened
 from idescent.trajectory import write_table
 
 FORMATS = (".parquet", ".csv", ".md", ".tex")
@@ -129,9 +129,7 @@ def read_errors(files: Iterable[str | Path]) -> Any:
     tables = []
     for file in files:
         try:
-            table = pq.read_table(file, page_checksum_verification=True)
-            check(table)
-            tables.append(table)
+            tables.append(opened(pq.read_table(file, page_checksum_verification=True)))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise refused(file, "table of errors", error) from error
     if not tables:
