@@ -14,7 +14,7 @@ from idescent.models.scheduled import under
 from idescent.objectives.protocol import Objective
 from idescent.optimizers import Optimizer
 from idescent.schedules import Schedule, factors
-from idescent.trajectory import Trajectory
+from idescent.trajectory import Keep, Trajectory
 
 Progress = Callable[[str], None]
 
@@ -34,8 +34,9 @@ class Solver(Protocol):
         rtol: float,
         atol: float,
         progress: Progress | None = None,
+        keep: Keep | None = None,
     ) -> Trajectory:
-        """Solve the model on k = 0 ... steps; ``progress`` receives lines for a log."""
+        """Solve the model on k = 0 ... steps; ``progress`` receives lines for a log, ``keep`` those kept."""
 
 
 def solve(
@@ -51,6 +52,7 @@ def solve(
     solver: Solver | None = None,
     schedule: Schedule | None = None,
     progress: Progress | None = None,
+    keep: Keep | None = None,
 ) -> Trajectory:
     r"""Solve a continuous-time model of an optimizer.
 
@@ -67,7 +69,7 @@ def solve(
     steps : int, >= 1
         Horizon in iterations; the solution is reported at :math:`t = \alpha k`, k = 0 ... steps.
     rtol, atol : float, > 0
-        Tolerance of ``theta``, sup norm over the horizon: the error asked for is at most ``atol +
+        Tolerance of ``theta``, sup norm over the iterations stored: the error asked for is at most ``atol +
         rtol*max|theta|``.
     solver : Solver, optional
         How; default :class:`idescent.solvers.Collocation`.
@@ -76,6 +78,8 @@ def solve(
         :math:`\alpha k`.
     progress : callable, optional
         Receives lines for a log.
+    keep : int or sequence of int, optional
+        Every how many-th iteration is stored (and the last); or which ones, from 0 to ``steps``; default all.
 
     Returns
     -------
@@ -109,4 +113,5 @@ def solve(
         rtol=rtol,
         atol=atol,
         progress=progress,
+        keep=keep,
     )

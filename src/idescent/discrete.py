@@ -19,9 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.schedules import Schedule, factors
-from idescent.trajectory import Report, Trajectory, assemble
+from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 
 Array = NDArray[np.float64]
+
+# Numbers in a block of rows that is thinned before the next one is made.
+BLOCK = 2**22
 
 
 def simulate(
@@ -32,6 +35,7 @@ def simulate(
     theta0: ArrayLike,
     steps: int,
     schedule: Schedule | None = None,
+    keep: Keep | None = None,
 ) -> Trajectory:
     r"""Run an optimizer for a number of iterations.
 
@@ -48,6 +52,9 @@ def simulate(
     schedule : Schedule, optional
         What the learning rate is multiplied by, for example ``ide.schedules.Cosine(1000)``; time stays
         :math:`\alpha k`.
+    keep : int or sequence of int, optional
+        Every how many-th iteration is stored (and the last); or which ones, from 0 to ``steps``; default all.
+        Memory is that of the rows kept, and of a block of fixed size.
 
     Returns
     -------
@@ -64,32 +71,72 @@ def simulate(
     start = checked_start(objective, alpha, theta0, steps)
     alpha, steps = float(alpha), int(steps)
     rates = factors(schedule, steps)
+    k = kept(steps, keep)
     n = len(start)
-    theta = np.empty((steps + 1, n))
-    second = np.zeros((steps + 1, optimizer.width(n)))
-    first = np.zeros((steps + 1, n)) if optimizer.momentum else None
-    theta[0] = start
+    whole = keep is None or (steps + 1) * n <= BLOCK
+    theta, first, second = _state(optimizer, start, steps if whole else 0)
     counted = CountedObjective(objective)
     separable = getattr(objective, "separable_quadratic", None)
     library = compiled() if optimizer.momentum == optimizer.bias_correction else None
     # Overflow on the way to a divergence is recorded in the report, not warned about.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        if separable is not None and library is not None:
+        if not whole:
+            theta, first, second, diverged_at = _run_thinned(optimizer, counted, alpha, rates, start, k)
+            evaluations = counted.gradients
+        elif separable is not None and library is not None:
             diverged_at = _run_compiled(library, optimizer, separable(n), alpha, rates, theta, first, second)
             evaluations = steps if diverged_at is None else diverged_at
         else:
             diverged_at = run_python(optimizer, counted, alpha, steps, theta, first, second, rates=rates)
             evaluations = counted.gradients
+        if whole and keep is not None:
+            theta, second, first = theta[k], second[k], None if first is None else first[k]
         moments = dict(zip(optimizer.moments, (second,) if first is None else (first, second), strict=True))
-        end = steps + 1 if diverged_at is None else diverged_at
-        loss = np.empty(steps + 1)
+        end = len(k) if diverged_at is None else int(np.searchsorted(k, diverged_at))
+        loss = np.empty(len(k))
         loss[:end] = counted.value(theta[:end])
         for rows in (theta, loss, *moments.values()):
             rows[end:] = np.nan
     status = "completed" if diverged_at is None else "diverged"
     message = f"{steps} iterations" if diverged_at is None else f"iteration {diverged_at} is not finite"
     report = Report(status, message, gradient_evaluations=evaluations, diverged_at=diverged_at)
-    return assemble(theta, loss, moments, alpha, report)
+    return assemble(theta, loss, moments, alpha, report, k)
+
+
+def _state(optimizer: Optimizer, start: Array, steps: int) -> tuple[Array, Array | None, Array]:
+    """Return rows 0 ... steps of theta, first and second moment, of which only row 0 is filled."""
+    n = len(start)
+    theta = np.empty((steps + 1, n))
+    theta[0] = start
+    first = np.zeros((steps + 1, n)) if optimizer.momentum else None
+    return theta, first, np.zeros((steps + 1, optimizer.width(n)))
+
+
+def _run_thinned(
+    optimizer: Optimizer,
+    objective: CountedObjective,
+    alpha: float,
+    rates: Array | None,
+    start: Array,
+    k: NDArray[np.int64],
+) -> tuple[Array, Array | None, Array, int | None]:
+    """Run block by block; return the rows ``k`` and the first iteration that is not finite, if any."""
+    steps = int(k[-1])
+    block = _state(optimizer, start, min(steps, max(1, BLOCK // len(start))))
+    rows = _state(optimizer, start, len(k) - 1)
+    done, diverged_at = 0, None
+    while done < steps and diverged_at is None:
+        count = min(len(block[0]) - 1, steps - done)
+        share = None if rates is None else rates[done : done + count]
+        found = run_python(optimizer, objective, alpha, count, *block, done=done, rates=share)
+        diverged_at = None if found is None else done + found
+        at = slice(*np.searchsorted(k, (done + 1, done + count + 1)))
+        for filled, values in zip(rows, block, strict=True):
+            if filled is not None and values is not None:
+                filled[at] = values[k[at] - done]
+                values[0] = values[count]
+        done += count
+    return *rows, diverged_at
 
 
 def checked_start(objective: Objective, alpha: float, theta0: ArrayLike, steps: int) -> Array:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def compare(run: Trajectory, path: Trajectory, exact: Trajectory | None = None) 
     run : Trajectory
         The discrete reference; relative errors are relative to it.
     path : Trajectory
-        What is compared with it, on the same iterations.
+        What is compared with it, on the iterations that all of them have.
     exact : Trajectory, optional
         If given, the path is compared with this instead; relative errors stay relative to the run.
 
@@ -90,9 +91,11 @@ def compare(run: Trajectory, path: Trajectory, exact: Trajectory | None = None) 
     Raises
     ------
     ValueError
-        If the two do not have the same iterations or the same number of coordinates.
+        If the two do not have the same last iteration or the same number of coordinates.
     """
-    origin = run if exact is None else exact
+    k = common(run, path, *(() if exact is None else (exact,)))
+    run, path = run.rows(k), path.rows(k)
+    origin = run if exact is None else exact.rows(k)
     pointwise = {name: distance(origin, path, name) for name in quantities(origin, path)}
     finite = np.logical_and.reduce([np.isfinite(error) for error in pointwise.values()])
     rows = len(finite) if finite.all() else int(np.argmin(finite))
@@ -112,24 +115,44 @@ def compare(run: Trajectory, path: Trajectory, exact: Trajectory | None = None) 
     )
 
 
+def common(*trajectories: Trajectory) -> NDArray[np.int64]:
+    """Return the iterations that all trajectories store.
+
+    Raises
+    ------
+    ValueError
+        If they do not end at the same iteration.
+    """
+    first = trajectories[0]
+    for other in trajectories[1:]:
+        if other.steps != first.steps:
+            raise ValueError(
+                f"compare: the run has iterations {_span(first)} and the path {_span(other)}: "
+                "they must end at the same one"
+            )
+    return reduce(np.intersect1d, [trajectory.k for trajectory in trajectories])
+
+
 def quantities(run: Trajectory, path: Trajectory) -> tuple[str, ...]:
     """Name what both trajectories have: ``theta``, ``loss``, then the run's moments in their order."""
     return ("theta", "loss", *(name for name in run.moments if name in path.moments))
 
 
 def distance(run: Trajectory, path: Trajectory, quantity: str) -> Array:
-    """Return the pointwise error of one quantity, shape (steps + 1,): the Euclidean norm over coordinates.
+    """Return the pointwise error of one quantity: the Euclidean norm over coordinates.
+
+    Returns
+    -------
+    ndarray, shape (r,)
+        On the r iterations that both have.
 
     Raises
     ------
     ValueError
-        If the two do not have the same iterations or the same number of coordinates.
+        If the two do not have the same last iteration or the same number of coordinates.
     """
-    if not np.array_equal(run.k, path.k):
-        raise ValueError(
-            f"compare: the run has iterations {_span(run)} and the path {_span(path)}: they must be the same"
-        )
-    left, right = run.quantity(quantity), path.quantity(quantity)
+    k = common(run, path)
+    left, right = run.rows(k).quantity(quantity), path.rows(k).quantity(quantity)
     if left.shape != right.shape:
         raise ValueError(
             f"compare: {quantity} has {left.shape[1]} coordinates in the run "

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from idescent.files import refused, whole
 from idescent.seals import SEAL_KEY, sealed
 
 Array = NDArray[np.float64]
+Keep = int | Sequence[int] | NDArray[np.int64]
 
 METADATA_KEY = b"idescent"
 DIGEST_KEY = SEAL_KEY
@@ -70,19 +71,21 @@ class Report:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """A path of the parameters with its moments, discrete or continuous, on the iterations k = 0 ... steps.
+    """A path of the parameters with its moments, discrete or continuous.
+
+    It has r rows: one for every iteration k = 0 ... steps, or for those that were to be kept.
 
     Attributes
     ----------
-    k : ndarray of int64, shape (steps + 1,)
-        Iteration.
-    t : ndarray, shape (steps + 1,)
+    k : ndarray of int64, shape (r,)
+        Iteration, from 0 to ``steps``.
+    t : ndarray, shape (r,)
         Time, ``alpha * k``.
-    theta : ndarray, shape (steps + 1, n)
+    theta : ndarray, shape (r, n)
         Parameters.  Rows from a divergence on are NaN.
-    loss : ndarray, shape (steps + 1,)
+    loss : ndarray, shape (r,)
         Objective at ``theta``.
-    moments : dict of str to ndarray, shape (steps + 1, n) or (steps + 1, 1)
+    moments : dict of str to ndarray, shape (r, n) or (r, 1)
         The optimizer's moments under their own names: ``G``; ``v``; ``m`` and ``v``.
     report : Report
     """
@@ -97,10 +100,18 @@ class Trajectory:
     @property
     def steps(self) -> int:
         """Number of iterations."""
-        return len(self.k) - 1
+        return int(self.k[-1])
+
+    def rows(self, k: NDArray[np.int64]) -> Trajectory:
+        """Return the trajectory with the rows of iterations ``k`` only, all of which it must have."""
+        if np.array_equal(k, self.k):
+            return self
+        at = np.searchsorted(self.k, k)
+        moments = {name: values[at] for name, values in self.moments.items()}
+        return Trajectory(self.k[at], self.t[at], self.theta[at], self.loss[at], moments, self.report)
 
     def quantity(self, name: str) -> Array:
-        """Return ``theta``, ``loss`` or a moment by name, shape (steps + 1, width)."""
+        """Return ``theta``, ``loss`` or a moment by name, shape (r, width)."""
         if name == "theta":
             return self.theta
         if name == "loss":
@@ -108,11 +119,44 @@ class Trajectory:
         return self.moments[name]
 
 
+def kept(steps: int, keep: Keep | None) -> NDArray[np.int64]:
+    """Return the iterations whose rows are stored.
+
+    Parameters
+    ----------
+    steps : int
+    keep : int or sequence of int or None
+        Every how many-th (and the last); or which ones, increasing, from 0 to ``steps``; or all of them.
+
+    Raises
+    ------
+    ValueError
+        If ``keep`` is neither.
+    """
+    if keep is None:
+        return np.arange(steps + 1, dtype=np.int64)
+    if isinstance(keep, int | np.integer) and not isinstance(keep, bool) and keep >= 1:
+        return np.append(np.arange(0, steps, keep, dtype=np.int64), np.int64(steps))
+    k = np.asarray(keep)
+    if k.ndim != 1 or k.dtype.kind not in "iu" or len(k) < 2 or (np.diff(k) <= 0).any():
+        allowed = "must be an integer >= 1, or increasing iterations"
+        raise ValueError(f"keep: {keep!r} is not allowed: {allowed}")
+    if k[0] != 0 or k[-1] != steps:
+        raise ValueError(f"keep: {k[0]} ... {k[-1]} is not allowed: must be from 0 to steps = {steps}")
+    return k.astype(np.int64)
+
+
 def assemble(
-    theta: Array, loss: Array, moments: Mapping[str, Array], alpha: float, report: Report
+    theta: Array,
+    loss: Array,
+    moments: Mapping[str, Array],
+    alpha: float,
+    report: Report,
+    k: NDArray[np.int64] | None = None,
 ) -> Trajectory:
-    """Put a trajectory together on the full grid k = 0 ... steps."""
-    k = np.arange(len(theta), dtype=np.int64)
+    """Put a trajectory together, on the full grid k = 0 ... steps unless its iterations are given."""
+    if k is None:
+        k = kept(len(theta) - 1, None)
     return Trajectory(k, np.asarray(alpha * k, dtype=np.float64), theta, loss, dict(moments), report)
 
 

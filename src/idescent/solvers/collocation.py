@@ -19,7 +19,7 @@ from idescent.optimizers import Optimizer
 from idescent.solvers.march import March
 from idescent.solvers.radau import Radau, radau
 from idescent.solvers.window import ROUNDING, Problem
-from idescent.trajectory import Report, Trajectory, assemble
+from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -35,7 +35,7 @@ class Collocation:
      far end cannot reach is accepted.
 
     The certificate is a second solution, on a mesh of its own, to a hundredth of the tolerance and with a
-    longer overlap: their difference over all iterations is the error estimate, and the second one is
+    longer overlap: their difference over all iterations stored is the error estimate, and the second one is
     returned.  If the estimate exceeds the tolerance, a third one follows, and so on down to rounding.
 
     Memory is bounded by the window, not the horizon: at most ``max_elements * stages`` nodes of 2n +
@@ -71,17 +71,19 @@ class Collocation:
         rtol: float,
         atol: float,
         progress: Progress | None = None,
+        keep: Keep | None = None,
     ) -> Trajectory:
         """Solve the model; see :func:`idescent.solve`."""
         start = np.atleast_1d(np.asarray(theta0, dtype=np.float64))
         counted = CountedObjective(objective)
         problem = Problem(model.equation(optimizer, alpha), optimizer, counted, radau(self.stages))
+        k = kept(steps, keep)
         say = progress or (lambda line: None)
         sweeps, factor, overlap = 0, 1.0, self.overlap
         coarse: Rows | None = None
         with np.errstate(all="ignore"):
             while True:
-                rows = Rows(problem, start, steps)
+                rows = Rows(problem, start, k)
                 march = March(
                     self, problem, start, steps, factor * rtol, factor * atol, overlap, rows, say
                 ).run()
@@ -114,7 +116,7 @@ class Collocation:
                 "overlap": march.overlap,
             },
         )
-        return assemble(rows.theta, loss, rows.moments(), alpha, report)
+        return assemble(rows.theta, loss, rows.moments(), alpha, report, k)
 
     def record(
         self,
@@ -141,17 +143,18 @@ class Collocation:
 
 
 class Rows:
-    """A sink that evaluates the path and the memories at whole iterations.
+    """A sink that evaluates the path and the optimizer's moments at r whole iterations ``k``.
 
     Attributes
     ----------
-    theta : ndarray, shape (steps + 1, n)
+    theta : ndarray, shape (r, n)
         NaN where nothing was accepted.
     """
 
-    def __init__(self, problem: Problem, theta0: Array, steps: int) -> None:
-        self.problem, self.steps = problem, steps
-        self.theta = np.full((steps + 1, len(theta0)), np.nan)
+    def __init__(self, problem: Problem, theta0: Array, k: NDArray[np.int64]) -> None:
+        self.problem, self.k = problem, k
+        self._stored = [i for i, memory in enumerate(problem.equation.memories) if memory.stored]
+        self.theta = np.full((len(k), len(theta0)), np.nan)
         self.theta[0] = theta0
         self._memories: list[Array] = []
         # Next row, by offset: neighbours may round their common border to different sides of a whole number.
@@ -160,11 +163,12 @@ class Rows:
     def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
         """Fill the rows that lie in the element; see :class:`idescent.solvers.march.Sink`."""
         offset = self.problem.equation.moment_offset
+        memories = [memories[i] for i in self._stored]
         if not self._memories:
-            self._memories = [np.full((self.steps + 1, values.shape[1]), np.nan) for values in memories]
+            self._memories = [np.full((len(self.k), values.shape[1]), np.nan) for values in memories]
             for rows, values in zip(self._memories, memories, strict=True):
                 rows[0] = 0.0 if offset else values[0]
-        ends = {at: min(math.floor(s + length - at), self.steps) + 1 for at in self._next}
+        ends = {at: int(np.searchsorted(self.k, s + length - at, side="right")) for at in self._next}
         self._fill(self.theta, 0.0, ends[0.0], s, length, theta)
         for rows, values in zip(self._memories, memories, strict=True):
             self._fill(rows, offset, ends[offset], s, length, values)
@@ -173,20 +177,19 @@ class Rows:
     def _fill(self, rows: Array, offset: float, end: int, s: float, length: float, values: Array) -> None:
         first = self._next[offset]
         if end > first:
-            x: Array = (np.arange(first, end, dtype=np.float64) + offset - s) / length
+            x: Array = (self.k[first:end].astype(np.float64) + offset - s) / length
             rows[first:end] = self.problem.method.weights(x) @ values
 
     def moments(self) -> dict[str, Array]:
-        """The optimizer's moments at k = 0 ... steps, shape (steps + 1, width) each."""
-        k = np.arange(1.0, self.steps + 1.0)[:, None]
+        """The optimizer's moments at the iterations ``k``, shape (r, width) each."""
+        k = self.k[1:, None].astype(np.float64)
         found = {}
-        memories = self.problem.equation.memories
-        tables = self._memories or [np.full((self.steps + 1, 1), np.nan) for _ in memories]
+        memories = [self.problem.equation.memories[i] for i in self._stored]
+        tables = self._memories or [np.full((len(self.k), 1), np.nan) for _ in memories]
         for memory, rows in zip(memories, tables, strict=True):
             if memory.readout is not None:
                 rows[1:] *= memory.readout(k)
-            if memory.stored:
-                found[memory.name] = rows
+            found[memory.name] = rows
         return found
 
 

@@ -275,6 +275,9 @@ class March:
         for i, values in enumerate(window.memories):
             self.scales[i] = max(self.scales[i], float(np.abs(values).max()))
             tail = np.abs(transform @ window.with_left(values, start.memories[i])).max(axis=(1, 2))
+            if self.matrix_free and not self.problem.equation.memories[i].stored:
+                # Only the path feels it, for as long as the element lasts; and elements are dear here.
+                tail = tail * np.minimum(1.0, window.lengths)
             worst = np.maximum(worst, tail / (self.rtol * self.scales[i]))
         return np.asarray(worst)
 

@@ -28,7 +28,7 @@ from idescent.solvers.ide import (
     relax,
 )
 from idescent.solvers.quadrature import ExponentialKernel
-from idescent.trajectory import Report, Trajectory, assemble
+from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -140,6 +140,7 @@ class Picard:
         rtol: float,
         atol: float,
         progress: Progress | None = None,
+        keep: Keep | None = None,
     ) -> Trajectory:
         """Solve the model; see :func:`idescent.solve`."""
         counted = CountedObjective(objective)
@@ -188,9 +189,8 @@ class Picard:
                 for rows in (theta, *moments.values()):
                     rows[diverged_at:] = np.nan
             loss = counted.value(theta)
-        return assemble(
-            theta, loss, moments, alpha, self._report(found, counted.gradients, diverged_at, rtol, atol)
-        )
+        report = self._report(found, counted.gradients, diverged_at, rtol, atol)
+        return assemble(theta, loss, moments, alpha, report).rows(kept(steps, keep))
 
     def misaligns(self, optimizer: Optimizer, equation: Equation) -> bool:
         """Whether the memory is misaligned: that of a plain sum never was."""
