@@ -275,6 +275,8 @@ def _rate(alpha: float, power: str) -> str:
 def _ratio(value: float | None, form: _Form) -> str:
     if value is None:
         return form.missing
+    if value >= 1e5:
+        return scientific(value, form.number, form.missing)
     return f"{value:.0f}" if value >= 100.0 else f"{value:.2g}"
 
 

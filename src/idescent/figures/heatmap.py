@@ -33,7 +33,7 @@ CAPTION = (
     "of the second moment, spaced as its memory 1/(1 − β) in iterations. Dashed: α = 1 − β, a memory of unit "
     "time. Hatched: the solution did not reach its tolerance, or a run diverged; the error is then that up "
     "to the last finite iteration. Dotted: the error is within ten times of what solver and rounding may "
-    "make. White: not solved, or no error."
+    "make. White: not solved, or no error. Errors above 1 have the colour of the upper arrow."
 )
 _FAILED, _DROWNED = "not converged", "near solver and rounding error"
 _HATCHES = {_FAILED: "////", _DROWNED: "...."}
@@ -88,13 +88,16 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     others = list(dict.fromkeys(_other(row) for row in rows))
     alphas, betas = (sorted({value(row) for row in rows}) for value in (_alpha, _mapped))
     low, high = (pick(math.log10(error) for error in errors) for pick in (min, max))
+    # A relative error above 1 is none of interest, however large.
+    ends: Any = "both" if high > 0.0 else "min"
+    high = max(min(high, 0.0), low + 1.0)
     levels = np.arange(math.floor(_BANDS * low), math.ceil(_BANDS * high) + 1) / _BANDS
     figure = Figure(
         figsize=(min(style.WIDTHS["double"], 1.5 + 1.55 * len(solutions)), 0.75 + 1.45 * len(others)),
         layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03),
     )
     grid = figure.subplots(len(others), len(solutions), sharex=True, sharey=True, squeeze=False)
-    colours = BoundaryNorm(levels, 256, extend="min")
+    colours = BoundaryNorm(levels, 256, extend=ends)
     for line, other in zip(grid, others, strict=True):
         for ax, solution in zip(line, solutions, strict=True):
             members = {
