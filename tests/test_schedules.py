@@ -375,6 +375,16 @@ def test_a_schedule_is_part_of_a_cell_and_of_its_folder_only_where_there_is_one(
     )
 
 
+def test_a_figure_can_choose_the_cells_of_a_schedule():
+    figure = {
+        "title": "t", "caption": "c", "quantity": "theta", "objective": "quadratic",
+        "panels": [{"alpha": 0.1}],
+        "select": [{"optimizer": "RMSProp", "schedule": "halving"}], "show": ["discrete"],
+    }  # fmt: skip
+    found = config.load(study(figures={"one": figure})).figures["one"]
+    assert [cell.label for cell in found.cells] == ["alpha~0.1,beta~0.9,schedule~halving"]
+
+
 def test_the_code_of_a_users_own_schedule_is_part_of_what_a_run_depends_on(tmp_path, monkeypatch):
     source = tmp_path / "my_schedules.py"
     source.write_text("from idescent.schedules import Constant\n\n\nclass Mine(Constant):\n    pass\n")
