@@ -1,0 +1,132 @@
+"""Cost of the continuous models on a neural network, and their memory against the number of parameters.
+
+    .venv/bin/python benchmarks/dimension.py [--steps 1000] [--budget 60] [--only half-step ...]
+
+First table: every model on the perceptron for the digits (4 960 parameters), per coordinate and with one
+accumulator, rtol = 1e-6.  Gradients are counted, products with the Hessian as two each; both solutions of the
+certificate are included, and set in ratio to the discrete run's, one gradient an iteration.  A solution that
+asks for more than the budget, in gradients an iteration, is stopped; the table says where it was.
+
+Second table: peak of traced memory over that of the rows kept, in vectors of n numbers, for the half-step
+model and the discrete run on a diagonal quadratic.
+"""
+
+import argparse
+import time
+import tracemalloc
+
+import numpy as np
+
+import idescent as ide
+from idescent import models
+from idescent.objectives.perceptron import Perceptron
+
+MODELS = [getattr(models, name)() for name in models.__all__ if name not in ("Equation", "Memory", "Model")]
+ALPHAS = {"Adam": 1e-3, "RMSProp": 1e-3, "AdaGrad": 1e-2}
+# One step per norm is as long as this many coordinates' worth.
+FACTOR = 30.0
+SIZES = (1, 100, 10_000, 100_000, 1_000_000)
+
+
+class OverBudgetError(Exception):
+    """The solution asks for more gradients than allowed."""
+
+
+class Counted:
+    """An objective that counts its work, in gradients, and stops at a limit."""
+
+    def __init__(self, objective, limit):
+        self.objective, self.limit, self.work = objective, limit, 0
+        self.value = objective.value
+
+    def _count(self, theta, weight):
+        self.work += weight * (theta.size // theta.shape[-1])
+        if self.work > self.limit:
+            raise OverBudgetError
+
+    def gradient(self, theta):
+        self._count(theta, 1)
+        return self.objective.gradient(theta)
+
+    def hessian_vector(self, theta, direction):
+        self._count(theta, 2)
+        return self.objective.hessian_vector(theta, direction)
+
+
+def network(steps, budget, only):
+    objective = Perceptron.digits()
+    start = objective.initial(0)
+    print(f"perceptron of {len(start)} parameters, {steps} iterations; work and time in those of the run")
+    print(f"{'':12s}{'':9s}{'':22s}{'work':>8s}{'time':>8s}{'estimate':>10s}{'model error':>13s}  status")
+    for accumulator in ("norm", "coordinate"):
+        for optimizer in (
+            ide.Adam(0.9, 0.999, accumulator=accumulator),
+            ide.RMSProp(0.99, accumulator=accumulator),
+            ide.AdaGrad(accumulator=accumulator),
+        ):
+            kind = type(optimizer).__name__
+            alpha = ALPHAS[kind] * (FACTOR if accumulator == "norm" else 1.0)
+            cell = {"alpha": alpha, "theta0": start, "steps": steps}
+            begun = time.perf_counter()
+            run = ide.simulate(optimizer, objective, **cell)
+            unit = time.perf_counter() - begun
+            for model in MODELS:
+                if only and model.name not in only:
+                    continue
+                try:
+                    model.equation(optimizer, alpha)
+                except ValueError:
+                    continue  # the model says that it does not cover this optimizer
+                label = f"{accumulator:12s}{kind:9s}{model.name:22s}"
+                counted, said = Counted(objective, budget * steps), [""]
+                begun = time.perf_counter()
+                try:
+                    path = ide.solve(
+                        model, optimizer, counted, **cell, rtol=1e-6, atol=1e-9, progress=said.append
+                    )
+                except OverBudgetError:
+                    print(f"{label}over the budget; last: {said[-1].split(':')[0]}", flush=True)
+                    continue
+                spent = (time.perf_counter() - begun) / unit
+                report = path.report
+                error = np.nanmax(np.abs(path.theta - run.theta))
+                print(
+                    f"{label}{counted.work / steps:8.1f}{spent:8.1f}{report.error_estimate:10.1e}"
+                    f"{error:13.1e}  {report.status}",
+                    flush=True,
+                )
+
+
+def peak(make):
+    tracemalloc.start()
+    made = make()
+    found = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    rows = sum(made.quantity(name).nbytes for name in ("theta", "loss", *made.moments))
+    return found - rows
+
+
+def memory():
+    print(
+        f"\ndiagonal quadratic, peak memory in vectors of n numbers\n{'n':>12s}{'half-step':>12s}{'run':>12s}"
+    )
+    for n in SIZES:
+        arguments = ide.Adam(0.9, 0.99), ide.Quadratic(np.linspace(2.0, 5.0, n))
+        cell = {"alpha": 0.01, "theta0": np.ones(n), "steps": 10, "keep": [0, 10]}
+        solved = peak(lambda a=arguments, c=cell: ide.solve(models.HalfStep(), *a, **c, rtol=1e-4))
+        run = peak(lambda a=arguments, c=cell: ide.simulate(*a, **c))
+        print(f"{n:12d}{solved / (8 * n):12.0f}{run / (8 * n):12.0f}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--budget", type=float, default=60.0)
+    parser.add_argument("--only", nargs="*", default=[], help="names of models")
+    options = parser.parse_args()
+    network(options.steps, options.budget, options.only)
+    memory()
+
+
+if __name__ == "__main__":
+    main()
