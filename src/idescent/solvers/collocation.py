@@ -38,11 +38,11 @@ class Collocation:
     longer overlap: their difference over all iterations stored is the error estimate, and the second one is
     returned.  If the estimate exceeds the tolerance, a third one follows, and so on down to rounding.
 
-    With many parameters and no diagonal Hessian no matrix is made: sweeps are plain ones, accelerated from the
-    last few, and each new element starts from the continuation of the one before.  That serves equations that
-    are about as stiff as the discrete run is stable.  Where the velocity has a kink whenever a coordinate of
-    the gradient changes sign (no memory, one accumulator per coordinate) elements become as short as what
-    smooths it, and the cost is out of proportion.
+    With many parameters and no diagonal Hessian no matrix is made: sweeps are plain ones, accelerated from
+    the last few, and each new element starts from the continuation of the one before.  That serves equations
+    that are about as stiff as the discrete run is stable.  Where the velocity has a kink whenever a
+    coordinate of the gradient changes sign (no memory, one accumulator per coordinate) elements become as
+    short as what smooths it, and the cost is out of proportion.
 
     Memory is bounded by the window, not the horizon: at most ``max_elements * stages`` nodes of 2n +
     (memories) numbers, besides the returned rows.
