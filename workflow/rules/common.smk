@@ -64,6 +64,7 @@ FORECAST = (
 CLAIM_TABLES = list(multiext(f"{ROOT}/tables/claims", ".csv", ".md")) if CLAIMS else []
 PACKS = {pack.folder: pack for pack in STUDY.packs}
 MANIFESTS = [file for files in STUDY.planned.values() for file in files]
+ERRORS = list(map(STUDY.errors, STUDY.packs))
 
 
 def one_of(names):
@@ -189,7 +190,7 @@ def show_summary():
 
 def remove_damaged():
     """Remove planned files that are not what was written, so that just they are made again."""
-    if not workflow.output_settings.dryrun:
+    if may_change():
         remove_partials(ROOT)
     for manifest in map(Path, MANIFESTS):
         if manifest.is_file():
@@ -201,7 +202,7 @@ def remove_damaged():
                 remove(file)
             if bad:
                 remove(manifest, say=False)
-    for file in [*map(STUDY.errors, STUDY.packs), f"{ROOT}/tables/errors.parquet"]:
+    for file in [*ERRORS, f"{ROOT}/tables/errors.parquet"]:
         if Path(file).is_file() and not is_whole(file):
             remove(Path(file))
 
@@ -210,8 +211,16 @@ def remove(file, say=True):
     if say:
         state = "damaged" if file.is_file() else "missing"
         print(f"{file} is {state}: it is made again", file=sys.stderr)
-    if not workflow.output_settings.dryrun:
+    if may_change():
         file.unlink(missing_ok=True)
+
+
+def may_change():
+    """Whether this run may change results; those of a folder that is write-protected can be looked at."""
+    root = Path(ROOT)
+    return not workflow.output_settings.dryrun and (
+        not root.exists() or os.access(root, os.W_OK)
+    )
 
 
 def heed_force():
@@ -245,6 +254,8 @@ if workflow.is_main_process:
         except BusyError as error:
             print(error, file=sys.stderr)
             sys.exit(1)
+        if not may_change():
+            print(f"{ROOT} cannot be written to: nothing can be made", file=sys.stderr)
     remove_damaged()
     if (
         workflow.modifier.is_main_snakefile()

@@ -1,0 +1,145 @@
+"""What the tests of faults share: a study slow enough to be hit in the middle, runs in the background.
+
+Its objective sleeps, so that cells take a while on any machine, and none of it from the processor.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from projects import Outcome, Project
+
+TABLE = "results/tiny/tables/errors.csv"
+# All of the study but what is drawn: its packs, and the tables of all errors.
+TARGETS = [
+    *(
+        f"results/tiny/packs/quadratic/{optimizer}/all/{name}"
+        for optimizer in ("RMSProp", "Adam")
+        for name in ("discrete.json", "paper.exact.json", "errors.parquet")
+    ),
+    TABLE,
+    "results/tiny/tables/errors.parquet",
+]
+OBJECTIVE = """\
+import time
+
+
+class Slow:
+    def value(self, theta):
+        return (theta**2).sum(axis=-1)
+
+    def gradient(self, theta):
+        time.sleep({pause})
+        return 2.0 * theta
+"""
+# Two packs of four cells each, and so four jobs with cells that end one after the other.
+STUDY: dict[str, Any] = {
+    "study": "tiny",
+    "objectives": {"quadratic": "mine:Slow"},
+    "runs": [
+        {
+            "objective": "quadratic",
+            "optimizer": "RMSProp",
+            "theta0": 1.0,
+            "hyperparameters": {"beta": 0.9},
+            "alpha": [0.1, 0.08, 0.06, 0.04],
+            "steps": 30,
+        },
+        {
+            "objective": "quadratic",
+            "optimizer": "Adam",
+            "theta0": 1.0,
+            "hyperparameters": {"beta1": 0.9, "beta2": 0.99},
+            "alpha": [0.1, 0.08, 0.06, 0.04],
+            "steps": 30,
+        },
+    ],
+    "solutions": {"paper.exact": {"model": "Paper", "solver": "Collocation", "rtol": 1e-6, "atol": 1e-9}},
+}
+
+
+def make_slow(project: Project, pause: float = 0.01, study: dict[str, Any] = STUDY) -> Project:
+    (project.folder / "mine.py").write_text(OBJECTIVE.format(pause=pause), encoding="utf-8")
+    project.configure(study)
+    return project
+
+
+class Run:
+    """A run of Snakemake in the background, in a process group of its own."""
+
+    def __init__(self, project: Project, *arguments: str) -> None:
+        # Not a pipe, and not the file of another run: jobs that outlive their Snakemake go on writing.
+        self.text = project.folder / f"screen-{time.monotonic_ns()}.txt"
+        with self.text.open("w", encoding="utf-8") as screen:
+            self.process = psutil.Popen(
+                [*project.command, "--cores", "2", *arguments],
+                cwd=project.folder,
+                env=project.environment,
+                stdout=screen,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return int(self.process.pid)
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def jobs(self) -> list[psutil.Process]:
+        """The jobs' Python processes that are there just now."""
+        found = []
+        for child in self.process.children(recursive=True) if self.alive else []:
+            try:
+                if "idescent" in child.cmdline()[1:4] and Path(child.exe()).name.startswith("python"):
+                    found.append(child)
+            except (psutil.NoSuchProcess, psutil.ZombieProcess):
+                continue
+        return found
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        """Wait until something is so; the run must not end before."""
+        while not condition():
+            assert self.alive, self.text.read_text(encoding="utf-8")
+            time.sleep(0.01)
+
+    def end(self) -> Outcome:
+        status = self.process.wait()
+        return Outcome(int(status), self.text.read_text(encoding="utf-8"))
+
+    def kill_all(self) -> None:
+        os.killpg(self.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextmanager
+def running(project: Project, *arguments: str) -> Iterator[Run]:
+    """Start a run; nothing of it is left at the end."""
+    run = Run(project, *arguments)
+    try:
+        yield run
+    finally:
+        for job in run.jobs():
+            job.kill()
+        if run.alive:
+            run.kill_all()
+
+
+def cells(project: Project) -> dict[Path, tuple[int, int]]:
+    """Files of cells, complete as soon as they are there, with what changes if one is made again."""
+    files = project.results.glob("*/*/alpha*/*.parquet")
+    return {file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in files}
+
+
+def partials(project: Project) -> list[Path]:
+    return list(project.results.rglob(".*.partial"))
