@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import drawn
 import numpy as np
 import pytest
 import reported
@@ -24,7 +25,7 @@ from idescent.report import assets, claims, explorer, facts, figures, tables, ve
 from idescent.report.selection import selected
 from idescent.study import Cell
 from idescent.tables import read_errors
-from idescent.trajectory import assemble, read
+from idescent.trajectory import assemble, read, read_with_metadata, write
 
 
 class Elements(HTMLParser):
@@ -105,7 +106,7 @@ def test_what_did_not_converge_stands_before_everything_else(text, elements):
     expected = ["summary", "odd", "explorer", "errors", "claims", "figures", "provenance"]
     assert order == expected
     part = Elements(re.search(r'<section id="odd".*?</section>', text, re.DOTALL)[0])
-    assert "1 of 10 solutions" in part.text
+    assert "1 of 11 solutions" in part.text
     assert part.text.count("smoothing exhausted") == 1
     assert reported.MESSAGE in part.text
 
@@ -217,6 +218,22 @@ def test_what_diverged_is_empty_and_hides_no_peak():
     assert explorer.rounded(curve[:5]) == [1.0, 9.0, 2.0, None, None]
 
 
+def test_paths_stored_on_different_iterations_are_shown_on_those_in_common(tmp_path):
+    cell = drawn.cell("AdaGrad", alpha=0.05, steps=20)
+    files = reported.put(tmp_path, cell)
+    run = read(files[0])
+    for file, every in zip(files, (2, 3, 1), strict=True):
+        trajectory, said = read_with_metadata(file)
+        kept = np.union1d(np.arange(0, 21, every), [20])
+        write(file, trajectory.rows(kept), said["cell"], said["provenance"])
+    data = explorer.gather(files, tmp_path)
+    k = data["grids"][0]["theta"]
+    assert k == [0, 6, 12, 18, 20]
+    assert data["cells"][0]["views"]["theta"]["value"]["discrete"] == [
+        float(f"{run.theta[i, 0]:.7g}") for i in k
+    ]
+
+
 def vector(width, steps=6):
     theta = np.random.default_rng(1).normal(size=(steps + 1, width))
     run = assemble(theta, theta[:, 0] ** 2, {"v": theta**2}, 0.1, reported.ide.Report("completed"))
@@ -239,6 +256,7 @@ def test_the_first_path_that_the_figures_show_has_the_solid_line(text):
     assert paths["paper.picard"]["line"] == "solid"
     assert paths["paper.exact"]["line"] == "dashed"
     assert paths["paper.exact"]["colour"] == model_look("paper")[0]
+    assert paths["half-step"]["colour"] == model_look("half-step")[0]
 
 
 def test_a_configuration_has_the_colour_of_the_figures(text):

@@ -9,6 +9,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from idescent.errors import distance
+from idescent.figures import style
+from idescent.figures.scaling import model_look
 from idescent.trajectory import read
 
 pytestmark = pytest.mark.browser
@@ -135,15 +137,26 @@ def test_a_logarithmic_axis_changes_its_plot_and_back(page, axis):
     assert page.pictures == before
 
 
-def test_time_and_colours_are_a_choice(page):
+def test_time_is_a_choice(page):
     choose(page, "optimizer", "RMSProp")
     before = page.pictures
     choose(page, "x", "t")
-    across = page.pictures
-    assert across != before
-    choose(page, "colour", "model")
-    assert page.pictures != across
+    assert page.pictures != before
     assert page.find("#readings caption").get_attribute("textContent") == "Values at k = 40, t = 4"
+
+
+def test_models_have_colours_of_their_own_if_the_reader_wants(page):
+    page.open("#explore?objective=bowl&optimizer=AdaGrad&alpha=0.1")
+    colours = (
+        "return [...document.querySelectorAll('#readings .swatch > *')].map(e => e.getAttribute('stroke'))"
+    )
+    before = page.pictures
+    assert set(page.run(colours)) == {style.look({"class": "AdaGrad"})[0]}
+    choose(page, "colour", "model")
+    assert page.pictures != before
+    paper, half = model_look("paper")[0], model_look("half-step")[0]
+    assert page.run(colours) == [style.GREY, paper, paper, half]
+    assert "colour=model" in page.hash
 
 
 def test_the_address_restores_the_view(page):

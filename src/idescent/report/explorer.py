@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent import registry
-from idescent.errors import distance
+from idescent.errors import common, distance
 from idescent.figures import style
 from idescent.figures.scaling import model_look
 from idescent.figures.spec import DISCRETE
@@ -46,9 +46,9 @@ class View:
     Attributes
     ----------
     symbol : str
-    values : dict of str to ndarray, shape (steps + 1,)
+    values : dict of str to ndarray, shape (rows,)
         By path: ``discrete``, and the solutions.
-    errors : dict of str to ndarray, shape (steps + 1,)
+    errors : dict of str to ndarray, shape (rows,)
         By solution.
     """
 
@@ -151,7 +151,7 @@ def rounded(values: Array) -> list[float | None]:
 
 
 def views(paths: Mapping[str, Trajectory]) -> dict[str, View]:
-    """Return what can be looked at of one cell, by name, errors on all iterations."""
+    """Return what can be looked at of one cell, by name; all paths are on the same iterations."""
     run = paths[DISCRETE]
     width = run.theta.shape[1]
     solutions = [name for name in paths if name != DISCRETE]
@@ -195,7 +195,7 @@ def _key(cell: CellFiles) -> str:
 
 
 def _grids(cells: Sequence[CellFiles], most: int) -> dict[str, dict[str, Rows]]:
-    """Choose the rows of cells that are drawn into the same axes together, so that all have a value there."""
+    """Choose the iterations of cells that are drawn into the same axes together, so that all have a value."""
     groups: dict[str, list[CellFiles]] = {}
     for cell in cells:
         groups.setdefault(_key(cell), []).append(cell)
@@ -203,21 +203,32 @@ def _grids(cells: Sequence[CellFiles], most: int) -> dict[str, dict[str, Rows]]:
     for key, members in groups.items():
         chosen: dict[str, list[Rows]] = {}
         for member in members:
-            share = most if member.cell["steps"] < most else max(most // len(members), 40)
-            for name, view in views(_read(member)).items():
+            paths = _read(member)
+            k = paths[DISCRETE].k
+            share = most if len(k) <= most else max(most // len(members), 40)
+            for name, view in views(paths).items():
                 curves = [*view.values.values(), *view.errors.values()]
-                chosen.setdefault(name, []).append(kept_rows(curves, list(view.errors.values()), share))
+                chosen.setdefault(name, []).append(k[kept_rows(curves, list(view.errors.values()), share)])
         grids[key] = {name: np.unique(np.concatenate(rows)) for name, rows in chosen.items()}
     return grids
 
 
 def _read(cell: CellFiles) -> dict[str, Trajectory]:
+    """Return the paths of a cell, the discrete run first, on the iterations that all of them have."""
     paths = {name: read_with_metadata(file)[0] for name, file in cell.files.items()}
-    return {DISCRETE: paths.pop(DISCRETE), **paths}
+    k = common(*paths.values())
+    return {name: paths[name].rows(k) for name in (DISCRETE, *(name for name in paths if name != DISCRETE))}
 
 
-def _cell_data(cell: CellFiles, grid: int, rows: Mapping[str, Rows], root: Path) -> dict[str, Any]:
-    of = cell.cell
+def _at(values: Array, k: Rows, wanted: Rows) -> Array:
+    """Return values at some iterations, NaN at those that are not stored."""
+    rows = np.minimum(np.searchsorted(k, wanted), len(k) - 1)
+    return np.where(k[rows] == wanted, values[rows], np.nan)
+
+
+def _cell_data(cell: CellFiles, grid: int, wanted: Mapping[str, Rows], root: Path) -> dict[str, Any]:
+    of, paths = cell.cell, _read(cell)
+    k = paths[DISCRETE].k
     label = cell.files[DISCRETE].parent.name
     colour, _ = style.look(of["optimizer"])
     return {
@@ -233,10 +244,10 @@ def _cell_data(cell: CellFiles, grid: int, rows: Mapping[str, Rows], root: Path)
         "views": {
             name: {
                 "symbol": view.symbol,
-                "value": {path: rounded(y[rows[name]]) for path, y in view.values.items()},
-                "error": {path: rounded(y[rows[name]]) for path, y in view.errors.items()},
+                "value": {path: rounded(_at(y, k, wanted[name])) for path, y in view.values.items()},
+                "error": {path: rounded(_at(y, k, wanted[name])) for path, y in view.errors.items()},
             }
-            for name, view in views(_read(cell)).items()
+            for name, view in views(paths).items()
         },
     }
 

@@ -95,6 +95,7 @@ function fill() {
   const byModel = state.colour === "model";
   boxes(host.querySelector("#configurations"), "configuration",
     cells.map(c => [c.key, c.configuration, byModel ? null : swatch(c.colour, "solid")]), state.configuration);
+  field("colour").parentElement.hidden = models.size < 2;
   host.querySelector("#configurations").hidden = cells.length < 2;
   boxes(host.querySelector("#paths"), "path", paths.filter(name => cells.some(c => c.paths[name])).map(name =>
     [name, data.paths[name].label, swatch(byModel ? data.paths[name].colour || INK : INK, data.paths[name].line)]), state.path);
