@@ -46,7 +46,7 @@ lock:
 	  --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
 
 schema: install
-	$(BIN)/python -m idescent schema > workflow/schemas/config.schema.json
+	$(BIN)/python -m idescent job schema > workflow/schemas/config.schema.json
 
 # Results stay: they are what the time was spent on.
 clean:

@@ -343,12 +343,13 @@ def test_the_command_writes_both_tables_from_files(tmp_path: Path) -> None:
     listed.write_text(yaml.safe_dump(raw), encoding="utf-8")
     outputs = [tmp_path / "claims.md", tmp_path / "claims.csv"]
     arguments = [
+        "job",
         "claims",
         "--claims",
         str(listed),
         "--output",
         *map(str, outputs),
-        "--input",
+        "--cells",
         *map(str, files),
     ]
     assert main(arguments) == 0
@@ -362,6 +363,9 @@ def test_a_bad_claims_file_stops_the_command_before_it_writes(
     listed = tmp_path / "claims.yaml"
     listed.write_text(yaml.safe_dump({"sources": SOURCES, "claims": [{"id": "one"}]}), encoding="utf-8")
     output = tmp_path / "claims.md"
-    assert main(["claims", "--claims", str(listed), "--output", str(output), "--input", "none.parquet"]) == 1
+    assert (
+        main(["job", "claims", "--claims", str(listed), "--output", str(output), "--cells", "none.parquet"])
+        == 1
+    )
     assert "claims.yaml: one: where is missing" in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == [listed]

@@ -213,7 +213,7 @@ def test_the_command_writes_all_formats_and_the_figure_from_the_complete_table(t
     given |= {"until": [], "maps": []}
     given["models"] = {"first": {"class": "Paper"}, "second": {"class": "HalfStep"}}
     outputs = [str(tmp_path / f"scaling{suffix}") for suffix in (".parquet", ".csv", ".md", ".tex")]
-    start = ["scaling", "--scaling", json.dumps(given), "--input", str(tmp_path / "errors.parquet")]
+    start = ["job", "scaling", "--scaling", json.dumps(given), "--input", str(tmp_path / "errors.parquet")]
     assert cli.main([*start, "--output", *outputs]) == 0
     rows = pq.read_table(outputs[0]).to_pylist()
     assert len(rows) == 2 * 2 * 3 * len(LADDER)
@@ -222,12 +222,12 @@ def test_the_command_writes_all_formats_and_the_figure_from_the_complete_table(t
         ("second", "half-step", 2),
     }
     figures = [str(tmp_path / f"figure{suffix}") for suffix in (".pdf", ".svg", ".png")]
-    start = ["scaling-figure", "--objective", "bowl", "--optimizer", "RMSProp", "--input", outputs[0]]
+    start = ["job", "scaling-figure", "--objective", "bowl", "--optimizer", "RMSProp", "--input", outputs[0]]
     assert cli.main([*start, "--output", *figures]) == 0
     assert (tmp_path / "figure.png").stat().st_size > 10_000
     wide = mapped()
     write_table(tmp_path / "wide.parquet", scaling.as_table(wide))
-    start = ["scaling-map", *start[1:-1], str(tmp_path / "wide.parquet")]
+    start = ["job", "scaling-map", *start[2:-1], str(tmp_path / "wide.parquet")]
     assert cli.main([*start, "--output", *figures]) == 0
     assert cli.main([*start[:-1], str(tmp_path / "missing.parquet"), "--output", *figures]) == 1
 

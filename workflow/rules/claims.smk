@@ -22,5 +22,5 @@ if CLAIMS:
         message:
             "decide the paper's claims"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent claims --code {params.code} --log {log:q} --claims {input.claims:q}'
+            '"$IDESCENT_PYTHON" -m idescent job claims --code {params.code} --log {log:q} --claims {input.claims:q}'
             " --output {output:q} --cells {params.files:q}"

@@ -11,4 +11,4 @@ rule compare:
     message:
         "compare {wildcards.objective} {wildcards.optimizer} {wildcards.pack}"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent compare --code {params.code} --log {log:q} --output {output:q} --input {input:q}'
+        '"$IDESCENT_PYTHON" -m idescent job compare --code {params.code} --log {log:q} --output {output:q} --input {input:q}'

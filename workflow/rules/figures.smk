@@ -28,7 +28,7 @@ rule figure:
     message:
         "draw {wildcards.figure}"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent render --code {params.code} --log {log:q} --figure {params.figure:q}'
+        '"$IDESCENT_PYTHON" -m idescent job render --code {params.code} --log {log:q} --figure {params.figure:q}'
         " --output {output:q} --cells {params.files:q}"
 
 
@@ -67,7 +67,7 @@ rule figure_with_errors:
     message:
         "draw {wildcards.figure} and its errors"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent render --code {params.code} --log {log:q} --figure {params.figure:q}'
+        '"$IDESCENT_PYTHON" -m idescent job render --code {params.code} --log {log:q} --figure {params.figure:q}'
         " --output {output:q} --cells {params.files:q}"
 
 
@@ -93,4 +93,4 @@ rule overview:
     message:
         "draw {wildcards.overview}"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent overview --code {params.code} --log {log:q} --output {output:q} --input {input:q}'
+        '"$IDESCENT_PYTHON" -m idescent job overview --code {params.code} --log {log:q} --output {output:q} --input {input:q}'

@@ -25,5 +25,5 @@ if STUDY.forecast:
         message:
             "predict long runs"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent forecast --code {params.code} --log {log:q}'
+            '"$IDESCENT_PYTHON" -m idescent job forecast --code {params.code} --log {log:q}'
             " --cells {params.cells:q} --output {output:q}"

@@ -68,5 +68,5 @@ rule report:
     message:
         "put everything on one page"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent report --code {params.code} --log {log:q}'
+        '"$IDESCENT_PYTHON" -m idescent job report --code {params.code} --log {log:q}'
         " --content {params.content:q} --output {output:q} --cells {params.files:q}"

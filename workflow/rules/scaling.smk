@@ -24,7 +24,7 @@ if SCALING:
         message:
             "tabulate errors against the learning rate"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent scaling --code {params.code} --log {log:q} --scaling {params.scaling:q}'
+            '"$IDESCENT_PYTHON" -m idescent job scaling --code {params.code} --log {log:q} --scaling {params.scaling:q}'
             " --output {output:q} --input {input:q}"
 
     rule scaling_figure:
@@ -51,7 +51,7 @@ if SCALING:
         message:
             "draw {wildcards.ladder}"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent scaling-figure --code {params.code} --log {log:q}'
+            '"$IDESCENT_PYTHON" -m idescent job scaling-figure --code {params.code} --log {log:q}'
             " --objective {params.objective:q} --optimizer {params.optimizer:q}"
             " --output {output:q} --input {input:q}"
 
@@ -79,6 +79,6 @@ if SCALING:
         message:
             "draw {wildcards.ladder}"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent scaling-map --code {params.code} --log {log:q}'
+            '"$IDESCENT_PYTHON" -m idescent job scaling-map --code {params.code} --log {log:q}'
             " --objective {params.objective:q} --optimizer {params.optimizer:q}"
             " --output {output:q} --input {input:q}"

@@ -11,5 +11,5 @@ rule simulate:
     message:
         "simulate {wildcards.objective} {wildcards.optimizer} {wildcards.pack}"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent simulate --pack {params.pack:q} --code {params.code}'
+        '"$IDESCENT_PYTHON" -m idescent job simulate --pack {params.pack:q} --code {params.code}'
         " --plan {params.plan:q} --log {log:q} --output {output:q}"

@@ -11,5 +11,5 @@ rule solve:
     message:
         "solve {wildcards.objective} {wildcards.optimizer} {wildcards.pack} {wildcards.solution}"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent solve --pack {params.pack:q} --code {params.code}'
+        '"$IDESCENT_PYTHON" -m idescent job solve --pack {params.pack:q} --code {params.code}'
         " --plan {params.plan:q} --log {log:q} --output {output:q}"

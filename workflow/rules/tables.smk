@@ -19,7 +19,7 @@ rule tables:
     message:
         "tabulate all errors"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent tabulate --code {params.code} --log {log:q} --output {output:q} --input {input:q}'
+        '"$IDESCENT_PYTHON" -m idescent job tabulate --code {params.code} --log {log:q} --output {output:q} --input {input:q}'
 
 
 rule summary:
@@ -37,5 +37,5 @@ rule summary:
     message:
         "summarise the study"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent summary --code {params.code} --log {log:q} --study {params.study}'
+        '"$IDESCENT_PYTHON" -m idescent job summary --code {params.code} --log {log:q} --study {params.study}'
         " --table {input:q} --output {output:q} --figures {params.figures}"

@@ -1,4 +1,7 @@
-"""The command line: what each rule's ``shell:`` calls, and the generator of the configuration's schema.
+"""``idescent job``: what each rule's ``shell:`` calls, and the generator of the configuration's schema.
+
+What lives here: the workflow's own commands, which are no part of what is offered to people.  What does not:
+the work itself (:mod:`idescent.stages`), and the commands for people (:mod:`idescent.cli`).
 
 A job's own line goes to standard error, what happens on the way to its log.  Bad input is one line and exit
 status 1.
@@ -10,7 +13,7 @@ import argparse
 import json
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -23,15 +26,14 @@ from idescent.stages.progress import announce
 Log = Callable[[str], None]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status."""
-    given = _parser().parse_args(arguments)
+def run(given: Any) -> int:
+    """Run one job; return its exit status."""
     subject = f"{_subject(given)}: " if hasattr(given, "output") else ""
     with ExitStack() as stack:
         log = _log(given.log, stack)
         try:
             stack.enter_context(signed_in())
-            text = given.command(given, log)
+            text = given.job(given, log)
         except (ValueError, OSError) as error:
             message = " ".join(str(error).split())
             if isinstance(error, DamagedError):
@@ -68,10 +70,10 @@ def _subject(given: Any) -> str:
     return " ".join(words + ([pack["solution"]["name"]] if "solution" in pack else []))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="idescent", description=__doc__)
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the jobs and their arguments."""
     parser.set_defaults(log=None, code="")
-    commands = parser.add_subparsers(dest="name", required=True)
+    commands = parser.add_subparsers(dest="name", required=True, metavar="JOB")
     for name, command, summary in (
         ("simulate", _pack, "run the optimizer of a pack of cells"),
         ("solve", _pack, "solve a continuous-time model for a pack of cells"),
@@ -112,8 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     job.add_argument("--content", required=True, type=json.loads, metavar="JSON", help="what the study has")
     job.add_argument("--cells", required=True, nargs="+", metavar="FILE", help="below the study's folder")
     show = commands.add_parser("schema", help="print the JSON schema of config/*.yaml")
-    show.set_defaults(command=_schema)
-    return parser
+    show.set_defaults(job=_schema)
 
 
 def _job(
@@ -123,7 +124,7 @@ def _job(
     job.add_argument("--output", required=True, nargs="+", type=Path, metavar="FILE")
     job.add_argument("--log", type=Path, metavar="FILE", help="where to write what happens on the way")
     job.add_argument("--code", default="", metavar="DIGEST", help="digest of the code, for the record")
-    job.set_defaults(command=command)
+    job.set_defaults(job=command)
     return job
 
 
