@@ -234,6 +234,23 @@ def test_paths_stored_on_different_iterations_are_shown_on_those_in_common(tmp_p
     ]
 
 
+def test_many_long_runs_together_stay_within_the_bound_and_keep_their_largest_errors(tmp_path, monkeypatch):
+    monkeypatch.setattr(explorer, "MOST_ROWS", 80)
+    monkeypatch.setattr(explorer, "LEAST_ROWS", 80)
+    cells = [drawn.cell("RMSProp", steps=400, beta=0.5 + i / 20) for i in range(8)]
+    files = {i: reported.put(tmp_path, cell) for i, cell in enumerate(cells)}
+    data = explorer.gather([file for own in files.values() for file in own], tmp_path)
+    for cell, own in zip(data["cells"], files.values(), strict=True):
+        run, exact = read(own[0]), read(own[1])
+        for quantity, view in cell["views"].items():
+            k = data["grids"][cell["grid"]][quantity]
+            assert len(k) <= 1.5 * 80
+            assert {0, 400, compare(run, exact).at[quantity]} <= set(k)
+            assert max(view["error"]["paper.exact"]) == float(f"{compare(run, exact).sup[quantity]:.7g}")
+    common = set.intersection(*(set(data["grids"][cell["grid"]]["theta"]) for cell in data["cells"]))
+    assert len(common) >= 30
+
+
 def vector(width, steps=6):
     theta = np.random.default_rng(1).normal(size=(steps + 1, width))
     run = assemble(theta, theta[:, 0] ** 2, {"v": theta**2}, 0.1, reported.ide.Report("completed"))

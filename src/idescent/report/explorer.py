@@ -90,15 +90,20 @@ def gather(files: Iterable[str | Path], root: Path, shown: Sequence[str] = ()) -
     curves = sum(8 * len(cell.files) for cell in cells)
     most = int(np.clip(MOST_NUMBERS // max(curves, 1), LEAST_ROWS, MOST_ROWS))
     grids = _grids(cells, most)
+    texts = [json.dumps({name: rows.tolist() for name, rows in grid.items()}) for grid in grids]
+    unique = list(dict.fromkeys(texts))
     names = list(dict.fromkeys(name for cell in cells for name in cell.files))
     order = [name for name in dict.fromkeys((*shown, *names)) if name in names and name != DISCRETE]
     return {
         "rows": most,
         "digits": DIGITS,
-        "grids": [{name: rows.tolist() for name, rows in grid.items()} for grid in grids.values()],
+        "grids": [json.loads(grid) for grid in unique],
         "paths": {DISCRETE: {"label": "discrete run"}}
         | {name: _path_look(name, i, cells) for i, name in enumerate(order)},
-        "cells": [_cell_data(cell, list(grids).index(_key(cell)), grids[_key(cell)], root) for cell in cells],
+        "cells": [
+            _cell_data(cell, unique.index(text), grid, root)
+            for cell, text, grid in zip(cells, texts, grids, strict=True)
+        ],
     }
 
 
@@ -131,9 +136,8 @@ def kept_rows(curves: Sequence[Array], peaks: Sequence[Array], most: int) -> Row
     rows = len(curves[0])
     if rows <= most:
         return np.arange(rows)
-    start = np.geomspace(1, rows, most // 4).astype(np.int64) - 1
     edges = np.linspace(0, rows, max(most // (4 * len(curves)), 1) + 1).astype(np.int64)
-    found = [start, np.array([0, rows - 1])]
+    found = [np.geomspace(1, rows, most // 4).astype(np.int64) - 1, np.array([0, rows - 1])]
     for curve in curves:
         low = np.where(np.isfinite(curve), curve, np.inf)
         high = np.where(np.isfinite(curve), curve, -np.inf)
@@ -143,6 +147,12 @@ def kept_rows(curves: Sequence[Array], peaks: Sequence[Array], most: int) -> Row
     kept = np.unique(np.concatenate(found))
     even = np.linspace(0, rows - 1, max(most - len(kept), 2)).astype(np.int64)
     return np.union1d(kept, even)
+
+
+def _spread(rows: int, count: int) -> Rows:
+    """Choose rows: half of them evenly, half denser towards the start."""
+    even = np.linspace(0, rows - 1, count // 2).astype(np.int64)
+    return np.union1d(even, np.geomspace(1, rows, count // 2).astype(np.int64) - 1)
 
 
 def rounded(values: Array) -> list[float | None]:
@@ -194,23 +204,33 @@ def _key(cell: CellFiles) -> str:
     return json.dumps([of["objective"]["name"], of["optimizer"]["class"], of["alpha"], of["steps"]])
 
 
-def _grids(cells: Sequence[CellFiles], most: int) -> dict[str, dict[str, Rows]]:
-    """Choose the iterations of cells that are drawn into the same axes together, so that all have a value."""
-    groups: dict[str, list[CellFiles]] = {}
-    for cell in cells:
-        groups.setdefault(_key(cell), []).append(cell)
-    grids = {}
-    for key, members in groups.items():
-        chosen: dict[str, list[Rows]] = {}
-        for member in members:
-            paths = _read(member)
-            k = paths[DISCRETE].k
-            share = most if len(k) <= most else max(most // len(members), 40)
-            for name, view in views(paths).items():
-                curves = [*view.values.values(), *view.errors.values()]
-                chosen.setdefault(name, []).append(k[kept_rows(curves, list(view.errors.values()), share)])
-        grids[key] = {name: np.unique(np.concatenate(rows)) for name, rows in chosen.items()}
+def _grids(cells: Sequence[CellFiles], most: int) -> list[dict[str, Rows]]:
+    """Choose the iterations of each cell: the same for all that share axes, unless they are too many."""
+    groups: dict[str, list[int]] = {}
+    for i, cell in enumerate(cells):
+        groups.setdefault(_key(cell), []).append(i)
+    grids: list[dict[str, Rows]] = [{} for _ in cells]
+    for members in groups.values():
+        for i in members:
+            grids[i] = _own_rows(cells[i], most, len(members))
+        for name in dict.fromkeys(name for i in members for name in grids[i]):
+            shared = np.unique(np.concatenate([grids[i][name] for i in members if name in grids[i]]))
+            if len(shared) <= max(most + most // 4, len(grids[members[0]][name])):
+                for i in members:
+                    grids[i][name] = shared
     return grids
+
+
+def _own_rows(cell: CellFiles, most: int, members: int) -> dict[str, Rows]:
+    """Return by quantity the iterations for one of ``members`` cells: those common to all, and its peaks."""
+    paths = _read(cell)
+    k = paths[DISCRETE].k
+    spread = k[_spread(len(k), most // 2)] if len(k) > most else k
+    found = {}
+    for name, view in views(paths).items():
+        curves, peaks = [*view.values.values(), *view.errors.values()], list(view.errors.values())
+        found[name] = np.union1d(spread, k[kept_rows(curves, peaks, max(most // (2 * members), 40))])
+    return found
 
 
 def _read(cell: CellFiles) -> dict[str, Trajectory]:
