@@ -172,7 +172,7 @@ def test_a_start_that_does_not_fit_its_objective_stops_before_the_first_job(
             "red",
             "config: colour: this key is not allowed: "
             "must be one of study, objectives, schedules, runs, solutions, figures, claims, forecast, scaling, "
-            "cells_per_job, seconds_per_job",
+            "fidelity, cells_per_job, seconds_per_job",
         ),
         (
             "scaling",
@@ -349,7 +349,7 @@ def test_a_run_may_choose_its_solutions() -> None:
     assert study.planned["solve"] == [
         *[
             f"results/tiny/packs/quadratic/Adam/all/{name}.json"
-            for name in ("paper.exact", "paper.picard", "half.exact")
+            for name in ("paper.exact", "half.exact", "paper.picard")
         ],
         "results/tiny/packs/quadratic/AdamL2/all/half.exact.json",
     ]

@@ -79,6 +79,7 @@ def load(raw: Mapping[str, Any]) -> Study:
         figures=_figures(spec, study),
         scaling=_scaling(spec, study, cells.values()),
         forecast=[cell.spec() for cell in forecast],
+        fidelity=_fidelity(spec, study),
         cells_per_job=None if spec.cells_per_job == "auto" else spec.cells_per_job,
         seconds_per_job=spec.seconds_per_job,
     )
@@ -301,6 +302,22 @@ def _scaling(spec: StudySpec, study: Study, cells: Iterable[tuple[int, Cell]]) -
         "until": _caps(spec.runs, cells),
         "models": {name: solution["model"] for name, solution in study.solutions.items()},
     }
+
+
+def _fidelity(spec: StudySpec, study: Study) -> dict[str, Any] | None:
+    """Complete what is asked of loss curves."""
+    if spec.fidelity is None:
+        return None
+    objectives = list(dict.fromkeys(cell.group[0] for cell in study.cells))
+    for i, name in enumerate(spec.fidelity.curves or ()):
+        if name not in objectives:
+            raise refused(f"fidelity.curves.{i}", name, f"must be one of {', '.join(objectives)}")
+    curves = objectives if spec.fidelity.curves is None else list(spec.fidelity.curves)
+    for name in spec.figures:
+        if name.startswith("fidelity_"):
+            raise ConfigError(f"config: figures.{name} is not allowed: names of loss curves begin so")
+    models = {name: solution["model"] for name, solution in study.solutions.items()}
+    return {"within": sorted(spec.fidelity.within), "curves": curves, "models": models}
 
 
 def _check_map(where: str, name: str, study: Study) -> None:

@@ -139,6 +139,17 @@ class ScalingSpec(_Strict):
     )
 
 
+class FidelitySpec(_Strict):
+    """How long each model holds: tables and loss curves."""
+
+    within: Annotated[list[Tolerance], AfterValidator(filled)] = Field(
+        default=[0.01, 0.05, 0.1], description="Bounds of the relative error of the prediction"
+    )
+    curves: list[Name] | None = Field(
+        default=None, description="Objectives of which loss curves are drawn; all by default"
+    )
+
+
 class StudySpec(_Strict):
     """One study: everything under ``results/<study>``."""
 
@@ -161,6 +172,9 @@ class StudySpec(_Strict):
     )
     scaling: ScalingSpec | None = Field(
         default=None, description="Asks for scaling tables and figures; {} for the defaults"
+    )
+    fidelity: FidelitySpec | None = Field(
+        default=None, description="Asks how long each model's prediction holds; {} for the defaults"
     )
     cells_per_job: PackSize = Field(
         default="auto", description="Cells that share a job: a number, or auto by their estimated time"

@@ -6,7 +6,7 @@ ever read back out of a path: a path is a function of a cell, not the other way 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -110,6 +110,7 @@ class Study:
     claims: str | None = None
     scaling: dict[str, Any] | None = None
     forecast: list[dict[str, Any]] = field(default_factory=list)
+    fidelity: dict[str, Any] | None = None
     cells_per_job: int | None = None
     seconds_per_job: float = 30.0
 
@@ -132,7 +133,7 @@ class Study:
         found = []
         for group, cells in self.groups.items():
             if self.cells_per_job == 1:
-                # Snakemake names jobs to a cluster as rule:wildcard=value,wildcard=value: no comma in a value.
+                # To a cluster, jobs are named as rule:wildcard=value,wildcard=value: no comma in a value.
                 packs = {cell.label.replace(",", "+"): [cell] for cell in cells}
             elif self.cells_per_job is not None:
                 packs = partition(cells, lambda _: 1.0, self.cells_per_job)
@@ -172,6 +173,10 @@ class Study:
         """Return the path of the errors of a pack."""
         return f"{self.root}/packs/{pack.folder}/errors.parquet"
 
+    def fidelity_of(self, pack: Pack) -> str:
+        """Return the path of how long the models of a pack's cells hold."""
+        return f"{self.root}/packs/{pack.folder}/fidelity.parquet"
+
     def names(self, pack: Pack) -> tuple[str, ...]:
         """Return the solutions that any cell of a pack asks for."""
         wanted = {name for cell in pack.cells for name in cell.solutions}
@@ -195,3 +200,10 @@ class Study:
             "simulate": [self.manifest(pack, "discrete") for pack in self.packs],
             "solve": [self.manifest(pack, name) for pack in self.packs for name in self.names(pack)],
         }
+
+
+def spread(cells: Sequence[Cell], most: int) -> list[Cell]:
+    """Choose at most so many cells, evenly over their order, the first and the last among them."""
+    if len(cells) <= most:
+        return list(cells)
+    return [cells[round(i * (len(cells) - 1) / (most - 1))] for i in range(most)]

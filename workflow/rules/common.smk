@@ -17,6 +17,7 @@ from idescent.files import DamagedError, remove_partials, write_text
 from idescent.locks import BusyError, hold
 from idescent.packs import damaged, encode
 from idescent.provenance import digest, is_whole, pack_digest
+from idescent.study import spread
 
 # The jobs' Python is the one that runs Snakemake, wherever it lies: as a parameter, it would rerun a moved checkout, and
 # as a shell prefix or a name of this file it would reach into, or not be seen in, a workflow that uses this one.
@@ -53,6 +54,23 @@ LADDERS = (
 STEMS += LADDERS
 SCALING_TABLES = (
     list(multiext(SCALING_TABLE, ".parquet", ".csv", ".md", ".tex")) if SCALING else []
+)
+# Loss curves of runs and models, for a study that asks how long models hold: at most four cells in a figure.
+FIDELITY = STUDY.fidelity
+CURVES = (
+    {
+        "_".join(("fidelity", *group)): spread(cells, 4)
+        for group, cells in STUDY.groups.items()
+        if group[0] in FIDELITY["curves"]
+    }
+    if FIDELITY
+    else {}
+)
+STEMS += CURVES
+FIDELITY_TABLES = (
+    list(multiext(f"{ROOT}/tables/fidelity", ".parquet", ".csv", ".md", ".tex"))
+    if FIDELITY
+    else []
 )
 FIGURES = [f"{ROOT}/figures/{stem}{suffix}" for stem in STEMS for suffix in FORMATS]
 FORECAST = (
@@ -134,6 +152,40 @@ def figure_code(wildcards):
         cell.group[0]: cell.objective for cell in STUDY.figures[wildcards.figure].cells
     }
     return digest("render", *(("objective", spec) for spec in objectives.values()))
+
+
+def fidelity_objective(wildcards):
+    return json.dumps(pack_of(wildcards).cells[0].objective)
+
+
+def fidelity_code(wildcards):
+    return digest("fidelity", ("objective", pack_of(wildcards).cells[0].objective))
+
+
+def curves_shown(wildcards):
+    cells = CURVES[wildcards.curves]
+    return [(cell, name) for cell in cells for name in ("discrete", *cell.solutions)]
+
+
+def curves_input(wildcards):
+    return STUDY.manifests(curves_shown(wildcards))
+
+
+def curves_files(wildcards):
+    return [STUDY.place(cell, name) for cell, name in curves_shown(wildcards)]
+
+
+def curves_json(wildcards):
+    objective, optimizer = CURVES[wildcards.curves][0].group
+    given = {key: FIDELITY[key] for key in ("within", "models")}
+    return json.dumps({**given, "objective": objective, "optimizer": optimizer})
+
+
+def curves_code(wildcards):
+    # The models are asked for their names, by which they have their colours.
+    return digest(
+        "fidelity_figure", *(("model", spec) for spec in FIDELITY["models"].values())
+    )
 
 
 def ladder_objective(wildcards):

@@ -113,6 +113,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     job = _job(commands, "report", _report, "put all that a study has to show on one page")
     job.add_argument("--content", required=True, type=json.loads, metavar="JSON", help="what the study has")
     job.add_argument("--cells", required=True, nargs="+", metavar="FILE", help="below the study's folder")
+    job = _job(commands, "fidelity", _fidelity, "tell how long the models of a pack of cells hold")
+    job.add_argument("--input", required=True, nargs="+", type=Path, metavar="FILE")
+    job.add_argument("--objective", required=True, type=json.loads, metavar="JSON")
+    job.add_argument("--within", required=True, nargs="+", type=float, metavar="X")
+    job = _job(commands, "fidelity-table", _fidelity_table, "tabulate how long models hold")
+    job.add_argument("--input", required=True, nargs="+", type=Path, metavar="FILE")
+    job = _job(commands, "fidelity-figure", _fidelity_figure, "draw loss curves of runs and models")
+    job.add_argument("--fidelity", required=True, type=json.loads, metavar="JSON", help="models and bounds")
+    job.add_argument("--cells", required=True, nargs="+", metavar="FILE", help="below the study's folder")
     show = commands.add_parser("schema", help="print the JSON schema of config/*.yaml")
     show.set_defaults(job=_schema)
 
@@ -198,6 +207,24 @@ def _scaling_map(given: Any, _: Log) -> str:
     from idescent.stages import scaling_map
 
     return scaling_map.run(given.input[0], given.objective, given.optimizer, given.output)
+
+
+def _fidelity(given: Any, _: Log) -> str:
+    from idescent.stages import fidelity
+
+    return fidelity.run(given.input, given.objective, given.within, given.output[0])
+
+
+def _fidelity_table(given: Any, _: Log) -> str:
+    from idescent.stages import fidelity_table
+
+    return fidelity_table.run(given.input, given.output)
+
+
+def _fidelity_figure(given: Any, _: Log) -> str:
+    from idescent.stages import fidelity_figure
+
+    return fidelity_figure.run(_below_study(given), given.fidelity, given.output)
 
 
 def _forecast(given: Any, log: Log) -> str:

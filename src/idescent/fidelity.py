@@ -1,0 +1,184 @@
+r"""How long a model tells where a run is: the iterations up to which its prediction holds.
+
+What lives here: relative errors along a run, and the last iteration before they leave a given bound for the
+first time.  What does not: errors in norms over all iterations (:mod:`idescent.errors`), drawing.
+
+With :math:`L_k` the loss of the discrete run and :math:`\tilde L_k` that of the solution at ``s = k``,
+
+.. math:: e^{\text{loss}}_k = \frac{|\tilde L_k - L_k|}{\max(|L_k|,\; 10^{-3} |L_0|)}, \qquad
+          e^{\theta}_k = \frac{\|\tilde\theta_k - \theta_k\|_2}{\max_j \|\theta_j - \theta_0\|_2}.
+
+Losses below a thousandth of the first one count as that: near a minimum of value 0 no model would hold.  The
+distance from the run is set in ratio to the way that the run has gone in all: at the first iterations the way
+up to there is itself as small as any error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idescent.errors import HYPERPARAMETERS, common
+from idescent.trajectory import Trajectory, read_with_metadata
+
+Array = NDArray[np.float64]
+
+SMALLEST_LOSS = 1e-3
+QUANTITIES = ("loss", "theta")
+# Iterations at which the accuracy is compared, at most: every one takes a pass over all samples.
+MOST_ACCURACIES = 101
+
+_CELL = (
+    "objective",
+    "optimizer",
+    "label",
+    "alpha",
+    *HYPERPARAMETERS,
+    "steps",
+    "solution",
+    "status",
+    "discrete_status",
+)
+_MEASURED = ("quantity", "within", "horizon", "largest", "last", "accuracy_run", "accuracy", "accuracy_gap")
+_COST = ("gradient_evaluations", "run_gradient_evaluations")
+_TEXT = {"objective", "optimizer", "label", "solution", "status", "discrete_status", "quantity"}
+_INTEGER = {"steps", "horizon", *_COST}
+
+
+def relative_errors(run: Trajectory, path: Trajectory) -> tuple[NDArray[np.int64], dict[str, Array]]:
+    """Return the iterations that both have, and the relative errors of loss and theta there.
+
+    Rows from the first value on that is not finite are infinite: a diverged prediction holds no longer.
+
+    Raises
+    ------
+    ValueError
+        If the two do not end at the same iteration.
+    """
+    k = common(run, path)
+    run, path = run.rows(k), path.rows(k)
+    with np.errstate(invalid="ignore", over="ignore"):
+        floor = SMALLEST_LOSS * abs(float(run.loss[0]))
+        loss = np.abs(path.loss - run.loss) / np.maximum(np.maximum(np.abs(run.loss), floor), 1e-300)
+        way = np.linalg.norm(run.theta - run.theta[0], axis=1)
+        travelled = float(way[np.isfinite(way)].max(initial=0.0))
+        theta = np.linalg.norm(path.theta - run.theta, axis=1) / max(travelled, 1e-300)
+    errors = {"loss": loss, "theta": theta}
+    for values in errors.values():
+        bad = ~np.isfinite(values)
+        if bad.any():
+            values[int(np.argmax(bad)) :] = math.inf
+    return k, errors
+
+
+def horizon(k: NDArray[np.int64], errors: Array, within: float) -> int:
+    """Return the last stored iteration before the error exceeds ``within`` for the first time.
+
+    A later return into the bound does not count.  The last of all if the error never leaves it; -1 if it is
+    outside from the start.
+    """
+    outside = errors > within
+    if not outside.any():
+        return int(k[-1])
+    first = int(np.argmax(outside))
+    return int(k[first - 1]) if first else -1
+
+
+def rows(files: Iterable[str | Path], within: Sequence[float], objective: Any) -> list[dict[str, Any]]:
+    """Compare every solution with the discrete run beside it.
+
+    Parameters
+    ----------
+    files : iterable of path
+        Trajectory files, one folder a cell; all of one objective.
+    within : sequence of float
+        Bounds of the relative errors.
+    objective : Objective
+        If it has ``accuracy(theta)``, that of run and model at the last iteration is compared, and the
+        largest gap between them at up to 101 iterations.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged, or a solution does not end where its run does.
+    """
+    folders: dict[Path, list[Path]] = {}
+    for file in map(Path, files):
+        folders.setdefault(file.parent, []).append(file)
+    return [
+        row for folder, members in folders.items() for row in _cell_rows(folder, members, within, objective)
+    ]
+
+
+def _cell_rows(
+    folder: Path, files: Sequence[Path], within: Sequence[float], objective: Any
+) -> list[dict[str, Any]]:
+    read = {file.stem: read_with_metadata(file) for file in files}
+    if "discrete" not in read:
+        raise ValueError(f"{folder}: no discrete run among the files given: there must be one")
+    run, metadata = read.pop("discrete")
+    cell = metadata["cell"]
+    arguments = cell["optimizer"].get("arguments", {})
+    found = []
+    for name, (path, _) in read.items():
+        k, errors = relative_errors(run, path)
+        fixed = {
+            "objective": cell["objective"]["name"],
+            "optimizer": cell["optimizer"]["class"],
+            "label": folder.name,
+            "alpha": float(cell["alpha"]),
+            **{key: arguments.get(key) for key in HYPERPARAMETERS},
+            "steps": run.steps,
+            "solution": name,
+            "status": path.report.status,
+            "discrete_status": run.report.status,
+            "gradient_evaluations": path.report.gradient_evaluations,
+            "run_gradient_evaluations": run.report.gradient_evaluations,
+            **_accuracies(run, path, k, objective),
+        }
+        for quantity, values in errors.items():
+            reached = values[np.isfinite(values)]
+            measured = {
+                "largest": float(reached.max()) if len(reached) == len(values) else None,
+                "last": float(values[-1]) if math.isfinite(values[-1]) else None,
+            }
+            found += [
+                fixed
+                | {"quantity": quantity, "within": bound, "horizon": horizon(k, values, bound)}
+                | measured
+                for bound in within
+            ]
+    return found
+
+
+def _accuracies(
+    run: Trajectory, path: Trajectory, k: NDArray[np.int64], objective: Any
+) -> dict[str, float | None]:
+    if not hasattr(objective, "accuracy"):
+        return {}
+    chosen = k[np.unique(np.linspace(0, len(k) - 1, MOST_ACCURACIES).astype(int))]
+    mine, theirs = run.rows(chosen).theta, path.rows(chosen).theta
+    finite = np.isfinite(mine).all(axis=1) & np.isfinite(theirs).all(axis=1)
+    if not finite.all():
+        return {}
+    of_run, of_path = (
+        np.array([float(objective.accuracy(point)) for point in points]) for points in (mine, theirs)
+    )
+    gap = float(np.abs(of_run - of_path).max())
+    return {"accuracy_run": float(of_run[-1]), "accuracy": float(of_path[-1]), "accuracy_gap": gap}
+
+
+def as_table(found: Iterable[Mapping[str, Any]]) -> Any:
+    """Return rows as a pyarrow table with the fixed schema; missing entries are null."""
+    import pyarrow as pa
+
+    found = list(found)
+    names = [*_CELL, *_MEASURED, *_COST]
+    types = [pa.string() if n in _TEXT else pa.int64() if n in _INTEGER else pa.float64() for n in names]
+    arrays = [pa.array([row.get(n) for row in found], t) for n, t in zip(names, types, strict=True)]
+    return pa.Table.from_arrays(arrays, names=names)

@@ -1,0 +1,153 @@
+"""How long models hold, for people: Markdown and LaTeX, one row for each solution of each cell.
+
+What lives here: the text, and writing all formats.  What does not: the numbers (:mod:`idescent.fidelity`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from idescent.fidelity import SMALLEST_LOSS
+from idescent.files import write_text
+from idescent.tables import FORMATS, csv, escaped, long_table, pipes, scientific
+from idescent.trajectory import write_table
+
+Row = Mapping[str, Any]
+
+_WELL = ("converged", "completed")
+_EXPLAINED = (
+    "Iterations up to which the loss that a model predicts stays within the bound named of that of the "
+    f"discrete run (losses below {SMALLEST_LOSS:g} of the first count as that), then the largest relative "
+    "error of the loss, and of the parameters in ratio to the way that the run has gone, over all "
+    "iterations. Gradients: evaluations of the solution in ratio to those of the run."
+)
+_ACCURACY = "Accuracy: that of the run at the end, and the largest gap between run and model along the way."
+_NOTE = "The solution did not reach its tolerance, or a run diverged."
+
+
+def write(table: Any, outputs: Iterable[Path]) -> None:
+    """Write a table of :func:`idescent.fidelity.as_table` in each format.
+
+    Raises
+    ------
+    ValueError
+        If the suffix of an output is not known.
+    """
+    targets = [Path(output) for output in outputs]
+    for target in targets:
+        if target.suffix not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
+    rows = table.to_pylist()
+    for target in targets:
+        if target.suffix == ".parquet":
+            write_table(target, table)
+        elif target.suffix == ".csv":
+            write_text(target, csv(table))
+        else:
+            write_text(target, markdown(rows) if target.suffix == ".md" else latex(rows))
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Return the compact table as Markdown, one for each objective."""
+    solutions, bounds = _solutions(rows), _bounds(rows)
+    accurate = any(row["accuracy"] is not None for row in rows)
+    head = ["optimizer", "β", "α", "steps", "solution", *(f"within {b:.0%}" for b in bounds)]
+    head += ["loss", "θ", *(["accuracy", "gap"] if accurate else []), "gradients", "status"]
+    align = ["---", "---", "---:", "---:", "---", *["---:"] * (len(head) - 6), "---"]
+    text = ["# How long each model holds", "", _EXPLAINED + (f" {_ACCURACY}" if accurate else ""), ""]
+    for objective in dict.fromkeys(key[0] for key in solutions):
+        text += [f"## {objective}", "", pipes(head), pipes(align)]
+        for members in (m for key, m in solutions.items() if key[0] == objective):
+            first, theta = members["loss"][0], members["theta"][0]
+            cells = [first["optimizer"], _betas(first) or "–", f"{first['alpha']:g}", str(first["steps"])]
+            cells += [first["solution"], *map(_held, members["loss"])]
+            cells += [scientific(row["largest"], "{}e{}", "–") for row in (first, theta)]
+            if accurate:
+                cells += [_percent(first["accuracy_run"]), _percent(first["accuracy_gap"])]
+            cells += [_cost(first), f"**{_status(first)}** †" if _odd(first) else _status(first)]
+            text.append(pipes(cells))
+        text.append("")
+    if any(map(_odd, rows)):
+        text += [f"† {_NOTE}", ""]
+    return "\n".join(text)
+
+
+def latex(rows: Sequence[Row]) -> str:
+    """Return the compact table as a LaTeX ``longtable``, for 16 cm of text width."""
+    solutions, bounds = _solutions(rows), _bounds(rows)
+    accurate = any(row["accuracy"] is not None for row in rows)
+    power = r"${}{{\times}}10^{{{}}}$"
+    head = [
+        "Optimizer",
+        r"$\beta$",
+        r"$\alpha$",
+        "Steps",
+        "Solution",
+        *(rf"{b:.0%}".replace("%", r"\,\%") for b in bounds),
+    ]
+    head += ["Loss", r"$\theta$", *(["Acc.", "Gap"] if accurate else []), "Grad.", "Status"]
+    lines: list[str] = []
+    for objective in dict.fromkeys(key[0] for key in solutions):
+        lines += [r"\midrule"] if lines else []
+        lines.append(rf"\multicolumn{{{len(head)}}}{{l}}{{\emph{{{escaped(objective)}}}}} \\")
+        for members in (m for key, m in solutions.items() if key[0] == objective):
+            first, theta = members["loss"][0], members["theta"][0]
+            cells = [escaped(first["optimizer"]), _betas(first) or "--", f"{first['alpha']:g}"]
+            cells += [str(first["steps"]), escaped(first["solution"]), *map(_held, members["loss"])]
+            cells += [scientific(row["largest"], power, "--") for row in (first, theta)]
+            if accurate:
+                found = (_percent(first["accuracy_run"]), _percent(first["accuracy_gap"]))
+                cells += [text.replace("%", r"\,\%").replace("–", "--") for text in found]
+            status = escaped(_status(first))
+            cells += [_cost(first).replace("–", "--"), status + (r"$^\dagger$" if _odd(first) else "")]
+            lines.append(" & ".join(cells) + r" \\")
+    caption = escaped(_EXPLAINED + (f" {_ACCURACY}" if accurate else ""))
+    caption += rf" $^\dagger$ {_NOTE}" if any(map(_odd, rows)) else ""
+    columns = "llrrl" + "r" * (len(head) - 6) + "l"
+    text = [r"% Needs \usepackage{booktabs,longtable}, 16 cm of text width."]
+    text += [r"\begingroup\scriptsize\setlength{\tabcolsep}{2pt}\setlength{\LTcapwidth}{\textwidth}"]
+    return "\n".join([*text, *long_table(caption, columns, head, lines), r"\endgroup"]) + "\n"
+
+
+def _solutions(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], dict[str, list[Row]]]:
+    """Rows by solution and quantity, those of one quantity by bound."""
+    found: dict[tuple[str, str, str, str], dict[str, list[Row]]] = {}
+    for row in sorted(rows, key=lambda row: row["within"]):
+        key = (row["objective"], row["optimizer"], row["label"], row["solution"])
+        found.setdefault(key, {}).setdefault(row["quantity"], []).append(row)
+    order = dict.fromkeys((r["objective"], r["optimizer"], r["label"], r["solution"]) for r in rows)
+    return {key: found[key] for key in order}
+
+
+def _bounds(rows: Sequence[Row]) -> list[float]:
+    return sorted({row["within"] for row in rows})
+
+
+def _held(row: Row) -> str:
+    return "all" if row["horizon"] == row["steps"] else str(max(row["horizon"], 0))
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}%"
+
+
+def _cost(row: Row) -> str:
+    runs = row["run_gradient_evaluations"]
+    return f"{row['gradient_evaluations'] / runs:.3g}" if runs else "–"
+
+
+def _odd(row: Row) -> bool:
+    return row["status"] not in _WELL or row["discrete_status"] not in _WELL
+
+
+def _status(row: Row) -> str:
+    return (
+        row["status"] if row["discrete_status"] in _WELL else f"{row['status']}, run {row['discrete_status']}"
+    )
+
+
+def _betas(row: Row) -> str:
+    return ", ".join(f"{row[name]:g}" for name in ("beta", "beta1", "beta2") if row[name] is not None)

@@ -1,0 +1,109 @@
+"""How long a model holds: bounds, horizons and accuracies of paths made by hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from idescent import fidelity, fidelity_text
+from idescent.trajectory import Report, Trajectory, assemble, write
+
+STEPS = 100
+
+
+def path(theta: Any, loss: Any, **report: Any) -> Trajectory:
+    values = np.asarray(theta, dtype=float)
+    given = Report(**{"status": "converged", "gradient_evaluations": 50} | report)
+    return assemble(values.reshape(len(values), -1), np.asarray(loss, dtype=float), {}, 0.1, given)
+
+
+def line() -> tuple[Trajectory, Trajectory]:
+    """A run of constant loss 2, and a model whose relative error is k / 1000."""
+    k = np.arange(STEPS + 1)
+    run = path(k, np.full(STEPS + 1, 2.0), status="completed")
+    return run, path(k + 0.01 * k, 2.0 * (1.0 + k / 1000.0))
+
+
+def test_the_horizon_is_the_last_iteration_within_the_bound() -> None:
+    k, errors = fidelity.relative_errors(*line())
+    assert fidelity.horizon(k, errors["loss"], 0.0105) == 10
+    assert fidelity.horizon(k, errors["loss"], 0.05005) == 50
+    assert fidelity.horizon(k, errors["loss"], 0.2) == STEPS
+    # The way of the run is 100; at k the model is 0.01 k away.
+    assert errors["theta"] == pytest.approx(k * 1e-4)
+
+
+def test_a_return_into_the_bound_does_not_count() -> None:
+    k = np.arange(5)
+    assert fidelity.horizon(k, np.array([0.0, 0.0, 0.2, 0.0, 0.0]), 0.1) == 1
+    assert fidelity.horizon(k, np.array([0.2, 0.0, 0.0, 0.0, 0.0]), 0.1) == -1
+
+
+def test_losses_near_zero_are_measured_against_a_thousandth_of_the_first() -> None:
+    run = path(np.arange(3), [1.0, 1e-3, 0.0], status="completed")
+    model = path(np.arange(3), [1.0, 1.1e-3, 1e-4])
+    _, errors = fidelity.relative_errors(run, model)
+    assert errors["loss"] == pytest.approx([0.0, 0.1, 0.1])
+
+
+def test_a_diverged_model_holds_until_then_only() -> None:
+    run, model = line()
+    loss = model.loss.copy()
+    loss[40:] = math.nan
+    k, errors = fidelity.relative_errors(run, path(model.theta, loss, status="diverged", diverged_at=40))
+    assert fidelity.horizon(k, errors["loss"], 0.5) == 39
+
+
+class Halves:
+    """Classifies a fraction theta of all samples correctly."""
+
+    def accuracy(self, theta: Any) -> float:
+        return float(theta[0]) / 200.0
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Any:
+    run, model = line()
+    cell = {
+        "objective": {"name": "halves", "class": "Halves"},
+        "optimizer": {"class": "Adam", "arguments": {"beta1": 0.9, "beta2": 0.99}},
+        "alpha": 0.1,
+        "theta0": [0.0],
+        "steps": STEPS,
+    }
+    write(tmp_path / "discrete.parquet", run, cell, {})
+    write(tmp_path / "model.parquet", model, {**cell, "solution": {"name": "model"}}, {})
+    files = [tmp_path / f"{name}.parquet" for name in ("discrete", "model")]
+    return fidelity.as_table(fidelity.rows(files, [0.0105, 0.05005, 0.2], Halves()))
+
+
+def test_rows_say_how_long_how_far_how_accurate_and_at_what_cost(table: Any) -> None:
+    rows = table.to_pylist()
+    assert [row["horizon"] for row in rows if row["quantity"] == "loss"] == [10, 50, 100]
+    assert {row["accuracy_run"] for row in rows} == {0.5}
+    assert rows[0]["accuracy"] == pytest.approx(0.505)
+    assert rows[0]["accuracy_gap"] == pytest.approx(0.005)
+    assert (rows[0]["largest"], rows[0]["last"]) == pytest.approx((0.1, 0.1))
+    assert rows[0]["gradient_evaluations"] == rows[0]["run_gradient_evaluations"] == 50
+
+
+def test_the_table_says_the_same_in_every_format(table: Any, tmp_path: Path) -> None:
+    outputs = [tmp_path / f"fidelity{suffix}" for suffix in (".parquet", ".csv", ".md", ".tex")]
+    fidelity_text.write(table, outputs)
+    assert pq.read_table(outputs[0]).to_pylist() == table.to_pylist()
+    said = next(line for line in outputs[2].read_text(encoding="utf-8").splitlines() if "Adam" in line)
+    cells = [cell.strip() for cell in said.strip("| ").split("|")]
+    assert cells[4:] == ["model", "10", "50", "all", "1.00e-1", "1.00e-2", "50.0%", "0.5%", "1", "converged"]
+    assert "10 & 50 & all" in outputs[3].read_text(encoding="utf-8")
+
+
+def test_a_cell_without_its_run_is_refused(tmp_path: Path) -> None:
+    _, model = line()
+    write(tmp_path / "model.parquet", model, {"optimizer": {}}, {})
+    with pytest.raises(ValueError, match="no discrete run"):
+        fidelity.rows([tmp_path / "model.parquet"], [0.1], None)
