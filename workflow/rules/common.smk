@@ -43,11 +43,15 @@ OVERVIEWS = ["errors_overview", *(["errors_split"] if SPLIT else [])]
 # A ladder of learning rates has figures of its own; all its cells at a glance would be a blot.
 OVERVIEWS = [] if STUDY.scaling else OVERVIEWS
 STEMS += OVERVIEWS
-# Errors over a ladder of learning rates, for a study that asks for them: a figure for each group of cells.
+# Errors over a ladder of learning rates, for a study that asks for them: a figure for each group that has one.
 SCALING = STUDY.scaling
 SCALING_TABLE = f"{ROOT}/tables/{SCALING['name']}" if SCALING else ""
 LADDERS = (
-    {"_".join((SCALING["name"], *group)): group for group in STUDY.groups}
+    {
+        "_".join((SCALING["name"], *group)): group
+        for group, cells in STUDY.groups.items()
+        if len({cell.alpha for cell in cells}) > 1
+    }
     if SCALING
     else {}
 )
