@@ -21,6 +21,7 @@ def drawn():
     for stem, group in LADDERS.items():
         kind = "scaling_map" if group[0] in SCALING["maps"] else "scaling_figure"
         found.append((stem, kind, ""))
+    found += [(stem, "fidelity_figure", "") for stem in CURVES]
     return found + ([("forecast", "forecast", "")] if FORECAST else [])
 
 
@@ -38,6 +39,7 @@ def report_content():
         "solutions": sum(len(cell.solutions) for cell in STUDY.cells),
         "figures": drawn(),
         "further": ([SCALING["name"]] if SCALING else [])
+        + (["fidelity"] if FIDELITY else [])
         + (["forecast"] if FORECAST else []),
         "claims": bool(CLAIMS),
     }
@@ -55,7 +57,11 @@ rule report:
         f"{ROOT}/tables/errors.parquet",
         [file for file in FIGURES if not file.endswith(".pdf")],
         CLAIM_TABLES,
-        [file for file in SCALING_TABLES + FORECAST if file.endswith((".csv", ".svg"))],
+        [
+            file
+            for file in SCALING_TABLES + FIDELITY_TABLES + FORECAST
+            if file.endswith((".csv", ".svg"))
+        ],
     output:
         REPORT,
     log:
