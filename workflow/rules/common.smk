@@ -17,11 +17,12 @@ from idescent.files import DamagedError, remove_partials, write_text
 from idescent.locks import BusyError, hold
 from idescent.packs import damaged, encode
 from idescent.provenance import digest, is_whole, pack_digest
+from idescent.report.selection import selected
 from idescent.study import spread
 
 # The jobs' Python is the one that runs Snakemake, wherever it lies: as a parameter, it would rerun a moved checkout, and
 # as a shell prefix or a name of this file it would reach into, or not be seen in, a workflow that uses this one.
-os.environ["IDESCENT_PYTHON"] = sys.executable
+os.environ.update(IDESCENT_PYTHON=sys.executable)
 
 try:
     STUDY = load(config)
@@ -87,6 +88,14 @@ CLAIM_TABLES = list(multiext(f"{ROOT}/tables/claims", ".csv", ".md")) if CLAIMS 
 PACKS = {pack.folder: pack for pack in STUDY.packs}
 MANIFESTS = [file for files in STUDY.planned.values() for file in files]
 ERRORS = list(map(STUDY.errors, STUDY.packs))
+
+
+REPORT = f"{ROOT}/report.html"
+EXPLORED = [
+    (cell, name)
+    for cell in selected(STUDY.cells)
+    for name in ("discrete", *cell.solutions)
+]
 
 
 def one_of(names):
@@ -225,6 +234,48 @@ def claims_code():
     return digest("claims", *(("objective", spec) for spec in objectives.values()))
 
 
+def drawn():
+    """Every figure with the rule that draws it and its name in the configuration, if it has one."""
+    names = {1: "figure", 2: "figure_with_errors"}
+    found = [
+        (stem, names[len(figure.stems)], name)
+        for name, figure in STUDY.figures.items()
+        for stem in figure.stems
+    ]
+    found += [(stem, "overview", "") for stem in OVERVIEWS]
+    for stem, group in LADDERS.items():
+        kind = "scaling_map" if group[0] in SCALING["maps"] else "scaling_figure"
+        found.append((stem, kind, ""))
+    found += [(stem, "fidelity_figure", "") for stem in CURVES]
+    return found + ([("forecast", "forecast", "")] if FORECAST else [])
+
+
+def report_content():
+    # How the cells are packed into jobs is no part of what was found.
+    shown = {
+        key: value
+        for key, value in config.items()
+        if key not in ("cells_per_job", "seconds_per_job")
+    }
+    return {
+        "study": STUDY.name,
+        "config": shown,
+        "cells": len(STUDY.cells),
+        "solutions": sum(len(cell.solutions) for cell in STUDY.cells),
+        "figures": drawn(),
+        "further": ([SCALING["name"]] if SCALING else [])
+        + (["fidelity"] if FIDELITY else [])
+        + (["forecast"] if FORECAST else []),
+        "claims": bool(CLAIMS),
+    }
+
+
+def report_code():
+    # The models are asked for their names, by which they have their colours.
+    models = (("model", solution["model"]) for solution in STUDY.solutions.values())
+    return digest("report", *models)
+
+
 def write_plan():
     """Tell the jobs how many of a kind this run has; the file's age tells new results from old ones."""
     pending = {str(file) for job in workflow.dag.needrun_jobs() for file in job.output}
@@ -283,7 +334,7 @@ def heed_force():
     """What is asked for by force is not taken from an earlier run."""
     asked = workflow.dag_settings
     if asked.forceall or asked.forcerun or asked.forcetargets:
-        os.environ["IDESCENT_FRESH"] = "1"
+        os.environ.update(IDESCENT_FRESH="1")
 
 
 class Quiet(logging.Filter):
