@@ -63,7 +63,7 @@ def check_class(where: str, kind: str, name: str, given: Mapping[str, Any], key:
     try:
         constructor = registry.resolve(kind, name)
     except ValueError as error:
-        rule = f"must be one of {', '.join(sorted(_known(kind)))}, or your own as module:Class"
+        rule = f"must be one of {', '.join(sorted(known(kind)))}, or your own as module:Class"
         raise refused(where, name, rule) from error
     return build(where, kind, name, constructor, given, key)
 
@@ -175,7 +175,8 @@ def _mismatch(hint: Any, value: Any) -> str | None:
     return None
 
 
-def _known(kind: str) -> list[str]:
+def known(kind: str) -> list[str]:
+    """Name the package's own classes of a kind."""
     home = importlib.import_module(f"idescent.{kind}s")
     names = getattr(home, "__all__", None) or [
         name for name, value in vars(home).items() if getattr(value, "__module__", "") == home.__name__

@@ -15,7 +15,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS = {
+    "simulate": ("simulate", "run an optimizer"),
+    "solve": ("solve", "solve a continuous-time model of an optimizer"),
+    "compare": ("compare", "measure how far solutions are from a run"),
+    "fast-forward": ("fast_forward", "predict a long run without making it"),
+    "show": ("show", "plot runs and solutions"),
+    "info": ("info", "say what a file, a folder of results or this installation is"),
+}
 """Module and summary of the commands for people, in the order of the help."""
 
 _HIDDEN = {"job": ("jobs", "")}
@@ -24,6 +31,14 @@ Compare adaptive optimizers (AdaGrad, RMSProp, Adam ...) with the differential e
 
 Every command has its own help: idescent simulate --help.  Wherever a class is asked for, module:Class is one
 of your own, from a file module.py in the current folder.
+"""
+_EPILOG = """\
+example:
+  idescent show Adam --alpha 0.1 --model HalfStep --output adam.png
+
+whole studies, from a file with their grid: snakemake --cores all --configfile config/smoke.yaml
+completion in bash: source <(idescent --print-completion bash)
+completion in zsh: idescent --print-completion zsh > _idescent, in a folder of $fpath
 """
 _VALUE = re.compile(r"-\.?\d")
 
@@ -39,13 +54,16 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status: 0, 1 or 2 after bad input, 130 after Ctrl-C."""
     given = list(_values(sys.argv[1:] if arguments is None else arguments))
-    command = next((word for word in given if not word.startswith("-")), "")
+    command = given[0] if given and not given[0].startswith("-") else ""
     try:
-        parsed = parser(command).parse_args(given)
+        top = parser(command)
+        if command and command not in {**COMMANDS, **_HIDDEN}:
+            top.error(f"{command!r} is not allowed: must be one of {', '.join(COMMANDS)}")
+        parsed = top.parse_args(given)
         status = _run(parsed)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.stderr.write(f"\nidescent {command}: interrupted\n")
+        sys.stderr.write(f"idescent {command}: interrupted\n")
         return 128 + signal.SIGINT
     except BrokenPipeError:  # whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -58,19 +76,20 @@ def parser(*loaded: str) -> argparse.ArgumentParser:
     top = Parser(
         prog="idescent",
         description=_DESCRIPTION,
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action=_Version, help="print the version")
+    top.add_argument(
+        "--print-completion", action=_Completion, choices=("bash", "zsh"), help="print a script for the shell"
+    )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for name, (module, summary) in {**COMMANDS, **_HIDDEN}.items():
-        shown = {"help": summary} if summary else {}
-        wanted = importlib.import_module(f"idescent.cli.{module}") if name in loaded else None
-        sub = commands.add_parser(
-            name,
-            **shown,
-            description=None if wanted is None else wanted.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        wanted: Any = importlib.import_module(f"idescent.cli.{module}") if name in loaded else None
+        about = {} if wanted is None else {"description": wanted.HELP, "epilog": wanted.EPILOG}
+        if summary:  # what has none is left out of the help
+            about["help"] = summary
+        sub = commands.add_parser(name, formatter_class=argparse.RawDescriptionHelpFormatter, **about)
         if wanted is not None:
             wanted.add(sub)
             sub.set_defaults(run=wanted.run)
@@ -115,3 +134,11 @@ class _Version(argparse.Action):
 
         sys.stdout.write(f"idescent {__version__}\n")
         parser.exit()
+
+
+class _Completion(argparse.Action):
+    def __call__(self, top: argparse.ArgumentParser, _: Any, shell: Any, __: Any = None) -> NoReturn:
+        from idescent.cli.completion import script
+
+        sys.stdout.write(script(parser(*COMMANDS), shell))
+        top.exit()

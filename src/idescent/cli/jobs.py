@@ -23,6 +23,9 @@ from idescent.locks import signed_in
 from idescent.packs import decode
 from idescent.stages.progress import announce
 
+HELP = "Run one of the workflow's jobs: for its rules, not for people."
+EPILOG = ""
+
 Log = Callable[[str], None]
 
 

@@ -1,0 +1,269 @@
+"""A run described on the command line: its arguments, and the objects that they stand for.
+
+What lives here: everything that ``simulate``, ``solve``, ``fast-forward`` and ``show`` have in common.  What
+does not: running anything, and the classes, which :mod:`idescent.registry` finds by name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from idescent import registry
+
+HYPERPARAMETERS = {
+    "beta": (0.99, "decay rate of RMSProp's average"),
+    "beta1": (0.9, "decay rate of Adam's first moment"),
+    "beta2": (0.999, "decay rate of Adam's second moment"),
+    "weight_decay": (0.01, "weight decay of AdamW and AdamL2, as in PyTorch"),
+    "eps": (1e-8, "added outside the root"),
+}
+"""Numbers that an optimizer may take, with what they are if not given."""
+
+COMMON = """\
+classes
+  optimizers: AdaGrad, RMSProp, Adam, AdamW, AdamL2
+  objectives: Quadratic, RotatedQuadratic, Rosenbrock, DoubleWell, MeanSquaredError.synthetic,
+              LogisticRegression.breast_cancer, SoftmaxRegression.digits, Perceptron.digits
+  or your own: module:Class, from a file module.py in the current folder
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run: its plain form, as in trajectory files, and the objects."""
+
+    cell: dict[str, Any]
+    optimizer: Any
+    objective: Any
+    arguments: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """What is run, in one line."""
+        return described(self.cell)
+
+
+def add_optimizer(parser: argparse.ArgumentParser) -> None:
+    """Add the optimizer by name."""
+    parser.add_argument("optimizer", metavar="OPTIMIZER", help="class of the optimizer, for example Adam")
+
+
+def add(parser: argparse.ArgumentParser, *, schedule: bool = True) -> None:
+    """Add what describes a run, but for the optimizer's name."""
+    group = parser.add_argument_group("the run")
+    for name, (default, text) in HYPERPARAMETERS.items():
+        option = f"--{name.replace('_', '-')}"
+        group.add_argument(option, type=float, metavar="X", help=f"{text} (default {default:g})")
+    group.add_argument(
+        "--accumulator",
+        choices=("coordinate", "norm"),
+        help="one second moment for each coordinate (default), or one for the norm",
+    )
+    group.add_argument("--objective", default="Quadratic", metavar="CLASS", help="default Quadratic")
+    _add_set(group, "--set", "argument of the objective, for example center=4")
+    group.add_argument(
+        "--alpha", type=float, default=0.01, metavar="X", help="learning rate in (0, 1] (default 0.01)"
+    )
+    group.add_argument(
+        "--theta0",
+        type=start,
+        default=[1.0],
+        metavar="X,...",
+        help="initial parameters; one number stands for the same in every coordinate (default 1); "
+        "seed:1 for a start that the objective draws",
+    )
+    group.add_argument(
+        "--steps", type=int, default=100, metavar="N", help="horizon in iterations (default 100)"
+    )
+    if schedule:
+        group.add_argument(
+            "--schedule", metavar="CLASS", help="schedule of the learning rate (default: constant)"
+        )
+        _add_set(group, "--schedule-set", "argument of the schedule")
+
+
+def add_solution(parser: argparse.ArgumentParser) -> None:
+    """Add how a model is solved."""
+    group = parser.add_argument_group("the solution")
+    _add_set(group, "--model-set", "argument of the model")
+    group.add_argument(
+        "--solver",
+        default="Collocation",
+        metavar="CLASS",
+        help="Collocation (default: exact) or Picard (Algorithm 4 of the paper)",
+    )
+    _add_set(group, "--solver-set", "argument of the solver")
+    group.add_argument(
+        "--rtol",
+        type=float,
+        default=1e-9,
+        metavar="X",
+        help="relative tolerance of theta, sup norm (default 1e-9)",
+    )
+    group.add_argument(
+        "--atol", type=float, default=1e-12, metavar="X", help="absolute tolerance of theta (default 1e-12)"
+    )
+
+
+def add_keep(parser: argparse.ArgumentParser) -> None:
+    """Add which iterations are kept, and where they go."""
+    group = parser.add_argument_group("the result")
+    group.add_argument(
+        "--keep", type=int, metavar="N", help="store every N-th iteration and the last (default: all)"
+    )
+    group.add_argument("--output", type=Path, metavar="FILE", help="Parquet file to write instead of a table")
+    group.add_argument("--json", action="store_true", help="print JSON, for machines")
+
+
+def run(given: Any) -> Run:
+    """Return the run that the arguments describe.
+
+    Raises
+    ------
+    ValueError
+        If an argument cannot be used; one line that names it.
+    """
+    objective = {
+        "name": given.objective.rpartition(":")[2],
+        "class": given.objective,
+        "arguments": dict(given.set),
+    }
+    optimizer = {"class": given.optimizer, "arguments": _hyperparameters(given)}
+    cell = {
+        "objective": objective,
+        "optimizer": optimizer,
+        "alpha": given.alpha,
+        "theta0": given.theta0,
+        "steps": given.steps,
+    }
+    schedule = None
+    if getattr(given, "schedule", None):
+        cell["schedule"] = {
+            "name": given.schedule.rpartition(":")[2],
+            "class": given.schedule,
+            "arguments": dict(given.schedule_set),
+        }
+        resolved("schedule", given.schedule)
+        schedule = {"schedule": registry.schedule(cell)}
+    built = build("objective", objective, "--set")
+    arguments = {
+        "alpha": given.alpha,
+        "theta0": registry.start(given.theta0, built),
+        "steps": given.steps,
+        **(schedule or {}),
+    }
+    return Run(cell, build("optimizer", optimizer, ""), built, arguments)
+
+
+def solution(given: Any, model: str) -> tuple[dict[str, Any], Any, dict[str, Any]]:
+    """Return a solution's plain form, the model, and what else :func:`idescent.solve` takes."""
+    spec = {"class": model, "arguments": dict(given.model_set)}
+    solver = {"class": given.solver, "arguments": dict(given.solver_set)}
+    built = build("model", spec, "--model-set")
+    way = given.solver.rpartition(":")[2]
+    name = f"{built.name}.{'exact' if way == 'Collocation' else way.lower()}"
+    tolerance = {"rtol": given.rtol, "atol": given.atol}
+    plain = {"name": name, "model": spec, "solver": solver, **tolerance}
+    return plain, built, {"solver": build("solver", solver, "--solver-set"), **tolerance}
+
+
+def build(kind: str, spec: Mapping[str, Any], option: str) -> Any:
+    """Build an object by name; ``option`` is the one its arguments were given with.
+
+    Raises
+    ------
+    ValueError
+        If there is no such class, or it does not take the arguments; the message says what it takes.
+    """
+    constructor, given = resolved(kind, spec["class"]), spec["arguments"]
+    parameters = inspect.signature(constructor).parameters
+    known = [p.name for p in parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        for name in given:
+            if name not in known:
+                allowed = f"must be one of {', '.join(known)}" if known else "it takes none"
+                where = option or f"--{name.replace('_', '-')}"
+                raise ValueError(f"{where}: {name!r} is no argument of {spec['class']}: {allowed}")
+    try:
+        return constructor(**given)
+    except ValueError:
+        raise
+    except Exception as error:  # the class may be the user's own: whatever it raises, it was built from this
+        raise ValueError(f"{kind} {spec['class']}: {type(error).__name__}: {error}") from error
+
+
+def resolved(kind: str, name: str) -> Any:
+    """Return the class of that name; if there is none, say which ones there are."""
+    try:
+        return registry.resolve(kind, name)
+    except ValueError as error:
+        if ":" in name:
+            raise
+        from idescent.arguments import known
+
+        allowed = f"must be one of {', '.join(sorted(known(kind)))}, or your own as module:Class"
+        raise ValueError(f"{kind}: {name!r} is not allowed: {allowed}") from error
+    except Exception as error:  # a module of the user's own, which may raise anything when it is loaded
+        raise ValueError(f"{kind} {name}: {type(error).__name__}: {error}") from error
+
+
+def described(cell: Mapping[str, Any]) -> str:
+    """Return a cell in one line."""
+    objective, optimizer = (_called(cell[kind]) for kind in ("objective", "optimizer"))
+    theta0 = cell["theta0"]
+    begin = (
+        f"seed {theta0['seed']}"
+        if isinstance(theta0, Mapping)
+        else ", ".join(f"{x:g}" for x in theta0[:4]) + (", ..." if len(theta0) > 4 else "")
+    )
+    text = f"{optimizer} on {objective}, alpha {cell['alpha']:g}, theta0 {begin}, {cell['steps']} iterations"
+    return text + (f", schedule {_called(cell['schedule'])}" if "schedule" in cell else "")
+
+
+def start(text: str) -> list[float] | dict[str, int]:
+    """Read ``1``, ``1,2.5`` or ``seed:1``."""
+    kind, _, seed = text.partition(":")
+    try:
+        return {"seed": int(seed)} if kind == "seed" else [float(word) for word in text.split(",")]
+    except ValueError:
+        rule = "must be a number, numbers with commas between, or seed:N"
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}") from None
+
+
+def pair(text: str) -> tuple[str, Any]:
+    """Read ``name=value``; the value is JSON, or text if it is not."""
+    name, equals, value = text.partition("=")
+    if not (equals and name.isidentifier()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: must be NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _add_set(group: Any, option: str, text: str) -> None:
+    group.add_argument(option, action="append", default=[], type=pair, metavar="NAME=VALUE", help=text)
+
+
+def _hyperparameters(given: Any) -> dict[str, Any]:
+    parameters = inspect.signature(resolved("optimizer", given.optimizer)).parameters
+    found = {}
+    for name in (*HYPERPARAMETERS, "accumulator"):
+        value = getattr(given, name)
+        needed = name in parameters and parameters[name].default is inspect.Parameter.empty
+        if value is not None:
+            found[name] = value
+        elif needed and name in HYPERPARAMETERS:
+            found[name] = HYPERPARAMETERS[name][0]
+    return found
+
+
+def _called(spec: Mapping[str, Any]) -> str:
+    arguments = ", ".join(f"{name}={value}" for name, value in spec.get("arguments", {}).items())
+    return f"{spec['class']}({arguments})" if arguments else str(spec["class"])

@@ -1,0 +1,51 @@
+"""``idescent --print-completion``: scripts by which shells complete commands, options, classes, files."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import shtab
+
+from idescent.arguments import known
+
+_KINDS = ("optimizer", "objective", "model", "solver", "schedule")
+_FILES = ("FILE", "PATH", "RUN", "SOLUTION", "FILE|OPTIMIZER")
+
+
+def script(parser: argparse.ArgumentParser, shell: str) -> str:
+    """Return the script for a shell, ``bash`` or ``zsh``."""
+    functions = []
+    for kind in _KINDS:
+        words = " ".join(_constructors(kind))
+        functions.append(f'_idescent_{kind}() {{ compgen -W "{words}" -- "$1"; }}\n')
+    for action in _actions(parser):
+        if action.dest in _KINDS and action.metavar != "SOLUTION":
+            words = " ".join(_constructors(action.dest))
+            action.complete = {"bash": f"_idescent_{action.dest}", "zsh": f"({words})"}  # type: ignore[attr-defined]
+        elif action.metavar in _FILES:
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
+    preamble: Any = {"bash": "".join(functions)}
+    return str(shtab.complete(parser, shell, preamble=preamble))
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for sub in action.choices.values():
+                yield from _actions(sub)
+        else:
+            yield action
+
+
+def _constructors(kind: str) -> list[str]:
+    """Name the classes of a kind, and their other constructors (``Perceptron.digits``)."""
+    home = importlib.import_module(f"idescent.{kind}s")
+    names = []
+    for name in sorted(known(kind)):
+        found = inspect.getmembers(getattr(home, name), inspect.ismethod)
+        names += [name, *(f"{name}.{other}" for other, _ in found if not other.startswith("_"))]
+    return names

@@ -1,0 +1,111 @@
+"""``idescent fast-forward``: a long run predicted."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from idescent.cli import cell, paths, terminal
+
+HELP = """\
+Predict a long run from the half-step model, with an error estimate, at a cost independent of its length.
+
+A table of the parameters at a few iterations is printed, unless --output names a CSV file for them.  The
+estimate is in the sup norm of theta over all iterations, and the sum of the model's error and the solver's.
+"""
+EPILOG = f"""\
+examples
+  idescent fast-forward Adam --alpha 1e-6 --steps 10000000
+  idescent fast-forward RMSProp --beta 0.9 --alpha 1e-4 --steps 30000 --at 100,30000 --output predicted.csv
+
+{cell.COMMON}"""
+_SHOWN = 11
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    cell.add_optimizer(parser)
+    cell.add(parser, schedule=False)
+    group = parser.add_argument_group("the result")
+    group.add_argument(
+        "--rtol",
+        type=float,
+        default=1e-6,
+        metavar="X",
+        help="relative tolerance of the solver (default 1e-6)",
+    )
+    group.add_argument(
+        "--atol",
+        type=float,
+        default=1e-12,
+        metavar="X",
+        help="absolute tolerance of the solver (default 1e-12)",
+    )
+    group.add_argument(
+        "--at", type=iterations, metavar="K,...", help="iterations in [0, steps] (default: 11, evenly spaced)"
+    )
+    group.add_argument("--output", type=Path, metavar="FILE", help="CSV file to write instead of a table")
+    group.add_argument("--json", action="store_true", help="print JSON, for machines")
+
+
+def iterations(text: str) -> list[float]:
+    """Read iterations with commas between."""
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed: must be iterations with commas between"
+        ) from None
+
+
+def run(given: Any) -> None:
+    """Predict the run."""
+    import numpy as np
+
+    from idescent.files import write_text
+    from idescent.forecast import fast_forward
+
+    paths.check_output(given.output, ".csv")
+    described = cell.run(given)
+    at = given.at or np.linspace(0, given.steps, _SHOWN).round().tolist()
+    if min(at) < 0 or max(at) > given.steps:
+        raise ValueError(f"--at: {min(at):g} ... {max(at):g} is not allowed: must be in [0, {given.steps}]")
+    with terminal.progress("fast-forward") as say:
+        objective = described.objective
+        if say is not None:
+            objective = terminal.Watched(objective, lambda count: say(f"{count} gradients"))
+        prediction = fast_forward(
+            described.optimizer, objective, **described.arguments, rtol=given.rtol, atol=given.atol
+        )
+    report = prediction.report
+    if report.error_estimate != report.error_estimate:
+        raise ValueError(f"{report.status}: {report.message}")
+    theta = prediction(at)
+    if given.output is not None:
+        names = ["theta"] if theta.shape[1] == 1 else [f"theta_{i}" for i in range(1, theta.shape[1] + 1)]
+        lines = [",".join(["k", "t", *names])]
+        lines += [
+            ",".join(map(repr, [k, given.alpha * k, *row])) for k, row in zip(at, theta.tolist(), strict=True)
+        ]
+        write_text(given.output, "\n".join(lines) + "\n")
+    if given.json:
+        shown = {"output": str(given.output)} if given.output else {"k": at, "theta": theta}
+        terminal.write_json({"cell": described.cell, "report": asdict(report), **shown})
+        return
+    said = f"{report.status}: {report.message}; {report.gradient_evaluations} gradient evaluations\n"
+    if given.output is not None:
+        sys.stdout.write(f"{given.output}: {len(at)} rows, {said}")
+        return
+    one = theta.shape[1] == 1
+    values = theta[:, 0] if one else np.linalg.norm(theta, axis=1)
+    rows = [[f"{k:.10g}", f"{given.alpha * k:.6g}", f"{x:.8g}"] for k, x in zip(at, values, strict=True)]
+    sys.stdout.write(f"{described.text}, predicted\n\n")
+    sys.stdout.write(terminal.columns(("k", "t", "theta" if one else "|theta|"), rows))
+    norm = "" if one else f"; |theta|: Euclidean norm over {theta.shape[1]} coordinates"
+    sys.stdout.write(
+        f"k: iteration; t = alpha k: time; errors: sup norm of theta over all iterations{norm}\n"
+    )
+    sys.stdout.write(said)

@@ -1,0 +1,171 @@
+"""``idescent info``: what a file, a folder of results, or this installation is."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from idescent.cli import terminal
+from idescent.cli.cell import described
+
+HELP = """\
+Say what something is: a Parquet file, a folder of results or, without a path, this installation.
+
+Of a trajectory file: which run it is, how it ended, what made it; it is read whole, so that damage is found.
+Of a folder: how many runs and solutions lie below it, and how they ended.  The answer goes to the screen.
+"""
+EPILOG = """\
+examples
+  idescent info
+  idescent simulate Adam --output run.parquet
+  idescent info run.parquet
+  idescent info . --json
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="file or folder")
+    parser.add_argument("--json", action="store_true", help="print JSON, for machines")
+
+
+def run(given: Any) -> None:
+    """Look and tell."""
+    if given.path is None:
+        facts = _installation()
+    elif given.path.is_dir():
+        facts = _folder(given.path)
+    elif not given.path.is_file():
+        raise ValueError(f"{given.path}: there is no such file or folder")
+    elif given.path.suffix == ".json":
+        facts = _pack(given.path)
+    elif given.path.suffix == ".parquet":
+        facts = _parquet(given.path)
+    else:
+        raise ValueError(f"{given.path}: must be a .parquet file, the .json list of a pack, or a folder")
+    if given.json:
+        terminal.write_json(facts)
+    else:
+        _print(facts)
+
+
+def _installation() -> dict[str, Any]:
+    from idescent.discrete import compiled
+    from idescent.report.facts import machine, versions
+
+    loops = "compiled" if compiled() is not None else "Python (not compiled: slower, same numbers)"
+    folder = str(Path(__file__).parents[1])
+    return {"kind": "installation", **versions(), "discrete runs": loops, "package": folder, **machine()}
+
+
+def _parquet(file: Path) -> dict[str, Any]:
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from idescent.files import refused
+    from idescent.trajectory import METADATA_KEY
+
+    try:
+        with pq.ParquetFile(file) as opened:
+            schema, rows = opened.schema_arrow, opened.metadata.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise refused(file, "Parquet file", error) from error
+    metadata = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    if "report" in metadata:
+        return _trajectory(file)
+    return {
+        "kind": "table",
+        "file": str(file),
+        "rows": rows,
+        "columns": list(schema.names),
+        "provenance": metadata.get("provenance", {}),
+    }
+
+
+def _trajectory(file: Path) -> dict[str, Any]:
+    from idescent.trajectory import read_with_metadata
+
+    trajectory, metadata = read_with_metadata(file)
+    solution = metadata["cell"].get("solution")
+    return {
+        "kind": "discrete run" if solution is None else "solution",
+        "file": str(file),
+        "run": described(metadata["cell"]),
+        "rows": len(trajectory.k),
+        "iterations": trajectory.steps,
+        "parameters": trajectory.theta.shape[1],
+        "columns": ["k", "t", "theta", "loss", *trajectory.moments],
+        "cell": metadata["cell"],
+        "report": asdict(trajectory.report),
+        "provenance": metadata["provenance"],
+    }
+
+
+def _pack(file: Path) -> dict[str, Any]:
+    from idescent.packs import damaged, read_manifest
+
+    entries = read_manifest(file)
+    return {
+        "kind": "list of a pack",
+        "file": str(file),
+        "cells": len(entries),
+        "status": dict(Counter(entry["status"] for entry in entries.values())),
+        "missing or damaged": [str(path) for path in damaged(file)],
+    }
+
+
+def _folder(folder: Path) -> dict[str, Any]:
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from idescent.trajectory import METADATA_KEY
+
+    runs: Counter[str] = Counter()
+    solutions: dict[str, Counter[str]] = {}
+    tables, unread = [], []
+    for file in sorted(folder.rglob("*.parquet")):
+        try:
+            metadata = json.loads((pq.read_schema(file).metadata or {}).get(METADATA_KEY, b"{}"))
+        except (pa.ArrowException, OSError):
+            unread.append(str(file))
+            continue
+        if "report" not in metadata:
+            tables.append(str(file.relative_to(folder)))
+            continue
+        solution = metadata["cell"].get("solution")
+        counted = runs if solution is None else solutions.setdefault(solution["name"], Counter())
+        counted[metadata["report"]["status"]] += 1
+    pictures = sorted({str(file.relative_to(folder).with_suffix("")) for file in folder.rglob("*.pdf")})
+    pages = sorted(str(file.relative_to(folder)) for file in folder.rglob("report.html"))
+    return {
+        "kind": "folder of results",
+        "folder": str(folder),
+        "discrete runs": dict(runs),
+        "solutions": {name: dict(counts) for name, counts in sorted(solutions.items())},
+        "tables": tables,
+        "figures": pictures,
+        "report": pages,
+        "cannot be read": unread,
+    }
+
+
+def _print(facts: Mapping[str, Any], indent: str = "") -> None:
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        if isinstance(value, Mapping) and value:
+            sys.stdout.write(f"{indent}{name}\n")
+            _print(value, indent + "  ")
+            continue
+        text = ", ".join(map(str, value)) if isinstance(value, list) else value
+        if isinstance(value, list | Mapping) and not value:
+            text = "none"
+        sys.stdout.write(f"{indent}{name.ljust(width)}  {text}\n")

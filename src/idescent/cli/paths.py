@@ -1,0 +1,118 @@
+"""Trajectories in and out: made with progress, written with where they come from, shown as a short table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from idescent.cli import terminal
+from idescent.cli.cell import Run, solution
+
+if TYPE_CHECKING:
+    from idescent.trajectory import Trajectory
+
+_ROWS = 11
+_COORDINATES = 3
+
+
+def simulated(run: Run, keep: int | None = None) -> Trajectory:
+    """Run the optimizer; a terminal sees how far it is."""
+    from idescent.discrete import simulate
+
+    with terminal.progress("simulate") as say:
+        objective = run.objective
+        if say is not None:
+            steps = run.cell["steps"]
+            objective = terminal.Watched(
+                objective, lambda k: say(f"k = {min(k, steps)} of {steps} {terminal.bar(k, steps)}")
+            )
+        return simulate(run.optimizer, objective, **run.arguments, keep=keep)
+
+
+def solved(run: Run, given: Any, model: str, keep: int | None = None) -> tuple[dict[str, Any], Trajectory]:
+    """Solve a model; return its cell, which now names the solution, and the path."""
+    from idescent.continuous import solve
+
+    plain, built, how = solution(given, model)
+    with terminal.progress(f"solve {built.name}") as say:
+        heard = terminal.solver_lines(say)
+        path = solve(built, run.optimizer, run.objective, **run.arguments, **how, progress=heard, keep=keep)
+    return {**run.cell, "solution": plain}, path
+
+
+def check_output(output: Path | None, *suffixes: str) -> None:
+    """Refuse a file that could not be written, before any work is done.
+
+    Raises
+    ------
+    ValueError
+        If its suffix is not one of these, or its folder does not exist.
+    """
+    if output is None:
+        return
+    if output.suffix not in suffixes:
+        raise ValueError(f"--output: {str(output)!r} is not allowed: must end in {' or '.join(suffixes)}")
+    if not output.parent.is_dir():
+        raise ValueError(f"--output: {str(output)!r} is not allowed: there is no folder {output.parent}")
+
+
+def deliver(given: Any, cell: Mapping[str, Any], trajectory: Trajectory) -> None:
+    """Write a trajectory to a file, or print it: as JSON, or as a short table."""
+    report = asdict(trajectory.report)
+    if given.output is not None:
+        from idescent import __version__, provenance
+        from idescent.trajectory import write
+
+        origin = {"version": __version__, "code": provenance.cell_digest(cell)}
+        write(given.output, trajectory, cell, origin)
+    if given.json:
+        rows = {"k": trajectory.k, "t": trajectory.t, "theta": trajectory.theta, "loss": trajectory.loss}
+        shown = {"output": str(given.output)} if given.output else {"rows": {**rows, **trajectory.moments}}
+        terminal.write_json({"cell": cell, "report": report, **shown})
+    elif given.output is not None:
+        said = f"{trajectory.report.status}, {trajectory.report.message}"
+        sys.stdout.write(f"{given.output}: {len(trajectory.k)} rows, {said}\n")
+    else:
+        sys.stdout.write(table(trajectory))
+        sys.stdout.write(f"{ending(trajectory)}\n")
+    if not trajectory.report.ok:
+        terminal.note(f"{trajectory.report.status}: {trajectory.report.message}")
+
+
+def table(trajectory: Trajectory) -> str:
+    """Return a few rows, evenly spaced; of what has many coordinates, the Euclidean norm."""
+    import numpy as np
+
+    names = ["theta", "loss", *trajectory.moments]
+    values, header = [], ["k", "t"]
+    for name in names:
+        wide = trajectory.quantity(name)
+        if name == "theta" and 1 < wide.shape[1] <= _COORDINATES:
+            values += list(wide.T)
+            header += [f"theta_{i}" for i in range(1, wide.shape[1] + 1)]
+            continue
+        one = wide.shape[1] == 1
+        values.append(wide[:, 0] if one else np.linalg.norm(wide, axis=1))
+        header.append(name if one else f"|{name}|")
+    at = np.unique(np.linspace(0, len(trajectory.k) - 1, _ROWS).round().astype(int))
+    rows = [
+        [f"{trajectory.k[i]}", f"{trajectory.t[i]:.6g}", *(f"{column[i] + 0.0:.8g}" for column in values)]
+        for i in at
+    ]
+    text = terminal.columns(header, rows)
+    legend = "k: iteration; t = alpha k: time; moments are not bias-corrected"
+    if any(name.startswith("|") for name in header):
+        legend += f"; |x|: Euclidean norm over {trajectory.theta.shape[1]} coordinates"
+    return f"{text}{legend}\n"
+
+
+def ending(trajectory: Trajectory) -> str:
+    """Return how a run or solution ended."""
+    report = trajectory.report
+    text = f"{report.status}: {report.message}; {report.gradient_evaluations} gradient evaluations"
+    if report.rtol == report.rtol:
+        text += f", {report.sweeps} sweeps"
+    return text

@@ -1,0 +1,47 @@
+"""``idescent solve``: the path of a continuous-time model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from idescent.cli import cell, paths
+
+HELP = """\
+Solve a continuous-time model of an optimizer to a tolerance, and show or store its path at t = alpha k.
+
+A table of a few iterations is printed, unless --output names a Parquet file for all of them.  The error
+estimate that is reported is in the sup norm of theta over the iterations; a solution that did not reach its
+tolerance says so.
+"""
+EPILOG = f"""\
+examples
+  idescent solve HalfStep Adam --beta1 0.9 --beta2 0.99 --alpha 0.1 --steps 100 --rtol 1e-9
+  idescent solve Paper RMSProp --beta 0.9 --alpha 0.1 --steps 60 --output path.parquet
+  idescent solve Paper Adam --alpha 0.1 --steps 20 --solver Picard --json
+
+models
+  Paper, HalfStep, ThirdOrder; of others: BarakatBianchi, Cattaneo, DaSilvaGazeau, HerediaSecondOrder, Local,
+  LogRate, SignFlow
+
+{cell.COMMON}"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("model", metavar="MODEL", help="class of the model, for example HalfStep")
+    cell.add_optimizer(parser)
+    cell.add(parser)
+    cell.add_solution(parser)
+    cell.add_keep(parser)
+
+
+def run(given: Any) -> None:
+    """Solve the model."""
+    paths.check_output(given.output, ".parquet")
+    described = cell.run(given)
+    solution, path = paths.solved(described, given, given.model, given.keep)
+    if not given.json and given.output is None:
+        sys.stdout.write(f"{solution['solution']['name']} of {described.text}\n\n")
+    paths.deliver(given, solution, path)
