@@ -31,8 +31,8 @@ class Collocation:
 
     Memories are integrated as the linear equations that they are, path and memories are relaxed against each
     other on windows of Radau IIA elements whose lengths follow the decay of the path's Legendre coefficients.
-     An equation that looks ahead is solved on the window and an overlap beyond it; only what the overlap's
-     far end cannot reach is accepted.
+    An equation that looks ahead is solved on the window and an overlap beyond it; only what the overlap's
+    far end cannot reach is accepted.
 
     The certificate is a second solution, on a mesh of its own, to a hundredth of the tolerance and with a
     longer overlap: their difference over all iterations stored is the error estimate, and the second one is
@@ -191,7 +191,9 @@ class Rows:
         k = self.k[1:, None].astype(np.float64)
         found = {}
         memories = [self.problem.equation.memories[i] for i in self._stored]
-        tables = self._memories or [np.full((len(self.k), 1), np.nan) for _ in memories]
+        n, of_square = self.theta.shape[1], self.problem.optimizer.width(self.theta.shape[1])
+        empty = [np.full((len(self.k), of_square if m.squared else n), np.nan) for m in memories]
+        tables = self._memories or empty
         for memory, rows in zip(memories, tables, strict=True):
             if memory.readout is not None:
                 rows[1:] *= memory.readout(k)
