@@ -166,5 +166,5 @@ def test_a_horizon_that_cannot_be_found_is_refused_in_a_line(changes, message):
 def test_an_objective_that_cannot_be_run_from_the_start_is_named():
     wrong = study(theta0=[1.0, 2.0])
     wrong["objectives"]["bowl"] = "MeanSquaredError.synthetic"
-    with pytest.raises(config.ConfigError, match=r"^config: runs.0: theta0: .* has 1 parameters"):
+    with pytest.raises(config.ConfigError, match=r"^config: runs.0.theta0: .* has 1 parameters"):
         config.load(wrong)

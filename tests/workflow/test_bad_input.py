@@ -6,8 +6,10 @@ import copy
 from typing import Any
 
 import pytest
-from conftest import STUDY, Project
+import yaml
+from conftest import ROOT, STUDY, Project
 
+from idescent.config import load
 from idescent.trajectory import read
 
 pytestmark = pytest.mark.workflow
@@ -141,7 +143,8 @@ def test_a_study_of_ones_own_replaces_the_papers(fresh: Project) -> None:
 def test_plain_snakemake_runs_the_paper(fresh: Project) -> None:
     (fresh.folder / "config/tiny.yaml").unlink()
     outcome = Project.run(_Plain(fresh.folder), "--dry-run")
-    assert outcome.jobs["simulate"] == 26
+    paper = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+    assert outcome.jobs["simulate"] == len(load(paper).packs)
 
 
 class _Plain(Project):
