@@ -285,8 +285,8 @@ def test_a_missing_reference_is_one_line_that_names_it(tmp_path):
         manifest, {f"x/{file.name}": file for file in files}, {f"x/{file.name}": "" for file in files}
     )
     output = tmp_path / "errors.parquet"
-    command = [sys.executable, "-m", "idescent", "job", "compare", "--code", "c", "--log", str(tmp_path / "log")]
-    command += ["--output", str(output), "--input", str(manifest)]
+    command = [sys.executable, "-m", "idescent", "job", "compare", "--code", "c"]
+    command += ["--log", str(tmp_path / "log"), "--output", str(output), "--input", str(manifest)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode != 0
     (line,) = done.stderr.splitlines()
