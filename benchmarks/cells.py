@@ -4,7 +4,7 @@
 
 Each study has RMSProp on a square grid of learning rates and averaging factors, 50 iterations, one exact
 solution per cell.  "Overhead" is what the cores did besides computing: wall time times cores, less the time
-of the same cells in one Python process.  Writes results/benchmarks/cells.csv.
+of the same cells in one Python process.  Writes benchmarks/cells.csv.
 """
 
 from __future__ import annotations
@@ -83,8 +83,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--cores", type=int, default=2)
     given = parser.parse_args()
-    out = ROOT / "results/benchmarks/cells.csv"
-    out.parent.mkdir(parents=True, exist_ok=True)
+    out = ROOT / "benchmarks/cells.csv"
     rows = []
     for cells in given.cells:
         raw = study(cells)
