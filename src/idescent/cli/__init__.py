@@ -20,6 +20,7 @@ COMMANDS = {
     "solve": ("solve", "solve a continuous-time model of an optimizer"),
     "compare": ("compare", "measure how far solutions are from a run"),
     "fast-forward": ("fast_forward", "predict a long run without making it"),
+    "check": ("check", "tell what is wrong with a class of your own"),
     "show": ("show", "plot runs and solutions"),
     "info": ("info", "say what a file, a folder of results or this installation is"),
 }
@@ -101,11 +102,10 @@ def _run(given: Any) -> int:
         status: int = given.run(given)
         return status
     try:
-        given.run(given)
+        return given.run(given) or 0  # only what gives a verdict returns a status
     except (ValueError, OSError) as error:
         sys.stderr.write(f"idescent {given.command}: {' '.join(str(error).split())}\n")
         return 1
-    return 0
 
 
 def _values(words: Sequence[str]) -> Iterator[str]:

@@ -1,0 +1,167 @@
+"""Checks of a continuous-time model: its equations, and the order that it declares.
+
+What lives here: one short problem on which errors are measured.  What does not: how an order is fitted
+(:mod:`idescent.orders`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from idescent import orders
+from idescent.check.verdicts import Checks, FaultError, Verdict, told
+from idescent.continuous import solve
+from idescent.discrete import simulate
+from idescent.errors import compare
+from idescent.models.equation import Array, Equation
+from idescent.objectives import Quadratic
+from idescent.optimizers import AdaGrad, Adam, AdamL2, AdamW, Optimizer, RMSProp
+
+_BETA1, _BETA2 = 0.5, 0.8
+OPTIMIZERS: tuple[Optimizer, ...] = (
+    AdaGrad(),
+    RMSProp(beta=0.8),
+    Adam(_BETA1, _BETA2),
+    AdamW(_BETA1, _BETA2, weight_decay=0.1),
+    AdamL2(_BETA1, _BETA2, weight_decay=0.1),
+)
+"""Short memories: the window in which orders can be seen then begins at large learning rates."""
+
+STEPS = (32, 64, 128, 256, 512)
+WITHIN = 0.3
+_RTOL = 1e-12
+_FEWEST = 3
+
+
+def check(make: Callable[[], Any]) -> list[Verdict]:
+    """Check a model that ``make`` returns."""
+    checks, made = Checks(), []
+    equations: dict[str, Equation] = {}
+
+    def constructs() -> str:
+        made.append(make())
+        return repr(made[0])
+
+    checks.add("constructs", constructs)
+    if not made:
+        return checks.verdicts
+    (model,) = made
+    checks.add("attributes", lambda: _attributes(model), "constructs")
+    checks.add("equations", lambda: _equations(model, equations), "constructs")
+    checks.add("velocity", lambda: _velocities(equations), "equations")
+    checks.add("solved", lambda: _solved(model, equations), "attributes", "equations", "velocity")
+    checks.add("order", lambda: _order(model, equations), "solved")
+    return checks.verdicts
+
+
+def _attributes(model: Any) -> str:
+    name, order = getattr(model, "name", None), getattr(model, "order", None)
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise FaultError(
+            f"name is {name!r}: make it a word of letters, digits, '-' and '_'; files are named after it"
+        )
+    if isinstance(order, bool) or not isinstance(order, int) or order < 1:
+        raise FaultError(
+            f"order is {order!r}: declare the order in alpha of the model's error, a whole number >= 1"
+        )
+    return f"{name}, order {order}"
+
+
+def _equations(model: Any, found: dict[str, Equation]) -> str:
+    refused = []
+    for optimizer in OPTIMIZERS:
+        name = type(optimizer).__name__
+        try:
+            equation = model.equation(optimizer, 0.1)
+        except ValueError as error:
+            if not str(error).strip() or "\n" in str(error):
+                raise FaultError(
+                    f"the ValueError for {name} is not one line: say in one why there is no equation"
+                ) from error
+            refused.append(name)
+            continue
+        except Exception as error:
+            raise FaultError(
+                f"equation for {name} raises {told(error)}: refuse with a ValueError that says why"
+            ) from error
+        if not isinstance(equation, Equation):
+            raise FaultError(
+                f"equation for {name} is a {type(equation).__name__}: return idescent.models.Equation"
+            )
+        found[name] = equation
+    if not found:
+        raise FaultError("every optimizer is refused: build the equation of at least one")
+    return f"of {', '.join(found)}" + (f"; refuses {', '.join(refused)}" if refused else "")
+
+
+def _velocities(equations: dict[str, Equation]) -> str:
+    theta, gradient = np.array([[1.0, -2.0], [0.5, 3.0]]), np.array([[0.5, -1.0], [2.0, 0.25]])
+    s = np.array([[0.5], [7.0]])
+    for name, equation in equations.items():
+        memories = [0.5 + gradient**2 if memory.squared else 0.5 * gradient for memory in equation.memories]
+        for which in ("velocity", "mobility"):
+            value, again = (_of(equation, which, s, theta, gradient, memories) for _ in range(2))
+            allowed = (theta.shape,) if which == "velocity" else (theta.shape, (2, 1))
+            if value.shape not in allowed:
+                raise FaultError(
+                    f"{which} for {name} of theta (2, 2) has shape {value.shape}: it must be {allowed[0]}"
+                )
+            if not np.isfinite(value).all():
+                raise FaultError(
+                    f"{which} for {name} is not finite at s = 0.5 or 7: write it without 0/0 for all s > 0"
+                )
+            if not np.array_equal(value, again):
+                raise FaultError(
+                    f"{which} for {name} differs from call to call: compute it from its arguments alone"
+                )
+    return ""
+
+
+def _of(
+    equation: Equation, which: str, s: Array, theta: Array, gradient: Array, memories: list[Array]
+) -> Array:
+    if which == "mobility":
+        return np.array(equation.mobility(s, memories))
+    return np.array(equation.velocity(s, theta.copy(), gradient.copy(), memories))
+
+
+def _measured(model: Any, optimizer: Optimizer, steps: int) -> tuple[float, float]:
+    """Return the error of ``theta`` over a time of 1, and what of it may be the solver's."""
+    cell: dict[str, Any] = {"alpha": 1.0 / steps, "theta0": 1.0, "steps": steps}
+    run = simulate(optimizer, Quadratic(4.0), **cell)
+    path = solve(model, optimizer, Quadratic(4.0), **cell, rtol=_RTOL)
+    if path.report.status == "diverged" or not np.isfinite(path.theta).all():
+        raise FaultError(
+            f"the solution for {type(optimizer).__name__} at alpha = 1/{steps}: {path.report.status}, "
+            f"{path.report.message}: check the signs of velocity and mobility"
+        )
+    estimate = path.report.error_estimate
+    return compare(run, path).sup["theta"], orders.floor(estimate, 4.0, steps)
+
+
+def _solved(model: Any, equations: dict[str, Equation]) -> str:
+    for optimizer in OPTIMIZERS:
+        if type(optimizer).__name__ in equations:
+            _measured(model, optimizer, STEPS[0])
+    return f"(theta - 4)^2, alpha = 1/{STEPS[0]}"
+
+
+def _order(model: Any, equations: dict[str, Equation]) -> str:
+    alphas, seen = [1.0 / steps for steps in STEPS], []
+    for optimizer in OPTIMIZERS:
+        name = type(optimizer).__name__
+        if name not in equations:
+            continue
+        measured = [_measured(model, optimizer, steps) for steps in STEPS]
+        fitted = orders.fit(alphas, [e for e, _ in measured], [f for _, f in measured], fewest=_FEWEST)
+        if fitted is not None and abs(fitted.order - model.order) <= WITHIN:
+            return f"declared {model.order}, observed {fitted.order:.2f} ({name})"
+        seen.append(f"{name} {'none' if fitted is None else f'{fitted.order:.2f}'}")
+    raise FaultError(
+        f"declared {model.order}, observed {', '.join(seen)}: "
+        "declare the order that is observed, or mend the equation"
+    )

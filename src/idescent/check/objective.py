@@ -1,0 +1,286 @@
+"""Checks of an objective: what it must have, and that it is a function.
+
+What lives here: methods, shapes, types, purity, batches, speed.  What does not: whether its derivatives are
+right (:mod:`idescent.check.derivatives`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from idescent import registry
+from idescent.check import derivatives, finite_sum
+from idescent.check.subject import Array, Subject
+from idescent.check.verdicts import Checks, FaultError, NotOfferedError, Verdict, told
+
+_BATCH = 1000
+_SECONDS = 1.0
+_ROUNDING = 1e-12
+
+
+def check(
+    make: Callable[[], Any], *, theta0: Any = None, dimension: int | None = None, seed: int = 0
+) -> list[Verdict]:
+    """Check an objective.
+
+    Parameters
+    ----------
+    make : callable
+        Returns the objective.
+    theta0 : number, list of numbers or ``{"seed": int}``, optional
+        Where; by default what ``initial(seed)`` draws, or 1 in every coordinate.
+    dimension : int, optional
+        Number of parameters, where the objective takes any (default 2).
+    seed : int
+        Of the points around ``theta0``.
+
+    Raises
+    ------
+    ValueError
+        If ``theta0`` or ``dimension`` does not fit the objective.
+    """
+    checks, made = Checks(), []
+
+    def constructs() -> str:
+        objective = make()
+        missing = [name for name in ("value", "gradient") if not callable(getattr(objective, name, None))]
+        if missing:
+            raise FaultError(f"there is no method {' and no '.join(missing)}: write {_signatures(missing)}")
+        made.append(objective)
+        return "value(theta) and gradient(theta)"
+
+    checks.add("methods", constructs)
+    if not made:
+        return checks.verdicts
+    (objective,) = made
+    _check_request(objective, theta0, dimension)
+
+    def starts() -> str:
+        point = _start(objective, theta0, dimension, seed)
+        if not np.isfinite(point).all():
+            raise FaultError("initial(seed) is not finite: return finite numbers of shape (n,)")
+        made.append(Subject(objective, point, seed))
+        if not hasattr(objective, "initial"):
+            return f"n = {point.size}; there is no initial(seed)"
+        return _drawn(objective, point)
+
+    checks.add("theta0", starts)
+    if len(made) == 1:
+        return checks.verdicts
+    subject = made[1]
+    checks.add("one point", lambda: _one_point(subject))
+    checks.add("float64", lambda: _types(subject), "one point")
+    checks.add("finite", lambda: _finite(subject), "one point")
+    checks.add("input kept", lambda: _input_kept(subject), "one point")
+    checks.add("repeatable", lambda: _repeatable(subject), "one point")
+    checks.add("order of calls", lambda: _any_order(subject), "one point", "repeatable")
+    checks.add("batches", lambda: _batch_shapes(subject), "one point")
+    function = ("one point", "float64", "finite", "repeatable", "order of calls")
+    checks.add("batch = rows", lambda: _batch_rows(subject), "batches", *function)
+    derivatives.add(checks, subject, *function)
+    finite_sum.add(checks, subject, "batches", "gradient", *function)
+    checks.add("speed", lambda: _speed(subject), "one point", "batches", "finite")
+    return checks.verdicts
+
+
+def _signatures(names: list[str]) -> str:
+    shapes = {"value": "value(theta), which returns shape (...)", "gradient": "gradient(theta), (..., n)"}
+    return " and ".join(shapes[name] for name in names)
+
+
+def _check_request(objective: Any, theta0: Any, dimension: int | None) -> None:
+    own, name = getattr(objective, "dimension", None), type(objective).__name__
+    if dimension is not None and own is not None and own != dimension:
+        raise ValueError(f"dimension: {dimension} is not allowed: {name} has {own} parameters")
+    if isinstance(theta0, list):
+        if dimension is not None and len(theta0) not in (1, dimension):
+            raise ValueError(f"theta0: {len(theta0)} numbers are not allowed: dimension is {dimension}")
+        registry.start(theta0, objective)
+    elif theta0 is not None and not hasattr(objective, "initial"):
+        raise ValueError(f"theta0: {theta0!r} is not allowed: {name} has no method initial(seed)")
+
+
+def _start(objective: Any, theta0: Any, dimension: int | None, seed: int) -> Array:
+    own = getattr(objective, "dimension", None)
+    if own is not None and (isinstance(own, bool) or not isinstance(own, int | np.integer) or own < 1):
+        raise FaultError(f"dimension is {own!r}: make it a whole number >= 1, or None for any")
+    if theta0 is None:
+        theta0 = {"seed": seed} if hasattr(objective, "initial") and dimension is None else 1.0
+    point = registry.start(theta0, objective)
+    if own is None and point.size == 1 and not isinstance(theta0, dict):
+        return np.full(dimension or (1 if isinstance(theta0, list) else 2), point[0])
+    return point
+
+
+def _drawn(objective: Any, point: Array) -> str:
+    first, again, other = (np.asarray(objective.initial(seed)) for seed in (3, 3, 4))
+    if first.shape != point.shape:
+        raise FaultError(
+            f"initial(seed) has shape {first.shape}: it must be {point.shape}, as theta0 and dimension"
+        )
+    if not np.array_equal(first, again):
+        raise FaultError("initial(3) differs from call to call: draw from numpy.random.RandomState(seed)")
+    return f"n = {point.size}" + ("; the same for every seed" if np.array_equal(first, other) else "")
+
+
+def _one_point(subject: Subject) -> str:
+    n = subject.n
+    for name, shape in (("value", ()), ("gradient", (n,))):
+        try:
+            found = subject.raw(name, subject.theta0)
+        except Exception as error:
+            hint = (
+                ""
+                if getattr(subject.objective, "dimension", None)
+                else " (another n: --dimension or --theta0)"
+            )
+            raise FaultError(
+                f"{name} raises {told(error)}: it must take theta of shape ({n},){hint}"
+            ) from error
+        try:
+            found = np.asarray(found, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise FaultError(f"{name} returns {type(found).__name__}: return an array of numbers") from error
+        if found.shape != shape:
+            sums = "sum over axis=-1" if name == "value" else "return one number for every coordinate"
+            raise FaultError(f"{name} of theta ({n},) has shape {found.shape}: it must be {shape}; {sums}")
+    return f"theta ({n},): value (), gradient ({n},)"
+
+
+def _types(subject: Subject) -> str:
+    for name in ("value", "gradient"):
+        kind = np.asarray(subject.raw(name, subject.theta0)).dtype
+        if kind != np.float64:
+            raise FaultError(
+                f"{name} is {kind}: compute in float64, the type of theta; check stored data and constants"
+            )
+    return ""
+
+
+def _finite(subject: Subject) -> str:
+    for name in ("value", "gradient"):
+        found = subject.call(name, subject.theta0)
+        if not np.isfinite(found).all():
+            raise FaultError(
+                f"{name} is not finite at theta0: start where it is, with --theta0, or mend its formula"
+            )
+    return ""
+
+
+def _input_kept(subject: Subject) -> str:
+    thetas = [subject.theta0] if subject.single else [subject.theta0, np.stack([subject.theta0] * 3)]
+    for name in ("value", "gradient"):
+        for theta in thetas:
+            given = theta.copy()
+            try:
+                with np.errstate(all="ignore"):
+                    getattr(subject.objective, name)(given)
+            except Exception:  # that is for the check of batches to tell
+                if theta.ndim == 1:
+                    raise
+                continue
+            if given.tobytes() != theta.tobytes():
+                raise FaultError(
+                    f"{name} changes the theta that it is given: write theta = theta - c, not theta -= c"
+                )
+    return ""
+
+
+def _repeatable(subject: Subject) -> str:
+    for name in ("value", "gradient"):
+        for theta in subject.points:
+            first, *others = (subject.call(name, theta).tobytes() for _ in range(3))
+            if any(other != first for other in others):
+                raise FaultError(
+                    f"{name} of the same theta differs from call to call: draw random numbers once, "
+                    "when the objective is made, and count nothing"
+                )
+    return ""
+
+
+def _any_order(subject: Subject) -> str:
+    asked = [(name, i) for i in range(len(subject.points)) for name in ("value", "gradient")]
+    forth = {key: subject.call(key[0], subject.points[key[1]]).tobytes() for key in asked}
+    for name, i in [
+        *reversed(asked),
+        *asked[::2],
+        *asked[1::2],
+        *reversed(asked[::2]),
+        *reversed(asked[1::2]),
+    ]:
+        if subject.call(name, subject.points[i]).tobytes() != forth[name, i]:
+            raise FaultError(
+                f"{name} depends on what was asked before: compute it from theta alone, keep nothing"
+            )
+    kept = subject.raw("gradient", subject.points[0])
+    before = np.array(kept)
+    subject.raw("gradient", subject.points[1])
+    if not np.array_equal(before, kept, equal_nan=True):
+        raise FaultError(
+            "gradient returns the same array again with other numbers: return a new one from every call"
+        )
+    return ""
+
+
+def _batch_shapes(subject: Subject) -> str:
+    if subject.single:
+        return "vectorized = False: one point at a time"
+    n, hint = subject.n, "write for theta of shape (..., n), or set vectorized = False"
+    # No length may be n: a function of one point could get the shapes right by chance.
+    leads = [(2 if n != 2 else 3,), (2, 3) if n not in (2, 3) else (4, 5)]
+    for lead in leads:
+        theta = np.broadcast_to(subject.theta0, (*lead, n))
+        for name, shape in (("value", lead), ("gradient", theta.shape)):
+            try:
+                found = np.shape(subject.raw(name, theta))
+            except Exception as error:
+                raise FaultError(f"{name} of shape {theta.shape} raises {told(error)}: {hint}") from error
+            if found != shape:
+                raise FaultError(f"{name} of theta {theta.shape} has shape {found}, not {shape}: {hint}")
+    return "theta " + ", ".join(str((*lead, n)) for lead in leads)
+
+
+def _batch_rows(subject: Subject) -> str:
+    if subject.single:
+        raise NotOfferedError("one point at a time")
+    points = np.stack([*subject.points, *subject.points[::-1]]).reshape(2, -1, subject.n)
+    worst = 0.0
+    for name in ("value", "gradient"):
+        rows = np.stack([subject.call(name, theta) for theta in points.reshape(-1, subject.n)])
+        whole = subject.call(name, points).reshape(rows.shape)
+        far = float(np.max(np.abs(whole - rows))) / max(float(np.max(np.abs(rows))), 1e-300)
+        if not far <= _ROUNDING:
+            raise FaultError(
+                f"{name} of a batch differs from that of its rows by {far:.1e} (relative): "
+                "keep rows apart, reduce over axis=-1 only"
+            )
+        worst = max(worst, far)
+    return "same bits" if worst == 0.0 else f"to {worst:.0e}"
+
+
+def _speed(subject: Subject) -> str:
+    """Time gradients; the text is for people, no verdict depends on it."""
+    one = _time(lambda: subject.raw("gradient", subject.theta0))
+    count = int(np.clip(_SECONDS / one, 10, _BATCH))
+    batch = np.tile(subject.theta0, (count, 1))
+    each = _time(lambda: subject.batch("gradient", batch)) / count
+    text = f"{1e6 * one:.3g} µs a gradient, {1e6 * each:.3g} µs in a batch of {count}"
+    if subject.single:
+        return f"{text}; solvers ask for batches: it would pay to take theta (m, n) at once"
+    if each > 0.5 * one:
+        return f"{text}: a batch saves little; if there is a loop over points, array operations would pay"
+    return text
+
+
+def _time(work: Callable[[], Any]) -> float:
+    best, until = np.inf, time.perf_counter() + 0.1
+    while True:
+        start = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - start)
+        if time.perf_counter() > until:
+            return float(max(best, 1e-9))

@@ -1,0 +1,223 @@
+"""Checks of an optimizer: whether it is what it says.
+
+What lives here: what the loops and the models rely on.  What does not: whether its update is a good one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from idescent import models, registry
+from idescent.arguments import known
+from idescent.check.verdicts import Checks, FaultError, NotOfferedError, Verdict, told
+from idescent.continuous import solve
+from idescent.discrete import compiled, simulate
+from idescent.objectives import DoubleWell, Quadratic
+from idescent.optimizers import Optimizer
+from idescent.trajectory import Trajectory
+
+_CELL: dict[str, Any] = {"alpha": 0.05, "theta0": [1.0, -0.5, 3.0], "steps": 40}
+_NOT_NUMBERS = (math.nan, math.inf, "0.5", True)
+
+
+class _Plain:
+    """A quadratic of which the loops do not know that it is one."""
+
+    def __init__(self) -> None:
+        self._own = Quadratic([4.0, -1.0, 0.5])
+        self.value, self.gradient = self._own.value, self._own.gradient
+
+
+def check(make: Callable[[], Any]) -> list[Verdict]:
+    """Check an optimizer that ``make`` returns."""
+    checks, made = Checks(), []
+
+    def constructs() -> str:
+        made.append(make())
+        return repr(made[0])
+
+    checks.add("constructs", constructs)
+    if not made:
+        return checks.verdicts
+    (optimizer,) = made
+    checks.add("family", lambda: _family(optimizer), "constructs")
+    checks.add("frozen", lambda: _frozen(optimizer, make), "family")
+    checks.add("structure", lambda: _structure(optimizer), "family")
+    checks.add("squares", lambda: _squares(optimizer), "family", "structure")
+    checks.add("refuses", lambda: _refuses(optimizer), "family")
+    checks.add("run", lambda: _run(optimizer), "structure", "squares")
+    checks.add("loops agree", lambda: _loops(optimizer), "run")
+    checks.add("hyper-parameters", lambda: _matter(optimizer), "run", "frozen")
+    checks.add("models", lambda: _models(optimizer), "structure", "run")
+    return checks.verdicts
+
+
+def _family(optimizer: Any) -> str:
+    if not isinstance(optimizer, Optimizer):
+        raise FaultError("it does not derive from idescent.optimizers.Optimizer: derive from it")
+    if not is_dataclass(optimizer) or "__dataclass_fields__" not in vars(type(optimizer)):
+        raise FaultError("it is no dataclass: decorate it with @dataclass(frozen=True)")
+    return ""
+
+
+def _frozen(optimizer: Any, make: Callable[[], Any]) -> str:
+    for field in fields(optimizer):
+        before = getattr(optimizer, field.name)
+        try:
+            setattr(optimizer, field.name, before)
+        except (FrozenInstanceError, AttributeError):
+            continue
+        raise FaultError(f"{field.name} can be set: decorate the class with @dataclass(frozen=True)")
+    other = make()
+    try:
+        same = other == optimizer and hash(other) == hash(optimizer)
+    except TypeError as error:
+        raise FaultError(f"it cannot be hashed: let all fields be numbers or texts ({error})") from error
+    if not same:
+        raise FaultError(
+            "two of the same hyper-parameters are not equal: let the dataclass write __eq__ and __hash__"
+        )
+    return ""
+
+
+def _structure(optimizer: Any) -> str:
+    moments = optimizer.moments
+    texts = isinstance(moments, tuple) and all(isinstance(m, str) and m.isidentifier() for m in moments)
+    if not texts or len(set(moments)) != len(moments) or set(moments) & {"k", "t", "theta", "loss"}:
+        raise FaultError(f"moments is {moments!r}: name one or two, such as ('v',) or ('m', 'v')")
+    if not (len(moments) == 1 or (len(moments) == 2 and moments[0] == "m")) or moments[-1] == "m":
+        raise FaultError(f"moments is {moments!r}: the second moment is last, and one before it must be 'm'")
+    for name in ("summing", "bias_correction"):
+        if not isinstance(getattr(optimizer, name), bool | np.bool_):
+            raise FaultError(f"{name} is {getattr(optimizer, name)!r}: it must be True or False")
+    if optimizer.summing and optimizer.bias_correction:
+        raise FaultError("summing and bias_correction are both set: a sum has no bias; leave one out")
+    for name, most in (("decay1", 1.0), ("decay2", math.inf if optimizer.summing else 1.0)):
+        if not 0.0 <= getattr(optimizer, name) < most:
+            raise FaultError(f"{name} is {getattr(optimizer, name)!r}: it must be in [0, 1)")
+    if optimizer.summing != (optimizer.decay2 == 1.0):
+        raise FaultError(
+            f"summing is {optimizer.summing} but decay2 is {optimizer.decay2!r}: "
+            "a sum, and nothing else, has decay2 = 1"
+        )
+    for name in ("eps", "decoupled_decay", "coupled_decay"):
+        if not 0.0 <= getattr(optimizer, name) < math.inf:
+            raise FaultError(f"{name} is {getattr(optimizer, name)!r}: it must be finite and >= 0")
+    if optimizer.decay1 and not optimizer.momentum:
+        raise FaultError(
+            f"decay1 is {optimizer.decay1!r} but moments is {moments!r}: a first moment must be named 'm'"
+        )
+    return f"moments {', '.join(moments)}"
+
+
+def _squares(optimizer: Any) -> str:
+    gradient = np.array([[1.5, -2.0, 0.25], [0.0, -1.0, 3.0]])
+    squared = gradient * gradient
+    expected = squared.sum(axis=-1, keepdims=True) if optimizer.norm else squared
+    found = np.asarray(optimizer.squares(gradient))
+    if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-14, atol=0.0):
+        raise FaultError(
+            "squares(gradient) is not the squared gradient: models and the compiled loop square; remove it"
+        )
+    if optimizer.width(3) != expected.shape[-1]:
+        raise FaultError(
+            f"width(3) is {optimizer.width(3)!r} but squares has {expected.shape[-1]}: remove width"
+        )
+    return ""
+
+
+def _refuses(optimizer: Any) -> str:
+    tried = 0
+    for field in fields(optimizer):
+        bad: tuple[Any, ...] = (*_NOT_NUMBERS, -0.1)
+        if field.name == "accumulator":
+            bad = ("both", 1)
+        elif field.name.startswith("beta"):
+            bad = (*bad, 1.0)
+        for value in bad:
+            tried += 1
+            try:
+                replace(optimizer, **{field.name: value})
+            except ValueError as error:
+                if field.name not in str(error) or "\n" in str(error):
+                    raise FaultError(
+                        f"the error for {field.name} = {value!r} does not name it in one line: {error}"
+                    ) from error
+                continue
+            except Exception as error:
+                raise FaultError(
+                    f"{field.name} = {value!r} raises {told(error)}: it must be a ValueError"
+                ) from error
+            raise FaultError(
+                f"{field.name} = {value!r} is taken: call super().__post_init__() in __post_init__"
+            )
+    return f"{tried} bad values"
+
+
+def _run(optimizer: Any) -> str:
+    run = simulate(optimizer, Quadratic([4.0, -1.0, 0.5]), **_CELL)
+    if run.report.status != "completed":
+        raise FaultError(f"a run on a quadratic: {run.report.message}: make the update finite")
+    return f"{run.steps} iterations"
+
+
+def _loops(optimizer: Any) -> str:
+    if compiled() is None or optimizer.momentum != optimizer.bias_correction:
+        raise NotOfferedError("it has no compiled loop")
+    fast, slow = (simulate(optimizer, f, **_CELL) for f in (Quadratic([4.0, -1.0, 0.5]), _Plain()))
+    if not _same(fast, slow):
+        k = int(np.argmax((fast.theta != slow.theta).any(axis=1)))
+        raise FaultError(
+            f"the compiled loop and that in Python part at iteration {k}: all attributes must be "
+            "Python's own float and bool, the same at every reading"
+        )
+    return "compiled and Python, same bits"
+
+
+def _same(one: Trajectory, other: Trajectory) -> bool:
+    pairs = [(one.theta, other.theta), *((one.moments[m], other.moments[m]) for m in one.moments)]
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def _matter(optimizer: Any) -> str:
+    run = simulate(optimizer, DoubleWell(3), **_CELL)
+    for field in fields(optimizer):
+        value = getattr(optimizer, field.name)
+        if field.name == "accumulator":
+            others = [{"coordinate": "norm", "norm": "coordinate"}[value]]
+        else:
+            others = [0.5 * value + 0.1, 0.5 * value]
+        moved = [replace(optimizer, **{field.name: other}) for other in others if other != value]
+        if all(_same(run, simulate(other, DoubleWell(3), **_CELL)) for other in moved):
+            raise FaultError(
+                f"{field.name} has no effect on a run: use it in one of decay1, decay2, decoupled_decay, "
+                "coupled_decay, or leave it out"
+            )
+    return f"all {len(fields(optimizer))} change the run"
+
+
+def _models(optimizer: Any) -> str:
+    built, why = [], ""
+    for name in sorted(known("model")):
+        try:
+            registry.resolve("model", name)().equation(optimizer, 0.05)
+        except ValueError as error:
+            why = why or f"{name}: {error}"
+            continue
+        built.append(name)
+    if not built:
+        raise FaultError(
+            f"no model can be built ({why}): name and correct the moments as a built-in optimizer does"
+        )
+    name = "Paper" if "Paper" in built else built[0]
+    path = solve(getattr(models, name)(), optimizer, DoubleWell(3), **_CELL, rtol=1e-6)
+    if not path.report.ok:
+        raise FaultError(
+            f"{name} is not solved: {path.report.status}, {path.report.message}: check eps and the decays"
+        )
+    return f"{', '.join(built)}; {name} solved"

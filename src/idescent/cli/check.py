@@ -1,0 +1,170 @@
+"""``idescent check``: what is wrong with a class of one's own."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import sys
+from typing import Any, NoReturn
+
+from idescent.cli import cell, terminal
+
+HELP = """\
+Check an objective, an optimizer or a model, above all one of your own, and tell what is wrong with it.
+
+Objectives: shapes, types, batches, purity, the gradient against differences of the value, Hessians against
+differences of the gradient, speed.  Optimizers: structure, hyper-parameters, loops, models.  Models:
+equations, and the declared order against the observed one.
+
+One line for every check goes to the screen: ok, FAIL with how to mend it, or – where there was nothing to
+check.  The exit status is 0 if nothing failed, 1 if something did, 2 after bad input.
+"""
+EPILOG = """\
+examples
+  idescent check Rosenbrock --arguments '{"dimension": 3}' --theta0 0.5
+  idescent check Adam
+  idescent check Quadratic --dimension 4 --seed 2 --json
+
+for a class of your own, from a file my_objective.py in the current folder: idescent check my_objective:Class
+"""
+_MARKS = {"ok": "ok", "fail": "FAIL", "not offered": "–", "not checked": "–"}
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("name", metavar="CLASS", help="module:Class, or a class of the package")
+    parser.add_argument(
+        "--arguments", default="{}", metavar="JSON", help="what the class is made with, as an object"
+    )
+    parser.add_argument("--kind", choices=("objective", "optimizer", "model"), help="default: by what it has")
+    parser.add_argument(
+        "--dimension", type=_positive, metavar="N", help="parameters of an objective that takes any"
+    )
+    parser.add_argument(
+        "--theta0",
+        type=cell.start,
+        metavar="X,...",
+        help="where an objective is checked (default: initial(seed), or 1)",
+    )
+    parser.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="of the points around theta0 (default 0)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, for machines")
+
+
+def run(given: Any) -> int:
+    """Check and tell; return 1 if something failed."""
+    from idescent.check import check
+
+    try:
+        kind, constructor, arguments = _found(given)
+    except ValueError as error:
+        _refused(str(error))
+    more = {}
+    if kind == "objective":
+        more = {"theta0": given.theta0, "dimension": given.dimension, "seed": given.seed}
+    elif given.theta0 is not None or given.dimension is not None:
+        _refused(f"--theta0 and --dimension are for objectives; {given.name} is an optimizer or a model")
+    try:
+        verdicts = check(kind, constructor, arguments, **more)
+    except ValueError as error:
+        _refused(f"--{error}")
+    passed = all(verdict.status != "fail" for verdict in verdicts)
+    if given.json:
+        plain = [{"check": v.check, "status": v.status, "text": v.text} for v in verdicts]
+        terminal.write_json({"class": given.name, "kind": kind, "passed": passed, "checks": plain})
+        return 0 if passed else 1
+    width = max(len(verdict.check) for verdict in verdicts)
+    for verdict in verdicts:
+        told = verdict.text or ("" if verdict.status == "ok" else verdict.status)
+        sys.stdout.write(f"{_MARKS[verdict.status]:<4}  {verdict.check:<{width}}  {told}".rstrip() + "\n")
+    return 0 if passed else 1
+
+
+def _found(given: Any) -> tuple[str, Any, dict[str, Any]]:
+    """Return the kind, the class, and what to make it with."""
+    from idescent.check import KINDS, kind_of
+
+    try:
+        arguments = json.loads(given.arguments)
+    except ValueError as error:
+        raise ValueError(f"--arguments: {given.arguments!r} is not allowed: must be a JSON object") from error
+    if not isinstance(arguments, dict):
+        raise ValueError(f"--arguments: {given.arguments!r} is not allowed: must be a JSON object")
+    constructor, kind = _class(given), given.kind
+    if ":" not in given.name:
+        kind = next(k for k in KINDS if _has(k, given.name))
+    taken = _parameters(constructor)
+    if taken is not None:
+        for name in arguments:
+            if name not in taken:
+                allowed = f"must be one of {', '.join(taken)}" if taken else "it takes none"
+                raise ValueError(f"--arguments: {name!r} is no argument of {given.name}: {allowed}")
+    if kind is None:
+        # A function that makes an object, unlike a class, tells what it is by what it makes only.
+        kind = kind_of(constructor)
+        if kind is None and not inspect.isclass(constructor):
+            kind = kind_of(
+                cell.build("objective", {"class": given.name, "arguments": arguments}, "--arguments")
+            )
+        if kind is None:
+            raise ValueError(
+                f"{given.name}: it has neither value, moments nor equation: say what it is with --kind"
+            )
+    if kind == "optimizer":
+        needed = [name for name, required in (taken or {}).items() if required and name not in arguments]
+        arguments |= {name: cell.HYPERPARAMETERS[name][0] for name in needed if name in cell.HYPERPARAMETERS}
+    missing = [name for name, required in (taken or {}).items() if required and name not in arguments]
+    if missing:
+        raise ValueError(f"--arguments: {missing[0]} is missing: {given.name} has no default")
+    return kind, constructor, arguments
+
+
+def _class(given: Any) -> Any:
+    from idescent.check import KINDS
+
+    if ":" in given.name:
+        return cell.resolved(given.kind or "class", given.name)
+    kinds = [given.kind] if given.kind else [kind for kind in KINDS if _has(kind, given.name)]
+    if not kinds:
+        raise ValueError(f"{given.name!r} is not allowed: must be module:Class, or a class of the package")
+    return cell.resolved(kinds[0], given.name)
+
+
+def _has(kind: str, name: str) -> bool:
+    from idescent import registry
+
+    try:
+        registry.resolve(kind, name)
+    except ValueError:
+        return False
+    return True
+
+
+def _parameters(constructor: Any) -> dict[str, bool] | None:
+    """Return the arguments of a class and which it needs; None if it takes any, or does not say."""
+    try:
+        parameters = inspect.signature(constructor).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters):
+        return None
+    return {p.name: p.default is p.empty for p in parameters}
+
+
+def _refused(text: str) -> NoReturn:
+    sys.stderr.write(f"idescent check: {' '.join(text.split())}\n")
+    raise SystemExit(2)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: must be a whole number >= 1")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: must be a whole number in [0, 2**32)")
+    return int(text)
