@@ -82,6 +82,20 @@ class OnePoint(Bowl):
         return 2.0 * theta + np.array([theta[1], theta[0]])
 
 
+class Walled(Bowl):
+    def value(self, theta):
+        return -np.log(1.01 - theta).sum(axis=-1)
+
+    def gradient(self, theta):
+        return 1.0 / (1.01 - theta)
+
+
+class Looped(Bowl):
+    def gradient(self, theta):
+        rows = theta.reshape(-1, theta.shape[-1])
+        return np.stack([2.0 * (row - 4.0) for row in rows]).reshape(theta.shape)
+
+
 class WrongSign(Ripple):
     def gradient(self, theta):
         return -super().gradient(theta)
@@ -377,6 +391,8 @@ FINE = [
     ["mine_check:Mean"],
     ["mine_check:Bowl"],
     ["mine_check:OnePoint"],
+    ["mine_check:Walled"],
+    ["mine_check:Looped"],
     *([name] for name in ("AdaGrad", "RMSProp", "Adam", "AdamW", "AdamL2")),
     ["mine_check_optimizers:Plain"],
     *([name] for name in ("Paper", "HalfStep")),

@@ -17,7 +17,7 @@ Line = Callable[[float], Array]
 
 LEVELS = 14
 _ORDER = 6
-_SPACINGS = (1e-6, 1e-5, 1e-4)
+_SPACINGS = (1e-7, 1e-6, 1e-5)
 _SIGMAS = 4.0
 
 

@@ -168,6 +168,7 @@ def _finite(subject: Subject) -> str:
             raise FaultError(
                 f"{name} is not finite at theta0: start where it is, with --theta0, or mend its formula"
             )
+    subject.pull_in()
     return ""
 
 

@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 
 _AROUND = 3
 _RADIUS = 0.1
+_HALVINGS = 40
 
 
 class Subject:
@@ -36,6 +37,16 @@ class Subject:
         self.stream = np.random.RandomState(seed)
         moved = self.stream.standard_normal((_AROUND, self.n)) * _RADIUS * (1.0 + np.abs(theta0))
         self.points = [theta0, *(theta0 + moved)]
+
+    def pull_in(self) -> None:
+        """Bring points closer to ``theta0`` until value and gradient are finite, and away from that wall."""
+        for i, theta in enumerate(self.points):
+            for halvings in range(_HALVINGS):
+                closer = self.theta0 + (theta - self.theta0) / 2.0**halvings
+                found = (self.call("value", closer), self.call("gradient", closer))
+                if all(np.isfinite(values).all() for values in found):
+                    self.points[i] = closer if halvings == 0 else self.theta0 + (closer - self.theta0) / 8.0
+                    break
 
     def raw(self, method: str, theta: Array, *more: Any) -> Any:
         """Call a method with copies; return what it returns."""
