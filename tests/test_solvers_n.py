@@ -1,5 +1,6 @@
 """Exact solutions in many dimensions, where no Hessian is made: against other methods, and what they keep."""
 
+import re
 import tracemalloc
 
 import numpy as np
@@ -153,6 +154,96 @@ def test_with_one_accumulator_a_rotated_problem_has_the_rotated_solution(model, 
     # The sup norm of a rotated error is up to sqrt(n) times as large.
     assert difference <= np.sqrt(n) * estimate + 1e-9
     assert np.abs(plain.theta[-1] - start).max() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("model", "optimizer", "most"),
+    [
+        (M.Paper(), ide.RMSProp(0.99), 1500),
+        (M.Paper(), ide.AdaGrad(), 300),
+        (M.HerediaSecondOrder(), ide.Adam(*BETAS), 900),
+        (M.ThirdOrder(), ide.Adam(*BETAS), 150),
+    ],
+    ids=lambda value: getattr(value, "name", type(value).__name__),
+)
+def test_a_network_is_solved_per_coordinate_and_the_estimate_covers_the_distance_to_a_finer_solution(
+    model, optimizer, most
+):
+    network = perceptron()
+    cell = {"alpha": 0.001, "theta0": network.initial(0), "steps": 20}
+    path = ide.solve(model, optimizer, network, **cell, rtol=1e-6, atol=1e-9)
+    finer = ide.solve(
+        model, optimizer, network, **cell, rtol=1e-8, atol=1e-11, solver=ide.solvers.Collocation(stages=7)
+    )
+    assert path.report.ok, path.report.message
+    assert finer.report.ok, finer.report.message
+    assert np.abs(path.theta - finer.theta).max() <= path.report.error_estimate + finer.report.error_estimate
+    assert np.abs(path.theta[-1] - path.theta[0]).max() > 0.005
+    assert path.report.gradient_evaluations < most * cell["steps"]
+
+
+def test_a_coordinate_whose_gradient_begins_near_zero_does_not_run_away_in_the_third_order_model():
+    """Its square soon is far above its average, where the model's expansion means nothing."""
+    n, alpha = 20, 1e-3
+    hessian = np.full((n, n), 0.3) + np.diag(np.linspace(1.0, 2.0, n))
+    start = np.ones(n)
+    start[0] = -hessian[0, 1:].sum() / hessian[0, 0] + 1e-9
+
+    class Coupled:
+        def value(self, theta):
+            return 0.5 * ((theta @ hessian) * theta).sum(axis=-1)
+
+        def gradient(self, theta):
+            return theta @ hessian
+
+    cell = {"alpha": alpha, "theta0": start, "steps": 20}
+    optimizer = ide.Adam(0.9, 0.999)
+    path = ide.solve(M.ThirdOrder(), optimizer, Coupled(), **cell, rtol=1e-6, atol=1e-9)
+    run = ide.simulate(optimizer, Coupled(), **cell)
+    assert path.report.ok, path.report.message
+    assert path.report.gradient_evaluations < 200 * cell["steps"]
+    assert np.abs(path.theta - run.theta).max() < 3.0 * alpha
+    # The other coordinates do not notice it.
+    assert np.abs(path.theta[:, 1:] - run.theta[:, 1:]).max() < 0.01 * alpha
+
+
+@pytest.mark.parametrize(("limit", "solved"), [(20.0, False), (1e5, True)])
+def test_a_solution_that_asks_for_too_many_gradients_stops_and_says_where(limit, solved):
+    network = perceptron()
+    solver, steps = ide.solvers.Collocation(max_gradients=limit), 12
+    path = ide.solve(
+        M.SignFlow(),
+        ide.Adam(*BETAS, eps=1e-4),
+        network,
+        alpha=1e-3,
+        theta0=network.initial(0),
+        steps=steps,
+        rtol=1e-6,
+        atol=1e-9,
+        solver=solver,
+    )
+    assert path.report.ok == solved, path.report.message
+    if not solved:
+        spent = path.report.gradient_evaluations
+        # The sweep under way is finished; the first window has one element of nine nodes.
+        assert (
+            limit * steps
+            <= spent
+            <= limit * steps + 2 * solver.stages * path.report.details["largest_window"]
+        )
+        assert path.report.status == "not converged"
+        assert "more than 240 gradient evaluations" in path.report.message
+        reached = float(re.search(r"beyond iteration ([0-9.]+)", path.report.message)[1])
+        filled = np.isfinite(path.theta).all(axis=1)
+        assert filled.tolist() == (path.k <= reached).tolist()
+
+
+@pytest.mark.parametrize("limit", [0, -1.0, float("nan")])
+def test_a_limit_of_gradients_that_is_none_is_refused_in_one_line(limit):
+    with pytest.raises(
+        ValueError, match=r"^Collocation.max_gradients: .* is not allowed: must be > 0, or None$"
+    ):
+        ide.solvers.Collocation(max_gradients=limit)
 
 
 def test_anderson_solves_a_linear_fixed_point_that_expands():

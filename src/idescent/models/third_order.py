@@ -36,8 +36,11 @@ class ThirdOrder:
     .. math:: \theta' = -\alpha\Bigl[D - \tfrac1{24}\bigl(D_{22}\,\dot y_2^2 +
               2 D_{12}\,\dot y_1\dot y_2\bigr)\Bigr], \qquad \dot y = (h - \hat M)/\ell
 
-    (the last term not in the first step).  No Hessian and no further state are needed.  AdamW and AdamL2 as
-    in :class:`HalfStep`; AdamW's L is longer by :math:`c/12`.
+    (the last term not in the first step).  So that the root stays positive and the last term bounded,
+    :math:`y_2` is evaluated as :math:`\hat v/(1+x+x^2)` with :math:`x = \kappa(g^2-\hat v)/\hat v`, and the
+    ratio :math:`q = \dot y_2/(\sqrt{y_2}(\sqrt{y_2}+\varepsilon))` as :math:`q/(1+q^2)`: the same up to
+    third powers of x and q.  No Hessian and no further state are needed.  AdamW and AdamL2 as in
+    :class:`HalfStep`; AdamW's L is longer by :math:`c/12`.
 
     The moments of a solution are the memories :math:`(1-\beta^k)\hat M(k - \frac12)`, whose lag is short by
     :math:`\lambda/6` iterations: they are of first order only.
@@ -69,14 +72,16 @@ class ThirdOrder:
             m, lag1, share1 = first.parts(s, memories[0], extra)
             v, lag2, share2 = second.parts(s, memories[1], extra)
             y1 = m - share1 * (gradient - m)
-            # Stays positive, and agrees with v - share2*(square - v) up to the third power of the difference.
+            # Where the square is far above its average, as behind a gradient that began near 0, the plain
+            # differences would mean nothing.
             x = share2 * (square - v) / np.where(v > 0.0, v, 1.0)
-            root = np.sqrt(v * np.exp(-x - 0.5 * x * x))
+            root = np.sqrt(v / (1.0 + x + x * x))
             bottom = root + eps
             change1 = np.where(after_first, (gradient - m) / lag1, 0.0)
             change2 = np.where(after_first, (square - v) / lag2, 0.0)
             # Both powers of the root stand under a change of v, which vanishes with it.
             relative = change2 / np.where(root > 0.0, root * bottom, 1.0)
+            relative /= 1.0 + relative * relative
             direction = y1 / bottom
             curvature = relative * (
                 relative * (0.25 * direction * bottom / np.where(root > 0.0, root, 1.0) + 0.5 * direction)

@@ -40,9 +40,9 @@ class Collocation:
 
     With many parameters and no diagonal Hessian no matrix is made: sweeps are plain ones, accelerated from
     the last few, and each new element starts from the continuation of the one before.  That serves equations
-    that are about as stiff as the discrete run is stable.  Where the velocity has a kink whenever a
-    coordinate of the gradient changes sign (no memory, one accumulator per coordinate) elements become as
-    short as what smooths it, and the cost is out of proportion.
+    that are about as stiff as the discrete run is stable.  Not so where the velocity turns round within eps
+    of a gradient coordinate's zero (no memory, one accumulator per coordinate): elements become as short as
+    the time in which it does, and the cost is out of proportion.  ``max_gradients`` ends such a solution.
 
     Memory is bounded by the window, not the horizon: at most ``max_elements * stages`` nodes of 2n +
     (memories) numbers, besides the returned rows.
@@ -58,12 +58,28 @@ class Collocation:
     overlap : float, > 0
         Overlap in iterations (half as long again for the second solution).  The influence of the far end
         fades faster than geometrically: on the paper's cells 4 iterations leave 1e-12, 8 leave rounding.
+    max_gradients : float or None
+        Gradient evaluations per iteration of the horizon, of all solutions together, after which the solver
+        gives up and says where it was; None is no limit.
+
+    Raises
+    ------
+    ValueError
+        If ``max_gradients`` is not positive.
     """
 
     stages: int = 9
     max_sweeps: int = 60
     max_elements: int = 200
     overlap: float = 8.0
+    max_gradients: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the limit of work."""
+        if self.max_gradients is not None and not self.max_gradients > 0.0:
+            raise ValueError(
+                f"Collocation.max_gradients: {self.max_gradients!r} is not allowed: must be > 0, or None"
+            )
 
     def solve(
         self,
@@ -82,7 +98,7 @@ class Collocation:
         """Solve the model; see :func:`idescent.solve`."""
         start = np.atleast_1d(np.asarray(theta0, dtype=np.float64))
         counted = CountedObjective(objective)
-        problem = Problem(model.equation(optimizer, alpha), optimizer, counted, radau(self.stages))
+        problem = self._problem(model, optimizer, counted, alpha, steps)
         k = kept(steps, keep)
         say = progress or (lambda line: None)
         sweeps, factor, overlap = 0, 1.0, self.overlap
@@ -136,9 +152,8 @@ class Collocation:
         atol: float,
     ) -> Recorded:
         """March once, without certificate, and keep the elements: memory O(elements), not O(steps)."""
-        method = radau(self.stages)
-        problem = Problem(model.equation(optimizer, alpha), optimizer, objective, method)
-        recorded = Recorded(method, problem.equation)
+        problem = self._problem(model, optimizer, objective, alpha, steps)
+        recorded = Recorded(problem.method, problem.equation)
         with np.errstate(all="ignore"):
             march = March(
                 self, problem, theta0, steps, rtol, atol, self.overlap, recorded, lambda line: None
@@ -146,6 +161,12 @@ class Collocation:
         recorded.failed = march.reason
         recorded.sweeps = march.sweeps
         return recorded
+
+    def _problem(
+        self, model: Model, optimizer: Optimizer, objective: CountedObjective, alpha: float, steps: int
+    ) -> Problem:
+        most = math.inf if self.max_gradients is None else objective.gradients + self.max_gradients * steps
+        return Problem(model.equation(optimizer, alpha), optimizer, objective, radau(self.stages), most)
 
 
 class Rows:

@@ -16,7 +16,16 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
-from idescent.solvers.window import ROUNDING, Outcome, Problem, State, Window, relax, relax_in_turn
+from idescent.solvers.window import (
+    ROUNDING,
+    ExhaustedError,
+    Outcome,
+    Problem,
+    State,
+    Window,
+    relax,
+    relax_in_turn,
+)
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -88,7 +97,13 @@ class March:
         self.reason = ""
 
     def run(self) -> March:
-        """March to the horizon, or to where the fixed point no longer converges."""
+        """March to the horizon, or to where the fixed point no longer converges or gradients run out."""
+        try:
+            return self._march()
+        except ExhaustedError:
+            return self._stop(f"more than {self.problem.most_gradients:.6g} gradient evaluations")
+
+    def _march(self) -> March:
         length, pending = 0.25, self._empty()
         failures = 0
         while self.state.s < self.steps:
@@ -210,6 +225,11 @@ class March:
             if not self.overlap:
                 return guess
             target = self._tolerance(guess.theta)
+            ahead = self.problem.equation.lookahead
+            if self.matrix_free and length > ahead:
+                # The kink of its closure would lie in it: that of another element behind it does not.
+                beyond = np.broadcast_to(guess.theta[:, -1:], guess.theta.shape)
+                guess = Window(at, np.array([length, ahead]), np.concatenate((guess.theta, beyond)))
             outcome = relax(self.problem, guess, 10.0 * target, 30)
             self.sweeps += outcome.sweeps
             if outcome.converged:
@@ -217,7 +237,7 @@ class March:
                     return guess
                 self._tail = float(self._tails(guess, target)[0])
                 if self._tail <= 1.0:
-                    return guess
+                    return Window(at, guess.lengths[:1], guess.theta[:1], [m[:1] for m in guess.memories])
             length *= 0.5
             if length < (SHORTEST if self.matrix_free else 1e-6):
                 return Outcome(outcome.sweeps, outcome.correction, False)
@@ -266,6 +286,9 @@ class March:
             ].min() < SHORTEST * max(1.0, self.state.s):
                 return Outcome(sweeps, outcome.correction, False), math.inf
             self._halve(window, bad)
+            if self.matrix_free and not self.overlap:
+                # What follows starts better from the solution on the first half than from this guess.
+                window.lengths, window.theta = window.lengths[:1], window.theta[:1]
 
     def _tails(self, window: Window, target: float) -> Array:
         """Size of the two highest Legendre coefficients, in units of what is allowed, shape (E,)."""
@@ -275,8 +298,8 @@ class March:
         for i, values in enumerate(window.memories):
             self.scales[i] = max(self.scales[i], float(np.abs(values).max()))
             tail = np.abs(transform @ window.with_left(values, start.memories[i])).max(axis=(1, 2))
-            if self.matrix_free and not self.problem.equation.memories[i].stored:
-                # Only the path feels it, for as long as the element lasts; and elements are dear here.
+            if self.matrix_free and self.problem.equation.memories[i].rate == math.inf:
+                # No memory: only the path feels it, for as long as the element lasts.
                 tail = tail * np.minimum(1.0, window.lengths)
             worst = np.maximum(worst, tail / (self.rtol * self.scales[i]))
         return np.asarray(worst)
@@ -331,8 +354,10 @@ class March:
             )
 
     def _fail(self, outcome: Outcome) -> March:
-        self.failed_at = self.state.s
         self.diverged = not math.isfinite(outcome.correction)
-        self.reason = f"after {outcome.sweeps} sweeps the correction is {outcome.correction:.2g}"
-        self.say(f"failed at s = {self.state.s:.6g}: {self.reason}")
+        return self._stop(f"after {outcome.sweeps} sweeps the correction is {outcome.correction:.2g}")
+
+    def _stop(self, reason: str) -> March:
+        self.failed_at, self.reason = self.state.s, reason
+        self.say(f"failed at s = {self.state.s:.6g}: {reason}")
         return self

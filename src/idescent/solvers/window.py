@@ -42,6 +42,10 @@ INNER = 0.1
 BLOCK = 4096
 
 
+class ExhaustedError(Exception):
+    """No more gradients may be taken."""
+
+
 @dataclass
 class State:
     """The solution at one point of k-time.
@@ -90,12 +94,13 @@ class Window:
 
 @dataclass(frozen=True)
 class Problem:
-    """What a window needs to know of the equation."""
+    """What a window needs to know of the equation, and the number of gradients at which to stop."""
 
     equation: Equation
     optimizer: Optimizer
     objective: CountedObjective
     method: Radau
+    most_gradients: float = math.inf
 
     def matrix_free(self, n: int) -> bool:
         """Whether n parameters are too many for the Hessian that there is, or would have to be made."""
@@ -166,6 +171,11 @@ def relax(
 
     With gradients ``known``, shape (E, p, n), only the first element is swept; its gradients are renewed in
     there, and the others are what lies ahead of it.
+
+    Raises
+    ------
+    ExhaustedError
+        If a sweep would begin after the last gradient allowed.
     """
     method = problem.method
     lengths, start = window.lengths, window.start
@@ -178,6 +188,8 @@ def relax(
     swept = slice(None) if known is None else slice(1)
     best, rising, correction = np.inf, 0, np.inf
     for sweep in range(1, max_sweeps + 1):
+        if problem.objective.gradients >= problem.most_gradients:
+            raise ExhaustedError
         if known is None:
             gradient = problem.gradient(window.theta)
         else:
