@@ -395,7 +395,7 @@ FINE = [
     ["mine_check:Looped"],
     *([name] for name in ("AdaGrad", "RMSProp", "Adam", "AdamW", "AdamL2")),
     ["mine_check_optimizers:Plain"],
-    *([name] for name in ("Paper", "HalfStep")),
+    *([name] for name in ("Paper", "HalfStep", "BarakatBianchi")),
     ["mine_check_models:Fine"],
 ]
 BROKEN = {

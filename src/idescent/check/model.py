@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from idescent.continuous import solve
 from idescent.discrete import simulate
 from idescent.errors import compare
 from idescent.models.equation import Array, Equation
-from idescent.objectives import Quadratic
+from idescent.objectives import DoubleWell, Quadratic
 from idescent.optimizers import AdaGrad, Adam, AdamL2, AdamW, Optimizer, RMSProp
 
 _BETA1, _BETA2 = 0.5, 0.8
@@ -131,9 +132,11 @@ def _of(
 
 def _measured(model: Any, optimizer: Optimizer, steps: int) -> tuple[float, float]:
     """Return the error of ``theta`` over a time of 1, and what of it may be the solver's."""
-    cell: dict[str, Any] = {"alpha": 1.0 / steps, "theta0": 1.0, "steps": steps}
-    run = simulate(optimizer, Quadratic(4.0), **cell)
-    path = solve(model, optimizer, Quadratic(4.0), **cell, rtol=_RTOL)
+    # One accumulator for all coordinates differs from one for each only where these go different ways.
+    objective, theta0 = (DoubleWell(2), [2.0, 3.5]) if optimizer.norm else (Quadratic(4.0), [1.0])
+    cell: dict[str, Any] = {"alpha": 1.0 / steps, "theta0": theta0, "steps": steps}
+    run = simulate(optimizer, objective, **cell)
+    path = solve(model, optimizer, objective, **cell, rtol=_RTOL)
     if path.report.status == "diverged" or not np.isfinite(path.theta).all():
         raise FaultError(
             f"the solution for {type(optimizer).__name__} at alpha = 1/{steps}: {path.report.status}, "
@@ -152,14 +155,16 @@ def _solved(model: Any, equations: dict[str, Equation]) -> str:
 
 def _order(model: Any, equations: dict[str, Equation]) -> str:
     alphas, seen = [1.0 / steps for steps in STEPS], []
-    for optimizer in OPTIMIZERS:
+    norms = [replace(optimizer, accumulator="norm") for optimizer in OPTIMIZERS]  # type: ignore[type-var]
+    for optimizer in (*OPTIMIZERS, *norms):
         name = type(optimizer).__name__
         if name not in equations:
             continue
+        name += " (norm)" if optimizer.norm else ""
         measured = [_measured(model, optimizer, steps) for steps in STEPS]
         fitted = orders.fit(alphas, [e for e, _ in measured], [f for _, f in measured], fewest=_FEWEST)
         if fitted is not None and abs(fitted.order - model.order) <= WITHIN:
-            return f"declared {model.order}, observed {fitted.order:.2f} ({name})"
+            return f"declared {model.order}, observed {fitted.order:.2f} for {name}"
         seen.append(f"{name} {'none' if fitted is None else f'{fitted.order:.2f}'}")
     raise FaultError(
         f"declared {model.order}, observed {', '.join(seen)}: "
