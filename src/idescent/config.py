@@ -80,6 +80,7 @@ def load(raw: Mapping[str, Any]) -> Study:
         scaling=_scaling(spec, study, cells.values()),
         forecast=[cell.spec() for cell in forecast],
         fidelity=_fidelity(spec, study),
+        ensembles=_ensembles(spec, study),
         cells_per_job=None if spec.cells_per_job == "auto" else spec.cells_per_job,
         seconds_per_job=spec.seconds_per_job,
     )
@@ -302,6 +303,29 @@ def _scaling(spec: StudySpec, study: Study, cells: Iterable[tuple[int, Cell]]) -
         "until": _caps(spec.runs, cells),
         "models": {name: solution["model"] for name, solution in study.solutions.items()},
     }
+
+
+def _ensembles(spec: StudySpec, study: Study) -> dict[str, dict[str, Any]]:
+    """Expand the ensembles: descriptions by their path below the folder of all of them, without suffix."""
+    found: dict[str, dict[str, Any]] = {}
+    shared = ("runs", "seed", "equations", "substeps", "start", "points", "observe")
+    for i, block in enumerate(spec.ensembles):
+        for cell in _expand(spec, f"ensembles.{i}", block):
+            solutions = [study.solutions[name] for name in cell.solutions]
+            for batch in block.batch:
+                label = f"{cell.label},batch~{batch}"
+                # To a cluster, jobs are named as rule:wildcard=value,wildcard=value: no comma in a value.
+                place = "/".join((*cell.group, label.replace(",", "+")))
+                if place in found:
+                    raise ConfigError(f"config: ensembles.{i}: {place} is not allowed: it is there already")
+                found[place] = {
+                    **cell.spec(),
+                    "label": label,
+                    "batch": batch,
+                    "solutions": solutions,
+                    **{name: getattr(block, name) for name in shared},
+                }
+    return found
 
 
 def _fidelity(spec: StudySpec, study: Study) -> dict[str, Any] | None:

@@ -133,6 +133,12 @@ def _count(value: Any) -> Any:
     return value
 
 
+def _seed(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("must be an integer >= 0")
+    return value
+
+
 def _pack_size(value: Any) -> Any:
     if value != "auto" and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
         raise ValueError("must be auto or an integer >= 1")
@@ -185,6 +191,7 @@ Count = Annotated[
     BeforeValidator(_count),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LARGEST_COUNT}),
 ]
+Seed = Annotated[int, BeforeValidator(_seed, json_schema_input_type=int)]
 PackSize = Annotated[
     int | Literal["auto"], BeforeValidator(_pack_size, json_schema_input_type=int | Literal["auto"])
 ]

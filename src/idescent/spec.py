@@ -6,7 +6,7 @@ What does not: checks across sections and the expansion of the grid (:mod:`idesc
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -18,6 +18,7 @@ from idescent.fields import (
     Name,
     PackSize,
     Positive,
+    Seed,
     SolutionName,
     Start,
     Tolerance,
@@ -106,6 +107,25 @@ class RunSpec(_Strict):
         return round((self.time or 0.0) / self.alpha[i])
 
 
+class EnsembleSpec(RunSpec):
+    """A block of ensembles: each cell is run many times on mini-batches, beside what models expect."""
+
+    batch: Counts = Field(description="Samples in a batch: one number or several; with replacement")
+    runs: Count = Field(description="Runs in an ensemble: one job")
+    seed: Seed = Field(default=0, description="Of the batches: the same ones for every optimizer and model")
+    equations: list[Literal["Malladi", "Compagnoni"]] = Field(
+        default=[], description="Stochastic differential equations that are solved along as many paths"
+    )
+    substeps: Count = Field(default=4, description="Steps of the Euler-Maruyama method in an iteration")
+    start: Count = Field(
+        default=20, description="Iterations that the optimizer makes before the equations do"
+    )
+    points: Count = Field(default=100, description="About so many iterations are kept")
+    observe: Annotated[list[Literal["loss", "accuracy", "norm2"]], AfterValidator(filled)] = Field(
+        default=["loss"], description="What is told of the runs"
+    )
+
+
 class SolutionSpec(_Strict):
     """A continuous-time model, how it is solved, and to what tolerance."""
 
@@ -172,6 +192,9 @@ class StudySpec(_Strict):
     )
     scaling: ScalingSpec | None = Field(
         default=None, description="Asks for scaling tables and figures; {} for the defaults"
+    )
+    ensembles: list[EnsembleSpec] = Field(
+        default_factory=list, description="Mini-batch runs, many of each cell, block by block"
     )
     fidelity: FidelitySpec | None = Field(
         default=None, description="Asks how long each model's prediction holds; {} for the defaults"

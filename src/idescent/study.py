@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from idescent.packs import partition, seconds
+
+T = TypeVar("T")
 
 # A start that only the job knows belongs to a model with many parameters.
 _UNKNOWN_PARAMETERS = 1000
@@ -111,6 +113,7 @@ class Study:
     scaling: dict[str, Any] | None = None
     forecast: list[dict[str, Any]] = field(default_factory=list)
     fidelity: dict[str, Any] | None = None
+    ensembles: dict[str, dict[str, Any]] = field(default_factory=dict)
     cells_per_job: int | None = None
     seconds_per_job: float = 30.0
 
@@ -202,8 +205,8 @@ class Study:
         }
 
 
-def spread(cells: Sequence[Cell], most: int) -> list[Cell]:
-    """Choose at most so many cells, evenly over their order, the first and the last among them."""
+def spread(cells: Sequence[T], most: int) -> list[T]:
+    """Choose at most so many, evenly over their order, the first and the last among them."""
     if len(cells) <= most:
         return list(cells)
     return [cells[round(i * (len(cells) - 1) / (most - 1))] for i in range(most)]

@@ -77,6 +77,22 @@ FIDELITY_TABLES = (
     if FIDELITY
     else []
 )
+# Ensembles of mini-batch runs: a figure for each objective and optimizer, with at most four of them.
+ENSEMBLES = STUDY.ensembles
+ENSEMBLE_TABLES = (
+    list(multiext(f"{ROOT}/tables/ensembles", ".parquet", ".csv", ".md", ".tex"))
+    if ENSEMBLES
+    else []
+)
+ENSEMBLE_GROUPS = sorted({place.rpartition("/")[0] for place in ENSEMBLES})
+CROWDS = {
+    "ensembles_"
+    + group.replace("/", "_"): spread(
+        [place for place in ENSEMBLES if place.rpartition("/")[0] == group], 4
+    )
+    for group in ENSEMBLE_GROUPS
+}
+STEMS += CROWDS
 FIGURES = [f"{ROOT}/figures/{stem}{suffix}" for stem in STEMS for suffix in FORMATS]
 FORECAST = (
     [f"{ROOT}/tables/forecast.csv"]
@@ -201,6 +217,32 @@ def curves_code(wildcards):
     )
 
 
+def ensemble_given(wildcards):
+    return ENSEMBLES[
+        f"{wildcards.objective}/{wildcards.optimizer}/{wildcards.ensemble}"
+    ]
+
+
+def ensemble_json(wildcards):
+    return encode(ensemble_given(wildcards))
+
+
+def ensemble_code(wildcards):
+    given = ensemble_given(wildcards)
+    solved = [
+        (kind, s[kind]) for s in given["solutions"] for kind in ("model", "solver")
+    ]
+    return digest(
+        "ensemble",
+        *((kind, given[kind]) for kind in ("objective", "optimizer")),
+        *solved,
+    )
+
+
+def crowd_input(wildcards):
+    return [f"{ROOT}/ensembles/{place}.parquet" for place in CROWDS[wildcards.crowd]]
+
+
 def ladder_objective(wildcards):
     return LADDERS[wildcards.ladder][0]
 
@@ -247,6 +289,7 @@ def drawn():
         kind = "scaling_map" if group[0] in SCALING["maps"] else "scaling_figure"
         found.append((stem, kind, ""))
     found += [(stem, "fidelity_figure", "") for stem in CURVES]
+    found += [(stem, "ensembles_figure", "") for stem in CROWDS]
     return found + ([("forecast", "forecast", "")] if FORECAST else [])
 
 
@@ -265,6 +308,7 @@ def report_content():
         "figures": drawn(),
         "further": ([SCALING["name"]] if SCALING else [])
         + (["fidelity"] if FIDELITY else [])
+        + (["ensembles"] if ENSEMBLES else [])
         + (["forecast"] if FORECAST else []),
         "claims": bool(CLAIMS),
     }

@@ -7,7 +7,7 @@ rule report:
         CLAIM_TABLES,
         [
             file
-            for file in SCALING_TABLES + FIDELITY_TABLES + FORECAST
+            for file in SCALING_TABLES + FIDELITY_TABLES + ENSEMBLE_TABLES + FORECAST
             if file.endswith((".csv", ".svg"))
         ],
     output:

@@ -125,6 +125,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     job = _job(commands, "fidelity-figure", _fidelity_figure, "draw loss curves of runs and models")
     job.add_argument("--fidelity", required=True, type=json.loads, metavar="JSON", help="models and bounds")
     job.add_argument("--cells", required=True, nargs="+", metavar="FILE", help="below the study's folder")
+    job = _job(commands, "ensemble", _ensemble, "make many mini-batch runs and what models expect of them")
+    job.add_argument("--ensemble", required=True, type=decode, metavar="JSON", help="its description")
+    job = _job(commands, "ensembles-table", _ensembles_table, "tabulate how models tell the mean of runs")
+    job.add_argument("--input", required=True, nargs="+", type=Path, metavar="FILE")
+    job = _job(commands, "ensembles-figure", _ensembles_figure, "draw mini-batch runs and their models")
+    job.add_argument("--input", required=True, nargs="+", type=Path, metavar="FILE")
     show = commands.add_parser("schema", help="print the JSON schema of config/*.yaml")
     show.set_defaults(job=_schema)
 
@@ -210,6 +216,24 @@ def _scaling_map(given: Any, _: Log) -> str:
     from idescent.stages import scaling_map
 
     return scaling_map.run(given.input[0], given.objective, given.optimizer, given.output)
+
+
+def _ensemble(given: Any, log: Log) -> str:
+    from idescent.stages import ensemble
+
+    return ensemble.run(given.ensemble, given.output, given.code, log)
+
+
+def _ensembles_table(given: Any, _: Log) -> str:
+    from idescent.stages import ensembles_table
+
+    return ensembles_table.run(given.input, given.output)
+
+
+def _ensembles_figure(given: Any, _: Log) -> str:
+    from idescent.stages import ensembles_figure
+
+    return ensembles_figure.run(given.input, given.output)
 
 
 def _fidelity(given: Any, _: Log) -> str:

@@ -1,0 +1,176 @@
+"""Ensembles of mini-batch runs, and how well each description tells their mean.
+
+What lives here: one ensemble from its description as plain data (:func:`make`), the tidy rows that come of
+it, and their fixed table.  What does not: runs, equations and weak errors themselves
+(:mod:`idescent.stochastic`), text and drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from idescent import registry
+from idescent.continuous import solve
+from idescent.errors import HYPERPARAMETERS
+from idescent.stochastic.noise import Batches
+from idescent.stochastic.runs import Ensemble, along, simulate_runs
+from idescent.stochastic.sde import Compagnoni, Equation, Malladi, simulate_paths
+from idescent.stochastic.weak import largest, weak_errors
+
+EQUATIONS: dict[str, Callable[[], Equation]] = {"Malladi": Malladi, "Compagnoni": Compagnoni}
+RUNS = "mini-batches"
+
+_CELL = ("objective", "optimizer", "label", "alpha", *HYPERPARAMETERS, "steps", "batch", "runs")
+_MODEL = ("model", "kind", "status", "gradients", "quantity")
+_CURVE = ("k", "t", "finite", "mean", "std", "q05", "q95", "error", "low", "high", "band_low", "band_high")
+_LARGEST = ("k", "error", "low", "high", "relative", "detected")
+_TEXT = {"objective", "optimizer", "label", "model", "kind", "status", "quantity"}
+_INTEGER = {"steps", "batch", "runs", "gradients", "k", "finite"}
+
+Rows = list[dict[str, Any]]
+
+
+def make(given: Mapping[str, Any], log: Callable[[str], None]) -> tuple[Rows, Rows]:
+    """Make one ensemble, and every description of it.
+
+    Parameters
+    ----------
+    given : mapping
+        A cell (``objective``, ``optimizer``, ``alpha``, ``theta0``, ``steps`` ...) with its ``label``,
+        ``batch`` (samples in one), ``runs``, ``seed``, ``points`` (iterations that are kept, about),
+        ``observe``, ``solutions`` (of models on the full gradient), and ``equations`` with the ``substeps``
+        of their Euler-Maruyama method and the number of iterations, ``start``, that the optimizer makes
+        before them.
+    log : callable
+        Receives lines for the job's log.
+
+    Returns
+    -------
+    curves, largest : list of dict
+        Rows by model, quantity and iteration; rows by model and quantity with the largest weak error.
+
+    Raises
+    ------
+    ValueError
+        If the objective is no finite sum, or something cannot be run or solved.
+    """
+    optimizer, objective = registry.optimizer(given["optimizer"]), registry.objective(given["objective"])
+    noise = Batches(objective, size=given["batch"])
+    steps, observe = given["steps"], tuple(given["observe"])
+    at = np.unique(np.linspace(0, steps, min(steps, given["points"]) + 1).round().astype(int)).tolist()
+    cell: dict[str, Any] = {
+        "alpha": given["alpha"],
+        "theta0": registry.start(given["theta0"], objective),
+        "steps": steps,
+        "schedule": registry.schedule(given),
+    }
+    drawn = {"runs": given["runs"], "seed": given["seed"], "at": at, "observe": observe}
+    runs = simulate_runs(optimizer, noise, **cell, **drawn)
+    log(f"{RUNS}: {runs.report.message}")
+    found: list[tuple[str, str, Ensemble]] = []
+    for solution in given["solutions"]:
+        model = registry.model(solution["model"])
+        path = solve(
+            model,
+            optimizer,
+            objective,
+            **cell,
+            rtol=solution["rtol"],
+            atol=solution["atol"],
+            solver=registry.solver(solution["solver"]),
+        )
+        log(f"{solution['name']}: {path.report.message}")
+        found.append((model.name, "full gradient", along(path, objective, observe, at)))
+    for name in given["equations"]:
+        early = {"start": min(given["start"], steps), "substeps": given["substeps"]}
+        paths = simulate_paths(EQUATIONS[name](), optimizer, noise, **cell, **drawn, **early)
+        log(f"{name}: {paths.report.message}")
+        found.append((name.lower(), "equation", paths))
+    fixed = _fixed(given)
+    curves = _curve(fixed, RUNS, "runs", runs, None)
+    worst: Rows = []
+    for name, kind, ensemble in found:
+        curves += _curve(fixed, name, kind, ensemble, runs)
+        worst += _worst(fixed, name, kind, ensemble, runs)
+    return curves, worst
+
+
+def _fixed(given: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = given["optimizer"].get("arguments", {})
+    return {
+        "objective": given["objective"]["name"],
+        "optimizer": given["optimizer"]["class"],
+        "label": given["label"],
+        "alpha": float(given["alpha"]),
+        **{name: arguments.get(name) for name in HYPERPARAMETERS},
+        "steps": given["steps"],
+        "batch": given["batch"],
+        "runs": given["runs"],
+    }
+
+
+def _about(name: str, kind: str, ensemble: Ensemble) -> dict[str, Any]:
+    report = ensemble.report
+    return {"model": name, "kind": kind, "status": report.status, "gradients": report.gradient_evaluations}
+
+
+def _curve(
+    fixed: Mapping[str, Any], name: str, kind: str, ensemble: Ensemble, truth: Ensemble | None
+) -> Rows:
+    summary = ensemble.summary()
+    rows = [
+        {**fixed, **_about(name, kind, ensemble), **{key: summary[key][i].item() for key in summary}}
+        for i in range(len(summary["k"]))
+    ]
+    if truth is not None:
+        for row, error in zip(rows, weak_errors(truth, ensemble), strict=True):
+            row |= {key: getattr(error, key) for key in ("error", "low", "high", "band_low", "band_high")}
+    return rows
+
+
+def _worst(fixed: Mapping[str, Any], name: str, kind: str, ensemble: Ensemble, truth: Ensemble) -> Rows:
+    return [
+        {
+            **fixed,
+            **_about(name, kind, ensemble),
+            **{key: getattr(error, key) for key in ("quantity", *_LARGEST)},
+        }
+        for error in largest(weak_errors(truth, ensemble))
+    ]
+
+
+def curves_table(rows: Iterable[Mapping[str, Any]]) -> Any:
+    """Return curves as a pyarrow table with the fixed schema; what is no finite number is null."""
+    return _table(rows, (*_CELL, *_MODEL, *_CURVE))
+
+
+def largest_table(rows: Iterable[Mapping[str, Any]]) -> Any:
+    """Return largest weak errors as a pyarrow table with the fixed schema."""
+    return _table(rows, (*_CELL, *_MODEL, *_LARGEST))
+
+
+def _table(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> Any:
+    import pyarrow as pa
+
+    rows, names = list(rows), list(names)
+    types = [
+        pa.string()
+        if n in _TEXT
+        else pa.bool_()
+        if n == "detected"
+        else pa.int64()
+        if n in _INTEGER
+        else pa.float64()
+        for n in names
+    ]
+    arrays = [
+        pa.array([_known(row.get(n)) for row in rows], type_) for n, type_ in zip(names, types, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, names=names)
+
+
+def _known(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,92 @@
+"""How well descriptions tell the mean of mini-batch runs, for people: Markdown and LaTeX.
+
+What lives here: the text, and writing all formats.  What does not: the numbers (:mod:`idescent.ensembles`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from idescent.files import write_text
+from idescent.tables import FORMATS, csv, escaped, long_table, pipes, scientific
+from idescent.trajectory import write_table
+
+Row = Mapping[str, Any]
+
+_WELL = ("converged", "completed")
+_EXPLAINED = (
+    "Largest difference, over the iterations, between the mean of the mini-batch runs and what a model "
+    "expects, with its 95 % interval (simultaneous over the iterations) and in ratio to the largest mean. A "
+    "difference is detected if 0 is outside that interval somewhere; otherwise the runs are too few to tell."
+)
+_HEAD = ("batch", "runs", "model", "quantity", "error", "from", "to", "relative", "detected", "status")
+
+
+def write(table: Any, outputs: Iterable[Path]) -> None:
+    """Write a table of :func:`idescent.ensembles.largest_table` in each format.
+
+    Raises
+    ------
+    ValueError
+        If the suffix of an output is not known.
+    """
+    targets = [Path(output) for output in outputs]
+    for target in targets:
+        if target.suffix not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
+    rows = table.to_pylist()
+    for target in targets:
+        if target.suffix == ".parquet":
+            # The parts' own descriptions are in the parts.
+            write_table(target, table.replace_schema_metadata(None))
+        elif target.suffix == ".csv":
+            write_text(target, csv(table))
+        else:
+            write_text(target, markdown(rows) if target.suffix == ".md" else latex(rows))
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Return the table as Markdown, one for each objective."""
+    text = ["# Mini-batches: the mean of the runs, and what models expect", "", _EXPLAINED, ""]
+    align = ["---", "---", "---:", "---:", "---:", "---", "---", *["---:"] * 4, "---", "---"]
+    for objective in dict.fromkeys(row["objective"] for row in rows):
+        text += [f"## {objective}", "", pipes(["optimizer", "β", "α", *_HEAD]), pipes(align)]
+        mine = [row for row in rows if row["objective"] == objective]
+        text += [pipes(_cells(row, "{}e{}", "–", lambda t: t)) for row in mine]
+        text.append("")
+    return "\n".join(text)
+
+
+def latex(rows: Sequence[Row]) -> str:
+    """Return the table as a LaTeX ``longtable``, for 16 cm of text width."""
+    head = ["Optimizer", r"$\beta$", r"$\alpha$", *(name.capitalize() for name in _HEAD)]
+    lines: list[str] = []
+    for objective in dict.fromkeys(row["objective"] for row in rows):
+        lines += [r"\midrule"] if lines else []
+        lines.append(rf"\multicolumn{{{len(head)}}}{{l}}{{\emph{{{escaped(objective)}}}}} \\")
+        for row in rows:
+            if row["objective"] == objective:
+                lines.append(" & ".join(_cells(row, r"${}{{\times}}10^{{{}}}$", "--", escaped)) + r" \\")
+    text = [r"% Needs \usepackage{booktabs,longtable}, 16 cm of text width."]
+    text += [r"\begingroup\scriptsize\setlength{\tabcolsep}{2pt}\setlength{\LTcapwidth}{\textwidth}"]
+    table = long_table(escaped(_EXPLAINED), "llrrrllrrrrll", head, lines)
+    return "\n".join([*text, *table, r"\endgroup"]) + "\n"
+
+
+def _cells(row: Row, power: str, missing: str, text: Callable[[str], str]) -> list[str]:
+    betas = ", ".join(f"{row[name]:g}" for name in ("beta", "beta1", "beta2") if row[name] is not None)
+    numbers = [scientific(row[name], power, missing) for name in ("error", "low", "high", "relative")]
+    status = row["status"] if row["status"] in _WELL else f"{row['status']} !"
+    return [
+        *(text(row["optimizer"]), betas or missing, f"{row['alpha']:g}", str(row["batch"]), str(row["runs"])),
+        *(
+            text(row["model"]),
+            text(row["quantity"]),
+            *numbers,
+            "yes" if row["detected"] else "no",
+            text(status),
+        ),
+    ]

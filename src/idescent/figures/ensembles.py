@@ -1,0 +1,128 @@
+"""Mini-batch runs and what models expect of them: one figure for an objective and optimizer.
+
+What lives here: :func:`render_ensembles`.  What does not: the numbers (:mod:`idescent.ensembles`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from idescent.ensembles import RUNS
+from idescent.figures import style
+from idescent.figures.draw import save, styled
+from idescent.figures.scaling import model_look
+from idescent.tables import read_errors
+
+CAPTION = (
+    "Loss along {runs} runs of {optimizer} on mini-batches (objective: {objective}): their mean (wide grey "
+    "line) and the range of the middle 90 % (grey), and the expectation of each model. Below, the absolute "
+    "difference from the mean of the runs, with its 95 % band; where the band reaches the lower end of the "
+    "figure, the difference is not told from 0."
+)
+_LOOKS = {"malladi": ("#B2182B", (0, (5, 1.5))), "compagnoni": ("#1B7837", "solid")}
+_LOWEST = 1e-6
+
+
+def render_ensembles(files: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """Draw the loss of some ensembles of one objective and optimizer.
+
+    Parameters
+    ----------
+    files : sequence of path
+        Curves of :func:`idescent.ensembles.make`, one file an ensemble.
+    outputs : sequence of path
+        Where to write: any of .pdf, .svg and .png.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged.
+    """
+    panels = []
+    for file in files:
+        rows = read_errors([file]).to_pylist()
+        panels.append([row for row in rows if row["quantity"] == "loss"])
+    first = panels[0][0]
+    optimizer = first["optimizer"].rpartition(":")[2]
+    caption = CAPTION.format(runs=first["runs"], optimizer=optimizer, objective=first["objective"])
+    with styled():
+        save(ensembles_figure(panels), outputs, f"Mini-batch runs of {optimizer} and their models", caption)
+
+
+def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
+    """Build the picture; call it inside the style's context."""
+    columns = len(panels)
+    figure = Figure(
+        figsize=(style.WIDTHS["double"] if columns > 1 else 3.6, 4.2),
+        layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03),
+    )
+    grid = figure.subplots(2, columns, sharex="col", sharey="row", squeeze=False)
+    names: dict[str, None] = {}
+    for (above, below), rows in zip(grid.T, panels, strict=True):
+        curves: dict[str, list[Mapping[str, Any]]] = {}
+        for row in rows:
+            curves.setdefault(row["model"], []).append(row)
+        _runs(above, curves.pop(RUNS))
+        for name, curve in curves.items():
+            names[name] = None
+            _model(above, below, name, curve)
+        above.set_title(_title(rows[0]), fontsize=7)
+        above.set_yscale("log")
+        below.set_yscale("log")
+        below.set_ylim(bottom=_LOWEST)
+        below.set_xlabel("iteration k")
+        for ax in (above, below):
+            ax.grid(axis="both", color="#E9E9E9", linewidth=0.4)
+            ax.set_axisbelow(True)
+    grid[0, 0].set_ylabel("loss")
+    grid[1, 0].set_ylabel("|difference from the mean|")
+    keys: list[Any] = [Line2D([], [], color="#8C8C8C", linewidth=3.2, label="mean of runs")]
+    keys.append(Patch(color="#DDDDDD", label="90 % of runs"))
+    for name in names:
+        colour, line = _look(name)
+        keys.append(Line2D([], [], color=colour, linestyle=line, linewidth=1.0, label=name))
+    figure.legend(handles=keys, loc="outside upper center", ncols=6 if columns > 1 else 3)
+    return figure
+
+
+def _column(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
+    return np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=np.float64)
+
+
+def _runs(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    k = _column(rows, "k")
+    ax.fill_between(k, _column(rows, "q05"), _column(rows, "q95"), color="#DDDDDD", linewidth=0, zorder=1)
+    ax.plot(k, _column(rows, "mean"), color="#8C8C8C", linewidth=3.2, solid_capstyle="butt", zorder=1.5)
+
+
+def _model(above: Axes, below: Axes, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    colour, line = _look(name)
+    k = _column(rows, "k")
+    above.plot(k, _column(rows, "mean"), color=colour, linestyle=line, linewidth=0.9, gid=name)
+    low, high = _column(rows, "band_low"), _column(rows, "band_high")
+    smallest = np.where((low > 0.0) | (high < 0.0), np.minimum(np.abs(low), np.abs(high)), _LOWEST)
+    largest = np.maximum(np.abs(low), np.abs(high))
+    below.fill_between(k, np.maximum(smallest, _LOWEST), largest, color=colour, alpha=0.18, linewidth=0)
+    below.plot(k, np.abs(_column(rows, "error")), color=colour, linestyle=line, linewidth=0.9)
+
+
+def _look(name: str) -> tuple[str, Any]:
+    if name in _LOOKS:
+        return _LOOKS[name]
+    colour, _, _, line = model_look(name)
+    return colour, line
+
+
+def _title(row: Mapping[str, Any]) -> str:
+    arguments = {name: row[name] for name in ("beta", "beta1", "beta2") if row[name] is not None}
+    name, _, rates = style.configuration({"class": row["optimizer"], "arguments": arguments}).partition(", ")
+    return f"{rates or name}\n$\\alpha = {row['alpha']:g}$, batches of {row['batch']}"
