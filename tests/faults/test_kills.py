@@ -97,7 +97,12 @@ def test_jobs_that_outlive_their_snakemake_are_not_disturbed(tmp_path: Path) -> 
         run.process.wait()
         try:
             before = cells(project)
-            outcome = project.run(*TARGETS)
+            # A job that was just started is known as soon as it begins with its cells.
+            for _ in range(5):
+                outcome = project.run(*TARGETS)
+                assert outcome.status == 1, outcome.text
+                if all(str(job.pid) in outcome.text for job in left):
+                    break
             assert all(job.is_running() for job in left), "the jobs are too short for this test"
             assert outcome.status == 1
             assert "jobs of a run that was killed are still at work (process" in outcome.text
