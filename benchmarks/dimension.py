@@ -9,7 +9,10 @@ both solutions of the certificate are included.  The discrete run takes one grad
 that asks for more than the budget is ended by the solver; the table says where it was.  It is a table of
 Markdown, as docs/objectives.md has it.
 
-Second table: peak of traced memory over that of the rows kept, in vectors of n numbers, for the half-step
+Second table: work against eps, per coordinate, for the models whose velocity turns round where a coordinate
+of the gradient is 0, on a smaller perceptron; and how many coordinates have come to stay there.
+
+Third table: peak of traced memory over that of the rows kept, in vectors of n numbers, for the half-step
 model and the discrete run on a diagonal quadratic.
 """
 
@@ -26,6 +29,8 @@ MODELS = [getattr(models, name)() for name in models.__all__ if name not in ("Eq
 ALPHAS = {"Adam": 1e-3, "RMSProp": 1e-3, "AdaGrad": 1e-2}
 # One step per norm is as long as this many coordinates' worth.
 FACTOR = 30.0
+# Horizon of the second table.
+STEPS = 40
 SIZES = (1, 100, 10_000, 100_000, 1_000_000)
 
 
@@ -91,6 +96,33 @@ def network(steps, budget, only, accumulators):
                 print("| " + " | ".join(cells) + " |", flush=True)
 
 
+def zeros():
+    objective = Perceptron.digits(hidden=6)
+    start = objective.initial(0)
+    solver = ide.solvers.Collocation(max_gradients=1500.0)
+    print(f"\nperceptron of {len(start)} parameters, {STEPS} iterations of Adam, per coordinate\n")
+    print("| model | eps | gradients | reached | within 10 eps of 0 |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for model in (models.SignFlow(), models.Cattaneo()):
+        for eps in (1e-2, 1e-3, 1e-4):
+            optimizer, counted = ide.Adam(0.9, 0.999, eps=eps), Counted(objective)
+            path = ide.solve(
+                model,
+                optimizer,
+                counted,
+                alpha=1e-3,
+                theta0=start,
+                steps=STEPS,
+                rtol=1e-6,
+                atol=1e-9,
+                solver=solver,
+            )
+            begin, end = np.abs(objective.gradient(path.theta[[0, -1]]))
+            stay = str(((begin > 100.0 * eps) & (end < 10.0 * eps)).sum()) if path.report.ok else "–"
+            reached = path.report.message.split(":")[0].split()[-1] if not path.report.ok else str(STEPS)
+            print(f"| {model.name} | {eps:g} | {counted.work / STEPS:.0f} | {reached} | {stay} |", flush=True)
+
+
 def peak(make):
     tracemalloc.start()
     made = make()
@@ -120,6 +152,7 @@ def main() -> None:
     parser.add_argument("--accumulators", nargs="*", default=["norm", "coordinate"])
     options = parser.parse_args()
     network(options.steps, options.budget, options.only, options.accumulators)
+    zeros()
     memory()
 
 
