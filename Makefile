@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.environment
 INSTALLED := $(VENV)/.installed
 
-.PHONY: all install test lint lock schema clean
+.PHONY: all install test lint docs lock schema clean
 .DELETE_ON_ERROR:
 
 all: install
@@ -39,6 +39,10 @@ $(ENVIRONMENT): requirements.lock
 $(INSTALLED): $(ENVIRONMENT) pyproject.toml setup.py src/idescent/_kernels.c
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
+
+# The site: build/site/index.html.  The gallery and the findings show the results of `make`.
+docs: install
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
 
 # Needs uv; for those who change the dependencies in pyproject.toml.
 lock:

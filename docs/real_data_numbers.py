@@ -91,7 +91,8 @@ def parting():
         lines.append([str(k), *(f"{value:+.1e}" for value in values), f"{np.linalg.norm(apart[k]):.1e}"])
     head = ["k", "run", "half-step", "gradient of the run", "distance of all parameters"]
     text = table(head, lines)
-    return f"{text}\n\nFive of {run.theta.shape[1]} parameters make {100 * share:.0f} % of the distance at the end."
+    n = run.theta.shape[1]
+    return f"{text}\n\nFive of {n} parameters make {100 * share:.0f} % of the distance at the end."
 
 
 def main():

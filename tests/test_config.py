@@ -171,8 +171,8 @@ def test_a_start_that_does_not_fit_its_objective_stops_before_the_first_job(
             "colour",
             "red",
             "config: colour: this key is not allowed: "
-            "must be one of study, objectives, schedules, runs, solutions, figures, claims, forecast, scaling, "
-            "ensembles, fidelity, cells_per_job, seconds_per_job",
+            "must be one of study, objectives, schedules, runs, solutions, figures, claims, forecast, "
+            "scaling, ensembles, fidelity, cells_per_job, seconds_per_job",
         ),
         (
             "scaling",

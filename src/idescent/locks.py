@@ -50,7 +50,9 @@ def hold(folder: Path, results: str) -> None:
         return
     held = _try(run)
     if held is None:
-        raise BusyError(f"{results}: another run is at work{_holders(run)}: wait for it to end; nothing was done")
+        raise BusyError(
+            f"{results}: another run is at work{_holders(run)}: wait for it to end; nothing was done"
+        )
     _held[run] = held
     free = _try(jobs)
     if free is None:

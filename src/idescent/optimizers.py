@@ -118,8 +118,8 @@ class Optimizer:
 class AdaGrad(Optimizer):
     r"""AdaGrad (Duchi et al. 2011; Algorithm 1 of the paper).
 
-    .. math:: G_k = G_{k-1} + g_k^2, \qquad \theta_k = \theta_{k-1} - \alpha\, g_k / (\sqrt{G_k} +
-    \varepsilon)
+    .. math:: G_k = G_{k-1} + g_k^2, \qquad
+              \theta_k = \theta_{k-1} - \alpha\, g_k / (\sqrt{G_k} + \varepsilon)
 
     Parameters
     ----------

@@ -1,0 +1,188 @@
+"""Write the pages that no one types: gallery, findings, command line and API, into docs/_generated.
+
+What lives here: pages from the results of the paper study (`make`), from `idescent ... --help`, and from the
+list of public modules.  What does not: Sphinx, and the pages that people write.  Without results the gallery
+and the findings say how to make them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+import refresh
+
+ROOT = Path(__file__).resolve().parent.parent
+ABSENT = "The results of the paper study are not there: run `make`, then build this site again.\n"
+
+# Pages of the reference, and the modules that each shows; what a module exports is where it is defined.
+API = {
+    "running": (
+        "Runs, solutions, errors",
+        ("discrete", "continuous", "trajectory", "errors", "forecast", "orders", "horizons"),
+    ),
+    "optimizers": ("Optimizers and schedules", ("optimizers", "schedules")),
+    "objectives": (
+        "Objectives",
+        (
+            "objectives.protocol",
+            "objectives.quadratic",
+            "objectives.mean_squared_error",
+            "objectives.rotated_quadratic",
+            "objectives.rosenbrock",
+            "objectives.double_well",
+            "objectives.classification",
+            "objectives.regression",
+            "objectives.perceptron",
+            "objectives.autodiff",
+        ),
+    ),
+    "models": (
+        "Models",
+        (
+            "models.equation",
+            "models.paper",
+            "models.half_step",
+            "models.third_order",
+            "models.local",
+            "models.log_rate",
+            "models.sign_flow",
+            "models.barakat_bianchi",
+            "models.da_silva_gazeau",
+            "models.cattaneo",
+            "models.heredia_second_order",
+        ),
+    ),
+    "solvers": ("Solvers", ("solvers", "solvers.collocation", "solvers.picard", "solvers.ide")),
+    "stochastic": (
+        "Stochastic gradients",
+        ("stochastic.noise", "stochastic.streams", "stochastic.runs", "stochastic.sde", "stochastic.weak"),
+    ),
+    "figures": ("Figures", ("figures.style", "figures.spec", "figures.draw")),
+}
+
+_DC = "{http://purl.org/dc/elements/1.1/}"
+_VERDICTS = ("fails", "holds only for the scheme", "holds", "not computed")
+_HEADINGS = {
+    "fails": "Statements that fail",
+    "holds only for the scheme": "Statements about the equation that hold only for the scheme",
+    "holds": "Statements that hold",
+    "not computed": "Statements that were not computed",
+}
+
+
+def write(folder: Path) -> None:
+    """Write all generated pages into a folder, made anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "api").mkdir(parents=True)
+    parts = folder / "parts"
+    parts.mkdir()
+    texts = {
+        parts / "gallery.md": gallery(folder),
+        parts / "findings.md": findings(),
+        parts / "commands.md": commands(),
+    }
+    for name, (title, modules) in API.items():
+        texts[folder / "api" / f"{name}.md"] = reference(title, modules)
+    for target, text in texts.items():
+        target.write_text(text, encoding="utf-8")
+
+
+def gallery(folder: Path) -> str:
+    """Return all figures of the study, with the titles and captions that the files carry."""
+    pictures = sorted((refresh.RESULTS / "figures").glob("*.svg"))
+    if not pictures:
+        return ABSENT
+    copies = folder / "figures"
+    copies.mkdir()
+    text = []
+    for picture in pictures:
+        title, caption = described(picture)
+        shutil.copyfile(picture, copies / picture.name)
+        shutil.copyfile(picture.with_suffix(".pdf"), copies / picture.with_suffix(".pdf").name)
+        name = picture.stem
+        text.append(
+            f"## {title}\n\n![{title}](_generated/figures/{name}.svg)\n\n{caption}\n"
+            f"[PDF](_generated/figures/{name}.pdf), `{name}`\n"
+        )
+    return "\n".join(text)
+
+
+def described(picture: Path) -> tuple[str, str]:
+    """Return title and caption of an SVG file; the first of each is the figure's own.
+
+    Raises
+    ------
+    ValueError
+        If the file carries none.
+    """
+    tree = ElementTree.parse(picture)
+    title, caption = (next(tree.iter(f"{_DC}{tag}"), None) for tag in ("title", "description"))
+    if title is None or caption is None or not title.text or not caption.text:
+        raise ValueError(f"{picture}: it has no title or no description: make it again")
+    return " ".join(title.text.split()), " ".join(caption.text.split())
+
+
+def findings() -> str:
+    """Return what the audit of the paper's statements and the table of errors say."""
+    source = refresh.RESULTS / "tables" / "claims.md"
+    if not source.is_file():
+        return ABSENT
+    head, rows = table(source.read_text(encoding="utf-8"))
+    shown = [name for name in head if name not in ("id", "where", "verdict")]
+    text = [refresh.claims(), ""]
+    counts = Counter(row["verdict"].strip("* ") for row in rows)
+    for verdict in _VERDICTS:
+        if not counts[verdict]:
+            continue
+        text += [f"## {_HEADINGS[verdict]}", ""]
+        text += ["| " + " | ".join(shown) + " |", "|" + " --- |" * len(shown)]
+        for row in rows:
+            if row["verdict"].strip("* ") == verdict:
+                cells = [f"{row[n]} ({row['where']})" if n == "claim" else row[n] for n in shown]
+                text.append("| " + " | ".join(cells) + " |")
+        text.append("")
+    text += ["## The errors behind them", "", refresh.errors(), ""]
+    return "\n".join(text)
+
+
+def table(text: str) -> tuple[list[str], list[dict[str, str]]]:
+    """Return header and rows of the first table of a Markdown text."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    head, _, *rows = cells
+    return head, [dict(zip(head, row, strict=True)) for row in rows if len(row) == len(head)]
+
+
+def commands() -> str:
+    """Return the help of the command line, as it prints it."""
+    text = [f"```\n{helped()}\n```\n"]
+    from idescent.cli import COMMANDS
+
+    text += [f"## idescent {name}\n\n```\n{helped(name)}\n```\n" for name in COMMANDS]
+    return "\n".join(text)
+
+
+def helped(*command: str) -> str:
+    """Return what ``idescent ... --help`` prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "idescent", *command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "88", "NO_COLOR": "1"},
+    )
+    return done.stdout.rstrip()
+
+
+def reference(title: str, modules: tuple[str, ...]) -> str:
+    """Return a page of the reference."""
+    text = [f"# {title}\n"]
+    text += [f"## idescent.{m}\n\n```{{eval-rst}}\n.. automodule:: idescent.{m}\n```\n" for m in modules]
+    return "\n".join(text)
