@@ -197,6 +197,15 @@ class Study:
         return {"objective": pack.cells[0].objective, **solution, "cells": cells}
 
     @property
+    def crowds(self) -> dict[str, list[str]]:
+        """Ensembles by the figure that shows them: at most four of each objective and optimizer."""
+        groups: dict[str, list[str]] = {}
+        for place in self.ensembles:
+            objective, optimizer, _ = place.split("/")
+            groups.setdefault(f"ensembles_{objective}_{optimizer}", []).append(place)
+        return {stem: spread(places, 4) for stem, places in groups.items()}
+
+    @property
     def planned(self) -> dict[str, list[str]]:
         """Outputs of the stages that run pack by pack."""
         return {

@@ -17,7 +17,6 @@ from idescent.files import DamagedError, remove_partials, write_text
 from idescent.locks import BusyError, hold
 from idescent.packs import damaged, encode
 from idescent.provenance import digest, is_whole, pack_digest
-from idescent.report.selection import selected
 from idescent.study import spread
 
 # The jobs' Python is the one that runs Snakemake, wherever it lies: as a parameter, it would rerun a moved checkout, and
@@ -84,14 +83,7 @@ ENSEMBLE_TABLES = (
     if ENSEMBLES
     else []
 )
-ENSEMBLE_GROUPS = sorted({place.rpartition("/")[0] for place in ENSEMBLES})
-CROWDS = {
-    "ensembles_"
-    + group.replace("/", "_"): spread(
-        [place for place in ENSEMBLES if place.rpartition("/")[0] == group], 4
-    )
-    for group in ENSEMBLE_GROUPS
-}
+CROWDS = STUDY.crowds
 STEMS += CROWDS
 FIGURES = [f"{ROOT}/figures/{stem}{suffix}" for stem in STEMS for suffix in FORMATS]
 FORECAST = (
@@ -104,14 +96,6 @@ CLAIM_TABLES = list(multiext(f"{ROOT}/tables/claims", ".csv", ".md")) if CLAIMS 
 PACKS = {pack.folder: pack for pack in STUDY.packs}
 MANIFESTS = [file for files in STUDY.planned.values() for file in files]
 ERRORS = list(map(STUDY.errors, STUDY.packs))
-
-
-REPORT = f"{ROOT}/report.html"
-EXPLORED = [
-    (cell, name)
-    for cell in selected(STUDY.cells)
-    for name in ("discrete", *cell.solutions)
-]
 
 
 def one_of(names):
@@ -274,50 +258,6 @@ def claims_code():
     # The distance from the minimum is the objective's to say.
     objectives = {cell.group[0]: cell.objective for cell in STUDY.cells}
     return digest("claims", *(("objective", spec) for spec in objectives.values()))
-
-
-def drawn():
-    """Every figure with the rule that draws it and its name in the configuration, if it has one."""
-    names = {1: "figure", 2: "figure_with_errors"}
-    found = [
-        (stem, names[len(figure.stems)], name)
-        for name, figure in STUDY.figures.items()
-        for stem in figure.stems
-    ]
-    found += [(stem, "overview", "") for stem in OVERVIEWS]
-    for stem, group in LADDERS.items():
-        kind = "scaling_map" if group[0] in SCALING["maps"] else "scaling_figure"
-        found.append((stem, kind, ""))
-    found += [(stem, "fidelity_figure", "") for stem in CURVES]
-    found += [(stem, "ensembles_figure", "") for stem in CROWDS]
-    return found + ([("forecast", "forecast", "")] if FORECAST else [])
-
-
-def report_content():
-    # How the cells are packed into jobs is no part of what was found.
-    shown = {
-        key: value
-        for key, value in config.items()
-        if key not in ("cells_per_job", "seconds_per_job")
-    }
-    return {
-        "study": STUDY.name,
-        "config": shown,
-        "cells": len(STUDY.cells),
-        "solutions": sum(len(cell.solutions) for cell in STUDY.cells),
-        "figures": drawn(),
-        "further": ([SCALING["name"]] if SCALING else [])
-        + (["fidelity"] if FIDELITY else [])
-        + (["ensembles"] if ENSEMBLES else [])
-        + (["forecast"] if FORECAST else []),
-        "claims": bool(CLAIMS),
-    }
-
-
-def report_code():
-    # The models are asked for their names, by which they have their colours.
-    models = (("model", solution["model"]) for solution in STUDY.solutions.values())
-    return digest("report", *models)
 
 
 def write_plan():

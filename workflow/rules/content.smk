@@ -1,0 +1,53 @@
+# What the report shows of a study.
+from idescent.report.selection import selected
+
+REPORT = f"{ROOT}/report.html"
+EXPLORED = [
+    (cell, name)
+    for cell in selected(STUDY.cells)
+    for name in ("discrete", *cell.solutions)
+]
+
+
+def drawn():
+    """Every figure with the rule that draws it and its name in the configuration, if it has one."""
+    names = {1: "figure", 2: "figure_with_errors"}
+    found = [
+        (stem, names[len(figure.stems)], name)
+        for name, figure in STUDY.figures.items()
+        for stem in figure.stems
+    ]
+    found += [(stem, "overview", "") for stem in OVERVIEWS]
+    for stem, group in LADDERS.items():
+        kind = "scaling_map" if group[0] in SCALING["maps"] else "scaling_figure"
+        found.append((stem, kind, ""))
+    found += [(stem, "fidelity_figure", "") for stem in CURVES]
+    found += [(stem, "ensembles_figure", "") for stem in CROWDS]
+    return found + ([("forecast", "forecast", "")] if FORECAST else [])
+
+
+def report_content():
+    # How the cells are packed into jobs is no part of what was found.
+    shown = {
+        key: value
+        for key, value in config.items()
+        if key not in ("cells_per_job", "seconds_per_job")
+    }
+    return {
+        "study": STUDY.name,
+        "config": shown,
+        "cells": len(STUDY.cells),
+        "solutions": sum(len(cell.solutions) for cell in STUDY.cells),
+        "figures": drawn(),
+        "further": ([SCALING["name"]] if SCALING else [])
+        + (["fidelity"] if FIDELITY else [])
+        + (["ensembles"] if ENSEMBLES else [])
+        + (["forecast"] if FORECAST else []),
+        "claims": bool(CLAIMS),
+    }
+
+
+def report_code():
+    # The models are asked for their names, by which they have their colours.
+    models = (("model", solution["model"]) for solution in STUDY.solutions.values())
+    return digest("report", *models)
