@@ -9,9 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idescent.files import write_text
-from idescent.tables import FORMATS, csv, escaped, long_table, pipes, scientific
-from idescent.trajectory import write_table
+from idescent.tables import escaped, long_table, pipes, scientific, write_formats
 
 Row = Mapping[str, Any]
 
@@ -32,20 +30,10 @@ def write(table: Any, outputs: Iterable[Path]) -> None:
     ValueError
         If the suffix of an output is not known.
     """
-    targets = [Path(output) for output in outputs]
-    for target in targets:
-        if target.suffix not in FORMATS:
-            known = ", ".join(FORMATS)
-            raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
     rows = table.to_pylist()
-    for target in targets:
-        if target.suffix == ".parquet":
-            # The parts' own descriptions are in the parts.
-            write_table(target, table.replace_schema_metadata(None))
-        elif target.suffix == ".csv":
-            write_text(target, csv(table))
-        else:
-            write_text(target, markdown(rows) if target.suffix == ".md" else latex(rows))
+    # The parts' own descriptions are in the parts.
+    plain = table.replace_schema_metadata(None)
+    write_formats(outputs, plain, lambda: markdown(rows), lambda: latex(rows))
 
 
 def markdown(rows: Sequence[Row]) -> str:

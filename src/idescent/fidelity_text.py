@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from idescent.fidelity import SMALLEST_LOSS
-from idescent.files import write_text
-from idescent.tables import FORMATS, csv, escaped, long_table, pipes, scientific
-from idescent.trajectory import write_table
+from idescent.tables import escaped, long_table, pipes, scientific, write_formats
 
 Row = Mapping[str, Any]
 
@@ -35,19 +33,8 @@ def write(table: Any, outputs: Iterable[Path]) -> None:
     ValueError
         If the suffix of an output is not known.
     """
-    targets = [Path(output) for output in outputs]
-    for target in targets:
-        if target.suffix not in FORMATS:
-            known = ", ".join(FORMATS)
-            raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
     rows = table.to_pylist()
-    for target in targets:
-        if target.suffix == ".parquet":
-            write_table(target, table)
-        elif target.suffix == ".csv":
-            write_text(target, csv(table))
-        else:
-            write_text(target, markdown(rows) if target.suffix == ".md" else latex(rows))
+    write_formats(outputs, table, lambda: markdown(rows), lambda: latex(rows))
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -12,10 +12,8 @@ from pathlib import Path
 
 from idescent import orders
 from idescent.errors import NORMS
-from idescent.files import write_text
 from idescent.scaling import Line, Row, as_table, compact
-from idescent.tables import FORMATS, csv, escaped, long_table, pipes, scientific
-from idescent.trajectory import write_table
+from idescent.tables import escaped, long_table, pipes, scientific, write_formats
 
 _RULE = (
     "Order: least-squares slope of ln(error) over ln(α) in the asymptotic window, ± the wider of Student's "
@@ -101,22 +99,13 @@ def write(
     ValueError
         If the suffix of an output is not known; then nothing is written.
     """
-    targets = list(outputs)
-    for target in targets:
-        if target.suffix not in FORMATS:
-            known = ", ".join(FORMATS)
-            raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
-    table = as_table(found)
     lines = compact([row for row in found if row["objective"] not in maps], alphas)
-    for target in targets:
-        if target.suffix == ".parquet":
-            write_table(target, table)
-        elif target.suffix == ".csv":
-            write_text(target, csv(table))
-        elif target.suffix == ".md":
-            write_text(target, markdown(lines, alphas, reference))
-        else:
-            write_text(target, latex(lines, alphas, reference))
+    write_formats(
+        outputs,
+        as_table(found),
+        lambda: markdown(lines, alphas, reference),
+        lambda: latex(lines, alphas, reference),
+    )
 
 
 def markdown(lines: Sequence[Line], alphas: Sequence[float], reference: str | None = None) -> str:

@@ -7,7 +7,7 @@ and LaTeX.  What does not: computing errors (:mod:`idescent.errors`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,23 +96,37 @@ def write_errors(files: Iterable[str | Path], outputs: Iterable[str | Path]) -> 
     ValueError
         If the suffix of an output is not known, or a file is damaged.
     """
+    merged = in_order(read_errors(files))
+    rows = merged.to_pylist()
+    write_formats(
+        outputs,
+        merged,
+        lambda: markdown(compact(rows), split(rows)),
+        lambda: latex(compact(rows), split(rows)),
+    )
+
+
+def write_formats(
+    outputs: Iterable[str | Path], table: Any, markdown: Callable[[], str], latex: Callable[[], str]
+) -> None:
+    """Write a table in each format: complete (.parquet, .csv), or as the text made for it (.md, .tex).
+
+    Raises
+    ------
+    ValueError
+        If the suffix of an output is not known; then nothing is written.
+    """
     targets = [Path(output) for output in outputs]
     for target in targets:
         if target.suffix not in FORMATS:
-            raise ValueError(
-                f"{target}: {target.suffix!r} is not allowed: must be one of {', '.join(FORMATS)}"
-            )
-    merged = in_order(read_errors(files))
-    rows = merged.to_pylist()
+            known = ", ".join(FORMATS)
+            raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
+    texts = {".csv": lambda: csv(table), ".md": markdown, ".tex": latex}
     for target in targets:
         if target.suffix == ".parquet":
-            write_table(target, merged)
-        elif target.suffix == ".csv":
-            write_text(target, csv(merged))
+            write_table(target, table)
         else:
-            form = markdown if target.suffix == ".md" else latex
-            text = form(compact(rows), split(rows))
-            write_text(target, text)
+            write_text(target, texts[target.suffix]())
 
 
 def read_errors(files: Iterable[str | Path]) -> Any:
