@@ -74,8 +74,8 @@ def kernel_call(optimizer: ide.Optimizer, arrays: list[np.ndarray]) -> Callable:
             return -1
 
     separable = ide.Quadratic(4.0).separable_quadratic(1)
-    steps, moment = len(theta) - 1, first if optimizer.momentum else None
-    discrete._run_compiled(Capture(), optimizer, separable, ALPHA, steps, theta, moment, second)
+    moment = first if optimizer.momentum else None
+    discrete._run_compiled(Capture(), optimizer, separable, ALPHA, None, theta, moment, second)
     return lambda: library.simulate(*captured)
 
 
