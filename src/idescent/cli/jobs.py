@@ -32,11 +32,14 @@ Log = Callable[[str], None]
 def run(given: Any) -> int:
     """Run one job; return its exit status."""
     subject = f"{_subject(given)}: " if hasattr(given, "output") else ""
+    log: Log = _nowhere
     with ExitStack() as stack:
-        log = _log(given.log, stack)
         try:
+            log = _log(given.log, stack)
             stack.enter_context(signed_in())
             text = given.job(given, log)
+            if text:
+                log(f"{text}\ncode {given.code}")
         except (ValueError, OSError) as error:
             message = " ".join(str(error).split())
             if isinstance(error, DamagedError):
@@ -46,10 +49,10 @@ def run(given: Any) -> int:
                 log(f"error: {message}")
             return 1
         except BaseException:
-            log(traceback.format_exc())
+            with suppress(OSError):  # what is raised says more than a log that cannot be written
+                log(traceback.format_exc())
             raise
         if text:
-            log(f"{text}\ncode {given.code}")
             announce(given.name, getattr(given, "plan", None), subject + text)
     return 0
 
@@ -146,9 +149,13 @@ def _job(
     return job
 
 
+def _nowhere(_: str) -> None:
+    """Keep no log."""
+
+
 def _log(path: Path | None, stack: ExitStack) -> Log:
     if path is None:
-        return lambda _: None
+        return _nowhere
     path.parent.mkdir(parents=True, exist_ok=True)
     # Unbuffered: a person follows a long solve with tail -f, and closing must not fail on a full disk.
     file = stack.enter_context(path.open("wb", buffering=0))
