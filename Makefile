@@ -16,7 +16,7 @@ all: install
 install: $(INSTALLED)
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --dist worksteal --junitxml build/tests.xml
 
 lint: install
 	$(BIN)/ruff check

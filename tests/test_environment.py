@@ -22,8 +22,13 @@ def bounds(lines: list[str]) -> dict[str, str]:
 
 def test_conda_and_pip_ask_for_the_same_packages_with_the_same_lower_bounds() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    data = project["project"]["optional-dependencies"]["data"]
-    wanted = bounds(project["project"]["dependencies"] + project["build-system"]["requires"] + data)
+    extras = project["project"]["optional-dependencies"]
+    wanted = bounds(
+        project["project"]["dependencies"]
+        + project["build-system"]["requires"]
+        + extras["data"]
+        + extras["test"]
+    )
     wanted = {CONDA_NAMES.get(name, name): version for name, version in wanted.items()}
     wanted["python"] = project["project"]["requires-python"].removeprefix(">=")
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
