@@ -16,7 +16,7 @@ all: install
 install: $(INSTALLED)
 
 test: install
-	$(BIN)/python -m pytest --numprocesses logical --dist worksteal --junitxml build/tests.xml
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 16 --dist worksteal --junitxml build/tests.xml
 
 lint: install
 	$(BIN)/ruff check
