@@ -16,6 +16,7 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
+import conformance
 import refresh
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,6 +88,7 @@ def write(folder: Path) -> None:
         parts / "gallery.md": gallery(folder),
         parts / "findings.md": findings(),
         parts / "commands.md": commands(),
+        parts / "conformance.md": kept(),
     }
     for name, (title, modules) in API.items():
         texts[folder / "api" / f"{name}.md"] = reference(title, modules)
@@ -150,6 +152,11 @@ def findings() -> str:
         text.append("")
     text += ["## The errors behind them", "", refresh.errors(), ""]
     return "\n".join(text)
+
+
+def kept() -> str:
+    """Return the promises of the README with what the tests found."""
+    return conformance.page(conformance.cases()) if conformance.FOUND.is_file() else conformance.ABSENT
 
 
 def table(text: str) -> tuple[list[str], list[dict[str, str]]]:

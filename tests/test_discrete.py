@@ -133,8 +133,9 @@ def test_the_stored_trajectories_cover_five_optimizers_and_three_objectives():
 
 
 @pytest.mark.parametrize("number", numbers(sensitive=False), ids=describe)
-def test_runs_agree_with_torch_at_every_stored_iteration(number):
+def test_runs_agree_with_torch_at_every_stored_iteration(record_property, number):
     for difference in discrepancies(simulate_case(ABOUT["cases"][number]), number):
+        record_property("difference", float(difference.max()))
         assert difference.max() <= 1e-12
 
 

@@ -57,11 +57,13 @@ def reference(optimizer, objective, alpha, theta0, steps):
     return theta, {optimizer.moments[-1]: memory}
 
 
-def assert_agrees(optimizer, objective, alpha, theta0, steps):
+def assert_agrees(record_property, optimizer, objective, alpha, theta0, steps):
     path = ide.solve(PAPER, optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, rtol=RTOL)
     theta, moments = reference(optimizer, objective, alpha, theta0, steps)
     scale = np.abs(theta).max()
     error = np.abs(path.theta[:, 0] - theta).max()
+    record_property("error", float(error / scale))
+    record_property("estimate", float(path.report.error_estimate / scale))
     assert path.report.status == "converged", path.report.message
     assert error <= 10 * RTOL * scale
     # The references are good to about 1e-12; above that the certificate must cover the true error.
@@ -72,16 +74,16 @@ def assert_agrees(optimizer, objective, alpha, theta0, steps):
 
 
 @pytest.mark.parametrize("cell", list(cells()), ids=lambda c: f"{c[0]}-{type(c[1]).__name__}-{c[2]}")
-def test_every_cell_of_the_paper_is_solved_to_the_tolerance(cell):
-    assert_agrees(*cell)
+def test_every_cell_of_the_paper_is_solved_to_the_tolerance(record_property, cell):
+    assert_agrees(record_property, *cell)
 
 
 @pytest.mark.parametrize("alpha", [0.1, 0.01])
 @pytest.mark.parametrize(
     "optimizer", [ide.AdamW(0.9, 0.99, 0.1), ide.AdamL2(0.9, 0.99, 0.1), ide.AdamW(0.0, 0.999, 1.0)]
 )
-def test_weight_decay_is_solved_to_the_tolerance(optimizer, alpha):
-    assert_agrees(optimizer, QUADRATIC, alpha, 1.0, int(10 / alpha))
+def test_weight_decay_is_solved_to_the_tolerance(record_property, optimizer, alpha):
+    assert_agrees(record_property, optimizer, QUADRATIC, alpha, 1.0, int(10 / alpha))
 
 
 @pytest.mark.parametrize("cell", [c for c in cells() if not c[0].bias_correction], ids=str)
@@ -104,9 +106,10 @@ def test_tighter_tolerances_give_smaller_errors_and_estimates_that_cover_them():
         assert path.report.error_estimate <= rtol * np.abs(theta).max() + path.report.atol
 
 
-def test_a_long_adagrad_run_costs_no_more_than_a_few_gradients_per_element():
+def test_a_long_adagrad_run_costs_no_more_than_a_few_gradients_per_element(record_property):
     """150 000 iterations within the 2 s promised, counted in work, not in seconds."""
     path = ide.solve(PAPER, ide.AdaGrad(), QUADRATIC, alpha=0.01, theta0=1.0, steps=150_000)
+    record_property("gradients", path.report.gradient_evaluations)
     assert path.report.ok
     assert path.report.gradient_evaluations <= 20_000
 

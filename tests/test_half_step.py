@@ -202,11 +202,13 @@ def cells():
 
 
 @pytest.mark.parametrize(("objective", "optimizer"), list(cells()))
-def test_the_half_step_model_is_second_order_from_the_first_step_on(objective, optimizer):
+def test_the_half_step_model_is_second_order_from_the_first_step_on(record_property, objective, optimizer):
     powers, horizon, power = window(objective, optimizer)
     alphas = 2.0 ** -np.array(powers)
     found = errors(HALF_STEP, optimizer, *OBJECTIVES[objective], alphas, horizon, power)
     measured = slopes(found, alphas)
+    for slope in measured:
+        record_property("slope", float(slope))
     assert (np.abs(measured - HALF_STEP.order) <= 0.1).all(), (measured, found / alphas**2)
 
 
@@ -230,10 +232,12 @@ THIRD_ORDER = ide.models.ThirdOrder()
     ],
     ids=str,
 )
-def test_the_third_order_model_is_of_third_order(objective, optimizer, powers, horizon):
+def test_the_third_order_model_is_of_third_order(record_property, objective, optimizer, powers, horizon):
     alphas = 2.0 ** -np.array(powers)
     found = errors(THIRD_ORDER, optimizer, *OBJECTIVES[objective], alphas, horizon, rtol=2e-14)
     measured = slopes(found, alphas)
+    for slope in measured:
+        record_property("slope", float(slope))
     assert (np.abs(measured - THIRD_ORDER.order) <= 0.1).all(), (measured, found / alphas**3)
 
 

@@ -103,8 +103,9 @@ def foreign(slope, first, steps, start=0.0):
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
-def test_a_rival_has_its_declared_order_on_the_papers_quadratic(model, optimizer, window):
+def test_a_rival_has_its_declared_order_on_the_papers_quadratic(record_property, model, optimizer, window):
     found = slopes(model, optimizer, window)
+    record_property("distance", float(np.abs(found - model.order).max()))
     assert (np.abs(found - model.order) <= 0.1).all(), found
 
 

@@ -76,7 +76,9 @@ def chain(model, optimizer, objective, alpha, theta0, steps):
 @pytest.mark.parametrize(
     "model", [M.LogRate(), M.BarakatBianchi(), M.HalfStep()], ids=lambda model: model.name
 )
-def test_a_networks_path_is_that_of_an_explicit_method_and_the_estimate_covers_the_error(model, accumulator):
+def test_a_networks_path_is_that_of_an_explicit_method_and_the_estimate_covers_the_error(
+    record_property, model, accumulator
+):
     network, optimizer = perceptron(), ide.Adam(*BETAS, eps=1e-4, accumulator=accumulator)
     alpha, steps = (0.1 if accumulator == "norm" else 0.01), 60
     start = network.initial(0)
@@ -87,6 +89,8 @@ def test_a_networks_path_is_that_of_an_explicit_method_and_the_estimate_covers_t
     assert np.abs(other[-1] - other[0]).max() > 0.1
     # The other method has an error of its own, of about 1e-9.
     assert error <= 10.0 * path.report.error_estimate + 5e-9
+    record_property("error", float(error))
+    record_property("gradients per iteration", path.report.gradient_evaluations / steps)
     # Solution and certificate together: a discrete run takes one gradient an iteration.
     assert path.report.gradient_evaluations < 50 * steps
 

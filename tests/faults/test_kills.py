@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -44,7 +45,9 @@ def kill(run: Run, what: str, choice: random.Random) -> None:
 
 
 def test_twenty_kills_at_random_moments_cost_no_byte_and_no_complete_cell(
-    tmp_path: Path, undisturbed: tuple[dict[str, bytes], float]
+    tmp_path: Path,
+    undisturbed: tuple[dict[str, bytes], float],
+    record_property: Callable[[str, object], None],
 ) -> None:
     expected, seconds = undisturbed
     choice = random.Random(SEED)
@@ -84,6 +87,8 @@ def test_twenty_kills_at_random_moments_cost_no_byte_and_no_complete_cell(
         shutil.rmtree(project.results)
         complete = {}
     print(*story, f"complete {ends} times, progress between kills {hits} times", sep="\n")
+    record_property("kills", len(KILLS))
+    record_property("progress", hits)
     assert hits >= 3, story
     assert project.succeed(*TARGETS) == {}
 
