@@ -37,3 +37,26 @@ class DoubleWell:
 
     def gradient(self, theta):
         return theta * (theta * theta - 1.0)
+
+
+class Linear:
+    """The same gradient everywhere."""
+
+    def __init__(self, slope):
+        self.slope = np.asarray(slope, dtype=float)
+
+    def value(self, theta):
+        return theta @ self.slope
+
+    def gradient(self, theta):
+        return np.broadcast_to(self.slope, theta.shape).copy()
+
+
+class Cosh:
+    """A bowl without symmetry of scale, in one dimension."""
+
+    def value(self, theta):
+        return np.cosh(theta[..., 0])
+
+    def gradient(self, theta):
+        return np.sinh(theta)
