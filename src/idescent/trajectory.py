@@ -165,6 +165,9 @@ def write(
 ) -> None:
     """Write a trajectory to a Parquet file, whole or not at all.
 
+    Numbers of the report that are not finite are stored as null.  Its own fields come back as NaN then, those
+    of its details as None.
+
     Parameters
     ----------
     path : path
@@ -180,7 +183,7 @@ def write(
     values = {"k": trajectory.k, "t": trajectory.t, "theta": trajectory.theta, "loss": trajectory.loss}
     values |= trajectory.moments
     columns = {name: wrapped(column) for name, column in values.items()}
-    report = {name: _plain(value) for name, value in asdict(trajectory.report).items()}
+    report = _plain(asdict(trajectory.report))
     metadata = {"cell": dict(cell), "provenance": dict(provenance), "report": report}
     described = json.dumps(metadata, sort_keys=True).encode()
     schema = pa.schema(
@@ -291,5 +294,9 @@ def _values(column: Any) -> NDArray[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no NaN: an absent number is null."""
-    return None if isinstance(value, float) and math.isnan(value) else value
+    """JSON has neither NaN nor infinity: a number that is not finite is null, at any depth."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
