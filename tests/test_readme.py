@@ -37,7 +37,7 @@ def test_the_two_commands_are_targets_of_the_makefile():
 
 def test_every_picture_and_linked_file_exists():
     local = [target for target in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in target]
-    assert len([target for target in local if target.endswith(".png")]) == 4
+    assert len([target for target in local if target.endswith(".png")]) == 5
     assert all((ROOT / target).is_file() for target in local), local
 
 
@@ -51,3 +51,12 @@ def test_generated_blocks_are_filled():
     for name, mark, least in (("errors", "|", 200), ("claims", "×", 2), ("timings", "|", 20)):
         (block,) = re.findall(rf"<!-- {name}: generated -->\n(.*?)<!-- {name}: end -->", TEXT, flags=re.S)
         assert block.count(mark) >= least, name
+
+
+def test_the_half_step_model_is_closer_than_the_papers_equation_wherever_a_number_is_given():
+    (block,) = re.findall(r"<!-- errors: generated -->\n(.*?)<!-- errors: end -->", TEXT, flags=re.S)
+    head, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in block.splitlines())
+    cells = [dict(zip(head, row, strict=True)) for row in rows]
+    solved = [cell for cell in cells if cell["half-step"] != "–"]
+    assert [(cell["optimizer"], cell["β"]) for cell in cells if cell not in solved] == [("RMSProp", "0")] * 2
+    assert all(float(cell["half-step"]) < float(cell["model"]) for cell in solved)

@@ -13,6 +13,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.figures import style
@@ -30,7 +31,7 @@ _MARKERS = ("o", "s", "D", "^", "v", "P")
 
 
 def render_overview(errors: str | Path | Iterable[str | Path], outputs: Iterable[str | Path]) -> None:
-    """Draw the sup error of theta for every cell: configurations down, errors across, a grey for each alpha.
+    """Draw the sup error of theta for every cell: configurations down, errors across, a line for each alpha.
 
     Parameters
     ----------
@@ -80,37 +81,50 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
         raise ValueError("errors: no sup error of theta is given: there must be at least one that is not 0")
     data = pd.DataFrame(rows)
     objectives = list(dict.fromkeys(data["objective"]))
-    counts = [data.loc[data["objective"] == name, "configuration"].nunique() for name in objectives]
+    names = {o: list(dict.fromkeys(data.loc[data["objective"] == o, "configuration"])) for o in objectives}
+    counts = [len(names[objective]) for objective in objectives]
     alphas = sorted(set(data["alpha"]), reverse=True)
     # Greys, the smaller the rate the lighter: colours are taken, each by its configuration.
     palette = {f"{a:g}": str(0.6 * i / max(1, len(alphas) - 1)) for i, a in enumerate(alphas)}
     solutions = list(dict.fromkeys(data["solution"]))
     data["rate"] = [f"{a:g}" for a in data["alpha"]]
-    height = 0.2 * sum(counts) + 0.3 * len(objectives) + 0.75
-    figure = Figure(figsize=(5.0, height), layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03))
+    # Each rate has a line of its own within the row of its configuration: fewer marks lie on each other.
+    lines = [0.7 * (i + 0.5) / len(alphas) - 0.35 for i in range(len(alphas))]
+    data["row"] = [
+        names[objective].index(configuration) + lines[alphas.index(alpha)]
+        for objective, configuration, alpha in zip(
+            data["objective"], data["configuration"], data["alpha"], strict=True
+        )
+    ]
+    row = 0.12 + 0.08 * min(len(alphas), 4)
+    height = row * sum(counts) + 0.3 * len(objectives) + 0.75
+    size = (style.WIDTHS["double"], height)
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03))
     axes = figure.subplots(len(objectives), 1, sharex=True, squeeze=False, height_ratios=counts).ravel()
     for ax, objective in zip(axes, objectives, strict=True):
         part = data[data["objective"] == objective]
         sns.scatterplot(
             part,
             x="error",
-            y="configuration",
+            y="row",
             hue="rate",
             hue_order=list(palette),
             palette=palette,
             style="solution",
             style_order=solutions,
             markers=dict(zip(solutions, (_MARKERS * len(solutions))[: len(solutions)], strict=True)),
-            s=26,
-            linewidth=0.4,
+            s=22,
             ax=ax,
             legend="full" if ax is axes[0] else False,
         )
+        for marks in ax.collections:  # hollow: one does not hide another
+            marks.set(edgecolor=marks.get_facecolor(), linewidth=1.0)
+            marks.set_facecolor("none")
         bad = part[~part["good"]]
-        ax.plot(bad["error"], bad["configuration"], "x", color="black", markersize=7, gid="not converged")
+        ax.plot(bad["error"], bad["row"], "x", color="black", markersize=5, gid="not converged")
         ax.set(xscale="log", ylabel="", xlabel="", title=f"objective: {objective}")
-        rows_here = part["configuration"].nunique()
-        ax.set_ylim(rows_here - 0.5, -0.5)
+        ax.set_yticks(range(len(names[objective])), names[objective])
+        ax.set_ylim(len(names[objective]) - 0.5, -0.5)
         ax.grid(axis="both", color="#DDDDDD", linewidth=0.5)
         ax.set_axisbelow(True)
         ax.tick_params(axis="y", length=0)
@@ -118,15 +132,19 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
         ax.xaxis.set_minor_formatter(NullFormatter())
     axes[-1].set_xlabel(r"$\max_k\,\Vert\theta_\mathrm{discrete} - \theta_\mathrm{IDE}\Vert$")
     legend = axes[0].get_legend()
-    assert legend is not None  # asked for above
-    entries = dict(zip((text.get_text() for text in legend.get_texts()), legend.legend_handles, strict=True))
+    assert legend is not None  # made from what is drawn, and replaced by one outside the panels
     legend.remove()
-    handles = [(rf"$\alpha = {name}$", entries[name]) for name in palette]
-    handles += [(name, entries[name]) for name in solutions] if len(solutions) > 1 else []
-    figure.legend(
-        handles=[handle for _, handle in handles if handle is not None],
-        labels=[textwrap.shorten(label, 40) for label, _ in handles],
-        loc="outside upper center",
-        ncols=min(len(handles), 5),
-    )
+    rates = {rf"$\alpha = {name}$": ("o", grey, grey) for name, grey in palette.items()}
+    shapes = dict(zip(solutions, _MARKERS * len(solutions), strict=False)) if len(solutions) > 1 else {}
+    keys = rates | {
+        textwrap.shorten(style.solution(name), 40): (shape, "black", "none") for name, shape in shapes.items()
+    }
+    handles = [
+        Line2D([], [], linestyle="none", marker=shape, color=edge, markerfacecolor=face, markersize=4.2)
+        for shape, edge, face in keys.values()
+    ]
+    if not data["good"].all():
+        keys["not converged"] = ("x", "black", "black")
+        handles.append(Line2D([], [], linestyle="none", marker="x", color="black", markersize=5))
+    figure.legend(handles, list(keys), loc="outside upper center", ncols=min(len(handles), 4))
     return figure
