@@ -212,6 +212,23 @@ def test_errors_below_the_floor_are_drawn_on_it(tmp_path):
     np.testing.assert_allclose(drawn[:, 1], [1.0, 1e-10, 1e-3], rtol=1e-12)
 
 
+def test_a_memory_that_starts_just_off_zero_leaves_no_trace_at_the_start_of_the_companion(tmp_path):
+    of = cell(steps=3, beta=0.9)
+    run = simulate(of)
+    moments = {"v": run.moments["v"] + np.array([[1e-12], [1e-2], [1e-3], [1e-4]])}
+    put(
+        tmp_path / "x",
+        of,
+        run,
+        paper_exact=trajectory.assemble(run.theta, run.loss, moments, 0.1, ide.Report("converged")),
+    )
+    spec = parse("f", BASIC | {"quantity": "v", "panels": [{"alpha": 0.1}]})
+    figure = build(spec, sorted(tmp_path.rglob("*.parquet")), of_errors=True)
+    drawn = lines(figure.axes[0])["RMSProp(beta~0.9):alpha~0.1:paper.exact"]
+    np.testing.assert_allclose(drawn, [[1, 1e-2], [2, 1e-3], [3, 1e-4]], rtol=1e-9)
+    assert figure.axes[0].get_ylim()[0] > 1e-5
+
+
 def test_an_equal_path_gives_an_empty_companion_and_not_an_error(tmp_path):
     of = cell(steps=3, beta=0.0)
     run = simulate(of)
@@ -255,7 +272,7 @@ def test_a_solution_that_did_not_converge_and_a_run_that_diverged_are_marked_and
     assert r"\beta = 0.9" in label
     assert {notes[mark] for mark in marks[label]} == {
         r"discrete, $\alpha = 0.1$: diverged at k = 4",
-        r"paper.exact, $\alpha = 0.1$: not converged",
+        r"IDE, exact, $\alpha = 0.1$: not converged",
     }
     assert len(notes) == 2
     assert lines(figure.axes[0])["RMSProp(beta~0.9):alpha~0.1:discrete:markers"][-1, 0] == 3
@@ -280,8 +297,8 @@ def test_configurations_that_failed_alike_share_a_mark_and_those_that_did_not_ha
     for figure in (build(spec, files), build(spec, files, of_errors=True)):
         marks, notes = notes_of(figure)
         assert sorted(notes.values()) == [
-            r"paper.picard, $\alpha = 0.05$: smoothing exhausted",
-            r"paper.picard, $\alpha = 0.1$: smoothing exhausted",
+            r"IDE, Algorithm 4, $\alpha = 0.05$: smoothing exhausted",
+            r"IDE, Algorithm 4, $\alpha = 0.1$: smoothing exhausted",
         ]
         (one,) = (mark for mark, note in notes.items() if "0.1" in note)
         assert {re.search(r"beta = ([\d.]+)", label)[1]: found for label, found in marks.items()} == {

@@ -91,8 +91,8 @@ def errors_caption(spec: FigureSpec) -> str:
     """Return the caption of a figure's companion."""
     text = (
         f"Distance |discrete − IDE| of the paths of {spec.quantity} in “{spec.title}”, in the same colours, "
-        "over k on a logarithmic axis. Where both are equal (always at k = 0) there is no point; errors more "
-        "than ten decades below the largest are drawn on the lower edge."
+        "over k on a logarithmic axis, from k = 1 on: both start from the same point. Where both are equal "
+        "there is no point; errors more than ten decades below the largest are drawn on the lower edge."
     )
     if spec.quantity == "theta":
         text += (
@@ -135,14 +135,16 @@ def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
     canvas, axes = _canvas(spec, drawn, True)
     estimates = spec.quantity == "theta"
     for ax, panel, curves in zip(axes, spec.panels, drawn, strict=True):
-        peak = max((float(curve.y.max()) for curve in curves if len(curve.y)), default=0.0)
+        # All start from the same point, but for a trace in the memories of schemes that begin just after 0.
+        kept = [(curve.k > 0.0) & (curve.y > 0.0) for curve in curves]
+        shown = [curve.y[rows] for curve, rows in zip(curves, kept, strict=True) if rows.any()]
+        peak = max((float(y.max()) for y in shown), default=0.0)
         floor = peak * _DECADES
-        positive = (float(y.min()) for curve in curves if len(y := curve.y[curve.y > 0.0]))
+        positive = (float(y.min()) for y in shown)
         lowest = max(floor, min(positive, default=0.0))
-        for curve in curves:
+        for curve, seen in zip(curves, kept, strict=True):
             colour, _ = style.look(curve.cell["optimizer"])
-            kept = curve.y > 0.0
-            k, y = curve.k[kept], np.maximum(curve.y[kept], floor)
+            k, y = curve.k[seen], np.maximum(curve.y[seen], floor)
             rows = thinned(np.log(y))
             look = style.line(curve.name, spec.solutions.index(curve.name), spec.lines)
             ax.plot(k[rows], y[rows], color=colour, linestyle=look.line, linewidth=0.9, gid=_gid(curve))
@@ -300,8 +302,8 @@ def _frame(ax: Axes, panel: Panel, curves: Sequence[Curve]) -> None:
 
 
 def _grouped(value: float, _: int | None = None) -> str:
-    """Write an iteration with thin spaces between thousands."""
-    return f"{value:,.0f}".replace(",", "\u2009")
+    """Write an iteration, of more than four digits with thin spaces between thousands."""
+    return f"{value:,.0f}".replace(",", "\u2009" if abs(value) >= 1e4 else "")
 
 
 def _log_ticks(ax: Axes) -> None:
@@ -350,7 +352,7 @@ def _configurations(drawn: Sequence[Sequence[Curve]]) -> dict[str, tuple[dict[st
             remarks = found.setdefault(style.configuration(optimizer), (optimizer, []))[1]
             if curve.remark:
                 where = rf"$\alpha = {curve.cell['alpha']:g}$"
-                remarks.append(f"{curve.name}, {where}: {curve.remark}")
+                remarks.append(f"{style.solution(curve.name)}, {where}: {curve.remark}")
     return found
 
 

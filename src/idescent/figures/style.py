@@ -40,8 +40,9 @@ _SYMBOLS = {"beta": r"\beta", "beta1": r"\beta_1", "beta2": r"\beta_2"}
 _QUANTITIES = {"theta": r"\theta", "loss": r"L(\theta)"}
 
 _SOLUTIONS = {
-    "paper.exact": LineStyle(label="IDE, exact (line)"),
-    "paper.picard": LineStyle(label="IDE, Algorithm 4 (line)"),
+    "paper.exact": "IDE, exact",
+    "paper.picard": "IDE, Algorithm 4",
+    "published.spline": "IDE, Algorithm 4 as published",
 }
 _FURTHER_LINES: tuple[Literal["solid", "dashed", "dotted", "dashdot"], ...] = (
     "solid",
@@ -84,12 +85,15 @@ def symbol(quantity: str, *, vector: bool = False) -> str:
     return rf"\Vert {text} \Vert" if vector else text
 
 
+def solution(name: str) -> str:
+    """Return what a solution is in words; the name that its study gives it if that is not known here."""
+    return _SOLUTIONS.get(name, name)
+
+
 def line(name: str, position: int, given: Mapping[str, LineStyle]) -> LineStyle:
     """Return the line style of a solution, the ``position``-th shown: as configured, or a default."""
     style = given.get(name)
     if style is None:
         style = LineStyle(line=_FURTHER_LINES[position % 4], width=1.2 if position == 0 else 0.8)
-    label = style.label or (_SOLUTIONS[name].label if name in _SOLUTIONS else f"{name} (line)")
-    if position and not style.label and style.line != "solid" and label is not None:
-        label = label.replace("(line)", f"({style.line})")
-    return style.model_copy(update={"label": label})
+    drawn = style.line if position and style.line != "solid" else "line"
+    return style.model_copy(update={"label": style.label or f"{solution(name)} ({drawn})"})

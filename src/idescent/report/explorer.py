@@ -284,9 +284,11 @@ def _path_data(cell: CellFiles, name: str, root: Path) -> dict[str, Any]:
 
 def _path_look(name: str, position: int, cells: Sequence[CellFiles]) -> dict[str, Any]:
     spec = next(cell.metadata[name]["cell"]["solution"] for cell in cells if name in cell.files)
-    look = style.line(name, position, {})
-    label = (look.label or name).rpartition(" (")[0]
-    data = {"label": label if label == name else f"{label} ({name})", "line": look.line}
+    label = style.solution(name)
+    data = {
+        "label": label if label == name else f"{label} ({name})",
+        "line": style.line(name, position, {}).line,
+    }
     if "model" in spec:
         data["colour"] = model_look(registry.model(spec["model"]).name)[0]
     return data
