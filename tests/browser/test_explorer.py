@@ -150,12 +150,19 @@ def test_models_have_colours_of_their_own_if_the_reader_wants(page):
     colours = (
         "return [...document.querySelectorAll('#readings .swatch > *')].map(e => e.getAttribute('stroke'))"
     )
-    before = page.pictures
-    assert set(page.run(colours)) == {style.look({"class": "AdaGrad"})[0]}
-    choose(page, "colour", "model")
-    assert page.pictures != before
     paper, half = model_look("paper")[0], model_look("half-step")[0]
+    # There is one configuration only: its models are what can be told apart.
     assert page.run(colours) == [style.GREY, paper, paper, half]
+    before = page.pictures
+    choose(page, "colour", "configuration")
+    assert page.pictures != before
+    assert set(page.run(colours)) == {style.look({"class": "AdaGrad"})[0]}
+    assert "colour=configuration" in page.hash
+    # What was chosen stays, and what was not follows the configurations.
+    choose(page, "optimizer", "RMSProp")
+    assert "colour=configuration" in page.hash
+    choose(page, "colour", "model")
+    choose(page, "optimizer", "AdaGrad")
     assert "colour=model" in page.hash
 
 

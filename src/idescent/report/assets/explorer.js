@@ -10,6 +10,8 @@ let state, plots = [], shown = null, pending = 0, placing = null;
 const unique = values => [...new Set(values)];
 const among = (value, allowed) => (allowed.includes(value) ? value : allowed[0]);
 const field = name => host.querySelector(`[name="${name}"]`);
+// Colours tell configurations apart, unless there is only one or there are many models.
+const usual = cells => (models.size > 3 || (models.size > 1 && cells.length < 2) ? ["model", "configuration"] : ["configuration", "model"]);
 const cellsOf = s => data.cells.filter(c => c.objective === s.objective && c.optimizer === s.optimizer && String(c.alpha) === s.alpha);
 
 // Complete a wish to a state that can be shown: what is unknown in it falls back to what comes first.
@@ -28,7 +30,7 @@ function completed(wish) {
   s.quantity = among(wish.quantity, Object.keys(cells[0].views));
   s.x = among(wish.x, ["k", "t"]);
   s.log = wish.log === undefined ? "e" : wish.log;
-  s.colour = among(wish.colour, models.size > 3 ? ["model", "configuration"] : ["configuration", "model"]);
+  s.colour = among(wish.colour, usual(cells));
   return s;
 }
 
@@ -210,7 +212,8 @@ function zoom(factor) {
   limit(from(middle - (middle - low) * factor), from(middle + (high - middle) * factor));
 }
 
-const digits = v => (v === null || v === undefined ? "–" : v === 0 ? "0" : v.toPrecision(data.digits));
+const digits = v => (v === null || v === undefined ? "–" : v === 0 ? "0"
+  : Math.abs(v) < 1e-3 ? v.toExponential(data.digits - 1) : v.toPrecision(data.digits));
 
 function readings() {
   const at = shown.k.indexOf(state.at), table = host.querySelector("#readings");
@@ -274,7 +277,10 @@ function chosen(event) {
   const next = { ...state, configuration: all("configuration"), path: all("path"), log: all("log").join("") };
   for (const n of ["objective", "optimizer", "alpha", "quantity", "x", "colour"]) next[n] = field(n).value;
   if (["objective", "optimizer", "alpha"].includes(name)) Object.assign(next, { range: null, at: null });
-  if (["objective", "optimizer"].includes(name)) Object.assign(next, { configuration: [], path: [] });
+  if (["objective", "optimizer"].includes(name)) {
+    Object.assign(next, { configuration: [], path: [] });
+    if (state.colour === usual(cellsOf(state))[0]) next.colour = undefined;
+  }
   const focus = [name, event.target.type === "checkbox" ? value : null];
   state = completed(next);
   fill();
