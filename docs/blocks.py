@@ -6,8 +6,8 @@
 A page's blocks are run in order, in a copy of the project: `python` blocks in one namespace, `sh` blocks in a
 shell; `yaml` blocks must be valid studies.  A block that begins with a comment that is a path, such as
 `# my_objective.py`, is saved there as well.  Between `<!-- output: generated -->` and `<!-- output: end -->`
-stands what the block above prints.  A comment above a block tells that it is not run here:
-`<!-- run by: FILE -->` if FILE runs that command, `<!-- not run: REASON -->` if nothing does.
+stands what the block above prints, a Markdown table as a table.  A comment above a block tells that it is not
+run here: `<!-- run by: FILE -->` if FILE runs that command, `<!-- not run: REASON -->` if nothing does.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def run(text: str, folder: Path) -> str:
         result.append(text[at : block.end])
         at = block.end
         if output := _OUTPUT.match(text, at):
-            fence = f"```text\n{printed.rstrip()}\n```\n" if not printed.lstrip().startswith("#") else printed
+            fence = f"```text\n{printed.rstrip()}\n```\n" if not printed.startswith("|") else f"\n{printed}\n"
             result.append(f"\n\n<!-- output: generated -->\n{fence}<!-- output: end -->")
             at = output.end()
     result.append(text[at:])

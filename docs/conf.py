@@ -11,12 +11,14 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from docutils import nodes
 from latex2mathml.converter import convert
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
+ElementTree.register_namespace("", "http://www.w3.org/1998/Math/MathML")
 
 import pages  # noqa: E402 (beside this file)
 
@@ -69,6 +71,29 @@ def _readable(app: Any, name: str, source: list[str]) -> None:
         source[0] = source[0].replace(f"]({there}", f"]({here}")
 
 
+def _described(app: Any, what: str, name: str, item: Any, options: Any, lines: list[str]) -> None:
+    """Write what napoleon would misread so that it does not.
+
+    Before the first colon of a description it finds a type, and attributes that share an entry it does not
+    part, as it does parameters.
+    """
+    if what in ("data", "attribute") and lines:
+        lines[:0] = ["..", ""]  # an empty comment, without a colon
+    if "Attributes" not in lines:
+        return
+    begin = lines.index("Attributes") + 2
+    while begin < len(lines) and not lines[begin].startswith("---"):
+        if shared := re.fullmatch(r"(\w+(?:, \w+)+) : (.*)", lines[begin]):
+            end = begin + 1
+            while end < len(lines) and (lines[end].startswith(" ") or not lines[end]):
+                end += 1
+            told = lines[begin + 1 : end]
+            lines[begin:end] = [
+                line for one in shared[1].split(", ") for line in (f"{one} : {shared[2]}", *told)
+            ]
+        begin += 1
+
+
 def _docstring(app: Any, what: str, name: str, item: Any, options: Any, lines: list[str]) -> None:
     """Keep bars as bars: in reStructuredText |x| would be a substitution."""
     inside = False
@@ -104,10 +129,53 @@ def _exported(app: Any, env: Any, node: Any, text: nodes.Element) -> nodes.Eleme
 
 def _formula(self: Any, node: nodes.Element, display: str) -> str:
     latex = node.astext()
-    mathml: str = convert(latex, display=display)
+    lined_up = display == "block" and re.search(r"(?<!\\)&|\\\\", latex) and r"\begin" not in latex
+    mathml: str = convert(rf"\begin{{split}}{latex}\end{{split}}" if lined_up else latex, display=display)
     if unknown := re.search(r">(\\[a-zA-Z]+)<", mathml):
         raise ValueError(f"{unknown[1]} is not allowed in a formula: latex2mathml does not know it ({latex})")
-    return mathml
+    root = ElementTree.fromstring(mathml)
+    _set_as_tex(root)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _set_as_tex(parent: ElementTree.Element) -> None:
+    """Set what browsers would set otherwise than TeX: primes, the space at a / and behind a function."""
+    for i, child in enumerate(list(parent)):
+        _set_as_tex(child)
+        kind, last = child.tag.rpartition("}")[2], child[-1] if len(child) else None
+        if kind == "mo" and child.text == "/":
+            child.attrib |= {"lspace": "0", "rspace": "0"}
+        if kind == "mtd" and (side := child.get("columnalign")):
+            child.set("style", f"text-align: {side}; padding-{side}: 0")
+        if kind in ("msup", "msubsup") and last is not None and set(last.text or "") & set("′″‴⁗"):
+            # A prime is high and small as it is: raised once more it could not be read.
+            child.remove(last)
+            last.tag = last.tag.replace("}mi", "}mo")
+            last.attrib |= {"lspace": "0", "rspace": "0"}
+            row = ElementTree.Element(child.tag.replace(kind, "mrow"))
+            if kind == "msup":
+                row.append(child[0])
+            else:
+                child.tag = child.tag.replace(kind, "msub")
+                row.append(child)
+            row.append(last)
+            parent[i] = row
+    for i in range(len(parent) - 1, 0, -1):
+        name, argument = parent[i - 1], parent[i]
+        # Two letters and more are a name; before a bracket there is no space.
+        if name.tag.endswith("}mi") and re.fullmatch(r"[a-z]{2,}", name.text or "") and argument.text != "(":
+            parent.insert(i, ElementTree.Element(name.tag[:-2] + "mspace", width="0.1667em"))
+
+
+def _punctuated(app: Any, tree: nodes.document, page: str) -> None:
+    """Keep a formula and the full stop behind it on one line."""
+    for formula in list(tree.findall(nodes.math)):
+        parent, i = formula.parent, formula.parent.index(formula)
+        after = parent[i + 1] if len(parent) > i + 1 else None
+        if isinstance(after, nodes.Text) and (found := re.match(r"[.,;:?!)\]]+", after)):
+            together = nodes.inline("", "", classes=["together"])
+            parent[i : i + 2] = [together, nodes.Text(after[found.end() :])]
+            together += [formula, nodes.Text(found[0])]
 
 
 def _inline(self: Any, node: nodes.Element) -> None:
@@ -124,7 +192,9 @@ def setup(app: Any) -> dict[str, bool]:
     """Register the renderer of formulas and write the generated pages."""
     app.add_html_math_renderer("mathml", inline_renderers=(_inline, None), block_renderers=(_displayed, None))
     app.connect("source-read", _readable)
+    app.connect("autodoc-process-docstring", _described, priority=400)
     app.connect("autodoc-process-docstring", _docstring)
     app.connect("missing-reference", _exported)
+    app.connect("doctree-resolved", _punctuated)
     pages.write(HERE / "_generated")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -137,18 +137,21 @@ def findings() -> str:
     if not source.is_file():
         return ABSENT
     head, rows = table(source.read_text(encoding="utf-8"))
-    shown = [name for name in head if name not in ("id", "where", "verdict")]
+    sources = [
+        name for name in head if name not in ("id", "claim", "where", "verdict", "measure", "threshold")
+    ]
     text = [refresh.claims(), ""]
     counts = Counter(row["verdict"].strip("* ") for row in rows)
     for verdict in _VERDICTS:
         if not counts[verdict]:
             continue
+        found = [row for row in rows if row["verdict"].strip("* ") == verdict]
+        shown = [name for name in sources if any(row[name] != "not computed" for row in found)]
         text += [f"## {_HEADINGS[verdict]}", ""]
-        text += ["| " + " | ".join(shown) + " |", "|" + " --- |" * len(shown)]
-        for row in rows:
-            if row["verdict"].strip("* ") == verdict:
-                cells = [f"{row[n]} ({row['where']})" if n == "claim" else row[n] for n in shown]
-                text.append("| " + " | ".join(cells) + " |")
+        text += [f"| claim | measured | {' | '.join(shown)} |", "|" + " --- |" * (len(shown) + 2)]
+        for row in found:
+            cells = [f"{row['claim']} ({row['where']})", thresholds(row["measure"], row["threshold"])]
+            text.append("| " + " | ".join([*cells, *(row[name] for name in shown)]) + " |")
         text.append("")
     text += ["## The errors behind them", "", refresh.errors(), ""]
     return "\n".join(text)
@@ -157,6 +160,12 @@ def findings() -> str:
 def kept() -> str:
     """Return the promises of the README with what the tests found."""
     return conformance.page(conformance.cases()) if conformance.FOUND.is_file() else conformance.ABSENT
+
+
+def thresholds(measures: str, limits: str) -> str:
+    """Return what is measured, each with what it must be."""
+    pairs = zip(measures.split("; "), limits.split("; "), strict=True)
+    return "; ".join(f"{measure}: {limit}" for measure, limit in pairs)
 
 
 def table(text: str) -> tuple[list[str], list[dict[str, str]]]:

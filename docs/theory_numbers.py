@@ -58,6 +58,11 @@ def grid():
     return table(["optimizer", "α", "iterations", "paper", "half-step", "third order"], rows)
 
 
+def power(base, exponent):
+    """Write a power with a raised exponent."""
+    return f"{base}{str(exponent).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
 def ladder(model, cells):
     """Error over alpha^order, and slopes between neighbours."""
     rows = []
@@ -68,13 +73,13 @@ def ladder(model, cells):
         rows.append(
             [
                 name(optimizer),
-                f"2^-{powers[0]} … 2^-{powers[-1]}",
+                f"{power(2, -powers[0])} … {power(2, -powers[-1])}",
                 f"{time}",
                 ", ".join(f"{c:.3g}" for c in errors / alphas**model.order),
                 ", ".join(f"{x:.2f}" for x in steps),
             ]
         )
-    return table(["optimizer", "α", "horizon t", f"error/α^{model.order}", "slopes"], rows)
+    return table(["optimizer", "α", "horizon t", f"error/{power('α', model.order)}", "slopes"], rows)
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ def moments():
                 error = np.abs(path.moments[moment][1:, 0] / run.moments[moment][1:, 0] - 1)
                 row += [f"{error[:30].max() / alpha:.1e}", f"{error[-1] / alpha:.1e}"]
             rows.append([row[0], row[1], row[2], row[4], row[3], row[5]])
-    head = "first 30, α = 2^-9", "first 30, α = 2^-12", "t = ¼, α = 2^-9", "t = ¼, α = 2^-12"
+    head = "first 30, α = 2⁻⁹", "first 30, α = 2⁻¹²", "t = ¼, α = 2⁻⁹", "t = ¼, α = 2⁻¹²"
     return table(["optimizer", "moment", *head], rows)
 
 

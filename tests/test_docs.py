@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
 
 import blocks  # noqa: E402 (in the folder above)
+import conf  # noqa: E402
+import pages  # noqa: E402
 
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 # Pages whose blocks are run by tests of their own; `docs/cluster.md` needs a cluster, which CI has.
@@ -51,3 +56,74 @@ def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
     for page in PAGES:
         assert page == "index.md" or f"({page})" in index
+
+
+# --- how the site is built --------------------------------------------------------------------------------
+
+
+def formula(latex: str, display: str = "inline") -> ElementTree.Element:
+    return ElementTree.fromstring(conf._formula(None, nodes.math(text=latex), display))
+
+
+def children(root: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
+    return list(root.iter(f"{{http://www.w3.org/1998/Math/MathML}}{tag}"))
+
+
+@pytest.mark.parametrize(("latex", "prime"), [(r"\theta'(s)", "′"), (r"\theta'''", "‴"), (r"M''_k", "″")])
+def test_a_prime_in_a_formula_is_not_raised_a_second_time(latex: str, prime: str) -> None:
+    root = formula(latex)
+    assert [mark.text for mark in children(root, "mo") if mark.text == prime] == [prime]
+    for kind in ("msup", "msubsup"):
+        assert not any(script[-1].text == prime for script in children(root, kind))
+    assert len(children(root, "msub")) == latex.count("_")
+
+
+def test_a_formula_has_the_spaces_of_tex() -> None:
+    root = formula(r"t/\alpha - \ln\beta + \ln(x)")
+    (slash,) = (mark for mark in children(root, "mo") if mark.text == "/")
+    assert slash.get("lspace") == slash.get("rspace") == "0"
+    assert len(children(root, "mspace")) == 1
+
+
+def test_a_formula_of_several_lines_is_lined_up_and_shows_no_sign_of_tex() -> None:
+    root = formula(r"m &= a, & b &= 1 \\ v &= c", "block")
+    assert [len(children(row, "mtd")) for row in children(root, "mtr")] == [4, 2]
+    assert "&" not in "".join(root.itertext())
+    sides = [cell.get("style") or "" for cell in children(children(root, "mtr")[0], "mtd")]
+    assert ["right" in side for side in sides] == [True, False, True, False]
+
+
+def test_a_formula_with_an_unknown_command_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\\nonsense is not allowed"):
+        formula(r"\nonsense x")
+
+
+def test_a_full_stop_stays_with_its_formula() -> None:
+    text = nodes.paragraph()
+    text += [nodes.math(text="x"), nodes.Text("), and "), nodes.math(text="y"), nodes.Text(" too")]
+    tree = new_document("page")
+    tree += text
+    conf._punctuated(None, tree, "page")
+    assert text[0].astext() == "x),"
+    assert text[0]["classes"] == ["together"]
+    assert text.astext() == "x), and y too"
+
+
+def test_attributes_that_share_a_description_are_told_apart_in_the_reference() -> None:
+    lines = [
+        "A thing.",
+        "",
+        "Attributes",
+        "----------",
+        "low, high : float",
+        "    Ends.",
+        "name : str",
+        "    Its name.",
+    ]
+    conf._described(None, "class", "", None, None, lines)
+    expected = ["low : float", "    Ends.", "high : float", "    Ends.", "name : str", "    Its name."]
+    assert lines[4:] == expected
+
+
+def test_what_is_measured_is_told_with_what_it_must_be() -> None:
+    assert pages.thresholds("a(x, y); b", "> 1, < 2; ≤ 3") == "a(x, y): > 1, < 2; b: ≤ 3"
