@@ -27,10 +27,10 @@ from pathlib import Path
 import numpy as np
 
 import idescent as ide
-from idescent import discrete
+from idescent import kernels
 
 TARGET = 1.5
-FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-fno-math-errno"]
+FLAGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno"]
 ALPHA, THETA0 = 0.01, 1.0
 OPTIMIZERS = {
     "adagrad": ide.AdaGrad(),
@@ -60,23 +60,13 @@ def reference_call(
 
 
 def kernel_call(optimizer: ide.Optimizer, arrays: list[np.ndarray]) -> Callable:
-    library = discrete.compiled()
+    library = kernels.compiled()
     if library is None:
         sys.exit("the compiled kernel is not built: install the package with a C compiler")
     theta, first, second = arrays
-    captured = []
-
-    class Capture:
-        """Stands for the library, to time its function without the binding around it."""
-
-        def simulate(self, *arguments):
-            captured.extend(arguments)
-            return -1
-
-    separable = ide.Quadratic(4.0).separable_quadratic(1)
     moment = first if optimizer.momentum else None
-    discrete._run_compiled(Capture(), optimizer, separable, ALPHA, None, theta, moment, second)
-    return lambda: library.simulate(*captured)
+    rows = kernels.Rows(optimizer, (2.0, 4.0), ALPHA, None, theta, moment, second)
+    return lambda: kernels.fill(library, rows)
 
 
 def whole_call(optimizer: ide.Optimizer, steps: int) -> Callable:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import idescent as ide
-from idescent import discrete, registry
+from idescent import kernels, registry
 
 REFERENCE = Path(__file__).parent / "references" / "torch_optim.npz"
 with np.load(REFERENCE) as stored:
@@ -202,7 +202,7 @@ def plain_loop(name, arguments, alpha, center, theta0, steps, norm, eps=1e-8):
 def wrap(request):
     """Choose the loop: the compiled one needs the objective's closed form."""
     if request.param == "compiled":
-        assert discrete.compiled() is not None, "the kernels are not built"
+        assert kernels.compiled() is not None, "the kernels are not built"
         return lambda objective: objective
     return Opaque
 
@@ -442,4 +442,4 @@ def test_a_one_point_objective_that_says_so_runs_like_any_other():
 def test_kernels_of_another_source_are_refused(monkeypatch):
     monkeypatch.setattr(Path, "read_bytes", lambda _: b"another source")
     with pytest.raises(RuntimeError, match=r"older than src/idescent/_kernels\.c"):
-        discrete.compiled.__wrapped__()
+        kernels.compiled.__wrapped__()

@@ -48,6 +48,7 @@ def test_the_optimizers_take_the_parameters_of_their_algorithms_in_order():
     ("function", "positional", "keywords"),
     [
         ("simulate", ["optimizer", "objective"], {"alpha", "theta0", "steps"}),
+        ("simulate_many", ["optimizer", "objective"], {"alpha", "theta0", "steps"}),
         (
             "solve",
             ["model", "optimizer", "objective"],

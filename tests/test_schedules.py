@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import idescent as ide
-from idescent import config, discrete, provenance, registry
+from idescent import config, discrete, kernels, provenance, registry
 from idescent.models.scheduled import Scheduled, under
 from idescent.objectives import CountedObjective
 from idescent.schedules import Constant, Cosine, LinearWarmup, Sequential, Step, factors
@@ -119,7 +119,7 @@ class Opaque:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: type(o).__name__)
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_compiled_and_python_loops_have_the_same_bits_under_a_schedule(optimizer, name):
-    assert discrete.compiled() is not None
+    assert kernels.compiled() is not None
     arguments = {"alpha": 0.1, "theta0": [1.0, 2.5], "steps": 100, "schedule": SCHEDULES[name]}
     runs = [ide.simulate(optimizer, objective, **arguments) for objective in (QUADRATIC, Opaque())]
     assert runs[0].theta.tobytes() == runs[1].theta.tobytes()

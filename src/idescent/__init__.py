@@ -26,6 +26,7 @@ _EXPORTS = {
     "compare": "errors",
     "fast_forward": "forecast",
     "simulate": "discrete",
+    "simulate_many": "lockstep",
     "solve": "continuous",
 }
 _MODULES = ("models", "schedules", "solvers", "stochastic")
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from idescent.discrete import simulate as simulate
     from idescent.errors import compare as compare
     from idescent.forecast import fast_forward as fast_forward
+    from idescent.lockstep import simulate_many as simulate_many
     from idescent.objectives import MeanSquaredError as MeanSquaredError
     from idescent.objectives import Objective as Objective
     from idescent.objectives import Quadratic as Quadratic

@@ -1,21 +1,16 @@
 """Discrete runs of the optimizers: Algorithms 1-3 of the paper.
 
-What lives here: :func:`simulate`, the compiled loop's loader and the same loop in Python.  The compiled loop
-serves objectives whose gradient is affine and separable; everything else runs the Python loop, which has the
-same bits.
+What lives here: :func:`simulate` and the loop in Python.  Compiled loops (:mod:`idescent.kernels`) serve
+objectives whose gradient is affine and separable; everything else runs the Python loop, which has the same
+bits.  What does not: many runs at once (:mod:`idescent.lockstep`).
 """
 
 from __future__ import annotations
 
-import ctypes
-import hashlib
-from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from idescent.kernels import Rows, compiled, fill, in_lanes
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.schedules import Schedule, factors
@@ -69,78 +64,142 @@ def simulate(
         If an argument is outside its range, or the objective is not finite at ``theta0``.
     """
     start = checked_start(objective, alpha, theta0, steps)
-    alpha, steps = float(alpha), int(steps)
-    rates = factors(schedule, steps)
-    k = kept(steps, keep)
-    n = len(start)
-    whole = keep is None or (steps + 1) * n <= BLOCK
-    theta, first, second = _state(optimizer, start, steps if whole else 0)
-    counted = CountedObjective(objective)
-    separable = getattr(objective, "separable_quadratic", None)
-    library = compiled() if optimizer.momentum == optimizer.bias_correction else None
-    # Overflow on the way to a divergence is recorded in the report, not warned about.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        if not whole:
-            theta, first, second, diverged_at = _run_thinned(optimizer, counted, alpha, rates, start, k)
-            evaluations = counted.gradients
-        elif separable is not None and library is not None:
-            diverged_at = _run_compiled(library, optimizer, separable(n), alpha, rates, theta, first, second)
-            evaluations = steps if diverged_at is None else diverged_at
-        else:
-            diverged_at = run_python(optimizer, counted, alpha, steps, theta, first, second, rates=rates)
-            evaluations = counted.gradients
-        if whole and keep is not None:
+    return Run(optimizer, objective, start, alpha, steps, schedule, keep).go()
+
+
+class Run:
+    """A run from its checked arguments over its rows to its trajectory.
+
+    Attributes
+    ----------
+    rows : Rows
+        All of them, or a block; allocated by :meth:`begin`.
+    diverged_at : int or None
+        First iteration that is not finite.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        objective: Objective,
+        start: Array,
+        alpha: float,
+        steps: int,
+        schedule: Schedule | None,
+        keep: Keep | None,
+    ) -> None:
+        self.optimizer, self.start, self.alpha, self.steps = optimizer, start, float(alpha), int(steps)
+        self.objective = CountedObjective(objective)
+        self.keep, self.k = keep, kept(self.steps, keep)
+        self.rates = factors(schedule, self.steps)
+        self.diverged_at: int | None = None
+        self.whole = keep is None or self.size <= BLOCK
+        closed_form = getattr(objective, "separable_quadratic", None)
+        known = closed_form is not None and optimizer.momentum == optimizer.bias_correction
+        self.library = compiled() if known else None
+        self._separable = None if closed_form is None else closed_form(len(start))
+
+    @property
+    def size(self) -> int:
+        """Numbers in all rows of theta."""
+        return (self.steps + 1) * len(self.start)
+
+    @property
+    def in_lanes(self) -> bool:
+        """Whether it can go in lockstep with others."""
+        return self.library is not None and self.whole and in_lanes(self.optimizer, len(self.start))
+
+    def begin(self) -> Rows:
+        """Allocate the rows, all or a block of them, and fill the first."""
+        count = self.steps if self.whole else min(self.steps, max(1, BLOCK // len(self.start)))
+        self.rows = self._of(self.rates, *_state(self.optimizer, self.start, count))
+        return self.rows
+
+    def go(self) -> Trajectory:
+        """Make the iterations; return the trajectory."""
+        self.begin()
+        # Overflow on the way to a divergence is recorded in the report, not warned about.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            if self.whole:
+                self.diverged_at = self._fill(0)
+            else:
+                self._fill_block_by_block()
+        return self.result()
+
+    def _of(self, rates: Array | None, theta: Array, first: Array | None, second: Array) -> Rows:
+        return Rows(self.optimizer, self._separable, self.alpha, rates, theta, first, second)
+
+    def _fill(self, done: int) -> int | None:
+        rows = self.rows
+        if self.library is not None:
+            return fill(self.library, rows, done)
+        state = rows.theta, rows.first, rows.second
+        return run_python(
+            self.optimizer, self.objective, self.alpha, rows.steps, *state, done=done, rates=rows.rates
+        )
+
+    def _fill_block_by_block(self) -> None:
+        """Keep rows ``k`` of each block; the last row of one is the first of the next."""
+        theta, first, second = block = self.rows.theta, self.rows.first, self.rows.second
+        filled = _state(self.optimizer, self.start, len(self.k) - 1)
+        done = 0
+        while done < self.steps and self.diverged_at is None:
+            count = min(len(theta) - 1, self.steps - done)
+            rates = None if self.rates is None else self.rates[done : done + count]
+            part = slice(count + 1)
+            self.rows = self._of(rates, theta[part], None if first is None else first[part], second[part])
+            found = self._fill(done)
+            self.diverged_at = None if found is None else done + found
+            at = slice(*np.searchsorted(self.k, (done + 1, done + count + 1)))
+            for rows, values in zip(filled, block, strict=True):
+                if rows is not None and values is not None:
+                    rows[at] = values[self.k[at] - done]
+                    values[0] = values[count]
+            done += count
+        self.rows = self._of(None, *filled)
+
+    def result(self) -> Trajectory:
+        """Return the trajectory of what was filled; rows from a divergence on are NaN."""
+        theta, first, second = self.rows.theta, self.rows.first, self.rows.second
+        k, diverged_at = self.k, self.diverged_at
+        if self.whole and self.keep is not None:
             theta, second, first = theta[k], second[k], None if first is None else first[k]
-        moments = dict(zip(optimizer.moments, (second,) if first is None else (first, second), strict=True))
+        moments = (second,) if first is None else (first, second)
         end = len(k) if diverged_at is None else int(np.searchsorted(k, diverged_at))
         loss = np.empty(len(k))
-        loss[:end] = counted.value(theta[:end])
-        for rows in (theta, loss, *moments.values()):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            loss[:end] = self.objective.value(theta[:end])
+        for rows in (theta, loss, *moments):
             rows[end:] = np.nan
-    status = "completed" if diverged_at is None else "diverged"
-    message = f"{steps} iterations" if diverged_at is None else f"iteration {diverged_at} is not finite"
-    report = Report(status, message, gradient_evaluations=evaluations, diverged_at=diverged_at)
-    return assemble(theta, loss, moments, alpha, report, k)
+        status, message = "completed", f"{self.steps} iterations"
+        if diverged_at is not None:
+            status, message = "diverged", f"iteration {diverged_at} is not finite"
+        evaluations = self.steps if diverged_at is None else diverged_at
+        report = Report(status, message, gradient_evaluations=evaluations, diverged_at=diverged_at)
+        named = dict(zip(self.optimizer.moments, moments, strict=True))
+        return assemble(theta, loss, named, self.alpha, report, k)
 
 
 def _state(optimizer: Optimizer, start: Array, steps: int) -> tuple[Array, Array | None, Array]:
     """Return rows 0 ... steps of theta, first and second moment, of which only row 0 is filled."""
     n = len(start)
-    theta = np.empty((steps + 1, n))
-    theta[0] = start
-    first = np.zeros((steps + 1, n)) if optimizer.momentum else None
-    return theta, first, np.zeros((steps + 1, optimizer.width(n)))
-
-
-def _run_thinned(
-    optimizer: Optimizer,
-    objective: CountedObjective,
-    alpha: float,
-    rates: Array | None,
-    start: Array,
-    k: NDArray[np.int64],
-) -> tuple[Array, Array | None, Array, int | None]:
-    """Run block by block; return the rows ``k`` and the first iteration that is not finite, if any."""
-    steps = int(k[-1])
-    block = _state(optimizer, start, min(steps, max(1, BLOCK // len(start))))
-    rows = _state(optimizer, start, len(k) - 1)
-    done, diverged_at = 0, None
-    while done < steps and diverged_at is None:
-        count = min(len(block[0]) - 1, steps - done)
-        share = None if rates is None else rates[done : done + count]
-        found = run_python(optimizer, objective, alpha, count, *block, done=done, rates=share)
-        diverged_at = None if found is None else done + found
-        at = slice(*np.searchsorted(k, (done + 1, done + count + 1)))
-        for filled, values in zip(rows, block, strict=True):
-            if filled is not None and values is not None:
-                filled[at] = values[k[at] - done]
-                values[0] = values[count]
-        done += count
-    return *rows, diverged_at
+    theta, second = np.empty((steps + 1, n)), np.empty((steps + 1, optimizer.width(n)))
+    first = np.empty((steps + 1, n)) if optimizer.momentum else None
+    theta[0], second[0] = start, 0.0
+    if first is not None:
+        first[0] = 0.0
+    return theta, first, second
 
 
 def checked_start(objective: Objective, alpha: float, theta0: ArrayLike, steps: int) -> Array:
     """Check the arguments that runs and solutions share; return ``theta0`` as a vector, shape (n,)."""
+    start = point(alpha, theta0, steps)
+    check_objective(CountedObjective(objective), start)
+    return start
+
+
+def point(alpha: float, theta0: ArrayLike, steps: int) -> Array:
+    """Check these arguments; return ``theta0`` as a vector, shape (n,)."""
     if isinstance(alpha, bool) or not isinstance(alpha, int | float | np.floating) or not 0.0 < alpha <= 1.0:
         raise ValueError(f"alpha: {alpha!r} is not allowed: must be a number in (0, 1]")
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
@@ -153,11 +212,11 @@ def checked_start(objective: Objective, alpha: float, theta0: ArrayLike, steps: 
         raise ValueError(f"theta0: shape {start.shape} is not allowed: must be a number or a vector (n,)")
     if not np.isfinite(start).all():
         raise ValueError(f"theta0: {theta0!r} is not allowed: every value must be finite")
-    _check_objective(CountedObjective(objective), start)
     return start
 
 
-def _check_objective(objective: CountedObjective, start: Array) -> None:
+def check_objective(objective: CountedObjective, start: Array) -> None:
+    """Check that value and gradient have the shapes that they should have, and are finite, at the start."""
     n = start.size
     # In a square array a function of a single point could get the shapes right by chance.
     copies = 3 if n == 2 else 2
@@ -236,7 +295,8 @@ def update(
     second : ndarray, shape (..., width)
     """
     beta1, beta2 = optimizer.decay1, optimizer.decay2
-    gradient = gradient + optimizer.coupled_decay * theta
+    if optimizer.coupled_decay:
+        gradient = gradient + optimizer.coupled_decay * theta
     squares = optimizer.squares(gradient)
     second = second + squares if optimizer.summing else beta2 * second + (1.0 - beta2) * squares
     direction, scale = gradient, second
@@ -248,69 +308,3 @@ def update(
         scale = scale / (1.0 - beta2**k)
     shrink = 1.0 - rate * optimizer.decoupled_decay
     return shrink * theta - rate * direction / (np.sqrt(scale) + optimizer.eps), first, second
-
-
-class _Rule(ctypes.Structure):
-    _fields_ = (
-        *((name, ctypes.c_double) for name in ("beta1", "beta2", "eps", "decoupled_decay", "coupled_decay")),
-        *((name, ctypes.c_int32) for name in ("summing", "bias_correction", "norm")),
-    )
-
-
-def _run_compiled(
-    library: ctypes.CDLL,
-    optimizer: Optimizer,
-    separable: tuple[Array, Array],
-    alpha: float,
-    rates: Array | None,
-    theta: Array,
-    first: Array | None,
-    second: Array,
-) -> int | None:
-    rule = _Rule(
-        optimizer.decay1,
-        optimizer.decay2,
-        optimizer.eps,
-        optimizer.decoupled_decay,
-        optimizer.coupled_decay,
-        optimizer.summing,
-        optimizer.bias_correction,
-        optimizer.norm,
-    )
-    # The kernel trusts its pointers: shape and type are made certain here.
-    arrays = [np.broadcast_to(np.asarray(a, dtype=np.float64), theta.shape[1:]).copy() for a in separable]
-    # Without momentum the kernel never touches the first moment; any valid pointer will do.
-    arrays += [theta, theta if first is None else first, second]
-    pointers = [a.ctypes.data_as(ctypes.c_void_p) for a in arrays]
-    at = library.simulate(
-        ctypes.c_int64(len(theta) - 1),
-        ctypes.c_int64(theta.shape[1]),
-        ctypes.c_double(alpha),
-        None if rates is None else rates.ctypes.data_as(ctypes.c_void_p),
-        ctypes.byref(rule),
-        *pointers,
-    )
-    return None if at < 0 else int(at)
-
-
-@cache
-def compiled() -> ctypes.CDLL | None:
-    """Load the compiled kernels, or return None if they were not built.
-
-    Raises
-    ------
-    RuntimeError
-        If they were compiled from another version of the source: install again.
-    """
-    folder = Path(__file__).parent
-    found = next(
-        (p for p in (folder / f"_kernels{suffix}" for suffix in EXTENSION_SUFFIXES) if p.exists()), None
-    )
-    if found is None:
-        return None
-    library = ctypes.CDLL(str(found))
-    library.simulate.restype = ctypes.c_int64
-    library.source_digest.restype = ctypes.c_char_p
-    if library.source_digest().decode() != hashlib.sha256((folder / "_kernels.c").read_bytes()).hexdigest():
-        raise RuntimeError("the compiled kernels are older than src/idescent/_kernels.c: run `make install`")
-    return library

@@ -16,7 +16,8 @@ from idescent import models, registry
 from idescent.arguments import known
 from idescent.check.verdicts import Checks, FaultError, NotOfferedError, Verdict, told
 from idescent.continuous import solve
-from idescent.discrete import compiled, simulate
+from idescent.discrete import simulate
+from idescent.kernels import compiled
 from idescent.objectives import DoubleWell, Quadratic
 from idescent.optimizers import Optimizer
 from idescent.trajectory import Trajectory

@@ -55,7 +55,7 @@ def run(given: Any) -> None:
 
 
 def _installation() -> dict[str, Any]:
-    from idescent.discrete import compiled
+    from idescent.kernels import compiled
     from idescent.report.facts import machine, versions
 
     loops = "compiled" if compiled() is not None else "Python (not compiled: slower, same numbers)"

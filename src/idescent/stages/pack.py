@@ -17,14 +17,14 @@ import importlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idescent import registry
+from idescent import __version__, registry
 from idescent.files import whole
 from idescent.packs import study_folder, tally, write_manifest
-from idescent.trajectory import read_with_metadata
+from idescent.trajectory import Trajectory, read_with_metadata, write
 
 Log = Callable[[str], None]
 
@@ -53,32 +53,33 @@ def run(stage: str, pack: Mapping[str, Any], output: Path, code: str, log: Log) 
     module = importlib.import_module(f"idescent.stages.{stage}")
     root, solution = study_folder(output), pack.get("solution")
     name = solution["name"] if solution else "discrete"
+    cells: dict[str, dict[str, Any]] = {}
+    for entry in pack["cells"]:
+        cell = {"objective": pack["objective"], **entry, **({"solution": solution} if solution else {})}
+        cells[cell.pop("folder")] = cell
+    found = {folder: _found(root / folder / f"{name}.parquet", cell, code) for folder, cell in cells.items()}
+    missing = [cells[folder] for folder, status in found.items() if status is None]
+    made = _made(module, missing, pack["objective"], log)
     files, statuses, line = {}, {}, ""
     failures: list[str] = []
-    kept = 0
-    objective: Any = None
-    for entry in pack["cells"]:
-        place = f"{entry['folder']}/{name}.parquet"
-        cell = {"objective": pack["objective"], **entry, **({"solution": solution} if solution else {})}
-        del cell["folder"]
-        status = _found(root / place, cell, code)
+    for folder, cell in cells.items():
+        place = f"{folder}/{name}.parquet"
+        status = found[folder]
         if status is None:
-            (root / place).parent.mkdir(parents=True, exist_ok=True)
-            if len(pack["cells"]) > 1:
-                log(f"--- {entry['folder']}")
-            try:
-                objective = objective or registry.objective(pack["objective"])
-                report = module.run(cell, objective, root / place, code, log)
-            except ValueError as error:
-                failures.append(f"{entry['folder']}: {error}")
-                log(f"error: {error}")
+            if len(cells) > 1:
+                log(f"--- {folder}")
+            trajectory = next(made)
+            if isinstance(trajectory, ValueError):
+                failures.append(f"{folder}: {trajectory}")
+                log(f"error: {trajectory}")
                 continue
-            status, line = report.status, module.describe(report)
+            (root / place).parent.mkdir(parents=True, exist_ok=True)
+            write(root / place, trajectory, cell, {"version": __version__, "code": code})
+            status, line = trajectory.report.status, module.describe(trajectory.report)
             _share(root / place, cell, code)
         else:
-            kept += 1
             line = f"{status}, kept"
-            log(f"{entry['folder']}: kept")
+            log(f"{folder}: kept")
         files[place], statuses[place] = root / place, status
     if failures:
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
@@ -86,7 +87,21 @@ def run(stage: str, pack: Mapping[str, Any], output: Path, code: str, log: Log) 
     write_manifest(output, files, statuses)
     if len(files) == 1:
         return line
+    kept = len(cells) - len(missing)
     return f"{len(files)} cells{f', {kept} kept' if kept else ''}: {tally(list(statuses.values()))}"
+
+
+def _made(
+    module: Any, cells: Sequence[Mapping[str, Any]], spec: Mapping[str, Any], log: Log
+) -> Iterator[Trajectory | ValueError]:
+    if not cells:
+        return
+    try:
+        objective = registry.objective(spec)
+    except ValueError as error:
+        yield from [error] * len(cells)
+        return
+    yield from module.make(cells, objective, log)
 
 
 def _found(file: Path, cell: Mapping[str, Any], code: str) -> str | None:

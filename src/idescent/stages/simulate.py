@@ -1,52 +1,82 @@
-"""The stage ``simulate``: one discrete run into one file."""
+"""The stage ``simulate``: the discrete runs of some cells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from idescent import __version__, registry
-from idescent.discrete import simulate
-from idescent.trajectory import Report, write
+import numpy as np
+
+from idescent import registry
+from idescent.discrete import BLOCK
+from idescent.lockstep import simulate_many
+from idescent.trajectory import Report, Trajectory
+
+Cell = Mapping[str, Any]
 
 
-def run(
-    cell: Mapping[str, Any], objective: Any, output: Path, code: str, log: Callable[[str], None]
-) -> Report:
-    """Run a cell and write its trajectory; return what it says about itself.
+def make(
+    cells: Sequence[Cell], objective: Any, log: Callable[[str], None]
+) -> Iterator[Trajectory | ValueError]:
+    """Run cells of one objective; yield for each its trajectory, or why it cannot be run.
 
-    A run that diverges is a result: it is written like any other.
+    A run that diverges is a result like any other.
 
     Parameters
     ----------
-    cell : mapping
-        ``objective`` and ``optimizer`` as for :mod:`idescent.registry`, ``alpha``, ``theta0``, ``steps``,
-        perhaps ``schedule``.
+    cells : sequence of mapping
+        ``optimizer`` as for :mod:`idescent.registry`, ``alpha``, ``theta0``, ``steps``, perhaps ``schedule``.
     objective : Objective
-        The cell's, built: a pack builds it once.
-    output : path
-    code : str
-        Digest of the code, recorded in the file.
     log : callable
         Receives lines for the job's log.
-
-    Raises
-    ------
-    ValueError
-        If the cell cannot be run.
     """
-    trajectory = simulate(
-        registry.optimizer(cell["optimizer"]),
+    for batch in _batches(cells, objective):
+        found: Sequence[Trajectory | ValueError]
+        try:
+            found = _run(batch, objective)
+        except ValueError:
+            # Which of them it was shows when each is run by itself.
+            found = [_run_alone(cell, objective) for cell in batch]
+        for one in found:
+            if isinstance(one, Trajectory):
+                log(f"gradient evaluations: {one.report.gradient_evaluations}")
+            yield one
+
+
+def _run(cells: Sequence[Cell], objective: Any) -> list[Trajectory]:
+    return simulate_many(
+        [registry.optimizer(cell["optimizer"]) for cell in cells],
         objective,
-        alpha=cell["alpha"],
-        theta0=registry.start(cell["theta0"], objective),
-        steps=cell["steps"],
-        schedule=registry.schedule(cell),
+        alpha=[cell["alpha"] for cell in cells],
+        theta0=np.stack([registry.start(cell["theta0"], objective) for cell in cells]),
+        steps=[cell["steps"] for cell in cells],
+        schedule=[registry.schedule(cell) for cell in cells],
     )
-    write(output, trajectory, cell, {"version": __version__, "code": code})
-    log(f"gradient evaluations: {trajectory.report.gradient_evaluations}")
-    return trajectory.report
+
+
+def _run_alone(cell: Cell, objective: Any) -> Trajectory | ValueError:
+    try:
+        return _run([cell], objective)[0]
+    except ValueError as error:
+        return error
+
+
+def _batches(cells: Sequence[Cell], objective: Any) -> Iterator[list[Cell]]:
+    """Divide cells, in their order, into those with as many parameters whose rows fit into a block."""
+    batch: list[Cell] = []
+    parameters, size = 0, 0
+    for cell in cells:
+        theta0, own = cell["theta0"], getattr(objective, "dimension", None)
+        # A start that only the objective knows, of unknown length: a batch of its own.
+        own = own or (BLOCK if isinstance(theta0, Mapping) else np.size(theta0))
+        rows = (cell["steps"] + 1) * own
+        if batch and (own != parameters or size + rows > BLOCK):
+            yield batch
+            batch, size = [], 0
+        batch.append(cell)
+        parameters, size = own, size + rows
+    if batch:
+        yield batch
 
 
 def describe(report: Report) -> str:

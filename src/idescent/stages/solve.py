@@ -1,44 +1,47 @@
-"""The stage ``solve``: one continuous path into one file."""
+"""The stage ``solve``: the continuous paths of some cells."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from idescent import __version__, registry
+from idescent import registry
 from idescent.continuous import solve
-from idescent.trajectory import Report, write
+from idescent.trajectory import Report, Trajectory
 
 
-def run(
-    cell: Mapping[str, Any], objective: Any, output: Path, code: str, log: Callable[[str], None]
-) -> Report:
-    """Solve a cell's model and write the path; return what it says about itself.
+def make(
+    cells: Sequence[Mapping[str, Any]], objective: Any, log: Callable[[str], None]
+) -> Iterator[Trajectory | ValueError]:
+    """Solve a model for cells of one objective; yield for each its path, or why it cannot be solved.
 
-    A solution that does not converge is a result: it is written like any other, and says so.
+    A solution that does not converge is a result like any other, and says so.
 
     Parameters
     ----------
-    cell : mapping
-        As for :func:`idescent.stages.simulate.run`, with ``solution``: ``name``, ``model``, ``solver``,
+    cells : sequence of mapping
+        As for :func:`idescent.stages.simulate.make`, with ``solution``: ``name``, ``model``, ``solver``,
         ``rtol``, ``atol``.
     objective : Objective
-        The cell's, built: a pack builds it once.
-    output : path
-    code : str
-        Digest of the code, recorded in the file.
     log : callable
         Receives lines for the job's log: what the solver says of its sweeps and residuals.
-
-    Raises
-    ------
-    ValueError
-        If the cell cannot be solved.
     """
+    for cell in cells:
+        try:
+            trajectory = _solved(cell, objective, log)
+        except ValueError as error:
+            yield error
+            continue
+        report = trajectory.report
+        work = f"gradient evaluations: {report.gradient_evaluations}; details: {report.details}"
+        log(f"{report.message}; {work}")
+        yield trajectory
+
+
+def _solved(cell: Mapping[str, Any], objective: Any, log: Callable[[str], None]) -> Trajectory:
     solution = cell["solution"]
-    trajectory = solve(
+    return solve(
         registry.model(solution["model"]),
         registry.optimizer(cell["optimizer"]),
         objective,
@@ -51,10 +54,6 @@ def run(
         solver=registry.solver(solution["solver"]),
         progress=log,
     )
-    write(output, trajectory, cell, {"version": __version__, "code": code})
-    report = trajectory.report
-    log(f"{report.message}; gradient evaluations: {report.gradient_evaluations}; details: {report.details}")
-    return report
 
 
 def describe(report: Report) -> str:

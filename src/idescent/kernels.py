@@ -1,0 +1,224 @@
+"""The compiled loops: loading them, and calling them on arrays.
+
+What lives here: everything about ``_kernels.c`` but its arithmetic.  What does not: the same loop in Python,
+and what a run is (:mod:`idescent.discrete`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from idescent.optimizers import Optimizer
+
+Array = NDArray[np.float64]
+
+MOST_LANES = 16
+"""Runs with more coordinates than this are left to the loop that goes row by row."""
+
+
+@dataclass
+class Rows:
+    """A run's rows, or a block of them, for a kernel to fill.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+    separable : tuple of array_like, or None
+        Curvature and center, that can be broadcast to (n,); without them no kernel can fill the rows.
+    alpha : float
+    rates : ndarray, shape (steps,), or None
+        What alpha is multiplied by.
+    theta : ndarray, shape (steps + 1, n)
+    first : ndarray, shape (steps + 1, n), or None
+    second : ndarray, shape (steps + 1, width)
+        Row 0 of these three is the state after the iterations done.
+    """
+
+    optimizer: Optimizer
+    separable: tuple[ArrayLike, ArrayLike] | None
+    alpha: float
+    rates: Array | None
+    theta: Array
+    first: Array | None
+    second: Array
+
+    @property
+    def steps(self) -> int:
+        """Number of iterations to make."""
+        return len(self.theta) - 1
+
+    @property
+    def quadratic(self) -> list[Array]:
+        """Curvature and center, each of shape (n,): kernels trust their pointers."""
+        assert self.separable is not None
+        shape = self.theta.shape[1:]
+        arrays = [np.asarray(values, dtype=np.float64) for values in self.separable]
+        return [np.ascontiguousarray(a if a.shape == shape else np.broadcast_to(a, shape)) for a in arrays]
+
+    def first_not_finite(self) -> int | None:
+        """Return the first row of theta or the second moment that is not finite, if any.
+
+        All that follow it are not finite either, which the last row tells at once.
+        """
+        if np.isfinite(self.theta[-1]).all() and np.isfinite(self.second[-1]).all():
+            return None
+        finite = np.isfinite(self.theta).all(axis=1) & np.isfinite(self.second).all(axis=1)
+        return int(np.argmin(finite))
+
+
+def in_lanes(optimizer: Optimizer, n: int) -> bool:
+    """Whether coordinates are so few, and so independent, that each is a lane."""
+    return n == 1 or (n <= MOST_LANES and not optimizer.norm)
+
+
+def fill(library: ctypes.CDLL, rows: Rows, done: int = 0) -> int | None:
+    """Make a run's iterations ``done + 1`` and on; return the first row that is not finite, if any."""
+    if in_lanes(rows.optimizer, rows.theta.shape[1]):
+        fill_many(library, [rows], done)
+        return rows.first_not_finite()
+    arrays = (*rows.quadratic, rows.theta, rows.first, rows.second)
+    at = library.simulate(
+        done,
+        rows.steps,
+        rows.theta.shape[1],
+        rows.alpha,
+        _pointer(rows.rates),
+        ctypes.byref(_rule(rows.optimizer)),
+        *(_pointer(values) for values in arrays),
+    )
+    return None if at < 0 else int(at)
+
+
+def fill_many(library: ctypes.CDLL, runs: Sequence[Rows], done: int = 0) -> None:
+    """Make the iterations of runs in lockstep: those whose coordinates are ``in_lanes``, all of one kind.
+
+    Of one kind are optimizers with the same ``summing`` and ``bias_correction``.
+    """
+    # Those that end are left behind: the lanes from some number on have iterations to make.
+    runs = sorted(runs, key=lambda rows: rows.steps)
+    masses = _masses(library, runs, done)
+    lanes: list[_Lane] = []
+    first_lane = []
+    for rows in runs:
+        first_lane.append(len(lanes))
+        lanes += _lanes(rows, masses)
+    table = (_Lane * len(lanes))(*lanes)
+    start = 0
+    for at, rows in zip(first_lane, runs, strict=True):
+        if rows.steps > start:
+            remaining = ctypes.byref(table, at * ctypes.sizeof(_Lane))
+            library.lockstep(done, start, rows.steps, len(lanes) - at, remaining)
+            start = rows.steps
+
+
+def _masses(library: ctypes.CDLL, runs: Sequence[Rows], done: int) -> dict[float, Array]:
+    """Return what moments are divided by in iterations 1, 2 ... by decay rate, as long as it is not 1."""
+    counts: dict[float, int] = {}
+    for rows in runs:
+        if rows.optimizer.bias_correction:
+            for beta in (rows.optimizer.decay1, rows.optimizer.decay2):
+                counts[beta] = max(counts.get(beta, 0), min(done + rows.steps, _fading(beta)))
+    masses = {beta: np.empty(count) for beta, count in counts.items()}
+    for beta, mass in masses.items():
+        library.masses(beta, len(mass), _pointer(mass))
+    return masses
+
+
+def _fading(beta: float) -> int:
+    """Return after how many iterations ``1 - beta**k`` is exactly 1: ``beta**k`` is below half an ulp."""
+    return math.ceil(54.0 * math.log(2.0) / -math.log(beta)) + 1 if beta > 0.0 else 0
+
+
+def _lanes(rows: Rows, masses: dict[float, Array]) -> list[_Lane]:
+    rule, n = _rule(rows.optimizer), rows.theta.shape[1]
+    mass1, mass2 = (masses.get(beta) for beta in (rule.beta1, rule.beta2))
+    known1, known2 = (0 if mass is None else len(mass) for mass in (mass1, mass2))
+    pointers = [_pointer(values) for values in (rows.rates, mass1, mass2)]
+    states = (rows.theta, rows.first, rows.second)
+    return [
+        _Lane(
+            rule,
+            rows.alpha,
+            *separable,
+            *pointers,
+            known1,
+            known2,
+            *(_pointer(values, i) for values in states),
+            n,
+        )
+        for i, separable in enumerate(zip(*rows.quadratic, strict=True))
+    ]
+
+
+class _Rule(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_double) for name in ("beta1", "beta2", "eps", "decoupled_decay", "coupled_decay")),
+        *((name, ctypes.c_int32) for name in ("summing", "bias_correction", "norm")),
+    )
+
+
+class _Lane(ctypes.Structure):
+    _fields_ = (
+        ("rule", _Rule),
+        *((name, ctypes.c_double) for name in ("alpha", "curvature", "center")),
+        *((name, ctypes.c_void_p) for name in ("factors", "mass1", "mass2")),
+        *((name, ctypes.c_int64) for name in ("known1", "known2")),
+        *((name, ctypes.c_void_p) for name in ("theta", "first", "second")),
+        ("stride", ctypes.c_int64),
+    )
+
+
+def _rule(optimizer: Optimizer) -> _Rule:
+    return _Rule(
+        optimizer.decay1,
+        optimizer.decay2,
+        optimizer.eps,
+        optimizer.decoupled_decay,
+        optimizer.coupled_decay,
+        optimizer.summing,
+        optimizer.bias_correction,
+        optimizer.norm,
+    )
+
+
+def _pointer(values: Array | None, at: int = 0) -> int | None:
+    """Return the address of a number of the first row."""
+    return None if values is None else values.ctypes.data + at * values.itemsize
+
+
+@cache
+def compiled() -> ctypes.CDLL | None:
+    """Load the compiled kernels, or return None if they were not built.
+
+    Raises
+    ------
+    RuntimeError
+        If they were compiled from another version of the source: install again.
+    """
+    folder = Path(__file__).parent
+    found = next(
+        (p for p in (folder / f"_kernels{suffix}" for suffix in EXTENSION_SUFFIXES) if p.exists()), None
+    )
+    if found is None:
+        return None
+    library = ctypes.CDLL(str(found))
+    count, number, pointer = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
+    library.source_digest.restype = ctypes.c_char_p
+    if library.source_digest().decode() != hashlib.sha256((folder / "_kernels.c").read_bytes()).hexdigest():
+        raise RuntimeError("the compiled kernels are older than src/idescent/_kernels.c: run `make install`")
+    library.simulate.restype = count
+    library.simulate.argtypes = (*[count] * 3, number, *[pointer] * 7)
+    library.masses.restype = library.lockstep.restype = None
+    library.masses.argtypes = (number, count, pointer)
+    library.lockstep.argtypes = (*[count] * 4, pointer)
+    return library
