@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from independent import adam, gradient_over_root
+from independent import adam, boundary_values, gradient_over_root
+from problems import DoubleWell, Rotated
 
 import idescent as ide
 
@@ -76,6 +77,43 @@ def assert_agrees(record_property, optimizer, objective, alpha, theta0, steps):
 @pytest.mark.parametrize("cell", list(cells()), ids=lambda c: f"{c[0]}-{type(c[1]).__name__}-{c[2]}")
 def test_every_cell_of_the_paper_is_solved_to_the_tolerance(record_property, cell):
     assert_agrees(record_property, *cell)
+
+
+@pytest.mark.parametrize("objective", [QUADRATIC, MSE], ids=["quadratic", "mse"])
+@pytest.mark.parametrize("alpha", [0.1, 0.01])
+@pytest.mark.parametrize("optimizer", [ide.AdaGrad(), *map(ide.RMSProp, (0.0, 0.9, 0.99))], ids=str)
+def test_every_look_ahead_cell_has_the_same_solution_by_two_methods(optimizer, alpha, objective):
+    """To 1e-8 and at the horizons of the figures, AdaGrad's 1 500 and 150 000 iterations among them."""
+    theta0, steps = (1.0, 6 / alpha) if objective is QUADRATIC else (0.0, {0.1: 80, 0.01: 500}[alpha])
+    if optimizer.summing and objective is QUADRATIC:
+        steps = 15 / alpha**2
+    arguments = optimizer, objective, alpha, theta0, round(steps)
+    theta, moments = reference(*arguments)
+    path = ide.solve(PAPER, optimizer, objective, alpha=alpha, theta0=theta0, steps=round(steps))
+    assert path.report.ok
+    assert np.abs(path.theta[:, 0] - theta).max() <= 1e-8
+    for name, values in moments.items():
+        assert np.abs(path.moments[name][:, 0] - values).max() <= 1e-8 * values.max()
+
+
+@pytest.mark.parametrize(
+    ("objective", "theta0", "optimizer", "alpha"),
+    [
+        (DoubleWell(), [0.3, -1.7], ide.RMSProp(0.9), 0.05),
+        (DoubleWell(), [0.3, -1.7], ide.AdaGrad(accumulator="norm"), 0.1),
+        (Rotated((1.0, 2.0, 4.0)), [1.0, -0.5, 2.0], ide.AdaGrad(), 0.05),
+    ],
+    ids=["RMSProp, double well", "AdaGrad of the norm, double well", "AdaGrad, rotated quadratic"],
+)
+def test_in_several_dimensions_look_ahead_solutions_are_those_of_a_boundary_value_problem(
+    objective, theta0, optimizer, alpha
+):
+    beta = None if optimizer.summing else optimizer.beta
+    theta, memory = boundary_values(objective.gradient, theta0, alpha, 8, beta, optimizer.eps, optimizer.norm)
+    path = ide.solve(PAPER, optimizer, objective, alpha=alpha, theta0=theta0, steps=8)
+    assert path.report.ok
+    assert np.abs(path.theta - theta).max() <= 1e-8
+    assert np.abs(path.moments[optimizer.moments[-1]] - memory).max() <= 1e-8 * memory.max()
 
 
 @pytest.mark.parametrize("alpha", [0.1, 0.01])
