@@ -6,17 +6,21 @@ Its objective sleeps, so that cells take a while on any machine, and none of it 
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 from projects import Outcome, Project
 
+SOLUTIONS = [
+    f"results/tiny/packs/quadratic/{optimizer}/all/paper.exact.json" for optimizer in ("RMSProp", "Adam")
+]
 TABLE = "results/tiny/tables/errors.csv"
 # All of the study but what is drawn: its packs, and the tables of all errors.
 TARGETS = [
@@ -107,6 +111,35 @@ class Run:
                 continue
         return found
 
+    def kill_a_job(self, choice: random.Random) -> bool:
+        """Kill a job that is at work; say whether there was one before the run ended."""
+        while self.alive:
+            # One that has just ended cannot be hit, though it is still listed: stopped first, it stays.
+            for job in choice.sample(jobs := self.jobs(), len(jobs)):
+                if stopped(job):
+                    job.kill()
+                    return True
+            time.sleep(0.01)
+        return False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Stop the run and its jobs for a while, so that what is done meanwhile is done beside them."""
+        held: list[psutil.Process] = []
+        try:
+            assert stopped(self.process), self.text.read_text(encoding="utf-8")
+            held.append(self.process)
+            # What a shell has started just before it is stopped is found in the next round.
+            while new := [child for child in self.process.children(recursive=True) if child not in held]:
+                held += new
+                for child in new:
+                    stopped(child)
+            yield
+        finally:
+            for process in held:
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
+
     def wait(self, condition: Callable[[], object]) -> None:
         """Wait until something is so; the run must not end before."""
         while not condition():
@@ -122,6 +155,16 @@ class Run:
         self.process.wait()
 
 
+def stopped(job: psutil.Process) -> bool:
+    """Stop a process; say whether it was still there."""
+    with suppress(psutil.NoSuchProcess):
+        job.suspend()
+        while job.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+            time.sleep(0.001)
+        return bool(job.status() == psutil.STATUS_STOPPED)
+    return False
+
+
 @contextmanager
 def running(project: Project, *arguments: str) -> Iterator[Run]:
     """Start a run; nothing of it is left at the end."""
@@ -130,15 +173,16 @@ def running(project: Project, *arguments: str) -> Iterator[Run]:
         yield run
     finally:
         for job in run.jobs():
-            job.kill()
+            with suppress(psutil.NoSuchProcess):
+                job.kill()
         if run.alive:
             run.kill_all()
 
 
 def cells(project: Project) -> dict[Path, tuple[int, int]]:
     """Files of cells, complete as soon as they are there, with what changes if one is made again."""
-    files = project.results.glob("*/*/alpha*/*.parquet")
-    return {file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in files}
+    found = {file: file.stat() for file in project.results.glob("*/*/alpha*/*.parquet")}
+    return {file: (status.st_mtime_ns, status.st_ino) for file, status in found.items()}
 
 
 def partials(project: Project) -> list[Path]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
-from faulty import TARGETS, Run, cells, make_slow, partials, running
-from projects import new_project
+from faulty import SOLUTIONS, TARGETS, Run, cells, make_slow, partials, running, stopped
+from projects import Project, new_project
 
 pytestmark = pytest.mark.workflow
 
@@ -30,18 +32,18 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, byt
     return project.contents(), time.monotonic() - start
 
 
-def kill(run: Run, what: str, choice: random.Random) -> None:
+def kill(run: Run, what: str, choice: random.Random) -> bool:
+    """Kill some of a run; say whether it was there to be killed."""
     if what == "job":
-        while run.alive and not (jobs := run.jobs()):
-            time.sleep(0.01)
-        if run.alive:
-            choice.choice(jobs).kill()
-            assert run.end().status != 0
+        if not run.kill_a_job(choice):
+            return False
+        assert run.end().status != 0
     elif what == "main":
         run.process.kill()
         run.process.wait()
     else:
         run.kill_all()
+    return True
 
 
 def test_twenty_kills_at_random_moments_cost_no_byte_and_no_complete_cell(
@@ -62,8 +64,7 @@ def test_twenty_kills_at_random_moments_cost_no_byte_and_no_complete_cell(
             deadline = time.monotonic() + moment
             while waiting and run.alive and time.monotonic() < deadline:
                 time.sleep(0.01)
-            if waiting and run.alive:
-                kill(run, waiting[0], choice)
+            if waiting and run.alive and kill(run, waiting[0], choice):
                 story.append(f"{waiting.pop(0)} after {moment:.2f} s")
                 hits += not complete.keys() >= cells(project).keys()
                 complete = cells(project) | complete
@@ -93,33 +94,34 @@ def test_twenty_kills_at_random_moments_cost_no_byte_and_no_complete_cell(
     assert project.succeed(*TARGETS) == {}
 
 
+def logs(project: Project) -> list[Path]:
+    return list((project.results / "logs/solve").rglob("*.log"))
+
+
 def test_jobs_that_outlive_their_snakemake_are_not_disturbed(tmp_path: Path) -> None:
-    project = make_slow(new_project(tmp_path / "project"), pause=0.02)
-    with running(project, *TARGETS) as run:
-        run.wait(lambda: cells(project))
+    project = make_slow(new_project(tmp_path / "project"))
+    with running(project, *SOLUTIONS) as run:
+        # Both jobs have begun with their cells, and each has others before it.
+        run.wait(lambda: cells(project) and all(log.read_bytes() for log in logs(project)))
         left = run.jobs()
+        assert len(left) == len(logs(project)) == 2
         run.process.kill()
         run.process.wait()
         try:
+            assert all(stopped(job) for job in left), "the jobs are too short for this test"
             before = cells(project)
-            # A job that was just started is known as soon as it begins with its cells.
-            for _ in range(5):
-                outcome = project.run(*TARGETS)
-                assert outcome.status == 1, outcome.text
-                if all(str(job.pid) in outcome.text for job in left):
-                    break
-            assert all(job.is_running() for job in left), "the jobs are too short for this test"
+            outcome = project.run(*SOLUTIONS)
             assert outcome.status == 1
             assert "jobs of a run that was killed are still at work (process" in outcome.text
             assert all(str(job.pid) in outcome.text for job in left)
             assert "Traceback" not in outcome.text
-            assert cells(project).items() >= before.items()
+            assert cells(project) == before
         finally:
             for job in left:
-                job.kill()
+                with suppress(psutil.NoSuchProcess):
+                    job.kill()
             psutil.wait_procs(left, timeout=60)
-    before = cells(project)
-    project.succeed(*TARGETS)
+    project.succeed(*SOLUTIONS)
     assert cells(project).items() >= before.items()
     assert partials(project) == []
 
@@ -131,13 +133,13 @@ def test_a_run_that_is_asked_to_stop_leaves_whole_files_and_completes_later(
     project = make_slow(new_project(tmp_path / "project"))
     with running(project, *TARGETS) as run:
         run.wait(lambda: cells(project))
+        at_work = run.jobs()
         if how == "SIGTERM":
             run.process.terminate()
         else:
-            for process in (run.process, *run.process.children(recursive=True)):
-                process.send_signal(signal.SIGINT)
+            os.killpg(run.pid, signal.SIGINT)
         outcome = run.end()
-        assert run.jobs() == []
+        assert psutil.wait_procs(at_work, timeout=60)[1] == []
     assert outcome.status != 0
     assert partials(project) == []
     before = cells(project)

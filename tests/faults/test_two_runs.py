@@ -31,16 +31,18 @@ def test_a_second_run_says_so_and_touches_nothing_that_the_first_has_written(pro
     with running(project, TABLE) as first:
         first.wait(lambda: any(cells(project)[file] != stamp for file, stamp in old.items()))
         (project.folder / "config/tiny.yaml").write_text(earlier, encoding="utf-8")
-        made = {file: stamp for file, stamp in cells(project).items() if old[file] != stamp}
-        second = project.run(TABLE)
-        assert first.alive
+        with first.held():
+            before = cells(project)
+            second = project.run(TABLE)
+            assert cells(project) == before
+        made = {file: stamp for file, stamp in before.items() if old[file] != stamp}
+        assert made
         assert second.status == 1
         assert (
             f"results/tiny: another run is at work (process {first.pid}): wait for it to end" in second.text
         )
         assert "Traceback" not in second.text
         assert "is damaged" not in second.text
-        assert cells(project).items() >= made.items()
         outcome = first.end()
         assert outcome.status == 0, outcome.text
     assert cells(project).items() >= made.items()
@@ -51,7 +53,10 @@ def test_a_second_run_says_so_and_touches_nothing_that_the_first_has_written(pro
 def test_a_dry_run_beside_a_run_is_allowed_and_removes_nothing(project: Project) -> None:
     with running(project, TABLE) as first:
         first.wait(lambda: cells(project))
-        assert project.run("--dry-run", TABLE).status == 0
+        with first.held():
+            before = cells(project)
+            assert project.run("--dry-run", TABLE).status == 0
+            assert cells(project) == before
         assert first.end().status == 0
 
 
