@@ -37,14 +37,13 @@ def test_a_mistake_is_said_in_plain_lines_that_name_the_field(
     with pytest.raises(config.ConfigError) as caught:
         config.load(case.raw)
     lines = str(caught.value).split("\n")
-    assert 1 <= len(lines) <= 4
+    assert len(lines) == 1
     for line in lines:
         assert line.startswith("config: ")
         assert line.isprintable()
         assert len(line) < 500
         assert " is missing" in line or " is not allowed" in line or " must " in line
         assert not JARGON.search(line)
-    assert len(set(lines)) == len(lines)
     assert any(line.startswith(f"config: {case.field}") for line in lines)
     assert not list(tmp_path.iterdir())
 

@@ -18,6 +18,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.figures import style
 from idescent.figures.draw import save, styled
+from idescent.study import spread
 from idescent.tables import read_errors
 
 TITLE = "Largest error of the parameters, all cells"
@@ -134,7 +135,11 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
     legend = axes[0].get_legend()
     assert legend is not None  # made from what is drawn, and replaced by one outside the panels
     legend.remove()
-    rates = {rf"$\alpha = {name}$": ("o", grey, grey) for name, grey in palette.items()}
+    # Greys in between are told by their neighbours.
+    rates = {
+        rf"$\alpha = {float(name):.3g}$": ("o", grey, grey)
+        for name, grey in spread(list(palette.items()), 12)
+    }
     shapes = dict(zip(solutions, _MARKERS * len(solutions), strict=False)) if len(solutions) > 1 else {}
     keys = rates | {
         textwrap.shorten(style.solution(name), 40): (shape, "black", "none") for name, shape in shapes.items()
