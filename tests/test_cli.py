@@ -277,8 +277,15 @@ def test_a_predicted_run_is_within_its_estimate_of_the_run(folder, capsys):
         (["solve", "Paper", "Adam", "--rtol", "2"], 1, ["rtol", "2.0", "(0, 1)"]),
         (["solve", "Paper", "Adam", "--solver", "Euler"], 1, ["'Euler'", "Collocation"]),
         (["solve", "Paper", "Adam", "--solver-set", "nodes=3"], 1, ["--solver-set", "'nodes'", "stages"]),
-        (["compare", "none.parquet", "none.parquet"], 1, ["none.parquet", "No such file"]),
         (["compare", "mine_cli.py", "mine_cli.py"], 1, ["mine_cli.py", "not a whole trajectory file"]),
+        (["compare", "none.parquet", "none.parquet"], 1, ["none.parquet: there is no such file"]),
+        (["show", "none.parquet", "--output", "x.png"], 1, ["none.parquet: there is no such file"]),
+        (
+            ["simulate", "Adam", "--schedule", "Cosine"],
+            1,
+            ["steps must be given: --schedule-set steps=VALUE"],
+        ),
+        (["simulate", "Adam", "--objective", "RotatedQuadratic"], 1, ["dimension", "--set dimension=VALUE"]),
         (["fast-forward", "Adam", "--at", "0,101"], 1, ["--at", "101", "[0, 100]"]),
         (["fast-forward", "Adam", "--at", "end"], 2, ["--at", "'end'"]),
         (

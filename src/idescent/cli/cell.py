@@ -30,6 +30,7 @@ classes
   optimizers: AdaGrad, RMSProp, Adam, AdamW, AdamL2
   objectives: Quadratic, RotatedQuadratic, Rosenbrock, DoubleWell, MeanSquaredError.synthetic,
               LogisticRegression.breast_cancer, SoftmaxRegression.digits, Perceptron.digits
+  schedules: Constant, Cosine, LinearWarmup, Step
   or your own: module:Class, from a file module.py in the current folder
 """
 
@@ -149,7 +150,7 @@ def run(given: Any) -> Run:
             "class": given.schedule,
             "arguments": dict(given.schedule_set),
         }
-        resolved("schedule", given.schedule)
+        _check_arguments("schedule", cell["schedule"], "--schedule-set")
         schedule = {"schedule": registry.schedule(cell)}
     built = build("objective", objective, "--set")
     arguments = {
@@ -181,21 +182,32 @@ def build(kind: str, spec: Mapping[str, Any], option: str) -> Any:
     ValueError
         If there is no such class, or it does not take the arguments; the message says what it takes.
     """
+    constructor = _check_arguments(kind, spec, option)
+    try:
+        return constructor(**spec["arguments"])
+    except ValueError:
+        raise
+    except Exception as error:  # the class may be the user's own: whatever it raises, it was built from this
+        raise ValueError(f"{kind} {spec['class']}: {type(error).__name__}: {error}") from error
+
+
+def _check_arguments(kind: str, spec: Mapping[str, Any], option: str) -> Any:
+    """Return the class, which takes the arguments that are given and needs no others."""
     constructor, given = resolved(kind, spec["class"]), spec["arguments"]
-    parameters = inspect.signature(constructor).parameters
-    known = [p.name for p in parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    parameters = inspect.signature(constructor).parameters.values()
+    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    known = [p.name for p in named]
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         for name in given:
             if name not in known:
                 allowed = f"must be one of {', '.join(known)}" if known else "it takes none"
                 where = option or f"--{name.replace('_', '-')}"
                 raise ValueError(f"{where}: {name!r} is no argument of {spec['class']}: {allowed}")
-    try:
-        return constructor(**given)
-    except ValueError:
-        raise
-    except Exception as error:  # the class may be the user's own: whatever it raises, it was built from this
-        raise ValueError(f"{kind} {spec['class']}: {type(error).__name__}: {error}") from error
+    missing = [p.name for p in named if p.default is p.empty and p.name not in given]
+    if missing:
+        example = f"{option} {missing[0]}=VALUE" if option else f"--{missing[0].replace('_', '-')} X"
+        raise ValueError(f"{kind} {spec['class']}: {', '.join(missing)} must be given: {example}")
+    return constructor
 
 
 def resolved(kind: str, name: str) -> Any:

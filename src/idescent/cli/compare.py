@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idescent.cli import terminal
+from idescent.cli import paths, terminal
 from idescent.cli.cell import described
 
 if TYPE_CHECKING:
@@ -42,15 +42,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(given: Any) -> None:
     """Compare every solution with the run."""
     from idescent.errors import NORMS, compare
-    from idescent.trajectory import read_with_metadata
 
-    reference, metadata = read_with_metadata(given.discrete)
+    reference, metadata = paths.read(given.discrete)
     cell = metadata["cell"]
     if "solution" in cell:
         terminal.note(f"{given.discrete} is no discrete run, but a solution: {cell['solution']['name']}")
     found = []
     for file in given.solution:
-        path, metadata = read_with_metadata(file)
+        path, metadata = paths.read(file)
         other = metadata["cell"]
         name = other.pop("solution", {"name": "discrete"})["name"]
         if other != {key: value for key, value in cell.items() if key != "solution"}:

@@ -43,6 +43,21 @@ def solved(run: Run, given: Any, model: str, keep: int | None = None) -> tuple[d
     return {**run.cell, "solution": plain}, path
 
 
+def read(file: Path | str) -> tuple[Trajectory, dict[str, Any]]:
+    """Read a trajectory file that a person named.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it is damaged.
+    """
+    from idescent.trajectory import read_with_metadata
+
+    if not Path(file).is_file():
+        raise ValueError(f"{file}: there is no such file")
+    return read_with_metadata(file)
+
+
 def check_output(output: Path | None, *suffixes: str) -> None:
     """Refuse a file that could not be written, before any work is done.
 

@@ -83,13 +83,11 @@ def run(given: Any) -> None:
 
 
 def _read(given: Any) -> list[_Shown]:
-    from idescent.trajectory import read_with_metadata
-
     if given.model:
         raise ValueError("--model: files are drawn as they are; with an optimizer instead, models are solved")
     shown = []
     for file in given.what:
-        trajectory, metadata = read_with_metadata(file)
+        trajectory, metadata = paths.read(file)
         solution = metadata["cell"].pop("solution", {"name": "discrete"})
         shown.append(_Shown(metadata["cell"], solution["name"], trajectory))
     return shown

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -209,8 +210,8 @@ def _canvas(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], keys: bool) -> t
     width = style.WIDTHS[spec.width]
     columns = 1 if spec.width == "single" else min(len(spec.panels), 2)
     rows = math.ceil(len(spec.panels) / columns)
-    legend_rows = math.ceil(len(_configurations(drawn)) / _legend_columns(spec)) + keys
-    remarked = any(remarks for _, remarks in _configurations(drawn).values())
+    legend_rows = math.ceil(len(_configurations(spec, drawn)) / _legend_columns(spec)) + keys
+    remarked = any(remarks for _, remarks in _configurations(spec, drawn).values())
     height = _PANEL_HEIGHT * rows + _ROW_HEIGHT * (legend_rows + remarked) + 0.15
     canvas = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.025, w_pad=0.03))
     axes = canvas.subplots(rows, columns, squeeze=False).ravel().tolist()
@@ -323,7 +324,7 @@ def _legends(
     """Put configurations above the panels and the meaning of lines and markers below: nothing covers data."""
     handles = []
     notes: list[str] = []
-    for optimizer, remarks in _configurations(drawn).values():
+    for optimizer, remarks in _configurations(spec, drawn).values():
         colour, shape = style.look(optimizer)
         label = style.configuration(optimizer)
         for remark in remarks:
@@ -343,7 +344,9 @@ def _legends(
         below_all.set_xlabel("\n".join([below_all.get_xlabel(), *marked]))
 
 
-def _configurations(drawn: Sequence[Sequence[Curve]]) -> dict[str, tuple[dict[str, Any], list[str]]]:
+def _configurations(
+    spec: FigureSpec, drawn: Sequence[Sequence[Curve]]
+) -> dict[str, tuple[dict[str, Any], list[str]]]:
     """Return the configurations of all panels by label, in order, with remarks on their runs."""
     found: dict[str, tuple[dict[str, Any], list[str]]] = {}
     for curves in drawn:
@@ -352,8 +355,14 @@ def _configurations(drawn: Sequence[Sequence[Curve]]) -> dict[str, tuple[dict[st
             remarks = found.setdefault(style.configuration(optimizer), (optimizer, []))[1]
             if curve.remark:
                 where = rf"$\alpha = {curve.cell['alpha']:g}$"
-                remarks.append(f"{style.solution(curve.name)}, {where}: {curve.remark}")
+                remarks.append(f"{_called(spec, curve.name)}, {where}: {curve.remark}")
     return found
+
+
+def _called(spec: FigureSpec, name: str) -> str:
+    """Return what the legend calls a path, without its line."""
+    given = spec.lines[name].label if name in spec.lines else None
+    return re.sub(r" \(\w+\)$", "", given) if given else style.solution(name)
 
 
 def _legend_columns(spec: FigureSpec) -> int:
