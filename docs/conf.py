@@ -138,13 +138,19 @@ def _formula(self: Any, node: nodes.Element, display: str) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
+# Between these and what is beside them there is no space.
+_CLOSE = ("/", "|", "‖")
+
+
 def _set_as_tex(parent: ElementTree.Element) -> None:
     """Set what browsers would set otherwise than TeX: primes, the space at a / and behind a function."""
     for i, child in enumerate(list(parent)):
         _set_as_tex(child)
         kind, last = child.tag.rpartition("}")[2], child[-1] if len(child) else None
-        if kind == "mo" and child.text == "/":
+        if kind == "mo" and child.text in _CLOSE:
             child.attrib |= {"lspace": "0", "rspace": "0"}
+        if kind == "mi" and child.text == "~":  # the letter is set high, as an accent
+            child.tag, child.text = child.tag.replace("}mi", "}mo"), "∼"
         if kind == "mtd" and (side := child.get("columnalign")):
             child.set("style", f"text-align: {side}; padding-{side}: 0")
         if kind in ("msup", "msubsup") and last is not None and set(last.text or "") & set("′″‴⁗"):

@@ -19,6 +19,8 @@ from xml.etree import ElementTree
 import conformance
 import refresh
 
+from idescent.report.figures import numbered
+
 ROOT = Path(__file__).resolve().parent.parent
 ABSENT = "The results of the paper study are not there: run `make`, then build this site again.\n"
 
@@ -109,6 +111,7 @@ def gallery(folder: Path) -> str:
         shutil.copyfile(picture, copies / picture.name)
         shutil.copyfile(picture.with_suffix(".pdf"), copies / picture.with_suffix(".pdf").name)
         name = picture.stem
+        title = numbered(name, title)
         text.append(
             f"## {title}\n\n![{title}](_generated/figures/{name}.svg)\n\n{caption}\n"
             f"[PDF](_generated/figures/{name}.pdf), `{name}`\n"

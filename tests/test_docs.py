@@ -78,11 +78,13 @@ def test_a_prime_in_a_formula_is_not_raised_a_second_time(latex: str, prime: str
     assert len(children(root, "msub")) == latex.count("_")
 
 
-def test_a_formula_has_the_spaces_of_tex() -> None:
+def test_a_formula_has_the_spaces_and_signs_of_tex() -> None:
     root = formula(r"t/\alpha - \ln\beta + \ln(x)")
     (slash,) = (mark for mark in children(root, "mo") if mark.text == "/")
     assert slash.get("lspace") == slash.get("rspace") == "0"
     assert len(children(root, "mspace")) == 1
+    assert all(bar.get("lspace") == "0" for bar in children(formula("|x|/|y|"), "mo"))
+    assert [sign.text for sign in children(formula(r"T\sim 1"), "mo")] == ["∼"]
 
 
 def test_a_formula_of_several_lines_is_lined_up_and_shows_no_sign_of_tex() -> None:

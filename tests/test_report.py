@@ -416,3 +416,9 @@ def test_the_explorer_takes_all_cells_or_as_many_as_fit(configurations, alphas, 
 def test_a_selection_is_announced_in_the_page(copy):
     said = Elements(reported.remade(copy, cells=900, solutions=1800).read_text(encoding="utf-8")).text
     assert "900 cells with 1800 solutions, too many for one page: shown are 5 cells with" in said
+
+
+def test_a_figure_that_has_a_number_shows_it():
+    assert figures.numbered("figure_08_errors", "Paths: errors") == "Figure 8. Paths: errors"
+    assert figures.numbered("figure_16", "Loss") == "Figure 16. Loss"
+    assert figures.numbered("errors_split", "Errors") == "Errors"

@@ -90,8 +90,9 @@ def styled() -> AbstractContextManager[None]:
 
 def errors_caption(spec: FigureSpec) -> str:
     """Return the caption of a figure's companion."""
+    quantity = {"theta": "θ"}.get(spec.quantity, spec.quantity)
     text = (
-        f"Distance |discrete − IDE| of the paths of {spec.quantity} in “{spec.title}”, in the same colours, "
+        f"Distance |discrete − IDE| of the paths of {quantity} in “{spec.title}”, in the same colours, "
         "over k on a logarithmic axis, from k = 1 on: both start from the same point. Where both are equal "
         "there is no point; errors more than ten decades below the largest are drawn on the lower edge."
     )

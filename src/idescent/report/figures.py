@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ def figure(svg: Path, root: Path, rule: str, entry: Mapping[str, Any] | None) ->
     """
     title, caption = described(svg)
     name = svg.stem
+    title = numbered(name, title)
     files = [svg.with_suffix(suffix).relative_to(root).as_posix() for suffix in (".pdf", ".svg", ".png")]
     links = " · ".join(link(file, file.rpartition(".")[2].upper()).text for file in files)
     if entry is None:
@@ -55,6 +57,12 @@ def figure(svg: Path, root: Path, rule: str, entry: Mapping[str, Any] | None) ->
         f"<figcaption>{escape(caption)}</figcaption>\n"
         f'<div class="made"><p class="files">{escape(name)}: {links}</p>{made}</div></figure>'
     )
+
+
+def numbered(name: str, title: str) -> str:
+    """Return a title with the number that the name ends in: ``figure_08`` or ``figure_08_errors``."""
+    found = re.fullmatch(r"figure_0*(\d+)(_errors)?", name)
+    return f"Figure {found[1]}. {title}" if found else title
 
 
 def described(svg: Path) -> tuple[str, str]:
