@@ -6,11 +6,12 @@ import json
 import drawn
 
 import idescent as ide
-from idescent import errors, registry, tables, trajectory
+from idescent import errors, registry, trajectory
 from idescent.figures import render
 from idescent.figures.overview import render_overview
 from idescent.figures.spec import parse
 from idescent.stages import report
+from idescent.tables.errors import write_errors
 
 LONG = 3000
 CAPTION = "Discrete <b>iterations</b> & the exact solution."
@@ -75,7 +76,7 @@ def study(root, given=None):
     (root / "figures").mkdir()
     trajectory.write_table(root / "tables/errors.parquet", errors.table(files))
     kinds = [root / f"tables/errors{suffix}" for suffix in (".csv", ".md", ".tex")]
-    tables.write_errors([root / "tables/errors.parquet"], kinds)
+    write_errors([root / "tables/errors.parquet"], kinds)
     pictures = [root / f"figures/rmsprop{suffix}" for suffix in (".pdf", ".svg", ".png")]
     render(parse("rmsprop", FIGURE), files, pictures)
     pictures = [root / f"figures/errors_overview{suffix}" for suffix in (".pdf", ".svg", ".png")]

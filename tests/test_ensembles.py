@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from idescent import config, ensembles, ensembles_text
+from idescent import config, ensembles
 from idescent.objectives import MeanSquaredError
 from idescent.stochastic.streams import batches
+from idescent.tables import ensembles as ensembles_table
 
 STUDY: dict[str, Any] = {
     "study": "crowd",
@@ -81,7 +82,7 @@ def test_every_model_has_its_curves_and_its_largest_error(made: Any) -> None:
 def test_the_tables_say_the_same_in_every_format(made: Any, tmp_path: Path) -> None:
     table = ensembles.largest_table(made[1])
     outputs = [tmp_path / f"ensembles{suffix}" for suffix in (".parquet", ".csv", ".md", ".tex")]
-    ensembles_text.write(table, outputs)
+    ensembles_table.write(table, outputs)
     assert pq.read_table(outputs[0]).to_pylist() == table.to_pylist()
     lines = [
         line for line in outputs[2].read_text(encoding="utf-8").splitlines() if line.startswith("| RMSProp")

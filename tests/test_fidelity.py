@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from idescent import fidelity, fidelity_text
+from idescent import fidelity
+from idescent.tables import fidelity as fidelity_table
 from idescent.trajectory import Report, Trajectory, assemble, write
 
 STEPS = 100
@@ -94,7 +95,7 @@ def test_rows_say_how_long_how_far_how_accurate_and_at_what_cost(table: Any) -> 
 
 def test_the_table_says_the_same_in_every_format(table: Any, tmp_path: Path) -> None:
     outputs = [tmp_path / f"fidelity{suffix}" for suffix in (".parquet", ".csv", ".md", ".tex")]
-    fidelity_text.write(table, outputs)
+    fidelity_table.write(table, outputs)
     assert pq.read_table(outputs[0]).to_pylist() == table.to_pylist()
     said = next(line for line in outputs[2].read_text(encoding="utf-8").splitlines() if "Adam" in line)
     cells = [cell.strip() for cell in said.strip("| ").split("|")]

@@ -9,7 +9,8 @@ import pytest
 from test_scaling import LADDER, cut, made, tidy
 from test_tables import measured, rows, written  # noqa: F401 (a fixture)
 
-from idescent import errors, scaling, scaling_text
+from idescent import errors, scaling
+from idescent.tables import scaling as scaling_table
 
 DOCUMENT = r"""\documentclass[a4paper]{article}
 \usepackage[margin=2.5cm]{geometry}
@@ -55,7 +56,7 @@ def test_scaling_tables_compile_and_fit_with_marks_gaps_and_small_rates(tmp_path
     declared = {"first_with_a-long.name": ("mine", 2)}
     table = errors.as_table([row | {"objective": "a_bowl"} for row in gaps]).to_pylist()
     lines += scaling.compact(scaling.rows(table, declared, quantities=["loss"]), fine[:3])
-    text = scaling_text.latex(lines, (0.1, 0.01, 0.001), "first")
+    text = scaling_table.latex(lines, (0.1, 0.01, 0.001), "first")
     assert r"$^\dagger$" in text
     assert r"$^\ddagger$" in text
     assert compiled(tmp_path, text)[0] == []
@@ -75,7 +76,7 @@ def test_a_long_scaling_table_breaks_across_pages(tmp_path):
     lines = scaling.compact(
         scaling.rows(table, {"first": ("paper", 1)}, "first", ("loss", "m", "v")), LADDER[:3]
     )
-    complaints, pages = compiled(tmp_path, scaling_text.latex(lines, LADDER[:3], "first"))
+    complaints, pages = compiled(tmp_path, scaling_table.latex(lines, LADDER[:3], "first"))
     assert complaints == []
     assert pages > 3
 

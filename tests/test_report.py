@@ -24,7 +24,7 @@ from idescent.figures.scaling import model_look
 from idescent.report import assets, claims, explorer, facts, figures, tables, vendor
 from idescent.report.selection import selected
 from idescent.study import Cell
-from idescent.tables import read_errors
+from idescent.tables.files import read_errors
 from idescent.trajectory import assemble, read, read_with_metadata, write
 
 

@@ -8,9 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from drawn import VISION, lab
 
-from idescent import cli, errors, scaling, scaling_text
+from idescent import cli, errors, scaling
 from idescent.figures import draw, heatmap
 from idescent.figures import scaling as drawing
+from idescent.tables import scaling as scaling_table
 
 LADDER = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 DECLARED = {"first": ("paper", 1), "second": ("half-step", 2)}
@@ -107,8 +108,8 @@ def test_a_solution_that_did_not_converge_does_not_count_and_is_marked():
     marked = {line.solution: line.marked for line in scaling.compact(found, (0.1, 0.01))}
     assert marked == {"first": False, "second": True}
     for text in (
-        scaling_text.markdown(scaling.compact(found, (0.1,)), (0.1,), "first"),
-        scaling_text.latex(scaling.compact(found, (0.1,)), (0.1,), "first"),
+        scaling_table.markdown(scaling.compact(found, (0.1,)), (0.1,), "first"),
+        scaling_table.latex(scaling.compact(found, (0.1,)), (0.1,), "first"),
     ):
         assert re.search(r"second (†|\$\^\\dagger\$)", text.replace("second$", "second $"))
         assert not re.search(r"first ?(†|\$\^\\dagger\$)", text)
@@ -131,7 +132,7 @@ def test_the_compact_table_says_what_the_complete_one_says():
     assert second.ratios == pytest.approx((3 / 0.7, 3 / 0.07, 3 / 0.007))
     assert (second.declared, second.evaluations, second.window) == (2, 100_000, (0.1, 0.001, 7))
     assert first.slope == pytest.approx(1.0)
-    text = scaling_text.markdown([first, second], (0.1, 0.01, 0.001), "first")
+    text = scaling_table.markdown([first, second], (0.1, 0.01, 0.001), "first")
     assert "| 0.9 | second | 7.00e-2 | 7.00e-4 | 7.00e-6 | 2.000 ± 0.000 | 2 | 0.1 … 0.001 (7) |" in text
     assert "| 0.9 | second | 100000 | 4.3 | 43 | 429 |" in text
     assert "| 0.9 | second | 2.00 | 2.00 | 2.00 | 2.00 | 2.00 | 2.00 |" in text
@@ -143,19 +144,19 @@ def test_small_learning_rates_of_the_window_are_powers_of_ten():
     ladder = [2.0**-i * 1e-3 for i in range(6)] + [2e-5]
     found = [row for alpha in ladder for row in tidy("first", alpha, alpha)]
     lines = scaling.compact(scaling.rows(errors.as_table(found).to_pylist(), DECLARED), (1e-3,))
-    assert "| 0.001 … 2e-5 (7) |" in scaling_text.markdown(lines, (1e-3,))
-    assert r"& $0.001$--$2 \times 10^{-5}$ (7) \\" in scaling_text.latex(lines, (1e-3,))
+    assert "| 0.001 … 2e-5 (7) |" in scaling_table.markdown(lines, (1e-3,))
+    assert r"& $0.001$--$2 \times 10^{-5}$ (7) \\" in scaling_table.latex(lines, (1e-3,))
 
 
 def test_without_a_window_the_last_slope_stands_in_brackets():
     found = [row for i, a in enumerate(LADDER) for row in tidy("first", a, a ** (1.0 + 0.1 * i))]
     (line,) = scaling.compact(scaling.rows(errors.as_table(found).to_pylist(), DECLARED), (0.1,))
     assert line.fitted is None
-    assert f"| ({line.slope:.2f}) | 1 | none |" in scaling_text.markdown([line], (0.1,))
+    assert f"| ({line.slope:.2f}) | 1 | none |" in scaling_table.markdown([line], (0.1,))
 
 
 def test_every_row_of_the_latex_tables_has_as_many_cells_as_columns():
-    text = scaling_text.latex(scaling.compact(made(), (0.1, 0.01)), (0.1, 0.01), "first")
+    text = scaling_table.latex(scaling.compact(made(), (0.1, 0.01)), (0.1, 0.01), "first")
     tables = re.findall(r"\\begin{longtable}{(\w+)}(.*?)\\end{longtable}", text, flags=re.DOTALL)
     assert len(tables) == 4
     for columns, body in tables:
@@ -179,11 +180,11 @@ def test_an_error_over_a_horizon_that_was_cut_does_not_count_and_the_tables_say_
     assert one(found, "first", 0.001)["window_to"] == 0.005
     assert not one(found, "first", 0.002)["used"]
     assert {row["horizon"] for row in made(until=cut(0.3, at_most=1))} == {"given"}
-    text = scaling_text.markdown(scaling.compact(found, (0.1,)), (0.1,))
+    text = scaling_table.markdown(scaling.compact(found, (0.1,)), (0.1,))
     assert "| 0.9 | first ‡ |" in text
     assert "‡ A run had not settled" in text
     assert "Horizon: until settled, k = 10 … 1000." in text
-    assert "‡" not in scaling_text.markdown(scaling.compact(made(), (0.1,)), (0.1,))
+    assert "‡" not in scaling_table.markdown(scaling.compact(made(), (0.1,)), (0.1,))
 
 
 def test_orders_are_declared_of_theta_and_loss_and_found_for_whatever_is_asked():
@@ -199,7 +200,7 @@ def test_orders_are_declared_of_theta_and_loss_and_found_for_whatever_is_asked()
 
 def test_maps_are_left_out_of_the_compact_tables_and_stay_in_the_complete_one(tmp_path):
     outputs = [tmp_path / f"scaling{suffix}" for suffix in (".csv", ".md")]
-    scaling_text.write(made(), (0.1,), None, outputs, maps=["bowl"])
+    scaling_table.write(made(), (0.1,), None, outputs, maps=["bowl"])
     assert len(outputs[0].read_text(encoding="utf-8").splitlines()) == 1 + len(made())
     assert "first" not in outputs[1].read_text(encoding="utf-8")
 
@@ -234,7 +235,7 @@ def test_the_command_writes_all_formats_and_the_figure_from_the_complete_table(t
 
 def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match=r"'.xls' is not allowed"):
-        scaling_text.write(made(), (0.1,), None, [tmp_path / "a.md", tmp_path / "a.xls"])
+        scaling_table.write(made(), (0.1,), None, [tmp_path / "a.md", tmp_path / "a.xls"])
     assert not list(tmp_path.iterdir())
 
 

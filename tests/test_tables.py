@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from matplotlib.mathtext import MathTextParser
 
-from idescent import tables
 from idescent.errors import as_table
+from idescent.tables import errors
+from idescent.tables.files import read_errors
 from idescent.trajectory import write_table
 
 FORMATS = (".parquet", ".csv", ".md", ".tex")
@@ -60,7 +61,7 @@ def written(tmp_path):
         for file, group in zip(files, groups, strict=True):
             write_table(file, as_table(group))
         outputs = [tmp_path / f"errors{suffix}" for suffix in FORMATS]
-        tables.write_errors(files, outputs)
+        errors.write_errors(files, outputs)
         return dict(zip(FORMATS, outputs, strict=True))
 
     return write
@@ -182,7 +183,7 @@ def test_the_same_errors_give_the_same_bytes(written):
 def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path):
     write_table(tmp_path / "in.parquet", as_table(rows()))
     with pytest.raises(ValueError, match=r"'\.xls' is not allowed: must be one of \.parquet, \.csv"):
-        tables.write_errors([tmp_path / "in.parquet"], [tmp_path / "errors.csv", tmp_path / "errors.xls"])
+        errors.write_errors([tmp_path / "in.parquet"], [tmp_path / "errors.csv", tmp_path / "errors.xls"])
     assert [file.name for file in tmp_path.iterdir()] == ["in.parquet"]
 
 
@@ -191,7 +192,7 @@ def test_a_truncated_error_file_is_named(tmp_path):
     content = (tmp_path / "in.parquet").read_bytes()
     (tmp_path / "in.parquet").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"in\.parquet: not a whole table of errors"):
-        tables.write_errors([tmp_path / "in.parquet"], [tmp_path / "errors.csv"])
+        errors.write_errors([tmp_path / "in.parquet"], [tmp_path / "errors.csv"])
     assert not (tmp_path / "errors.csv").exists()
 
 
@@ -212,7 +213,7 @@ def split_section(markdown):
 
 
 def test_the_split_has_the_sup_of_each_kind_for_every_quantity_of_what_has_a_reference():
-    found = tables.split(as_table(measured()).to_pylist())
+    found = errors.split(as_table(measured()).to_pylist())
     assert [(s.solution, s.quantity) for s in found] == [
         ("paper.picard", quantity) for quantity in ("theta", "loss", "m", "v")
     ]
@@ -232,7 +233,7 @@ def test_the_split_has_the_sup_of_each_kind_for_every_quantity_of_what_has_a_ref
 
 
 def test_the_split_can_be_that_of_another_norm():
-    assert [s.total for s in tables.split(as_table(measured()).to_pylist(), "final")][:2] == [
+    assert [s.total for s in errors.split(as_table(measured()).to_pylist(), "final")][:2] == [
         0.25 / 3,
         0.25 * 2.5e-7,
     ]
@@ -308,4 +309,4 @@ def test_a_diverged_run_is_marked_in_the_split_too(written):
 
 def test_a_table_of_several_parts_can_be_read_back(written):
     groups = rows("Adam"), rows("AdaGrad")
-    assert tables.read_errors([written(*groups)[".parquet"]]).num_rows == sum(map(len, groups))
+    assert read_errors([written(*groups)[".parquet"]]).num_rows == sum(map(len, groups))

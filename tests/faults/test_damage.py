@@ -13,7 +13,7 @@ from projects import Project, new_project
 
 from idescent.files import DamagedError
 from idescent.packs import read_manifest
-from idescent.tables import read_errors
+from idescent.tables.files import read_errors
 
 SOLUTION = "quadratic/RMSProp/alpha~0.06,beta~0.9/paper.exact.parquet"
 DISCRETE = "quadratic/RMSProp/alpha~0.06,beta~0.9/discrete.parquet"

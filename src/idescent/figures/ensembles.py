@@ -20,7 +20,7 @@ from idescent.ensembles import RUNS
 from idescent.figures import style
 from idescent.figures.draw import save, styled
 from idescent.figures.scaling import model_look
-from idescent.tables import read_errors
+from idescent.tables.files import read_errors
 
 CAPTION = (
     "Loss along {runs} runs of {optimizer} on mini-batches (objective: {objective}): their mean (wide grey "

@@ -25,7 +25,7 @@ from idescent.figures import style
 from idescent.figures.draw import save, styled
 from idescent.orders import ABOVE_FLOOR
 from idescent.scaling import good
-from idescent.tables import read_errors
+from idescent.tables.files import read_errors
 
 CAPTION = (
     "Largest error of θ over all iterations, relative to the largest θ of the discrete run, for each "

@@ -19,7 +19,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from idescent.figures import style
 from idescent.figures.draw import save, styled
 from idescent.study import spread
-from idescent.tables import read_errors
+from idescent.tables.files import read_errors
 
 TITLE = "Largest error of the parameters, all cells"
 CAPTION = (

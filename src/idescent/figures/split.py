@@ -16,7 +16,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.figures import style
 from idescent.figures.draw import save, styled
-from idescent.tables import read_errors
+from idescent.tables.files import read_errors
 
 TITLE = "Model error, solver error and total error of the parameters"
 CAPTION = (

@@ -17,7 +17,7 @@ import yaml
 from idescent.report import assets, claims, explorer, facts, figures, tables, vendor
 from idescent.report.assets import filled
 from idescent.report.markup import Column, Content, Number, count, escape, link, pairs, table
-from idescent.tables import read_errors
+from idescent.tables.files import read_errors
 from idescent.trajectory import read_with_metadata
 
 Said = Mapping[str, Mapping[str, Any]]

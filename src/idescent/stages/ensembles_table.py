@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from idescent import ensembles_text
-from idescent.tables import read_errors
+from idescent.tables import ensembles
+from idescent.tables.files import read_errors
 
 
 def run(files: Sequence[Path], outputs: Sequence[Path]) -> str:
@@ -19,5 +19,5 @@ def run(files: Sequence[Path], outputs: Sequence[Path]) -> str:
     outputs : sequence of path
         One for each format; the suffix says which.
     """
-    ensembles_text.write(read_errors(files), outputs)
+    ensembles.write(read_errors(files), outputs)
     return f"{len(outputs)} formats"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from idescent import fidelity_text
-from idescent.tables import in_order, read_errors
+from idescent.tables import fidelity
+from idescent.tables.files import in_order, read_errors
 
 
 def run(files: Sequence[Path], outputs: Sequence[Path]) -> str:
@@ -19,5 +19,5 @@ def run(files: Sequence[Path], outputs: Sequence[Path]) -> str:
     outputs : sequence of path
         One for each format; the suffix says which.
     """
-    fidelity_text.write(in_order(read_errors(files)), outputs)
+    fidelity.write(in_order(read_errors(files)), outputs)
     return f"{len(outputs)} formats"

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idescent import registry, scaling, scaling_text
-from idescent.tables import read_errors
+from idescent import registry, scaling
+from idescent.tables import scaling as scaling_table
+from idescent.tables.files import read_errors
 
 
 def run(table: Path, given: Mapping[str, Any], outputs: Sequence[Path]) -> str:
@@ -33,5 +34,5 @@ def run(table: Path, given: Mapping[str, Any], outputs: Sequence[Path]) -> str:
     declared = {name: (model.name, model.order) for name, model in models.items()}
     errors = read_errors([table]).to_pylist()
     rows = scaling.rows(errors, declared, given["reference"], given["quantities"], given["until"])
-    scaling_text.write(rows, given["alpha"], given["reference"], outputs, given["maps"])
+    scaling_table.write(rows, given["alpha"], given["reference"], outputs, given["maps"])
     return f"{len(outputs)} formats"

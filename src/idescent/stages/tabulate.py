@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from idescent import tables
+from idescent.tables import errors
 
 
 def run(files: Sequence[Path], outputs: Sequence[Path]) -> str:
@@ -18,5 +18,5 @@ def run(files: Sequence[Path], outputs: Sequence[Path]) -> str:
     outputs : sequence of path
         One for each format; the suffix says which.
     """
-    tables.write_errors(files, outputs)
+    errors.write_errors(files, outputs)
     return f"{len(outputs)} formats"

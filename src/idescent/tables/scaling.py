@@ -13,7 +13,8 @@ from pathlib import Path
 from idescent import orders
 from idescent.errors import NORMS
 from idescent.scaling import Line, Row, as_table, compact
-from idescent.tables import escaped, long_table, pipes, scientific, write_formats
+from idescent.tables.files import write_formats
+from idescent.tables.markup import escaped, long_table, pipes, scientific
 
 _RULE = (
     "Order: least-squares slope of ln(error) over ln(α) in the asymptotic window, ± the wider of Student's "

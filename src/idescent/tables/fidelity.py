@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from idescent.fidelity import SMALLEST_LOSS
-from idescent.tables import escaped, long_table, pipes, scientific, write_formats
+from idescent.tables.files import write_formats
+from idescent.tables.markup import escaped, long_table, pipes, scientific
 
 Row = Mapping[str, Any]
 

@@ -6,18 +6,14 @@ and LaTeX.  What does not: computing errors (:mod:`idescent.errors`).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from idescent.errors import HYPERPARAMETERS
-from idescent.files import refused, write_text
-from idescent.seals import opened
-from idescent.trajectory import write_table
-
-FORMATS = (".parquet", ".csv", ".md", ".tex")
+from idescent.tables.files import in_order, read_errors, write_formats
+from idescent.tables.markup import escaped, long_table, pipes, scientific
 
 # Columns of the compact table.  AdaGrad's sum and the others' average share one: no cell has both.
 _QUANTITIES = (("theta",), ("m",), ("v", "G"), ("loss",))
@@ -104,85 +100,6 @@ def write_errors(files: Iterable[str | Path], outputs: Iterable[str | Path]) -> 
         lambda: markdown(compact(rows), split(rows)),
         lambda: latex(compact(rows), split(rows)),
     )
-
-
-def write_formats(
-    outputs: Iterable[str | Path], table: Any, markdown: Callable[[], str], latex: Callable[[], str]
-) -> None:
-    """Write a table in each format: complete (.parquet, .csv), or as the text made for it (.md, .tex).
-
-    Raises
-    ------
-    ValueError
-        If the suffix of an output is not known; then nothing is written.
-    """
-    targets = [Path(output) for output in outputs]
-    for target in targets:
-        if target.suffix not in FORMATS:
-            known = ", ".join(FORMATS)
-            raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
-    texts = {".csv": lambda: csv(table), ".md": markdown, ".tex": latex}
-    for target in targets:
-        if target.suffix == ".parquet":
-            write_table(target, table)
-        else:
-            write_text(target, texts[target.suffix]())
-
-
-def read_errors(files: Iterable[str | Path]) -> Any:
-    """Read error files into one pyarrow table, in order.
-
-    Raises
-    ------
-    ValueError
-        If a file is damaged; the message names it.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    tables = []
-    for file in files:
-        try:
-            # Not pq.read_table: it imports pandas.
-            with pq.ParquetFile(file, page_checksum_verification=True) as source:
-                tables.append(opened(source.read()))
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise refused(file, "table of errors", error) from error
-    if not tables:
-        raise ValueError("tables: no error files are given: there must be at least one")
-    return pa.concat_tables(tables)
-
-
-def in_order(table: Any) -> Any:
-    """Sort a table of errors by cell, whichever jobs its parts come from.
-
-    Objectives and optimizers keep the order in which they first appear; below them come hyper-parameters,
-    ascending, then learning rates, descending.  The rows of a cell keep their order.
-    """
-    import pyarrow as pa
-
-    groups = list(
-        zip(table.column("objective").to_pylist(), table.column("optimizer").to_pylist(), strict=True)
-    )
-    place = {group: i for i, group in enumerate(dict.fromkeys(groups))}
-    # What else the user's own optimizer takes stands in the label only.
-    others = [label.partition(",")[2] for label in table.column("label").to_pylist()]
-    keyed = table.append_column("group", pa.array([place[group] for group in groups], pa.int64()))
-    keyed = keyed.append_column("others", pa.array(others, pa.string()))
-    ascending = [(key, "ascending") for key in ("group", *HYPERPARAMETERS, "others")]
-    return keyed.sort_by([*ascending, ("alpha", "descending")]).drop_columns(["group", "others"])
-
-
-def csv(table: Any) -> str:
-    """Return the complete table as CSV: digits that read back the same, empty where there is none."""
-    import csv as standard
-    import io
-
-    text = io.StringIO()
-    writer = standard.writer(text, lineterminator="\n")
-    writer.writerow(table.column_names)
-    writer.writerows(row.values() for row in table.to_pylist())
-    return text.getvalue()
 
 
 def compact(rows: Iterable[Mapping[str, Any]]) -> list[Line]:
@@ -331,15 +248,6 @@ def latex(lines: Sequence[Line], splits: Sequence[Split] = ()) -> str:
     return "\n".join([*text, r"\endgroup"]) + "\n"
 
 
-def long_table(
-    caption: str, columns: str, head: Iterable[str], rows: Iterable[str], above: Iterable[str] = ()
-) -> list[str]:
-    """Return the lines of a ``longtable`` whose head, with what is above it, is repeated on every page."""
-    heads = [r"\toprule", *above, " & ".join(head) + r" \\", r"\midrule"]
-    text = [rf"\begin{{longtable}}{{{columns}}}", rf"\caption{{{caption}}} \\", *heads, r"\endfirsthead"]
-    return [*text, *heads, r"\endhead", r"\bottomrule", r"\endfoot", *rows, r"\end{longtable}"]
-
-
 def _status(row: Mapping[str, Any]) -> str:
     run = row["discrete_status"]
     return str(row["status"] if run in _ENDED_WELL else f"run {run}")
@@ -355,26 +263,3 @@ def _by_objective(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
     for line in lines:
         groups.setdefault(line.objective, []).append(line)
     return list(groups.items())
-
-
-def pipes(cells: Iterable[str]) -> str:
-    """Return a row of a Markdown table."""
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
-
-
-def scientific(value: float | None, form: str, missing: str) -> str:
-    """Return a number with two decimals, mantissa and exponent put into ``form``."""
-    if value is None or math.isnan(value):
-        return missing
-    if value == 0.0:
-        return "0"
-    if math.isinf(value):
-        return "∞" if form.startswith("{}") else r"$\infty$"
-    mantissa, exponent = f"{value:.2e}".split("e")
-    return form.format(mantissa, int(exponent))
-
-
-def escaped(text: str) -> str:
-    """Return a text as LaTeX prints it."""
-    special = {c: "\\" + c for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"}
-    return "".join(special.get(c, c) for c in text)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idescent.tables import escaped, long_table, pipes, scientific, write_formats
+from idescent.tables.files import write_formats
+from idescent.tables.markup import escaped, long_table, pipes, scientific
 
 Row = Mapping[str, Any]
 

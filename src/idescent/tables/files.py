@@ -1,0 +1,97 @@
+"""Reading parts of tables, and writing a table in every format.
+
+What lives here: what all tables share between files and rows.  What does not: what a table says to people,
+one module each beside this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from idescent.errors import HYPERPARAMETERS
+from idescent.files import refused, write_text
+from idescent.seals import opened
+from idescent.trajectory import write_table
+
+FORMATS = (".parquet", ".csv", ".md", ".tex")
+
+
+def write_formats(
+    outputs: Iterable[str | Path], table: Any, markdown: Callable[[], str], latex: Callable[[], str]
+) -> None:
+    """Write a table in each format: complete (.parquet, .csv), or as the text made for it (.md, .tex).
+
+    Raises
+    ------
+    ValueError
+        If the suffix of an output is not known; then nothing is written.
+    """
+    targets = [Path(output) for output in outputs]
+    for target in targets:
+        if target.suffix not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
+    texts = {".csv": lambda: csv(table), ".md": markdown, ".tex": latex}
+    for target in targets:
+        if target.suffix == ".parquet":
+            write_table(target, table)
+        else:
+            write_text(target, texts[target.suffix]())
+
+
+def read_errors(files: Iterable[str | Path]) -> Any:
+    """Read error files into one pyarrow table, in order.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged; the message names it.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = []
+    for file in files:
+        try:
+            # Not pq.read_table: it imports pandas.
+            with pq.ParquetFile(file, page_checksum_verification=True) as source:
+                tables.append(opened(source.read()))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise refused(file, "table of errors", error) from error
+    if not tables:
+        raise ValueError("tables: no error files are given: there must be at least one")
+    return pa.concat_tables(tables)
+
+
+def in_order(table: Any) -> Any:
+    """Sort a table of errors by cell, whichever jobs its parts come from.
+
+    Objectives and optimizers keep the order in which they first appear; below them come hyper-parameters,
+    ascending, then learning rates, descending.  The rows of a cell keep their order.
+    """
+    import pyarrow as pa
+
+    groups = list(
+        zip(table.column("objective").to_pylist(), table.column("optimizer").to_pylist(), strict=True)
+    )
+    place = {group: i for i, group in enumerate(dict.fromkeys(groups))}
+    # What else the user's own optimizer takes stands in the label only.
+    others = [label.partition(",")[2] for label in table.column("label").to_pylist()]
+    keyed = table.append_column("group", pa.array([place[group] for group in groups], pa.int64()))
+    keyed = keyed.append_column("others", pa.array(others, pa.string()))
+    ascending = [(key, "ascending") for key in ("group", *HYPERPARAMETERS, "others")]
+    return keyed.sort_by([*ascending, ("alpha", "descending")]).drop_columns(["group", "others"])
+
+
+def csv(table: Any) -> str:
+    """Return the complete table as CSV: digits that read back the same, empty where there is none."""
+    import csv as standard
+    import io
+
+    text = io.StringIO()
+    writer = standard.writer(text, lineterminator="\n")
+    writer.writerow(table.column_names)
+    writer.writerows(row.values() for row in table.to_pylist())
+    return text.getvalue()
