@@ -97,7 +97,7 @@ def test_an_edited_scheme_solves_again_by_it_and_draws_no_figure_without_it(done
 def test_the_code_that_runs_is_the_code_whose_digest_is_recorded(done: Project) -> None:
     file = done.results / CELL / "discrete.parquet"
     before = read_with_metadata(file)
-    done.edit("src/idescent/discrete.py", lambda text: text.replace("{steps} iterations", "{steps} edited"))
+    done.edit("src/idescent/discrete.py", lambda text: text.replace("steps} iterations", "steps} edited"))
     done.succeed("results/tiny/packs/" + CELL + "/discrete.json")
     run, metadata = read_with_metadata(file)
     assert run.report.message == "8 edited"
