@@ -362,6 +362,9 @@ class Returning:
     def __init__(self, value=None, gradient=None):
         self.returned = value, gradient
 
+    def __repr__(self):
+        return f"Returning{self.returned}"
+
     def value(self, theta):
         return (theta * theta).sum(axis=-1) if self.returned[0] is None else self.returned[0]
 
@@ -371,6 +374,9 @@ class Returning:
 
 class OnePoint:
     """Forgets to say that it takes one point at a time."""
+
+    def __repr__(self):
+        return "OnePoint()"
 
     def value(self, theta):
         return (theta * theta).sum()
