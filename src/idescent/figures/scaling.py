@@ -112,7 +112,8 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     panels: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         panels.setdefault(row["configuration"], []).append(row)
-    columns = min(len(panels), _COLUMNS)
+    # Four are two and two: three and a lone one would leave half a page empty.
+    columns = 2 if len(panels) == 4 else min(len(panels), _COLUMNS)
     lines = math.ceil(len(panels) / columns)
     width = style.WIDTHS["double"] if columns > 1 else 4.6
     figure = Figure(
