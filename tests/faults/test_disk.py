@@ -59,7 +59,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return project.contents()
 
 
-@pytest.mark.parametrize("kilobytes", [8, 60, 120])
+@pytest.mark.parametrize("kilobytes", [4, 8, 32, 60, 120])
 def test_a_full_disk_is_said_in_one_line_and_a_larger_one_completes_the_study(
     project: Project, expected: dict[str, bytes], kilobytes: int
 ) -> None:
