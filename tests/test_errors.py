@@ -340,14 +340,18 @@ def test_a_solution_of_another_cell_is_refused(tmp_path):
         errors.table(files)
 
 
-def test_comparing_files_loads_neither_pandas_nor_plotting_nor_pydantic(tmp_path):
+def test_comparing_files_and_making_tables_loads_neither_pandas_nor_plotting_nor_pydantic(tmp_path):
     files = [
         put(tmp_path / "x", "discrete", path([1.0, 2.0]), cell()),
         put(tmp_path / "x", "s", path([1.0, 2.0]), cell(), "s"),
     ]
     code = (
-        "import sys, json; from idescent import errors, packs, trajectory\n"
-        "trajectory.write_table(sys.argv[1], errors.table(sys.argv[2:]))\n"
+        "import sys, json; from pathlib import Path\n"
+        "from idescent import errors, packs, trajectory\n"
+        "from idescent.stages import tabulate\n"
+        "written = Path(sys.argv[1])\n"
+        "trajectory.write_table(written, errors.table(sys.argv[2:]))\n"
+        "tabulate.run([written], [written.with_name(f'all.{s}') for s in ('parquet', 'csv', 'md', 'tex')])\n"
         "unwanted = {'pandas', 'matplotlib', 'seaborn', 'scipy', 'pydantic'}\n"
         "print(json.dumps(sorted(unwanted & set(sys.modules))))"
     )

@@ -195,16 +195,17 @@ def save(canvas: Figure, outputs: Iterable[str | Path], title: str, caption: str
         if target.suffix not in FORMATS:
             known = ", ".join(FORMATS)
             raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
-    # The layout is found once, not again for each format.
+    # The layout is found once; where there is an engine, each format is drawn once more only for it.
     canvas.draw_without_rendering()
-    canvas.set_layout_engine("none")
-    for output in targets:
-        partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
-        try:
-            canvas.savefig(partial, format=output.suffix[1:], metadata=metadata[output.suffix])
-            partial.replace(output)
-        finally:
-            partial.unlink(missing_ok=True)
+    with matplotlib.rc_context({"figure.constrained_layout.use": False}):
+        canvas.set_layout_engine(None)
+        for output in targets:
+            partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
+            try:
+                canvas.savefig(partial, format=output.suffix[1:], metadata=metadata[output.suffix])
+                partial.replace(output)
+            finally:
+                partial.unlink(missing_ok=True)
 
 
 def _canvas(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], keys: bool) -> tuple[Figure, list[Axes]]:

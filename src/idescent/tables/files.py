@@ -73,16 +73,24 @@ def in_order(table: Any) -> Any:
     """
     import pyarrow as pa
 
-    groups = list(
-        zip(table.column("objective").to_pylist(), table.column("optimizer").to_pylist(), strict=True)
-    )
-    place = {group: i for i, group in enumerate(dict.fromkeys(groups))}
-    # What else the user's own optimizer takes stands in the label only.
-    others = [label.partition(",")[2] for label in table.column("label").to_pylist()]
-    keyed = table.append_column("group", pa.array([place[group] for group in groups], pa.int64()))
-    keyed = keyed.append_column("others", pa.array(others, pa.string()))
-    ascending = [(key, "ascending") for key in ("group", *HYPERPARAMETERS, "others")]
-    return keyed.sort_by([*ascending, ("alpha", "descending")]).drop_columns(["group", "others"])
+    names = ("objective", "optimizer", "label")
+    cells = list(zip(*(table.column(name).to_pylist() for name in names), strict=True))
+    if not cells:
+        return table
+    starts = [i for i, cell in enumerate(cells) if i == 0 or cell != cells[i - 1]]
+    ends = dict(zip(starts, [*starts[1:], len(cells)], strict=True))
+    place = {group: i for i, group in enumerate(dict.fromkeys(cell[:2] for cell in cells))}
+
+    def key(start: int) -> tuple[Any, ...]:
+        given = [table.column(name)[start].as_py() for name in HYPERPARAMETERS]
+        # What else the user's own optimizer takes stands in the label only.
+        others = cells[start][2].partition(",")[2]
+        hyperparameters = [(value is None, value or 0.0) for value in given]
+        return place[cells[start][:2]], *hyperparameters, others, -table.column("alpha")[start].as_py()
+
+    # Cell by cell and not by table.sort_by, which imports pandas.
+    parts = [table.slice(start, ends[start] - start) for start in sorted(starts, key=key)]
+    return pa.concat_tables(parts).combine_chunks()
 
 
 def csv(table: Any) -> str:
