@@ -1,6 +1,7 @@
 """The README keeps its promises: its code runs, its pictures exist, its commands are those of CI."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,19 @@ def test_the_two_commands_are_targets_of_the_makefile():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(r"^all:", makefile, flags=re.M)
     assert re.search(r"^test:", makefile, flags=re.M)
+
+
+def test_the_commands_run_and_make_their_files(tmp_path):
+    lines = blocks("sh")[1].splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        words = shlex.split(line)
+        assert words[0] == "idescent"
+        command = [sys.executable, "-m", *words]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"adam.png", "half-step.parquet"}
 
 
 def test_every_picture_and_linked_file_exists():
