@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from idescent.figures import scaling, style
 from idescent.figures.draw import save, styled
+from idescent.figures.looks import LOOKS, model_look
 
 
 @pytest.mark.parametrize("width", sorted(style.WIDTHS))
@@ -33,7 +34,7 @@ def test_a_pdf_embeds_its_fonts_as_truetype_and_has_the_width_of_its_columns(
 
 
 def test_models_differ_in_marker_or_line_or_lightness_without_colour() -> None:
-    for one, other in combinations(scaling._LOOKS.values(), 2):
+    for one, other in combinations(LOOKS.values(), 2):
         lightness = abs(lab(one[0], "full colour")[0] - lab(other[0], "full colour")[0])
         assert one[1] != other[1] or one[3] != other[3] or lightness > 20.0
 
@@ -41,7 +42,7 @@ def test_models_differ_in_marker_or_line_or_lightness_without_colour() -> None:
 def test_a_model_has_the_same_colour_wherever_it_is_drawn() -> None:
     from idescent.figures import ensembles, fidelity
 
-    assert ensembles.model_look is fidelity.model_look is scaling.model_look
-    assert not set(ensembles._LOOKS) & set(scaling._LOOKS)
-    colours = [look[0] for look in (*scaling._LOOKS.values(), *ensembles._LOOKS.values())]
+    assert ensembles.model_look is fidelity.model_look is scaling.model_look is model_look
+    assert not set(ensembles._LOOKS) & set(LOOKS)
+    colours = [look[0] for look in (*LOOKS.values(), *ensembles._LOOKS.values())]
     assert len(set(colours)) == len(colours)

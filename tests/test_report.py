@@ -7,6 +7,8 @@ import platform
 import re
 import shutil
 import socket
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -20,7 +22,7 @@ from hypothesis import strategies as st
 
 from idescent.errors import compare, distance
 from idescent.figures import style
-from idescent.figures.scaling import model_look
+from idescent.figures.looks import model_look
 from idescent.report import assets, claims, explorer, facts, figures, tables, vendor
 from idescent.report.selection import selected
 from idescent.study import Cell
@@ -422,3 +424,12 @@ def test_a_figure_that_has_a_number_shows_it():
     assert figures.numbered("figure_08_errors", "Paths: errors") == "Figure 8. Paths: errors"
     assert figures.numbered("figure_16", "Loss") == "Figure 16. Loss"
     assert figures.numbered("errors_split", "Errors") == "Errors"
+
+
+def test_the_report_loads_neither_matplotlib_nor_pandas():
+    code = (
+        "import sys, idescent.stages.report\n"
+        "print(*{'matplotlib', 'pandas', 'seaborn', 'scipy'} & {m.split('.')[0] for m in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "\n"

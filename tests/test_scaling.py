@@ -11,6 +11,7 @@ from drawn import VISION, lab
 from idescent import cli, errors, scaling
 from idescent.figures import draw, heatmap
 from idescent.figures import scaling as drawing
+from idescent.figures.looks import LOOKS, SCHEMES, model_look
 from idescent.tables import scaling as scaling_table
 
 LADDER = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
@@ -284,7 +285,7 @@ def test_nothing_to_draw_is_refused():
 
 @pytest.mark.parametrize("vision", VISION, ids=str)
 def test_models_that_look_alike_in_colour_differ_in_marker_and_line(vision):
-    looks = {name: drawing.model_look(name) for name in (*drawing._LOOKS, *drawing._SCHEMES)}
+    looks = {name: model_look(name) for name in (*LOOKS, *SCHEMES)}
     names = list(looks)
     for i, name in enumerate(names):
         for other in names[:i]:
@@ -297,14 +298,14 @@ def test_models_that_look_alike_in_colour_differ_in_marker_and_line(vision):
 def test_a_scheme_does_not_look_like_its_model_whichever_comes_first():
     for order in (("paper", "algorithm-4", "again"), ("algorithm-4", "paper", "again")):
         found = drawing._solutions([{"solution": name, "model": "paper"} for name in order])
-        looks = [drawing.model_look(name if own else model) for name, (model, own) in found.items()]
+        looks = [model_look(name if own else model) for name, (model, own) in found.items()]
         assert len(set(map(str, looks))) == 3
-        assert looks[order.index("paper")] == drawing.model_look("paper")
+        assert looks[order.index("paper")] == model_look("paper")
 
 
 def test_a_model_outside_the_package_has_a_look_of_its_own_and_keeps_it():
-    assert drawing.model_look("mine") == drawing.model_look("mine")
-    assert drawing.model_look("mine") != drawing.model_look("yours")
+    assert model_look("mine") == model_look("mine")
+    assert model_look("mine") != model_look("yours")
 
 
 # --- maps -------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from selenium.webdriver.support.ui import Select
 
 from idescent.errors import distance
 from idescent.figures import style
-from idescent.figures.scaling import model_look
+from idescent.figures.looks import model_look
 from idescent.trajectory import read
 
 pytestmark = pytest.mark.browser

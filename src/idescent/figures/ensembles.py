@@ -19,7 +19,7 @@ from matplotlib.patches import Patch
 from idescent.ensembles import RUNS
 from idescent.figures import style
 from idescent.figures.draw import save, styled
-from idescent.figures.scaling import model_look
+from idescent.figures.looks import model_look
 from idescent.tables.files import read_errors
 
 CAPTION = (

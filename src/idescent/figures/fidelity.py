@@ -20,7 +20,7 @@ from idescent.fidelity import horizon, relative_errors
 from idescent.figures import style
 from idescent.figures.data import MOST_POINTS
 from idescent.figures.draw import save, styled
-from idescent.figures.scaling import model_look
+from idescent.figures.looks import model_look
 from idescent.trajectory import Trajectory, read_with_metadata
 
 CAPTION = (

@@ -1,13 +1,11 @@
 """Errors against the learning rate: one figure for an objective and optimizer, a panel for each of its rates.
 
-What lives here: :func:`render_scaling` and how each model looks, which is the same in every figure.  What
-does not: the numbers (:mod:`idescent.scaling`).
+What lives here: :func:`render_scaling`.  What does not: the numbers (:mod:`idescent.scaling`), how each model
+looks (:mod:`.looks`).
 """
 
 from __future__ import annotations
 
-import colorsys
-import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -23,6 +21,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.figures import style
 from idescent.figures.draw import save, styled
+from idescent.figures.looks import SCHEMES, model_look
 from idescent.orders import ABOVE_FLOOR
 from idescent.scaling import good
 from idescent.tables.files import read_errors
@@ -35,23 +34,6 @@ CAPTION = (
     "solver and rounding may make are not shown."
 )
 
-# Okabe and Ito's colours and two of Tol's.  Models that lie on each other differ in the size of the marker;
-# the smaller one is in front.
-_LOOKS: dict[str, tuple[str, str, float, Any]] = {
-    "paper": ("#000000", "o", 3.6, "solid"),
-    "half-step": ("#0072B2", "s", 3.6, "solid"),
-    "third-order": ("#009E73", "D", 3.4, "solid"),
-    "local": ("#E69F00", "v", 5.0, (0, (5, 1.5))),
-    "log-rate": ("#56B4E9", "^", 3.6, (0, (5, 1.5))),
-    "sign-flow": ("#7F7F7F", "p", 4.2, (0, (1, 1.2))),
-    "barakat-bianchi": ("#D55E00", "<", 4.0, (0, (6, 1.5, 1, 1.5))),
-    "da-silva-gazeau": ("#CC79A7", "h", 6.6, (0, (1, 1.2))),
-    "cattaneo": ("#882255", "P", 4.6, (0, (5, 1.5))),
-    "heredia-second-order": ("#332288", "X", 4.4, (0, (6, 1.5, 1, 1.5))),
-}
-# A scheme by its solution's name: its model is drawn beside it.
-_SCHEMES: dict[str, tuple[str, str, float, Any]] = {"algorithm-4": ("#A6761D", "8", 6.2, (0, (2, 1.2)))}
-_SPARE_MARKERS = ">*dH"
 _COLUMNS = 3
 _DECADE = 10.0
 
@@ -89,20 +71,6 @@ def scaling_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str)
         and row["error"]
         and row["error"] > ABOVE_FLOOR * row["floor"]
     ]
-
-
-def model_look(model: str) -> tuple[str, str, float, Any]:
-    """Return colour, marker, its size and the line style of a model, by its name.
-
-    The same model always gets the same; one outside the package gets them from a hash of its name.  So does a
-    second solution of a model, from its own name.
-    """
-    if model in _LOOKS or model in _SCHEMES:
-        return (_LOOKS | _SCHEMES)[model]
-    digest = hashlib.sha256(model.encode()).digest()
-    red, green, blue = colorsys.hls_to_rgb(digest[0] / 256, 0.3 + 0.25 * digest[1] / 255, 0.75)
-    colour = f"#{round(255 * red):02X}{round(255 * green):02X}{round(255 * blue):02X}"
-    return colour, _SPARE_MARKERS[digest[2] % len(_SPARE_MARKERS)], 4.2, "solid"
 
 
 def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -159,7 +127,7 @@ def _solutions(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, bool]]
     for row in rows:
         if row["solution"] not in found:
             again = any(row["model"] == model for model, own in found.values() if not own)
-            found[row["solution"]] = row["model"], again or row["solution"] in _SCHEMES
+            found[row["solution"]] = row["model"], again or row["solution"] in SCHEMES
     return found
 
 

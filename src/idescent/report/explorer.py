@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from idescent import registry
 from idescent.errors import common, distance
 from idescent.figures import style
-from idescent.figures.scaling import model_look
+from idescent.figures.looks import model_look
 from idescent.figures.spec import DISCRETE
 from idescent.trajectory import Trajectory, read_with_metadata
 
