@@ -7,6 +7,7 @@ and the findings say how to make them.
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -70,6 +71,18 @@ API = {
     "figures": ("Figures", ("figures.style", "figures.spec", "figures.draw")),
 }
 
+# Where what lives: the package's modules and folders, in the order in which data pass through them.
+LAYERS = {
+    "What is run": ("optimizers", "objectives", "schedules", "discrete", "lockstep", "kernels", "stochastic"),
+    "What is solved": ("models", "solvers", "continuous", "forecast", "horizons"),
+    "What is measured": ("trajectory", "errors", "orders", "scaling", "fidelity", "ensembles", "claims"),
+    "What people see": ("tables", "figures", "report", "cli", "check"),
+    "How a configuration is read": ("config", "spec", "fields", "arguments", "messages", "registry"),
+    "How a study becomes jobs and files": (
+        "study", "packs", "stages", "provenance", "locks", "files", "seals",
+    ),
+}  # fmt: skip
+
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _VERDICTS = ("fails", "holds only for the scheme", "holds", "not computed")
 _HEADINGS = {
@@ -91,6 +104,7 @@ def write(folder: Path) -> None:
         parts / "findings.md": findings(),
         parts / "commands.md": commands(),
         parts / "conformance.md": kept(),
+        parts / "inside.md": inside(),
     }
     for name, (title, modules) in API.items():
         texts[folder / "api" / f"{name}.md"] = reference(title, modules)
@@ -169,6 +183,24 @@ def thresholds(measures: str, limits: str) -> str:
     """Return what is measured, each with what it must be."""
     pairs = zip(measures.split("; "), limits.split("; "), strict=True)
     return "; ".join(f"{measure}: {limit}" for measure, limit in pairs)
+
+
+def inside() -> str:
+    """Return what lives in each module and folder of the package, as its first lines say."""
+    text = []
+    for title, names in LAYERS.items():
+        text += [f"## {title}", "", "| module | what lives there |", "| --- | --- |"]
+        text += [f"| `{name}` | {_summary(name)} |" for name in names]
+        text.append("")
+    return "\n".join(text)
+
+
+def _summary(name: str) -> str:
+    path = ROOT / "src" / "idescent" / name
+    source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    said = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+    said = re.sub(r":math:`(.+?)`", r"$\1$", said)
+    return re.sub(r":\w+:`(.+?)`", r"`\1`", " ".join(said.partition("\n\n")[0].split()).replace("``", "`"))
 
 
 def table(text: str) -> tuple[list[str], list[dict[str, str]]]:

@@ -129,3 +129,13 @@ def test_attributes_that_share_a_description_are_told_apart_in_the_reference() -
 
 def test_what_is_measured_is_told_with_what_it_must_be() -> None:
     assert pages.thresholds("a(x, y); b", "> 1, < 2; ≤ 3") == "a(x, y): > 1, < 2; b: ≤ 3"
+
+
+def test_every_module_of_the_package_has_its_place_on_the_page_that_tells_where_things_live() -> None:
+    package = ROOT / "src/idescent"
+    modules = {path.stem for path in package.glob("*.py")} | {
+        path.parent.name for path in package.glob("*/__init__.py")
+    }
+    placed = [name for names in pages.LAYERS.values() for name in names]
+    assert sorted(placed) == sorted(modules - {"__init__", "__main__"})
+    assert pages.inside().count("\n| `") == len(placed)
