@@ -1,7 +1,7 @@
-"""What is solved for the work-precision diagram, and how finely Algorithm 4 can be asked to solve it.
+"""What is solved for the work-precision diagrams, and how finely Algorithm 4 can be asked to solve it.
 
 What lives here: problems, the model of momentum alone, and a model in a finer unit of time.  What does not:
-running and timing (:mod:`compare`, :mod:`worker`).
+the same equations by hand (:mod:`suite.chains`), solving and timing (:mod:`suite.worker`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import idescent as ide
-from idescent.models import Paper
+from idescent.models import HalfStep, Paper
 from idescent.models.equation import Equation, Memory, Model
 from idescent.optimizers import Optimizer
 
@@ -82,25 +82,34 @@ class Finer:
 
 @dataclass(frozen=True)
 class Problem:
-    """One equation; ``gradient`` is its name for IDESolver, None if that cannot express it."""
+    """One equation; ``gradient`` is its objective's name for the other packages."""
 
     title: str
     model: Model
     optimizer: Optimizer
-    objective: Any
-    theta0: float
     steps: int
-    gradient: str | None = None
     alpha: float = 0.1
+    gradient: str = "quadratic"
+
+    @property
+    def objective(self) -> Any:
+        return Cosine() if self.gradient == "cosine" else ide.Quadratic(4.0)
+
+    @property
+    def theta0(self) -> float:
+        return 2.0 if self.gradient == "cosine" else 1.0
 
 
-PROBLEMS = {
-    "momentum-quadratic": Problem(
-        "momentum, $(\\theta-4)^2$", Momentum(), ide.Adam(0.9, 0.99), ide.Quadratic(4.0), 1.0, 40, "quadratic"
-    ),
-    "momentum-cosine": Problem(
-        "momentum, $1-\\cos\\theta$", Momentum(), ide.Adam(0.9, 0.99), Cosine(), 2.0, 40, "cosine"
-    ),
-    "adam": Problem("Adam, $(\\theta-4)^2$", Paper(), ide.Adam(0.9, 0.99), ide.Quadratic(4.0), 1.0, 100),
-    "rmsprop": Problem("RMSProp, $(\\theta-4)^2$", Paper(), ide.RMSProp(0.9), ide.Quadratic(4.0), 1.0, 60),
+ADAM = ide.Adam(0.9, 0.99)
+PAPERS = {
+    "momentum": Problem(r"momentum alone, $1-\cos\theta$", Momentum(), ADAM, 40, gradient="cosine"),
+    "adam": Problem("Adam", Paper(), ADAM, 100),
+    "rmsprop": Problem("RMSProp", Paper(), ide.RMSProp(0.9), 60),
+    "adagrad": Problem("AdaGrad", Paper(), ide.AdaGrad(), 200),
 }
+HALF_STEPS = {
+    "adam, half-step": Problem("Adam", HalfStep(), ADAM, 100),
+    "rmsprop, half-step": Problem("RMSProp", HalfStep(), ide.RMSProp(0.9), 60),
+    "adagrad, half-step": Problem("AdaGrad", HalfStep(), ide.AdaGrad(), 200),
+}
+PROBLEMS = PAPERS | HALF_STEPS

@@ -1,8 +1,7 @@
-"""One timed solve by the PyPI package ``idesolver``, run by the Python of its own environment.
+"""Solves by the PyPI package ``idesolver``, timed by the Python of its own environment: a question a line.
 
 The equation is theta' = -m, where m(t) is the integral of ``rate * exp(-rate * (t - s)) * g(theta(s))`` over
-[0, t].
-Nothing of idescent is imported here.
+[0, t].  Nothing of idescent is imported here.
 """
 
 import json
@@ -15,11 +14,10 @@ import numpy as np
 from idesolver import IDESolver
 
 GRADIENTS = {"quadratic": lambda theta: 2.0 * (theta - 4.0), "cosine": np.sin}
+MOST, ENOUGH_SECONDS = 9, 1.0
 
 
-def main() -> None:
-    given = json.load(sys.stdin)
-    warnings.simplefilter("ignore")
+def solve(given):
     gradient, rate = GRADIENTS[given["gradient"]], given["rate"]
     count = 0
 
@@ -43,22 +41,21 @@ def main() -> None:
         int_rtol=tolerance,
         int_atol=tolerance,
     )
-    start, start_cpu = time.perf_counter(), time.process_time()
+    begin = time.perf_counter()
     theta = solver.solve()
-    seconds, cpu = time.perf_counter() - start, time.process_time() - start_cpu
-    json.dump(
-        {
-            "theta": np.asarray(theta)[:: given["parts"], None].tolist(),
-            "seconds": seconds,
-            "cpu_seconds": cpu,
-            "gradients": count,
-            "sweeps": solver.iteration,
-            "status": "converged",
-            "estimate": None,
-        },
-        sys.stdout,
-    )
+    seconds = time.perf_counter() - begin
+    rows = np.asarray(theta)[:: given["parts"]].tolist()
+    return seconds, {"theta": rows, "gradients": count, "sweeps": solver.iteration}
 
 
-if __name__ == "__main__":
-    main()
+def answer(given):
+    times, said = [], {}
+    while len(times) < MOST and sum(times) < ENOUGH_SECONDS:
+        seconds, said = solve(given)
+        times.append(seconds)
+    return {**said, "seconds": times, "status": "converged", "estimate": None}
+
+
+warnings.simplefilter("ignore")
+for line in sys.stdin:
+    print(json.dumps(answer(json.loads(line))), flush=True)

@@ -1,0 +1,137 @@
+"""What is written of the measurements: tables, figures, machine, and what README and docs quote."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from idescent.files import write_text
+from suite import figures, peers, text, topics
+from suite.records import ROOT, Record
+from suite.rows import Row, select
+from suite.targets import judged
+
+FIGURES_TEXT = """Work–precision diagrams: `work_precision.*` (the paper's equations) and
+`work_precision_half_step.*`; cost against iterations, parameters and cells: `growth.*`; start-up of each kind
+of job: `startup.*`; kernels: `kernels.*`."""
+
+
+def write(folder: Path, records: Sequence[Record]) -> None:
+    """Write ``benchmarks.{md,csv,json}``, ``machine.json`` and the figures that the records have rows for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {record.topic: record.rows for record in records}
+    targets = judged(found)
+    machines = {
+        record.topic: {**record.machine, "began": record.began, "seconds": record.seconds}
+        for record in records
+    }
+    plain = [{**record.__dict__, "rows": [row.plain() for row in record.rows]} for record in records]
+    _json(folder / "machine.json", machines)
+    _json(folder / "benchmarks.json", {"targets": targets, "topics": plain})
+    write_text(folder / "benchmarks.csv", text.tidy(records))
+    write_text(folder / "benchmarks.md", markdown(records, targets))
+    figures.draw(folder, found)
+
+
+def _json(path: Path, content: Any) -> None:
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def markdown(records: Sequence[Record], targets: Sequence[Mapping[str, Any]]) -> str:
+    """Return the report."""
+    lines = ["# Benchmarks", ""]
+    if any(record.quick for record in records):
+        lines += ["**A quick run, to see that everything runs: its times say nothing.**", ""]
+    lines += ["Medians with quartiles in brackets; what is counted has none.", ""]
+    lines += ["## Targets", "", text.targets_table(targets), "", FIGURES_TEXT, ""]
+    for record in records:
+        module = topics.module(record.topic)
+        head = f"{text.machine_line(record)}; {record.began} UTC, {record.seconds:.0f} s, commit "
+        head += f"{record.machine['commit']}; load before: {record.machine['load_before']:.1f}."
+        lines += [f"## {module.TITLE}", "", module.TEXT, "", text.topic_table(record.rows), "", head]
+        if record.left_out and record.topic in topics.WITH_PEERS:
+            lines.append(f"Left out: {', '.join(record.left_out)}.")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def store(path: Path, records: Sequence[Record]) -> None:
+    """Write what README and docs quote, and the pictures that the docs show.
+
+    Raises
+    ------
+    ValueError
+        If the records are of a quick run, or a topic that is quoted was not measured.
+    """
+    found = {record.topic: record for record in records}
+    missing = [name for name in topics.NAMES if name not in found]
+    if missing or any(record.quick for record in records):
+        what = f"{', '.join(missing)} not measured" if missing else "a quick run's times say nothing"
+        raise ValueError(f"measured.json: {what}: run `make bench` first")
+    rows = {name: record.rows for name, record in found.items()}
+    first = found[topics.NAMES[0]]
+    content = {
+        "machine": text.machine_line(first),
+        "measured": first.began,
+        "commit": first.machine["commit"],
+        "peers": [line for name in peers.ENVIRONMENTS for line in peers.pinned(name)],
+        "targets": judged(rows),
+        "timings": timings(rows),
+        "tables": {
+            name: {"title": topics.module(name).TITLE, "text": topics.module(name).TEXT, "table": table}
+            for name, table in quoted(rows).items()
+        },
+    }
+    _json(path, content)
+    for name in figures.NAMES:
+        source = ROOT / "results/benchmarks" / f"{name}.png"
+        shutil.copyfile(source, ROOT / "docs/images" / f"benchmarks_{name}.png")
+
+
+def timings(rows: Mapping[str, Sequence[Row]]) -> list[dict[str, str]]:
+    """Return the lines of the README's table that no target is about."""
+    (paper,) = select(rows["pipeline"], case="paper")
+    found = [
+        ("second run of the paper, nothing to do", text.spread(paper.values["again, s"]) + " s"),
+        ("one more α for Adam (4 cells)", text.spread(paper.values["one more, s"]) + " s"),
+        ("peak memory of any process", text.spread(paper.values["memory, MB"]) + " MB"),
+    ]
+    return [{"what": what, "measured": measured} for what, measured in found]
+
+
+def quoted(rows: Mapping[str, Sequence[Row]]) -> dict[str, str]:
+    """Return the tables that the docs show, by topic: whole where they are short, else what is to be seen."""
+    shown: dict[str, Sequence[Row]] = {
+        name: rows[name] for name in ("kernels", "packs", "cells", "startup", "pipeline")
+    }
+    tables = {name: text.topic_table(found) for name, found in shown.items()}
+    tables["precision"] = reached(rows["precision"])
+    tables["cells_of_the_paper"] = text.topic_table(rows["cells_of_the_paper"])
+    return tables
+
+
+def reached(rows: Sequence[Row], bounds: Sequence[float] = (1e-4, 1e-8)) -> str:
+    """Return the least work of each method for an error of at most so much, beside the exact solver's."""
+    lines = []
+    for case in dict.fromkeys(row.case for row in rows):
+        solved = [row for row in rows if row.case == case and "gradients" in row.values]
+        for method in dict.fromkeys(row.method for row in solved):
+            line = [case, method]
+            for bound in bounds:
+                for quantity in ("gradients", "s"):
+                    least, base = (_least(solved, name, bound, quantity) for name in (method, "exact"))
+                    shown = text.DASH if least is None else text.number(least)
+                    if least is not None and base is not None and method != "exact":
+                        shown += f" ({text.number(least / base)}×)"
+                    line.append(shown)
+            lines.append(line)
+    head = ["equation", "method", *(f"{q} for {b:.0e}" for b in bounds for q in ("gradients", "s"))]
+    return text.table(head, lines, 2)
+
+
+def _least(rows: Sequence[Row], method: str, bound: float, quantity: str) -> float | None:
+    good = [row.value(quantity) for row in rows if row.method == method and row.value("error") <= bound]
+    return min(good, default=None)

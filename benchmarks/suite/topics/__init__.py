@@ -1,0 +1,28 @@
+"""One module for each topic: ``TITLE``, ``TEXT``, and ``measure(settings) -> rows``."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+# In the order of the report.  What takes hours is measured when it is asked for by name.
+NAMES = (
+    "kernels",
+    "packs",
+    "precision",
+    "cells_of_the_paper",
+    "models",
+    "steps",
+    "dimension",
+    "cells",
+    "startup",
+    "pipeline",
+)
+LONG = ("network",)
+# Those in which other packages are measured.
+WITH_PEERS = ("kernels", "packs", "precision")
+
+
+def module(name: str) -> ModuleType:
+    """Return a topic's module."""
+    return importlib.import_module(f"suite.topics.{name}")
