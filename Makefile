@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.environment
 INSTALLED := $(VENV)/.installed
 
-.PHONY: all install test lint docs lock schema clean
+.PHONY: all install test lint docs bench lock schema clean
 .DELETE_ON_ERROR:
 
 all: install
@@ -43,6 +43,10 @@ $(INSTALLED): $(ENVIRONMENT) pyproject.toml setup.py src/idescent/_kernels.c
 # The site: build/site/index.html.  The gallery and the findings show the results of `make`.
 docs: install
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
+
+# Half an hour on two quiet cores; BENCH=quick takes a minute, to see that everything runs.
+bench: install
+	$(BIN)/python benchmarks/run.py $(if $(filter quick,$(BENCH)),--quick)
 
 # Needs uv; for those who change the dependencies in pyproject.toml.
 lock:

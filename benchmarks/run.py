@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = records.read(folder / "topics", [*NAMES, *LONG])
     report.write(folder, found)
     if given.store:
-        report.store(ROOT / "benchmarks/measured.json", found)
+        report.store(ROOT / "benchmarks/measured.json", ROOT / "docs/images", folder, found)
     _say(f"{folder / 'benchmarks.md'}")
     return 0
 

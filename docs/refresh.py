@@ -1,10 +1,10 @@
 """Bring the numbers and pictures of the README up to date with the results; nothing in them is typed.
 
-    python docs/refresh.py            rewrite the marked blocks of README.md, copy the pictures
-    python docs/refresh.py --check    change nothing; exit 1 if a block of README.md is out of date
+    python docs/refresh.py            rewrite the marked blocks, copy the pictures
+    python docs/refresh.py --check    change nothing; exit 1 if a block is out of date
 
-Needs the results of the paper study (`make`); the timings come from `benchmarks/pipeline.json`, which
-`python benchmarks/pipeline.py` writes.
+Needs the results of the paper study (`make`); what was measured comes from `benchmarks/measured.json`, which
+`python benchmarks/run.py --store` writes after `make bench`.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import shutil
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results" / "paper"
@@ -58,42 +59,70 @@ def claims() -> str:
     return f"Of {len(verdicts)} checkable statements of the paper: {found}."
 
 
+def measured() -> dict[str, Any]:
+    """What the benchmarks measured last, on a quiet machine."""
+    found: dict[str, Any] = json.loads((ROOT / "benchmarks" / "measured.json").read_text(encoding="utf-8"))
+    return found
+
+
 def timings() -> str:
-    """What `benchmarks/pipeline.py` measured last."""
-    measured = json.loads((ROOT / "benchmarks" / "pipeline.json").read_text(encoding="utf-8"))
-    lines = [["what", "measured", "target"], ["---", "---:", "---:"]]
-    lines += [[row["what"], row["measured"], row["target"]] for row in measured["rows"]]
+    """Return the targets, what was measured of them, and the verdicts."""
+    found = measured()
+    marked = {"missed": "**missed**"}
+    lines = [["what", "measured", "target", "verdict"], ["---", "---:", "---:", "---"]]
+    for target in found["targets"]:
+        verdict = marked.get(target["verdict"], target["verdict"])
+        lines.append([target["what"], target["shown"], target["target"], verdict])
+    lines += [[row["what"], row["measured"], "", ""] for row in found["timings"]]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    machine = f"Machine: {measured['machine']}; medians (and ranges) of {measured['repeats']} runs."
-    return f"{table}\n\n{machine} Regenerate with `.venv/bin/python benchmarks/pipeline.py`."
+    return f"{table}\n\nMachine: {found['machine']}; {found['measured']} UTC, commit {found['commit']}."
 
 
-BLOCKS = {"errors": errors, "claims": claims, "timings": timings}
+def benchmarks() -> str:
+    """Return the figures and tables of the last measurement."""
+    found = measured()
+    text = []
+    for name, (title, caption) in found["figures"].items():
+        text += [f"## {title}", "", f"![{title}](images/benchmarks_{name}.png)", "", caption, ""]
+    for table in found["tables"].values():
+        text += [f"## {table['title']}: table", "", table["text"], "", table["table"], ""]
+    if found["peers"]:
+        text.append(f"Other packages: {', '.join(found['peers'])}.")
+    return "\n".join(text).strip() or "Figures and tables were not stored with these numbers."
 
 
-def refreshed(text: str) -> str:
-    """Return the README with each marked block replaced by its current content."""
-    for name, make in BLOCKS.items():
+# What each page has generated blocks of.
+PAGES = {
+    README: {"errors": errors, "claims": claims, "timings": timings},
+    ROOT / "docs" / "benchmarks.md": {"timings": timings, "benchmarks": benchmarks},
+}
+
+
+def refreshed(page: Path) -> str:
+    """Return a page with each marked block replaced by its current content."""
+    text = page.read_text(encoding="utf-8")
+    for name, make in PAGES[page].items():
         pattern = rf"(<!-- {name}: generated -->\n).*?(<!-- {name}: end -->)"
         text, found = re.subn(pattern, lambda m, make=make: f"{m[1]}{make()}\n{m[2]}", text, flags=re.S)
         if found != 1:
-            sys.exit(f"README.md: block {name!r} occurs {found} times: must be once")
+            sys.exit(f"{page.name}: block {name!r} occurs {found} times: must be once")
     return text
 
 
 def main() -> None:
-    """Rewrite or check the README."""
+    """Rewrite or check the pages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="only say whether README.md is up to date")
+    parser.add_argument("--check", action="store_true", help="only say whether the pages are up to date")
     check = parser.parse_args().check
-    old = README.read_text(encoding="utf-8")
-    new = refreshed(old)
+    for page in PAGES:
+        new = refreshed(page)
+        if not check:
+            page.write_text(new, encoding="utf-8")
+        elif new != page.read_text(encoding="utf-8"):
+            sys.exit(f"{page.name} is out of date: run `.venv/bin/python docs/refresh.py`")
     if check:
-        if new != old:
-            sys.exit("README.md is out of date: run `.venv/bin/python docs/refresh.py`")
-        print("README.md is up to date with the results")
+        print("README.md and docs/benchmarks.md are up to date with the results")
         return
-    README.write_text(new, encoding="utf-8")
     for name in PICTURES:
         shutil.copyfile(RESULTS / "figures" / f"{name}.png", ROOT / "docs" / "images" / f"{name}.png")
 

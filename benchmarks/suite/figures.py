@@ -249,7 +249,13 @@ def _log(ax: Axes, *axes: Any) -> None:
 
 def _key(label: str, colour: str, marker: str, line: str = "-") -> Line2D:
     return Line2D(
-        [], [], color=colour, marker=marker, linestyle=line, markersize=7 if marker in "*|" else 4, label=label
+        [],
+        [],
+        color=colour,
+        marker=marker,
+        linestyle=line,
+        markersize=7 if marker in "*|" else 4,
+        label=label,
     )
 
 

@@ -125,7 +125,10 @@ class Worker:
             )
             # What it says on the way is kept for an error, and read all the time: a full pipe would stop it.
             self._said: queue.Queue[str] = queue.Queue()
-            threading.Thread(target=_drain, args=(self._process.stderr, self._said), daemon=True).start()
+            self._reader = threading.Thread(
+                target=_drain, args=(self._process.stderr, self._said), daemon=True
+            )
+            self._reader.start()
             if limit is not None:
                 limit += 60.0  # the first answer waits for imports
         process = self._process
@@ -157,7 +160,8 @@ class Worker:
             process, self._process = self._process, None
             process.kill()
             process.wait()
-            for pipe in (process.stdin, process.stdout):
+            self._reader.join()
+            for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
                     with suppress(BrokenPipeError):
                         pipe.close()

@@ -10,7 +10,7 @@ from typing import Any
 
 from idescent.files import write_text
 from suite import figures, peers, text, topics
-from suite.records import ROOT, Record
+from suite.records import Record
 from suite.rows import Row, select
 from suite.targets import judged
 
@@ -58,8 +58,8 @@ def markdown(records: Sequence[Record], targets: Sequence[Mapping[str, Any]]) ->
     return "\n".join(lines)
 
 
-def store(path: Path, records: Sequence[Record]) -> None:
-    """Write what README and docs quote, and the pictures that the docs show.
+def store(path: Path, pictures: Path, folder: Path, records: Sequence[Record]) -> None:
+    """Write what README and docs quote to a file, and copy what the docs show of a folder to the pictures.
 
     Raises
     ------
@@ -80,15 +80,15 @@ def store(path: Path, records: Sequence[Record]) -> None:
         "peers": [line for name in peers.ENVIRONMENTS for line in peers.pinned(name)],
         "targets": judged(rows),
         "timings": timings(rows),
+        "figures": {name: figures.FIGURES[name][2:] for name in figures.NAMES},
         "tables": {
             name: {"title": topics.module(name).TITLE, "text": topics.module(name).TEXT, "table": table}
             for name, table in quoted(rows).items()
         },
     }
-    _json(path, content)
     for name in figures.NAMES:
-        source = ROOT / "results/benchmarks" / f"{name}.png"
-        shutil.copyfile(source, ROOT / "docs/images" / f"benchmarks_{name}.png")
+        shutil.copyfile(folder / f"{name}.png", pictures / f"benchmarks_{name}.png")
+    _json(path, content)
 
 
 def timings(rows: Mapping[str, Sequence[Row]]) -> list[dict[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import idescent as ide
-from idescent import discrete
+from idescent import discrete, kernels
 from idescent.objectives.protocol import CountedObjective
 from suite import loops
 from suite.peers import AbsentError
@@ -146,22 +146,30 @@ def _in_a_row(call: Callable[[], Any], count: int) -> float:
     return seconds(lambda: [call() for _ in range(count)]) * 1e9 / (STEPS * count)
 
 
-def kernel_call(optimizer: Any, arrays: list[np.ndarray]) -> Callable[[], Any]:
-    """Return a call of the compiled kernel alone, without the binding around it."""
-    library = discrete.compiled()
-    if library is None:
-        raise RuntimeError("the compiled kernel is not built: install the package with a C compiler")
+def kernel_call(optimizer: Any, arrays: Sequence[np.ndarray]) -> Callable[[], Any]:
+    """Return a call of the compiled kernel on one run, without what stands around it in a run."""
     theta, first, second = arrays
-    captured: list[Any] = []
+    rows = kernels.Rows(
+        optimizer,
+        ide.Quadratic(loops.CENTER).separable_quadratic(theta.shape[1]),
+        loops.ALPHA,
+        None,
+        theta,
+        first if optimizer.momentum else None,
+        second,
+    )
+    return partial(kernels.fill, library(), rows)
 
-    class Capture:
-        """Stands for the library and keeps what its function is called with."""
 
-        def simulate(self, *arguments: Any) -> int:
-            captured.extend(arguments)
-            return -1
+def library() -> Any:
+    """Return the compiled kernels.
 
-    separable = ide.Quadratic(loops.CENTER).separable_quadratic(theta.shape[1])
-    moment = first if optimizer.momentum else None
-    discrete._run_compiled(Capture(), optimizer, separable, loops.ALPHA, None, theta, moment, second)
-    return lambda: library.simulate(*captured)
+    Raises
+    ------
+    RuntimeError
+        If they are not built.
+    """
+    found = kernels.compiled()
+    if found is None:
+        raise RuntimeError("the compiled kernel is not built: install the package with a C compiler")
+    return found

@@ -4,60 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import idescent as ide
-from idescent import discrete
+from idescent import discrete, kernels
 from suite import loops
 from suite.rows import Row
 from suite.settings import Settings
 from suite.timing import seconds
-from suite.topics.kernels import kernel_call, peer_calls, started, timed
+from suite.topics.kernels import kernel_call, library, peer_calls, started, timed
 
 TITLE = "Discrete kernels, many runs"
-TEXT = """256 runs of 1 000 steps, as in a pack of a study: nanoseconds a run and step. *C, one by one*: the C
-loop of one run, 256 times. *C, side by side*: a C loop that takes each step for all runs, a learning rate
-each, as plainly as one would write it, with -O2 and with -O3. *kernel, one by one* and *as one vector*: the
-package's compiled loop, run by run and with the runs as coordinates of one θ. *NumPy, side by side*: the
-package's Python loop on arrays of all runs. Other packages have the runs as coordinates of one θ, with one
-learning rate."""
+TEXT = """Many runs on (θ − 4)² in one variable: nanoseconds a run and step. *C, one by one*: the C loop of
+one run, again and again. *C, side by side*: a C loop that takes each step for all runs, a learning rate each,
+as plainly as one would write it, with -O2 and with -O3. *pack*: the package's lockstep kernel, which takes
+some microseconds a run before its first step; *simulate_many*: the whole call, with checks, allocation,
+moments and losses. *kernel, one by one* and *as one vector*: the package's compiled loop, run by run and with
+the runs as coordinates of one θ. *NumPy, side by side*: the package's Python loop on arrays of all runs.
+Other packages take 1 000 steps, with the runs as coordinates of one θ and one learning rate."""
 
-RUNS, STEPS = 256, 1_000
+# Runs and steps: as many runs as there are lanes, long enough to show the loop alone; and a pack of a study.
+SIZES = ((16, 5_000), (256, 1_000))
+LANES = f"{SIZES[0][0]} runs of {SIZES[0][1]:,} steps"
 
 
 def measure(settings: Settings) -> list[Row]:
     """Time three optimizers."""
     libraries = [loops.compiled(settings.scratch, level) for level in ("-O2", "-O3")]
-    runs, steps = (8, 100) if settings.quick else (RUNS, STEPS)
     found: list[Row] = []
     with ExitStack() as stack:
         workers, absent = started(settings, stack)
-        for name in ("AdaGrad", "RMSProp", "Adam"):
-            calls = _own_calls(libraries, name, runs, steps) | peer_calls(settings, workers, name, runs)
-            found += timed(settings, name, calls, "C, side by side", "ns a run-step")
-            found += [Row(name, method, status="not installed", note=note) for method, note in absent]
-            settings.say(f"{name}: {runs} runs timed")
+        for runs, steps in ((16, 100),) if settings.quick else SIZES:
+            for name in ("AdaGrad", "RMSProp", "Adam"):
+                case = f"{name}, {runs} runs of {steps:,} steps"
+                calls = _own_calls(libraries, name, runs, steps) | peer_calls(settings, workers, name, runs)
+                found += timed(settings, case, calls, "C, side by side", "ns a run-step")
+                found += [Row(case, method, status="not installed", note=note) for method, note in absent]
+                settings.say(f"{case}: timed")
     return found
 
 
 def _own_calls(libraries: Sequence[Any], name: str, runs: int, steps: int) -> dict[str, Callable[[], float]]:
-    optimizer, scale = loops.OPTIMIZERS[name], 1e9 / (runs * steps)
+    optimizer, objective, scale = loops.OPTIMIZERS[name], ide.Quadratic(loops.CENTER), 1e9 / (runs * steps)
     alphas = np.linspace(0.5, 1.0, runs) * loops.ALPHA
     one, ours, wide, beside = (loops.rows(steps, n) for n in (1, 1, runs, runs))
-    single, kernel, vector = (
-        loops.single(libraries[0], name, one),
-        kernel_call(optimizer, ours),
-        kernel_call(optimizer, wide),
-    )
-    pack, fast_pack = (loops.pack(library, name, alphas, beside) for library in libraries)
-    pack()
-    for i in (0, runs - 1):
-        run = ide.simulate(
-            optimizer, ide.Quadratic(loops.CENTER), alpha=alphas[i], theta0=loops.THETA0, steps=steps
-        )
-        if not np.allclose(beside[0][:, i], run.theta[:, 0], rtol=1e-12):
+    single = loops.single(libraries[0], name, one)
+    kernel, vector = kernel_call(optimizer, ours), kernel_call(optimizer, wide)
+    in_c = [loops.pack(each, name, alphas, beside) for each in libraries]
+    separable = objective.separable_quadratic(1)
+    pack = [
+        kernels.Rows(optimizer, separable, alpha, None, theta, first if optimizer.momentum else None, second)
+        for alpha, (theta, first, second) in zip(alphas, (loops.rows(steps) for _ in alphas), strict=True)
+    ]
+    filled = partial(kernels.fill_many, library(), pack)
+    many = partial(ide.simulate_many, optimizer, objective, alpha=alphas, theta0=loops.THETA0, steps=steps)
+    filled()
+    for call in in_c:
+        call()
+        # What the last bit is, tests compare.
+        if not all(np.allclose(beside[0][:, i], pack[i].theta[:, 0], rtol=1e-12) for i in range(runs)):
             raise RuntimeError(f"{name}: the C loop for many runs does not agree with ours: nothing to time")
 
     def arrays() -> None:
@@ -74,8 +82,10 @@ def _own_calls(libraries: Sequence[Any], name: str, runs: int, steps: int) -> di
                 first[k] = kept
 
     return {
-        "C, side by side": lambda: seconds(pack) * scale,
-        "C, side by side, -O3": lambda: seconds(fast_pack) * scale,
+        "C, side by side": lambda: seconds(in_c[0]) * scale,
+        "C, side by side, -O3": lambda: seconds(in_c[1]) * scale,
+        "pack": lambda: seconds(filled) * scale,
+        "simulate_many": lambda: seconds(many) * scale,
         "C, one by one": lambda: seconds(lambda: [single() for _ in range(runs)]) * scale,
         "kernel, one by one": lambda: seconds(lambda: [kernel() for _ in range(runs)]) * scale,
         "kernel, as one vector": lambda: seconds(vector) * scale,

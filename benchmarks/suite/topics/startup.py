@@ -28,9 +28,8 @@ is what `-X importtime` adds up, measured by itself; *modules* how many the proc
 NumPy: no job can be faster."""
 
 LARGE = ("numpy", "pyarrow", "pydantic", "scipy", "matplotlib", "pandas", "seaborn", "snakemake")
-# A kind and its commands in the workflow; quick takes those that need no input.
+# Jobs that need no input.
 QUICK = ("simulate", "solve")
-KERNEL_JOBS = ("simulate", "solve")
 
 CLAIMS = {
     "sources": {

@@ -52,12 +52,6 @@ def measure(settings: Settings) -> list[Row]:
         cell = _cell(LONG_RUN)
         call = partial(ide.solve, ide.models.Paper(), OPTIMIZERS["AdaGrad"], **cell)
         found.append(_timed("AdaGrad, every row", "exact", LONG_RUN, call, settings.quick))
-        for betas in ((0.9, 0.99), (0.9, 0.999)):
-            for alpha in (0.1, 0.01):
-                cell = _cell(round(10.0 / alpha)) | {"alpha": alpha}
-                call = partial(ide.solve, ide.models.Paper(), ide.Adam(*betas), **cell)
-                case = f"Adam {betas[0]:g}, {betas[1]:g}, alpha {alpha:g}, every row"
-                found.append(_timed(case, "exact", cell["steps"], call, settings.quick))
     return found
 
 
