@@ -212,6 +212,21 @@ def test_errors_below_the_floor_are_drawn_on_it(tmp_path):
     np.testing.assert_allclose(drawn[:, 1], [1.0, 1e-10, 1e-3], rtol=1e-12)
 
 
+def test_curves_of_errors_carry_a_few_markers_of_their_configuration_for_print_in_grey(files):
+    figure = build(parse("f", BASIC), files, of_errors=True)
+    drawn = [line for line in figure.axes[0].lines if ":" in (line.get_gid() or "")]
+    markers = {line.get_gid().partition(":")[0]: line.get_marker() for line in drawn}
+    assert len(set(markers.values())) == len(markers) > 1
+    for line in drawn:
+        at = line.get_markevery()
+        assert 3 <= len(at) <= 7
+        assert at == sorted(set(at))
+        assert 0 <= at[0] < at[-1] < len(line.get_xdata())
+    assert len({tuple(line.get_markevery()) for line in drawn}) == len(drawn)
+    (legend,) = figure.legends[:1]
+    assert [entry.get_marker() for entry in legend.legend_handles][: len(markers)] == list(markers.values())
+
+
 def test_a_memory_that_starts_just_off_zero_leaves_no_trace_at_the_start_of_the_companion(tmp_path):
     of = cell(steps=3, beta=0.9)
     run = simulate(of)

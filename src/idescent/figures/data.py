@@ -187,6 +187,14 @@ def spaced(x: Array, y: Array, count: int, shift: float = 0.0) -> NDArray[np.int
     return kept
 
 
+def evenly(x: Array, count: int, shift: float) -> list[int]:
+    """Choose rows for a few markers: evenly across, each in its part by a fraction ``shift`` in [0, 1)."""
+    if not len(x):
+        return []
+    wanted = x[0] + (x[-1] - x[0]) * (np.arange(count) + shift) / count
+    return sorted({min(int(row), len(x) - 1) for row in np.searchsorted(x, wanted)})
+
+
 def _chosen_paths(
     spec: FigureSpec, panel: Panel, sources: Iterable[Source]
 ) -> list[tuple[dict[str, Any], dict[str, Trajectory]]]:

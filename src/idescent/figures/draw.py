@@ -28,6 +28,7 @@ from idescent.figures import style
 from idescent.figures.data import (
     Curve,
     error_curves,
+    evenly,
     minimiser,
     panel_curves,
     read_sources,
@@ -39,6 +40,8 @@ from idescent.figures.spec import DISCRETE, FigureSpec, Inset, Panel
 FORMATS = (".pdf", ".svg", ".png")
 
 _MARKERS = 24
+_ERROR_MARKERS = 7
+_ERROR_MARK: dict[str, Any] = {"markersize": 2.8, "markerfacecolor": "white", "markeredgewidth": 0.6}
 _PANEL_HEIGHT = 2.1
 _ROW_HEIGHT = 0.17
 _MARKS = "†‡§¶"
@@ -92,9 +95,9 @@ def errors_caption(spec: FigureSpec) -> str:
     """Return the caption of a figure's companion."""
     quantity = {"theta": "θ"}.get(spec.quantity, spec.quantity)
     text = (
-        f"Distance |discrete − IDE| of the paths of {quantity} in “{spec.title}”, in the same colours, "
-        "over k on a logarithmic axis, from k = 1 on: both start from the same point. Where both are equal "
-        "there is no point; errors more than ten decades below the largest are drawn on the lower edge."
+        f"Distance |discrete − IDE| of the paths of {quantity} in “{spec.title}”, in the same colours and "
+        "markers, over k on a logarithmic axis, from k = 1 on: both start from the same point. Where both are "
+        "equal there is no point; errors more than ten decades below the largest are drawn on the lower edge."
     )
     if spec.quantity == "theta":
         text += (
@@ -144,12 +147,15 @@ def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
         floor = peak * _DECADES
         positive = (float(y.min()) for y in shown)
         lowest = max(floor, min(positive, default=0.0))
-        for curve, seen in zip(curves, kept, strict=True):
-            colour, _ = style.look(curve.cell["optimizer"])
+        for i, (curve, seen) in enumerate(zip(curves, kept, strict=True)):
+            colour, marker = style.look(curve.cell["optimizer"])
             k, y = curve.k[seen], np.maximum(curve.y[seen], floor)
             rows = thinned(np.log(y))
             look = style.line(curve.name, spec.solutions.index(curve.name), spec.lines)
-            ax.plot(k[rows], y[rows], color=colour, linestyle=look.line, linewidth=0.9, gid=_gid(curve))
+            looks: dict[str, Any] = {"color": colour, "linestyle": look.line, "linewidth": 0.9}
+            # A few markers tell the curves apart in grey.
+            looks |= {"marker": marker, "markevery": evenly(k[rows], _ERROR_MARKERS, (i + 0.5) / len(curves))}
+            ax.plot(k[rows], y[rows], **looks, **_ERROR_MARK, gid=_gid(curve))
             estimate = curve.report.error_estimate
             # Far below every error it would only squeeze the curves.
             if estimates and max(floor, _ESTIMATE_SHOWN * lowest) <= estimate < math.inf:
@@ -171,7 +177,7 @@ def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
         keys += [_line_key(spec, name) for name in spec.solutions]
     if any(line.get_gid() == "estimate" for ax in axes for line in ax.lines):
         keys.append(Line2D([], [], **_ESTIMATE, color=style.GREY, label="solver's error estimate"))
-    _legends(canvas, spec, drawn, keys, line=True, marker=False)
+    _legends(canvas, spec, drawn, keys, line=True, marker=True)
     return canvas
 
 
