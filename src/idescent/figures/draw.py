@@ -96,8 +96,9 @@ def errors_caption(spec: FigureSpec) -> str:
     quantity = {"theta": "θ"}.get(spec.quantity, spec.quantity)
     text = (
         f"Distance |discrete − IDE| of the paths of {quantity} in “{spec.title}”, in the same colours and "
-        "markers, over k on a logarithmic axis, from k = 1 on: both start from the same point. Where both are "
-        "equal there is no point; errors more than ten decades below the largest are drawn on the lower edge."
+        "markers, over k on a logarithmic axis, from k = 1 on: both start from the same point. Where both "
+        "are equal there is no point; errors more than ten decades below the largest are drawn on the "
+        "lower edge."
     )
     if spec.quantity == "theta":
         text += (
