@@ -28,7 +28,8 @@ def _finite_sum(subject: Subject) -> str:
     samples, n = subject.objective.samples, subject.n
     if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 1:
         raise FaultError(f"samples is {samples!r}: make it the number of samples, a whole number >= 1")
-    every, few = np.arange(samples), np.arange(min(samples, 5))
+    # Not all of them: batches with the same samples in another order would hide that they are mixed up.
+    every, few = np.arange(samples), np.arange(max(1, min(samples - 1, 5)))
     points = np.stack(subject.points)
     batches = np.stack([(few + i) % samples for i in range(len(points))])
     for whole, part, end in (("gradient", "gradient_of", (n,)), ("value", "value_of", ())):

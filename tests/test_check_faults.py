@@ -1,0 +1,250 @@
+"""Each fault that `idescent check` knows of is told in its own words, with what to do about it."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+import idescent as ide
+from idescent.check import model, objective, optimizer
+
+
+def failed(verdicts):
+    return [(verdict.check, verdict.text) for verdict in verdicts if verdict.status == "fail"]
+
+
+# Optimizers -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Plain(ide.Optimizer):
+    beta: float = 0.9
+    eps: float = 1e-8
+    accumulator: str = "coordinate"
+
+
+class NoDataclass(Plain):
+    extra: float = 0.5
+
+
+@dataclass
+class Settable(ide.Optimizer):
+    beta: float = 0.9
+    eps: float = 1e-8
+
+
+@dataclass(frozen=True)
+class Listed(Plain):
+    __hash__ = None
+
+
+def changed(**attributes):
+    """Plain, with other class attributes."""
+    return type("Changed", (Plain,), {"__dataclass_fields__": Plain.__dataclass_fields__, **attributes})
+
+
+def constant(value):
+    return property(lambda self: value)
+
+
+@dataclass(frozen=True)
+class WrongError(Plain):
+    def __post_init__(self):
+        if not isinstance(self.beta, float) or not 0.0 <= self.beta < 1.0:
+            raise ArithmeticError("no")
+        super().__post_init__()
+
+
+@dataclass(frozen=True)
+class Nameless(Plain):
+    def __post_init__(self):
+        if self.beta != 0.9:
+            raise ValueError("no")
+        super().__post_init__()
+
+
+class Wide(Plain):
+    __dataclass_fields__ = Plain.__dataclass_fields__
+
+    def width(self, n):
+        return n + 1
+
+
+OPTIMIZERS = [
+    (NoDataclass, "family", "decorate it with @dataclass(frozen=True)"),
+    (Settable, "frozen", "beta can be set: decorate the class"),
+    (Listed, "frozen", "it cannot be hashed: let all fields be numbers or texts"),
+    (changed(moments=["v"]), "structure", "name one or two"),
+    (changed(moments=("v", "v")), "structure", "name one or two"),
+    (changed(moments=("k",)), "structure", "name one or two"),
+    (changed(moments=("v", "m")), "structure", "the second moment is last"),
+    (changed(summing=1), "structure", "summing is 1: it must be True or False"),
+    (changed(summing=True, bias_correction=True), "structure", "a sum has no bias"),
+    (changed(decay1=constant(1.0)), "structure", "decay1 is 1.0: it must be in [0, 1)"),
+    (changed(decay2=constant(-0.5)), "structure", "decay2 is -0.5: it must be in [0, 1)"),
+    (changed(summing=True, decay2=constant(0.9)), "structure", "a sum, and nothing else, has decay2 = 1"),
+    (changed(coupled_decay=constant(math.inf)), "structure", "coupled_decay is inf: it must be finite"),
+    (changed(decay1=constant(0.9)), "structure", "a first moment must be named 'm'"),
+    (WrongError, "refuses", "raises ArithmeticError: no: it must be a ValueError"),
+    (Nameless, "refuses", "does not name it in one line"),
+    (Wide, "squares", "width(3) is 4 but squares has 3: remove width"),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "check", "said"), OPTIMIZERS, ids=lambda value: getattr(value, "__name__", None)
+)
+def test_a_fault_of_an_optimizer_is_told(make, check, said):
+    (first, *_) = failed(optimizer.check(make))
+    assert first[0] == check
+    assert said in first[1]
+
+
+def test_an_optimizer_that_cannot_be_made_is_judged_no_further():
+    verdicts = optimizer.check(lambda: Plain(beta=2.0))
+    assert [verdict.check for verdict in verdicts] == ["constructs"]
+    assert failed(verdicts)
+
+
+# Models -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Local:
+    name: str = "mine"
+    order: int = 1
+    made: ClassVar = ide.models.Local()
+
+    def equation(self, optimizer, alpha):
+        return self.made.equation(optimizer, alpha)
+
+
+class TwoLines(Local):
+    def equation(self, optimizer, alpha):
+        raise ValueError("one\ntwo")
+
+
+class NoEquation(Local):
+    def equation(self, optimizer, alpha):
+        return "theta' = -g"
+
+
+class ZeroOverZero(Local):
+    def equation(self, optimizer, alpha):
+        made = super().equation(optimizer, alpha)
+        return replace(made, velocity=lambda s, theta, g, memories: theta * np.where(s < 1.0, math.nan, 1.0))
+
+
+class Counting(Local):
+    calls: ClassVar = []
+
+    def equation(self, optimizer, alpha):
+        made = super().equation(optimizer, alpha)
+
+        def velocity(s, theta, g, memories):
+            self.calls.append(1)
+            return made.velocity(s, theta, g, memories) * len(self.calls)
+
+        return replace(made, velocity=velocity)
+
+
+MODELS = [
+    (lambda: Local(order=0), "attributes", "order is 0: declare the order"),
+    (lambda: Local(name="a/b"), "attributes", "name is 'a/b': make it a word"),
+    (TwoLines, "equations", "is not one line"),
+    (NoEquation, "equations", "is a str: return idescent.models.Equation"),
+    (ZeroOverZero, "velocity", "write it without 0/0"),
+    (Counting, "velocity", "differs from call to call"),
+]
+
+
+@pytest.mark.parametrize(("make", "check", "said"), MODELS, ids=[said for _, _, said in MODELS])
+def test_a_fault_of_a_model_is_told(make, check, said):
+    (first, *_) = failed(model.check(make))
+    assert first[0] == check
+    assert said in first[1]
+
+
+def test_a_model_that_cannot_be_made_is_judged_no_further():
+    verdicts = model.check(lambda: ide.models.Local("no closure"))
+    assert [verdict.check for verdict in verdicts] == ["constructs"]
+
+
+# Objectives -------------------------------------------------------------------------------------------------
+
+
+class Bowl:
+    def value(self, theta):
+        return (theta * theta).sum(axis=-1)
+
+    def gradient(self, theta):
+        return 2.0 * theta
+
+
+def with_(**attributes):
+    return type("Changed", (Bowl,), attributes)
+
+
+class Sum(Bowl):
+    """The mean over three samples of |theta - x|^2, whose parts can be overridden one by one."""
+
+    samples = 3
+    data = np.array([-1.0, 0.0, 1.0])
+
+    def value(self, theta):
+        return self.value_of(theta, np.arange(3))
+
+    def gradient(self, theta):
+        return self.gradient_of(theta, np.arange(3))
+
+    def away(self, theta, indices):
+        return theta[..., None] - self.data[indices][..., None, :]
+
+    def value_of(self, theta, indices):
+        return (self.away(theta, indices) ** 2).mean(axis=-1).sum(axis=-1)
+
+    def gradient_of(self, theta, indices):
+        return 2.0 * self.away(theta, indices).mean(axis=-1)
+
+
+class Undivided(Sum):
+    def gradient(self, theta):
+        return super().gradient_of(theta, np.arange(3))
+
+    def gradient_of(self, theta, indices):
+        return 2.0 * self.away(theta, indices).sum(axis=-1) / 3.0
+
+
+class FirstBatch(Sum):
+    def gradient_of(self, theta, indices):
+        return super().gradient_of(theta, indices.reshape(-1, indices.shape[-1])[0])
+
+
+OBJECTIVES = [
+    (with_(dimension=0), "dimension is 0: make it a whole number"),
+    (with_(initial=lambda self, seed: np.array([math.nan, 1.0])), "initial(seed) is not finite"),
+    (with_(value=lambda self, theta: "much"), "value returns str: return an array of numbers"),
+    (with_(hessian=lambda self, theta: 2.0 * np.eye(3)), "hessian of theta (2,) has shape (3, 3)"),
+    (
+        with_(separable_quadratic=lambda self, n: (np.ones(7), 0.0)),
+        "curvature of separable_quadratic has shape",
+    ),
+    (type("NoSamples", (Sum,), {"samples": 0}), "samples is 0: make it the number of samples"),
+    (type("OneShort", (Sum,), {"gradient_of": lambda self, theta, i: theta[..., :1]}), "it must be (2,)"),
+    (Undivided, "is not the mean of gradient_of of each: divide by their number"),
+    (FirstBatch, "mixes up points and their batches"),
+]
+
+
+@pytest.mark.parametrize(("make", "said"), OBJECTIVES, ids=[said for _, said in OBJECTIVES])
+def test_a_fault_of_an_objective_is_told(make, said):
+    texts = [text for _, text in failed(objective.check(make))]
+    assert any(said in text for text in texts), texts
+
+
+def test_a_start_that_is_drawn_with_another_number_of_parameters_is_told():
+    made = with_(initial=lambda self, seed: np.ones(2))
+    (first, *_) = failed(objective.check(made, theta0=[1.0, 2.0, 3.0]))
+    assert first == ("theta0", "initial(seed) has shape (2,): it must be (3,), as theta0 and dimension")
