@@ -23,6 +23,7 @@ def test_radau_integrates_and_interpolates_polynomials_exactly(stages):
     x = np.linspace(0.0, 1.0, 7)
     values = np.concatenate(([0.0], method.nodes)) ** stages
     assert np.allclose(method.weights(x) @ values, x**stages, atol=1e-13)
+    assert np.allclose(method.interpolate(x, values[:, None])[:, 0], x**stages, atol=1e-13)
 
 
 def decay_problem(stages):

@@ -152,6 +152,16 @@ def test_a_long_adagrad_run_costs_no_more_than_a_few_gradients_per_element(recor
     assert path.report.gradient_evaluations <= 20_000
 
 
+@pytest.mark.parametrize("model", [PAPER, ide.models.HalfStep()], ids=lambda model: model.name)
+@pytest.mark.parametrize("cell", [c for c in cells() if c[0].bias_correction], ids=str)
+def test_adam_costs_few_gradients_with_both_solutions_of_the_certificate(record_property, cell, model):
+    optimizer, objective, alpha, theta0, steps = cell
+    path = ide.solve(model, optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, rtol=RTOL)
+    record_property("gradients", path.report.gradient_evaluations)
+    assert path.report.ok
+    assert path.report.gradient_evaluations <= 1500
+
+
 @pytest.mark.parametrize("optimizer", [ide.Adam(0.9, 0.99), ide.RMSProp(0.9), ide.AdaGrad()])
 def test_the_cost_grows_at_most_linearly_with_the_horizon(optimizer):
     work = [

@@ -205,7 +205,7 @@ class Rows:
         first = self._next[offset]
         if end > first:
             x: Array = (self.k[first:end].astype(np.float64) + offset - s) / length
-            rows[first:end] = self.problem.method.weights(x) @ values
+            rows[first:end] = self.problem.method.interpolate(x, values)
 
     def moments(self) -> dict[str, Array]:
         """The optimizer's moments at the iterations ``k``, shape (r, width) each."""
@@ -274,7 +274,7 @@ class Recorded:
         for e in np.unique(at):
             mine = at == e
             x = (flat[mine] - self.left[e]) / self.lengths[e]
-            found[mine] = self.method.weights(x) @ values[e]
+            found[mine] = self.method.interpolate(x, values[e])
         return found.reshape(*s.shape, -1)
 
     def nodes(self) -> tuple[Array, Array]:

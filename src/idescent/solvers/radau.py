@@ -52,6 +52,14 @@ class Radau:
         weights: Array = legendre.legvander(2.0 * x - 1.0, self.stages) @ self.transform
         return weights
 
+    def interpolate(self, x: Array, values: Array) -> Array:
+        """Return what values at (left end, nodes), shape (p + 1, width), are at ``x``: (len(x), width).
+
+        As with :meth:`weights`, but the many points are met by coefficients, not by a matrix.
+        """
+        found: Array = legendre.legvander(2.0 * x - 1.0, self.stages) @ (self.transform @ values)
+        return found
+
 
 @cache
 def radau(stages: int) -> Radau:
