@@ -6,6 +6,8 @@ import pytest
 import idescent as ide
 from idescent.models.equation import Equation, Memory
 from idescent.objectives import CountedObjective
+from idescent.solvers import march
+from idescent.solvers.march import March
 from idescent.solvers.radau import radau
 from idescent.solvers.window import Problem, State, Window, relax
 
@@ -81,3 +83,24 @@ def test_recorded_elements_give_the_path_at_any_iteration_without_a_row_for_each
     assert np.abs(dense(path.k.astype(float)) - path.theta).max() < 1e-9
     halfway = dense(np.array([999.5]))[0, 0]
     assert path.theta[999, 0] < halfway < path.theta[1000, 0]
+
+
+def test_an_element_whose_continuation_leads_nowhere_starts_from_a_constant(monkeypatch):
+    def solved():
+        return ide.solve(
+            ide.models.Paper(), ide.Adam(0.9, 0.99), ide.Quadratic(4.0), alpha=0.1, theta0=1.0, steps=100
+        )
+
+    with_constants = March._continued
+    monkeypatch.setattr(march, "CONTINUED", 0)
+    constant = solved()
+
+    def nowhere(self, window, at, length):
+        path = with_constants(self, window, at, length)
+        return path if self._last_element is None else np.full_like(path, np.nan)
+
+    monkeypatch.setattr(March, "_continued", nowhere)
+    found = solved()
+    assert found.report.ok
+    assert found.report.details["elements"] == constant.report.details["elements"]
+    assert found.theta.tobytes() == constant.theta.tobytes()

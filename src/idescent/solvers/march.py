@@ -114,6 +114,10 @@ class March:
                 return self._fail(window)
             outcome, worst = self._resolve(window)
             if not outcome.converged:
+                if self._last_element is not None and not (self.overlap or self.matrix_free):
+                    # Where the velocity turns within eps a continuation may lead out of Newton's reach.
+                    self._last_element, pending = None, self._empty()
+                    continue
                 failures += 1
                 length = float(window.lengths[0]) / 4.0
                 if failures > 12 or length < SHORTEST * max(1.0, self.state.s):
