@@ -26,6 +26,11 @@ def test_the_overview_shows_the_sup_error_of_every_cell_and_crosses_out_what_fai
     (ax,) = figure.axes
     dots = np.concatenate([collection.get_offsets()[:, 0] for collection in ax.collections])
     assert sorted(dots) == sorted(sup)
+    # Each learning rate has its own line within the row of the configuration, and no mark hides another.
+    rows = np.concatenate([collection.get_offsets()[:, 1] for collection in ax.collections])
+    assert len(set(rows)) == 2
+    assert np.abs(rows).max() < 0.5
+    assert all(len(marks.get_facecolor()) == 0 for marks in ax.collections)
     (crosses,) = (line for line in ax.lines if line.get_gid() == "not converged")
     assert list(crosses.get_xdata()) == [sup[1]]
     found = []
