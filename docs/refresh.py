@@ -121,7 +121,7 @@ def main() -> None:
         elif new != page.read_text(encoding="utf-8"):
             sys.exit(f"{page.name} is out of date: run `.venv/bin/python docs/refresh.py`")
     if check:
-        print("README.md and docs/benchmarks.md are up to date with the results")
+        print(f"{', '.join(page.name for page in PAGES)}: up to date with the results")
         return
     for name in PICTURES:
         shutil.copyfile(RESULTS / "figures" / f"{name}.png", ROOT / "docs" / "images" / f"{name}.png")

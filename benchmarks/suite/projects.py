@@ -15,8 +15,10 @@ from typing import Any
 import yaml
 
 from idescent import registry
-from idescent.stages import simulate, solve
+from idescent.continuous import solve
+from idescent.discrete import simulate
 from idescent.study import Cell, Study
+from idescent.trajectory import write
 from suite.settings import ROOT
 
 COPIED = ("Snakefile", "workflow", "config", "src", "profiles")
@@ -82,35 +84,27 @@ def in_one_process(study: Study, cells: Iterable[Cell], scratch: Path | None = N
     scratch : path, optional
         Where to write their files.  Without it nothing is written: the pure computation.
     """
-    from idescent.continuous import solve as solved
-    from idescent.discrete import simulate as simulated
-
     objectives: dict[str, Any] = {}
     begin = time.perf_counter()
     for cell in cells:
         spec, name = cell.spec(), cell.objective["name"]
         if name not in objectives:
             objectives[name] = registry.objective(cell.objective)
-        objective = objectives[name]
-        if scratch is not None:
-            quiet: dict[str, Any] = {"code": "", "log": lambda _: None}
-            simulate.run(spec, objective, scratch / "discrete.parquet", **quiet)
-            for wanted in cell.solutions:
-                given = {**spec, "solution": study.solutions[wanted]}
-                solve.run(given, objective, scratch / "solution.parquet", **quiet)
-            continue
-        optimizer, start = registry.optimizer(cell.optimizer), registry.start(cell.theta0, objective)
         shared = {
+            "optimizer": registry.optimizer(cell.optimizer),
+            "objective": objectives[name],
             "alpha": cell.alpha,
-            "theta0": start,
+            "theta0": registry.start(cell.theta0, objectives[name]),
             "steps": cell.steps,
             "schedule": registry.schedule(spec),
         }
-        simulated(optimizer, objective, **shared)
+        paths = [(spec, simulate(**shared))]
         for wanted in cell.solutions:
             given = study.solutions[wanted]
-            solver, tolerances = registry.solver(given["solver"]), {k: given[k] for k in ("rtol", "atol")}
-            solved(
-                registry.model(given["model"]), optimizer, objective, **shared, **tolerances, solver=solver
-            )
+            model, solver = registry.model(given["model"]), registry.solver(given["solver"])
+            path = solve(model, **shared, rtol=given["rtol"], atol=given["atol"], solver=solver)
+            paths.append(({**spec, "solution": given}, path))
+        if scratch is not None:
+            for given, path in paths:
+                write(scratch / "path.parquet", path, given, {"version": "", "code": ""})
     return time.perf_counter() - begin

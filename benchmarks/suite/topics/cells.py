@@ -66,6 +66,6 @@ def measure(settings: Settings) -> list[Row]:
             "jobs": Spread.exact(jobs),
             "memory, MB": Spread.exact(memory),
         }
-        found.append(Row("study", "workflow", f"{cells:,} cells", cells, values=values))
+        found.append(Row("", "", f"{cells:,} cells", cells, values=values))
         settings.say(f"{cells:,} cells: {found[-1].value('run, s'):.3g} s")
     return found
