@@ -265,6 +265,7 @@ def test_third_order_refuses_optimizers_without_bias_correction(optimizer):
 def test_a_model_without_frozen_iterations_is_refused():
     with pytest.raises(ValueError, match=r"HalfStep.frozen: 0 is not allowed"):
         ide.models.HalfStep(frozen=0)
+    assert ide.models.HalfStep(frozen=1).frozen == 1
 
 
 # Moments.

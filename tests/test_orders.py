@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from idescent import orders
 
@@ -135,3 +136,63 @@ def test_the_constant_of_a_power_law_is_found_and_its_interval_covers_a_correcti
     assert low <= 3.0 * (1.0 + alphas[-1]) <= middle <= high
     with pytest.raises(ValueError, match="errors: 1 of them are not allowed: must be at least 2"):
         orders.constant([0.1], [1.0], 1.0)
+
+
+# By hand, with scipy's statistics ---------------------------------------------------------------------------
+
+UNEVEN = 1.0 / np.array([2.0, 4.0, 6.0, 16.0, 20.0, 50.0, 90.0, 200.0])
+
+
+def expected_interval(alphas, errors):
+    """Order and both candidates for half of its interval, as the docstring of `fit` words them."""
+    line = stats.linregress(np.log(alphas), np.log(errors))
+    student = line.stderr * stats.t.ppf(0.975, len(alphas) - 2)
+    pairs = orders.slopes(list(alphas), list(errors))
+    mean_ratio = (alphas[-3] / alphas[-1]) ** 0.5
+    drift = abs(line.slope - pairs[-1]) + 2.0 * abs(pairs[-1] - pairs[-2]) / (mean_ratio**0.5 - 1.0)
+    return line.slope, student, drift
+
+
+@pytest.mark.parametrize(
+    ("errors", "wider"),
+    [
+        (UNEVEN**2 * np.exp([0.4, -0.4, 0.3, -0.3, 0.0, 0.0, 0.0, 0.0]), "student"),
+        (UNEVEN**2 * (1.0 + 3.0 * UNEVEN), "drift"),
+    ],
+)
+def test_the_interval_is_the_wider_of_students_and_of_the_drift(errors, wider):
+    slope, student, drift = expected_interval(UNEVEN, errors)
+    assert (student > drift) == (wider == "student")
+    found = orders.fit(list(UNEVEN), list(errors), spread=10.0)
+    half = max(student, drift)
+    np.testing.assert_allclose([found.order, found.low, found.high], [slope, slope - half, slope + half])
+
+
+@pytest.mark.parametrize(
+    "noise", [[0.1, -0.2, 0.3, -0.3, 0.2, -0.2, 0.05, 0.01], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.5]]
+)
+def test_the_constant_has_students_interval_or_reaches_the_last_value(noise):
+    logs = 0.7 + np.array(noise)
+    found = orders.constant(list(UNEVEN), list(UNEVEN**2 * np.exp(logs)), 2.0)
+    low, high = stats.t.interval(0.95, len(logs) - 1, loc=logs.mean(), scale=stats.sem(logs))
+    half = max((high - low) / 2.0, abs(logs[-1] - logs.mean()))
+    np.testing.assert_allclose(np.log(found), logs.mean() + np.array([0.0, -half, half]))
+
+
+def test_two_errors_make_a_constant_and_three_a_window_if_asked_for():
+    assert orders.constant([0.5, 0.25], [0.25, 0.0625], 2.0)[0] == pytest.approx(1.0)
+    alphas = [0.5, 0.25, 0.125]
+    assert orders.fit(alphas, [0.25, 0.0625, 0.015625], fewest=3).points == 3
+    # The last two slopes, 2 and 3, do not agree: they make no window of three.
+    assert orders.fit(alphas, [0.25, 0.0625, 0.0078125], fewest=3) is None
+
+
+def test_what_is_usable_at_the_edges():
+    alphas = [0.5, 0.25, 0.125, 0.0625]
+    assert orders.usable(alphas, [1.0, 0.0, -1.0, math.inf]).tolist() == [True, False, False, False]
+    # Exactly ten times its floor is not above it; what is missing stays missing.
+    assert orders.usable(alphas, [4.0, math.nan, 2.0, 1.0], [0.1] * 4).tolist() == [True, False, True, False]
+
+
+def test_the_floor_is_the_estimate_plus_a_random_walk_of_rounding():
+    assert orders.floor(1e-9, 4.0, 100) == 1e-9 + 2.0**-52 * 4.0 * 10.0
