@@ -129,6 +129,7 @@ def test_a_worker_that_takes_too_long_is_ended_and_the_next_question_answered(tm
     script = tmp_path / "slow.py"
     script.write_text(
         "import json, sys, time\n"
+        "print('ready', flush=True)\n"
         "for line in sys.stdin:\n"
         "    time.sleep(json.loads(line)['sleep'])\n"
         "    print(json.dumps('answer'), flush=True)\n",

@@ -97,5 +97,6 @@ def answer(given):
     }
 
 
+print("ready", flush=True)
 for line in sys.stdin:
     print(json.dumps(answer(json.loads(line))), flush=True)

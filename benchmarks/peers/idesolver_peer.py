@@ -57,5 +57,6 @@ def answer(given):
 
 
 warnings.simplefilter("ignore")
+print("ready", flush=True)
 for line in sys.stdin:
     print(json.dumps(answer(json.loads(line))), flush=True)

@@ -61,5 +61,6 @@ def run(question):
     return {"seconds": time.perf_counter() - begin, "theta": theta.tolist()}
 
 
+print("ready", flush=True)
 for line in sys.stdin:
     print(json.dumps(run(json.loads(line))), flush=True)

@@ -85,7 +85,7 @@ def _home(name: str) -> str:
 
 
 class Worker:
-    """A process that reads a question in JSON from each line and answers it on one line.
+    """A process that says that it is ready, then answers a question a line, in JSON, on one line.
 
     Raises
     ------
@@ -129,8 +129,7 @@ class Worker:
                 target=_drain, args=(self._process.stderr, self._said), daemon=True
             )
             self._reader.start()
-            if limit is not None:
-                limit += 60.0  # the first answer waits for imports
+            self._process.stdout.readline()  # that it has imported all it needs
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None

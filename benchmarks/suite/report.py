@@ -64,13 +64,15 @@ def store(path: Path, pictures: Path, folder: Path, records: Sequence[Record]) -
     Raises
     ------
     ValueError
-        If the records are of a quick run, or a topic that is quoted was not measured.
+        If the records are of a quick run or of different code, or a topic was not measured.
     """
     found = {record.topic: record for record in records}
     missing = [name for name in topics.NAMES if name not in found]
     if missing or any(record.quick for record in records):
         what = f"{', '.join(missing)} not measured" if missing else "a quick run's times say nothing"
         raise ValueError(f"measured.json: {what}: run `make bench` first")
+    if len({record.code for record in records if record.topic in topics.NAMES}) > 1:
+        raise ValueError("measured.json: topics were measured on different code: run `make bench` again")
     rows = {name: record.rows for name, record in found.items()}
     first = found[topics.NAMES[0]]
     content = {

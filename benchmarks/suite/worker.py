@@ -116,6 +116,7 @@ def _solver(question: Mapping[str, Any]) -> Any:
 
 def main() -> None:
     """Answer until the questions end."""
+    print("ready", flush=True)
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), flush=True)
 

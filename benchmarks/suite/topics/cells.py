@@ -55,8 +55,11 @@ def measure(settings: Settings) -> list[Row]:
             every = 10 if cells >= SAMPLED else 1
             part = checked.cells[::every]
             compute = in_one_process(checked, part) * cells / len(part)
-            files = in_one_process(checked, part, settings.scratch) * cells / len(part)
-            for name, value in zip(times, (plan, run, again, compute, files), strict=True):
+            measured = {"plan": plan, "run": run, "again": again, "compute": compute}
+            if attempt == 0:
+                files = in_one_process(checked, part, settings.scratch)
+                measured["with files"] = files * cells / len(part)
+            for name, value in measured.items():
                 times[name].append(value)
         spent = [r * settings.cores - c for r, c in zip(times["run"], times["compute"], strict=True)]
         values = {f"{name}, s": Spread.of(seconds) for name, seconds in times.items()}
