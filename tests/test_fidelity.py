@@ -60,6 +60,42 @@ def test_a_diverged_model_holds_until_then_only() -> None:
     assert fidelity.horizon(k, errors["loss"], 0.5) == 39
 
 
+def test_where_the_solver_gave_up_within_the_bound_the_model_may_hold_longer() -> None:
+    run, model = line()
+    loss = model.loss.copy()
+    loss[40:] = math.nan
+    stopped = path(model.theta, loss, status="not converged", diverged_at=40)
+    diverged = path(model.theta, loss, status="diverged", diverged_at=40)
+    inaccurate = path(model.theta, model.loss, status="not converged")
+    k, errors = fidelity.relative_errors(run, stopped)
+    held = [fidelity.horizon(k, errors["loss"], bound) for bound in (0.0205, 0.5)]
+    assert held == [20, 39]
+    assert [fidelity.unsolved(stopped, k, at) for at in held] == [False, True]
+    assert not fidelity.unsolved(diverged, k, 39)
+    assert not fidelity.unsolved(inaccurate, k, 39)
+    assert not fidelity.unsolved(stopped, k, STEPS)
+
+
+def test_the_table_says_that_such_a_horizon_is_a_lower_bound(tmp_path: Path) -> None:
+    run, model = line()
+    loss = model.loss.copy()
+    loss[40:] = math.nan
+    cell = {
+        "objective": {"name": "halves", "class": "Halves"},
+        "optimizer": {"class": "Adam", "arguments": {"beta1": 0.9, "beta2": 0.99}},
+        "alpha": 0.1,
+    }
+    write(tmp_path / "discrete.parquet", run, cell, {})
+    stopped = path(model.theta, loss, status="not converged", diverged_at=40)
+    write(tmp_path / "model.parquet", stopped, cell, {})
+    files = [tmp_path / f"{name}.parquet" for name in ("discrete", "model")]
+    table = fidelity.as_table(fidelity.rows(files, [0.0105, 0.2], None))
+    outputs = [tmp_path / "fidelity.md", tmp_path / "fidelity.tex"]
+    fidelity_text.write(table, outputs)
+    assert "| model | 10 | ≥ 39 | – |" in outputs[0].read_text(encoding="utf-8")
+    assert r"10 & $\geq$\,39 & --" in outputs[1].read_text(encoding="utf-8")
+
+
 class Halves:
     """Classifies a fraction theta of all samples correctly."""
 

@@ -44,10 +44,21 @@ _CELL = (
     "status",
     "discrete_status",
 )
-_MEASURED = ("quantity", "within", "horizon", "largest", "last", "accuracy_run", "accuracy", "accuracy_gap")
+_MEASURED = (
+    "quantity",
+    "within",
+    "horizon",
+    "unsolved",
+    "largest",
+    "last",
+    "accuracy_run",
+    "accuracy",
+    "accuracy_gap",
+)
 _COST = ("gradient_evaluations", "run_gradient_evaluations")
 _TEXT = {"objective", "optimizer", "label", "solution", "status", "discrete_status", "quantity"}
 _INTEGER = {"steps", "horizon", *_COST}
+_TYPES = {**dict.fromkeys(_TEXT, "string"), **dict.fromkeys(_INTEGER, "int64"), "unsolved": "bool"}
 
 
 def relative_errors(run: Trajectory, path: Trajectory) -> tuple[NDArray[np.int64], dict[str, Array]]:
@@ -87,6 +98,18 @@ def horizon(k: NDArray[np.int64], errors: Array, within: float) -> int:
         return int(k[-1])
     first = int(np.argmax(outside))
     return int(k[first - 1]) if first else -1
+
+
+def unsolved(path: Trajectory, k: NDArray[np.int64], held: int) -> bool:
+    """Return whether a model was within its bound as far as its solver came, which gave up before the end.
+
+    Then the horizon, ``held``, says nothing of the model beyond: it may hold longer.
+    """
+    if path.report.status != "not converged" or held >= int(k[-1]):
+        return False
+    after = int(k[np.searchsorted(k, held, side="right")])
+    row = path.rows(np.array([after]))
+    return not (np.isfinite(row.theta).all() and np.isfinite(row.loss).all())
 
 
 def rows(files: Iterable[str | Path], within: Sequence[float], objective: Any) -> list[dict[str, Any]]:
@@ -142,17 +165,14 @@ def _cell_rows(
             **_accuracies(run, path, k, objective),
         }
         for quantity, values in errors.items():
-            reached = values[np.isfinite(values)]
             measured = {
-                "largest": float(reached.max()) if len(reached) == len(values) else None,
+                "largest": float(values.max()) if np.isfinite(values).all() else None,
                 "last": float(values[-1]) if math.isfinite(values[-1]) else None,
             }
-            found += [
-                fixed
-                | {"quantity": quantity, "within": bound, "horizon": horizon(k, values, bound)}
-                | measured
-                for bound in within
-            ]
+            for bound in within:
+                held = horizon(k, values, bound)
+                reached = {"within": bound, "horizon": held, "unsolved": unsolved(path, k, held)}
+                found.append(fixed | {"quantity": quantity} | reached | measured)
     return found
 
 
@@ -179,6 +199,6 @@ def as_table(found: Iterable[Mapping[str, Any]]) -> Any:
 
     found = list(found)
     names = [*_CELL, *_MEASURED, *_COST]
-    types = [pa.string() if n in _TEXT else pa.int64() if n in _INTEGER else pa.float64() for n in names]
+    types = [pa.type_for_alias(_TYPES.get(name, "float64")) for name in names]
     arrays = [pa.array([row.get(n) for row in found], t) for n, t in zip(names, types, strict=True)]
     return pa.Table.from_arrays(arrays, names=names)

@@ -6,6 +6,7 @@ What does not: the numbers (:mod:`idescent.fidelity`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from idescent.fidelity import horizon, relative_errors
+from idescent.fidelity import SMALLEST_LOSS, horizon, relative_errors, unsolved
 from idescent.figures import style
 from idescent.figures.data import MOST_POINTS
 from idescent.figures.draw import save, styled
@@ -26,10 +27,14 @@ from idescent.trajectory import Trajectory, read_with_metadata
 CAPTION = (
     "Loss along the runs of {optimizer} (objective: {objective}; wide grey line) and as its continuous "
     "models predict it, and below the relative error of the prediction. Horizontal lines: the bounds "
-    "{bounds}; markers: where a model leaves them for the first time. Crosses at the end: the solution did "
-    "not reach its tolerance, or diverged."
+    "{bounds}; markers: where a model leaves them for the first time. Dotted: a thousandth of the first "
+    "loss; smaller losses count as that in the relative error. Crosses at the end: the solution did not "
+    "reach its tolerance, or diverged."
 )
 MOST_COLUMNS = 4
+
+# Losses below this share of the first one are not drawn: mostly they are rounding.
+_DRAWN = 1e-3 * SMALLEST_LOSS
 
 
 def render_fidelity(
@@ -83,8 +88,12 @@ def fidelity_figure(
     grid = figure.subplots(2, columns, sharex="col", sharey="row", squeeze=False)
     names: dict[str, None] = {}
     odd = False
+    lowest = math.inf
     for (above, below), cell in zip(grid.T, cells, strict=True):
         run, metadata = cell["discrete"]
+        first = abs(float(run.loss[0]))
+        lowest = min(lowest, _DRAWN * first)
+        above.axhline(SMALLEST_LOSS * first, color=style.GREY, linewidth=0.6, linestyle=":", zorder=0)
         above.set_title(_title(metadata["cell"]), fontsize=7)
         above.plot(*_thin(run.k, run.loss), color="#B8B8B8", linewidth=3.2, solid_capstyle="butt", zorder=1)
         for name, (path, _) in cell.items():
@@ -98,14 +107,16 @@ def fidelity_figure(
             below.plot(*_thin(k[seen], errors["loss"][seen]), color=colour, linestyle=line, linewidth=0.9)
             for bound in within:
                 left = horizon(k, errors["loss"], bound)
-                if left < run.steps:
+                if left < run.steps and not unsolved(path, k, left):
                     below.plot([max(left, 0)], [bound], marker, color=colour, markersize=size, zorder=3)
             if not path.report.ok and seen.any():
                 odd = True
                 below.plot(
                     k[seen][-1:], errors["loss"][seen][-1:], "x", color="black", markersize=6, zorder=4
                 )
-        _dress(above, below, within)
+        _dress(above, below)
+    _bounds(grid[1], within)
+    _losses(grid[0], lowest)
     grid[0, 0].set_ylabel("loss")
     grid[1, 0].set_ylabel("relative error of the loss")
     figure.legend(
@@ -125,30 +136,46 @@ def _keys(names: Iterable[str], models: Mapping[str, str], odd: bool) -> list[Li
     return keys
 
 
-def _dress(above: Axes, below: Axes, within: Sequence[float]) -> None:
+def _dress(above: Axes, below: Axes) -> None:
     above.set_yscale("log")
     below.set_yscale("log")
     below.set_ylim(1e-7, 10.0)
     below.set_xlabel("iteration k")
-    named = 0.0
-    for bound in sorted(within):
-        below.axhline(bound, color=style.GREY, linewidth=0.5, zorder=0)
-        if bound < 4.0 * named:
-            continue  # its name would lie on the one below
-        named = bound
-        below.annotate(
-            f"{bound:.0%}",
-            (1.0, bound),
-            xycoords=("axes fraction", "data"),
-            xytext=(-2, 1),
-            textcoords="offset points",
-            ha="right",
-            fontsize=5.5,
-            color=style.GREY,
-        )
     for ax in (above, below):
         ax.grid(axis="both", color="#E9E9E9", linewidth=0.4)
         ax.set_axisbelow(True)
+
+
+def _losses(row: Sequence[Axes], lowest: float) -> None:
+    """Cut off what is far below the first loss."""
+    bottom = min(float(np.nanmin(np.where(y > 0.0, y, np.nan))) for ax in row for y in _values(ax))
+    row[0].set_ylim(bottom=max(0.5 * bottom, lowest))
+
+
+def _values(ax: Axes) -> list[Any]:
+    return [np.asarray(line.get_ydata(), dtype=np.float64) for line in ax.lines[1:]]
+
+
+def _bounds(row: Sequence[Axes], within: Sequence[float]) -> None:
+    """Draw the bounds, and name them at the right."""
+    for bound in within:
+        for ax in row:
+            ax.axhline(bound, color=style.GREY, linewidth=0.5, zorder=0)
+    named = math.inf
+    for bound in sorted(within, reverse=True):
+        if 4.0 * bound > named:
+            continue  # its name would lie on the one above
+        named = bound
+        row[-1].annotate(
+            f"{100.0 * bound:g} %",
+            (1.0, bound),
+            xycoords=("axes fraction", "data"),
+            xytext=(2, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=5.5,
+            color=style.GREY,
+        )
 
 
 def _thin(x: Any, y: Any) -> tuple[Any, Any]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,8 +88,8 @@ def weak_errors(truth: Ensemble, model: Ensemble, *, confidence: float = 0.95) -
     Runs and paths of the same numbers are subtracted one by one: the variance of the differences is right
     whether they share random numbers or not, and small where they do.  Ensembles of different numbers are
     compared by their means, and a path without randomness (:func:`idescent.stochastic.runs.along`) counts as
-    known exactly.  Intervals are normal; the band is Bonferroni's.  A standard error is never below the
-    rounding of the means.
+    known exactly.  Intervals are Student's, with Welch's degrees of freedom where two ensembles are not
+    paired; the band is Bonferroni's.  A standard error is never below the rounding of the means.
 
     Parameters
     ----------
@@ -110,15 +109,17 @@ def weak_errors(truth: Ensemble, model: Ensemble, *, confidence: float = 0.95) -
     shared = [name for name in truth.values if name in model.values]
     if not shared:
         raise ValueError(f"model: none of its quantities ({', '.join(model.values)}) is one of the runs")
-    normal = NormalDist()
-    point = normal.inv_cdf(0.5 + 0.5 * confidence)
-    band = normal.inv_cdf(1.0 - 0.5 * (1.0 - confidence) / len(truth.k))
+    # Imported here: plain runs do not need it, and it takes a while.
+    from scipy.special import stdtrit
+
+    outside = 0.5 * (1.0 - confidence)
     found = []
     for name in shared:
         for i, (k, t) in enumerate(zip(truth.k.tolist(), truth.t.tolist(), strict=True)):
             true, modelled = truth.values[name][i], model.values[name][i]
-            error, spread = _difference(true, modelled, truth.runs, model.runs)
+            error, spread, freedom = _difference(true, modelled, truth.runs, model.runs)
             spread = max(spread, ROUNDING * max(abs(_mean(true)), abs(_mean(modelled))))
+            point, band = (-float(stdtrit(freedom, p)) for p in (outside, outside / len(truth.k)))
             found.append(
                 WeakError(
                     name, k, t, _mean(true), _mean(modelled), error, spread,
@@ -149,16 +150,24 @@ def columns(errors: Sequence[WeakError] | Sequence[LargestError]) -> Columns:
     }
 
 
-def _difference(truth: Array, model: Array, truth_runs: range, model_runs: range) -> tuple[float, float]:
+def _difference(
+    truth: Array, model: Array, truth_runs: range, model_runs: range
+) -> tuple[float, float, float]:
+    """Return the difference of the means, its standard error and the degrees of freedom of that."""
     if truth_runs == model_runs and len(truth_runs):
-        mean, _, error = statistics((model - truth)[np.isfinite(model - truth)])
-        return mean, error
-    means, squares = [], 0.0
+        known = (model - truth)[np.isfinite(model - truth)]
+        mean, _, error = statistics(known)
+        return mean, error, max(known.size - 1.0, 1.0)
+    means, squares, parts = [], 0.0, 0.0
     for values, runs in ((truth, truth_runs), (model, model_runs)):
-        mean, _, error = statistics(values[np.isfinite(values)])
+        known = values[np.isfinite(values)]
+        mean, _, error = statistics(known)
         means.append(mean)
-        squares += error * error if len(runs) else 0.0
-    return means[1] - means[0], float(np.sqrt(squares))
+        if len(runs):
+            squares += error * error
+            parts += error**4 / max(known.size - 1.0, 1.0)
+    freedom = squares * squares / parts if parts > 0.0 else np.inf
+    return means[1] - means[0], float(np.sqrt(squares)), freedom
 
 
 def _mean(values: Array) -> float:

@@ -84,7 +84,8 @@ def latex(rows: Sequence[Row]) -> str:
         for members in (m for key, m in solutions.items() if key[0] == objective):
             first, theta = members["loss"][0], members["theta"][0]
             cells = [escaped(first["optimizer"]), _betas(first) or "--", f"{first['alpha']:g}"]
-            cells += [str(first["steps"]), escaped(first["solution"]), *map(_held, members["loss"])]
+            cells += [str(first["steps"]), escaped(first["solution"])]
+            cells += [_held(row, r"$\geq$\,") for row in members["loss"]]
             cells += [scientific(row["largest"], power, "--") for row in (first, theta)]
             if accurate:
                 found = (_percent(first["accuracy_run"]), _percent(first["accuracy_gap"]))
@@ -92,7 +93,7 @@ def latex(rows: Sequence[Row]) -> str:
             status = escaped(_status(first))
             cells += [_cost(first).replace("–", "--"), status + (r"$^\dagger$" if _odd(first) else "")]
             lines.append(" & ".join(cells) + r" \\")
-    caption = escaped(_EXPLAINED + (f" {_ACCURACY}" if accurate else ""))
+    caption = escaped(_EXPLAINED + (f" {_ACCURACY}" if accurate else "")).replace("≥", r"$\geq$")
     caption += rf" $^\dagger$ {_NOTE}" if any(map(_odd, rows)) else ""
     columns = "llrrl" + "r" * (len(head) - 6) + "l"
     text = [r"% Needs \usepackage{booktabs,longtable}, 16 cm of text width."]
@@ -114,8 +115,10 @@ def _bounds(rows: Sequence[Row]) -> list[float]:
     return sorted({row["within"] for row in rows})
 
 
-def _held(row: Row) -> str:
-    return "all" if row["horizon"] == row["steps"] else str(max(row["horizon"], 0))
+def _held(row: Row, least: str = "≥ ") -> str:
+    if row["horizon"] == row["steps"]:
+        return "all"
+    return (least if row["unsolved"] else "") + str(max(row["horizon"], 0))
 
 
 def _percent(value: float | None) -> str:
