@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+from scipy.sparse.linalg import LinearOperator, eigsh
 
+import idescent as ide
+from idescent import registry
 from idescent.objectives import Perceptron
-from idescent.trajectory import read
+from idescent.trajectory import read, read_with_metadata
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(__file__).with_name("real-data.md")
@@ -24,6 +27,20 @@ def table(header, rows):
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def named(label):
+    """Hyper-parameters of a cell, for people."""
+    for name, letter in (("alpha", "α"), ("beta1", "β₁"), ("beta2", "β₂"), ("beta", "β")):
+        label = label.replace(f"{name}~", f"{letter} ")
+    return label.replace(",", ", ")
+
+
+def until(row):
+    """How long a model holds."""
+    if row["horizon"] == row["steps"]:
+        return "all"
+    return ("≥ " if row["unsolved"] else "") + str(max(row["horizon"], 0))
+
+
 def held():
     """How long the loss is within 1 % and within 10 %, one row for each cell and model."""
     rows = pq.read_table(RESULTS / "tables/fidelity.parquet").to_pylist()
@@ -34,17 +51,7 @@ def held():
     lines = []
     for (objective, label, solution), bounds in found.items():
         row = bounds[0.01]
-        name = (
-            label.replace("alpha~", "α ")
-            .replace("beta1~", "β₁ ")
-            .replace("beta2~", "β₂ ")
-            .replace("beta~", "β ")
-        )
         cost = row["gradient_evaluations"] / row["run_gradient_evaluations"]
-        until = [
-            "all" if bounds[b]["horizon"] == row["steps"] else str(max(bounds[b]["horizon"], 0))
-            for b in (0.01, 0.1)
-        ]
         largest = "–" if row["largest"] is None else f"{row['largest']:.1e}"
         status = "" if row["status"] == "converged" else f" ({row['status']})"
         gap = "–" if row["accuracy_gap"] is None else f"{100 * row['accuracy_gap']:.1f} %"
@@ -52,10 +59,10 @@ def held():
         lines.append(
             [
                 objective,
-                f"{optimizer}, {name.replace(',', ', ')}",
+                f"{optimizer}, {named(label)}",
                 solution + status,
                 str(row["steps"]),
-                *until,
+                *(until(bounds[b]) for b in (0.01, 0.1)),
                 largest,
                 gap,
                 f"{cost:.3g}",
@@ -73,6 +80,83 @@ def held():
         "gradients",
     ]
     return table(head, lines)
+
+
+def product(objective, theta, direction):
+    """Hessian times a direction."""
+    if hasattr(objective, "hessian_vector"):
+        return objective.hessian_vector(theta[None], direction[None])[0]
+    if hasattr(objective, "hessian_diagonal"):
+        return objective.hessian_diagonal(theta) * direction
+    return objective.hessian(theta) @ direction
+
+
+def sharpness(optimizer, objective, alpha, run, k):
+    """Largest curvature of the loss as iteration k sees it, in units of what its frozen steps are stable for.
+
+    The largest eigenvalue of alpha H / (sqrt(v) + eps), made symmetric, over 2 (1 + beta1) / (1 - beta1).
+    """
+    theta, second = run.theta[k], run.quantity(optimizer.moments[-1])[k]
+    if optimizer.bias_correction:
+        second = second / (1.0 - optimizer.decay2**k)
+    root = np.sqrt(alpha / (np.sqrt(second) + optimizer.eps))
+    n = len(theta)
+    if n <= 64:
+        columns = [root * product(objective, theta, root * unit) for unit in np.eye(n)]
+        largest = np.linalg.eigvalsh(np.array(columns))[-1]
+    else:
+        matrix = LinearOperator(
+            (n, n), lambda x: root * product(objective, theta, root * x.ravel()), dtype=float
+        )
+        start = np.random.default_rng(0).standard_normal(n)
+        largest = eigsh(matrix, 1, which="LA", tol=1e-3, v0=start, return_eigenvectors=False)[0]
+    momentum = optimizer.decay1 if optimizer.momentum else 0.0
+    return largest / (2.0 * (1.0 + momentum) / (1.0 - momentum))
+
+
+def growth(optimizer, objective, cell, run):
+    """By how much a run from a start that is moved by 1e-8 leaves this one, iteration by iteration."""
+    moved = 1e-8 * np.random.default_rng(0).standard_normal(run.theta.shape[1])
+    keys = {key: cell[key] for key in ("alpha", "steps")}
+    other = ide.simulate(optimizer, objective, theta0=run.theta[0] + moved, **keys)
+    return np.linalg.norm(other.theta - run.theta, axis=1) / np.linalg.norm(moved)
+
+
+def ends():
+    """What the iteration itself is like where the half-step model leaves it, and on the perceptron."""
+    rows = pq.read_table(RESULTS / "tables/fidelity.parquet").to_pylist()
+    lines = []
+    for row in rows:
+        if (row["quantity"], row["within"], row["solution"]) != ("loss", 0.1, "half-step"):
+            continue
+        if row["objective"] == "memories" or (
+            row["horizon"] == row["steps"] and row["objective"] != "perceptron"
+        ):
+            continue
+        file = RESULTS / row["objective"] / row["optimizer"] / row["label"] / "discrete.parquet"
+        run, metadata = read_with_metadata(file)
+        cell = metadata["cell"]
+        objective, optimizer = registry.objective(cell["objective"]), registry.optimizer(cell["optimizer"])
+        steps = row["steps"]
+        at = np.unique(np.linspace(1, steps, 9 if row["objective"] == "perceptron" else 81).astype(int))
+        found = np.array([sharpness(optimizer, objective, cell["alpha"], run, k) for k in at])
+        grown = growth(optimizer, objective, cell, run)
+        before = found[at <= max(row["horizon"], 1)]
+        late = run.theta[-(steps // 10) :]
+        numbers = [until(row), f"{before.max():.2g}", f"{np.median(found[at > steps // 2]):.2g}"]
+        swing = f"{np.abs(np.diff(late, axis=0)).max() / cell['alpha']:.2g}"
+        lines.append(
+            [
+                row["objective"],
+                f"{row['optimizer']}, {named(row['label'])}",
+                *numbers,
+                f"{grown.max():.0e}",
+                swing,
+            ]
+        )
+    head = ["objective", "optimizer", "within 10 %", "sharpness until then", "later", "growth", "late steps"]
+    lines = [head, ["---"] * 2 + ["---:"] * (len(head) - 2), *lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def parting():
@@ -100,7 +184,7 @@ def main():
     if not (RESULTS / "tables/fidelity.parquet").is_file():
         sys.exit("results/digits is not there: snakemake --cores all --configfile config/digits.yaml")
     text = TARGET.read_text(encoding="utf-8")
-    for name, content in (("held", held()), ("parting", parting())):
+    for name, content in (("held", held()), ("ends", ends()), ("parting", parting())):
         begin, end = f"<!-- {name}: measured -->", f"<!-- {name}: end -->"
         before, _, rest = text.partition(begin)
         _, _, after = rest.partition(end)

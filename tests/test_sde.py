@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import linalg, stats
 from scipy.integrate import solve_ivp
 
 import idescent as ide
@@ -47,6 +47,28 @@ def test_with_the_second_moment_at_rest_the_paths_are_those_of_ornstein_and_uhle
         exact = push**2 / (2.0 * pull) * (1.0 - exact_fade**2)
         assert abs(fade - exact_fade) < 0.6 * pull * h * pull * (k - 60) * exact_fade + 1e-15
         assert abs(variance / exact - 1.0) < 1.1 * pull * h
+
+
+@pytest.mark.parametrize("substeps", [1, 8])
+def test_malladis_adam_comes_to_rest_with_the_variance_of_the_closed_form(substeps):
+    """With v and both masses at rest the equation is linear; on theta^2 the variance is a sigma^2 / 4."""
+    alpha, sigma, optimizer = 0.4, 2.0, ide.Adam(0.5, 0.5, eps=0.1)
+    paths, last = 4000, 120
+    found = simulate_paths(
+        Malladi(), optimizer, Additive(QUADRATIC, sigma), alpha=alpha, theta0=1.0, steps=last, runs=paths,
+        seed=12, substeps=substeps, at=[last], observe=("theta_0", "second"),
+    )  # fmt: skip
+    np.testing.assert_allclose(found.values["second"], sigma**2, rtol=1e-7)
+    a, c, h = alpha / (sigma + 0.1), 1.0 - optimizer.decay1, 1.0 / substeps
+    drift, push = np.array([[0.0, -a], [2.0 * c, -c]]), np.array([[0.0], [c * sigma]])
+    exact = linalg.solve_continuous_lyapunov(drift, -push @ push.T)
+    assert abs(exact[0, 0] - a * sigma**2 / 4.0) < 1e-12
+    method = linalg.solve_discrete_lyapunov(np.eye(2) + h * drift, h * push @ push.T)
+    assert abs(method[0, 0] / exact[0, 0] - 1.0) < 1.2 * h
+    theta = found.values["theta_0"][0]
+    assert stats.kstest(theta / math.sqrt(method[0, 0]), "norm").pvalue > 1e-3
+    low, high = stats.chi2.ppf([5e-4, 1.0 - 5e-4], paths)
+    assert low <= theta @ theta / method[0, 0] <= high
 
 
 def test_halving_the_substep_halves_the_weak_error_of_the_method():

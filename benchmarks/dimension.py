@@ -1,0 +1,244 @@
+"""Cost of the continuous models on a neural network, and their memory against the number of parameters.
+
+    python benchmarks/dimension.py [--tables network zeros ahead memory] [--steps 1000] [--budget 60]
+        [--accumulators norm coordinate] [--optimizers Adam ...] [--only half-step ...]
+
+network: every model on the perceptron for the digits (4 960 parameters), per coordinate and with one
+accumulator, rtol = 1e-6.  Work is counted in gradients an iteration, products with the Hessian as two each,
+and in processor time, in ratio to that of the discrete run, which takes one gradient an iteration; both
+solutions of the certificate are included.  A solution that asks for more than the budget is ended by the
+solver, and the table says where it was.
+
+zeros: work against eps, per coordinate, for the models whose velocity turns round where a coordinate of the
+gradient is 0, on a smaller perceptron; and how many coordinates have come to stay there.
+
+ahead: the paper's equations that look ahead, per coordinate, over six iterations from the start at several
+learning rates: below which they are solved, and at what cost.
+
+memory: peak of traced memory over that of the rows kept, in vectors of n numbers, for the half-step model and
+the discrete run on a diagonal quadratic.
+
+All of it takes more than an hour.  So every row, once measured, is kept in benchmarks/dimension.json, and
+docs/objectives.md has its tables from there: parts can be measured anew one by one, and `--tables` alone only
+writes the page.
+"""
+
+import argparse
+import json
+import os
+import time
+import tracemalloc
+from pathlib import Path
+
+# Time is compared with that of a run of the same process.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import numpy as np
+
+import idescent as ide
+from idescent import models
+from idescent.objectives.perceptron import Perceptron
+
+MODELS = [getattr(models, name)() for name in models.__all__ if name not in ("Equation", "Memory", "Model")]
+ALPHAS = {"Adam": 1e-3, "RMSProp": 1e-3, "AdaGrad": 1e-2}
+# One step per norm is as long as this many coordinates' worth.
+FACTOR = 30.0
+# Horizon of the second table.
+STEPS = 40
+SIZES = (1, 100, 10_000, 100_000, 1_000_000)
+KEPT = Path(__file__).with_suffix(".json")
+TARGET = KEPT.parent.parent / "docs" / "objectives.md"
+HEADS = {
+    "network": (
+        "accumulator",
+        "optimizer",
+        "model",
+        "gradients",
+        "time",
+        "reached",
+        "estimate",
+        "model error",
+    ),
+    "zeros": ("model", "eps", "gradients", "reached", "within 10 eps of 0"),
+    "ahead": ("optimizer", "alpha", "gradients", "reached"),
+    "memory": ("n", "half-step", "discrete run"),
+}
+# Columns of a table that say which row it is.
+KEYS = {"network": 3, "zeros": 2, "ahead": 2, "memory": 1}
+
+
+class Counted:
+    """An objective that counts its work, in gradients."""
+
+    def __init__(self, objective):
+        self.objective, self.work = objective, 0
+        self.value = objective.value
+
+    def _count(self, theta, weight):
+        self.work += weight * (theta.size // theta.shape[-1])
+
+    def gradient(self, theta):
+        self._count(theta, 1)
+        return self.objective.gradient(theta)
+
+    def hessian_vector(self, theta, direction):
+        self._count(theta, 2)
+        return self.objective.hessian_vector(theta, direction)
+
+
+def timed(function, *arguments, **more):
+    """What a function returns, and the processor time that it took."""
+    begin = time.process_time()
+    returned = function(*arguments, **more)
+    return returned, time.process_time() - begin
+
+
+def reached(report, steps):
+    """Where a solution ended, and why if not at the horizon."""
+    if report.ok:
+        return str(steps)
+    where, _, reason = report.message.partition(": ")
+    short = "budget" if "gradient evaluations" in reason else report.status
+    return f"{float(where.split()[-1]):.4g} ({short})"
+
+
+def network(options):
+    objective = Perceptron.digits()
+    start, steps = objective.initial(0), options.steps
+    solver = ide.solvers.Collocation(max_gradients=options.budget)
+    for accumulator in options.accumulators:
+        for optimizer in (
+            ide.Adam(0.9, 0.999, accumulator=accumulator),
+            ide.RMSProp(0.99, accumulator=accumulator),
+            ide.AdaGrad(accumulator=accumulator),
+        ):
+            kind = type(optimizer).__name__
+            if kind not in options.optimizers:
+                continue
+            alpha = ALPHAS[kind] * (FACTOR if accumulator == "norm" else 1.0)
+            cell = {"alpha": alpha, "theta0": start, "steps": steps}
+            run, taken = timed(ide.simulate, optimizer, objective, **cell)
+            for model in MODELS:
+                if options.only and model.name not in options.only:
+                    continue
+                try:
+                    model.equation(optimizer, alpha)
+                except ValueError:
+                    continue  # the model says that it does not cover this optimizer
+                counted = Counted(objective)
+                path, time_taken = timed(
+                    ide.solve, model, optimizer, counted, **cell, rtol=1e-6, atol=1e-9, solver=solver
+                )
+                report = path.report
+                numbers = ["–", "–"]
+                if report.ok:
+                    error = np.abs(path.theta - run.theta).max()
+                    numbers = [f"{report.error_estimate:.1e}", f"{error:.1e}"]
+                work = [f"{counted.work / steps:.1f}", f"{time_taken / taken:.2g}"]
+                yield [accumulator, kind, model.name, *work, reached(report, steps), *numbers]
+
+
+def zeros(options):
+    objective = Perceptron.digits(hidden=6)
+    start = objective.initial(0)
+    solver = ide.solvers.Collocation(max_gradients=1500.0)
+    for model in (models.SignFlow(), models.Cattaneo()):
+        for eps in (1e-2, 1e-3, 1e-4):
+            optimizer, counted = ide.Adam(0.9, 0.999, eps=eps), Counted(objective)
+            path = ide.solve(
+                model,
+                optimizer,
+                counted,
+                alpha=1e-3,
+                theta0=start,
+                steps=STEPS,
+                rtol=1e-6,
+                atol=1e-9,
+                solver=solver,
+            )
+            begin, end = np.abs(objective.gradient(path.theta[[0, -1]]))
+            stay = str(((begin > 100.0 * eps) & (end < 10.0 * eps)).sum()) if path.report.ok else "–"
+            yield [model.name, f"{eps:g}", f"{counted.work / STEPS:.0f}", reached(path.report, STEPS), stay]
+
+
+def ahead(options):
+    objective = Perceptron.digits()
+    start, steps = objective.initial(0), 6
+    solver = ide.solvers.Collocation(max_gradients=1500.0)
+    for name, optimizer, alphas in (
+        ("RMSProp 0.99", ide.RMSProp(0.99), (1e-3, 3e-4, 1e-4)),
+        ("RMSProp 0.9", ide.RMSProp(0.9), (1e-3, 3e-4)),
+        ("AdaGrad", ide.AdaGrad(), (1e-2, 1e-3, 1e-4)),
+    ):
+        for alpha in alphas:
+            cell = {"alpha": alpha, "theta0": start, "steps": steps, "rtol": 1e-4, "atol": 1e-7}
+            path = ide.solve(models.Paper(), optimizer, objective, **cell, solver=solver)
+            work = f"{path.report.gradient_evaluations / steps:.0f}"
+            yield [name, f"{alpha:g}", work, reached(path.report, steps)]
+
+
+def peak(make):
+    tracemalloc.start()
+    made = make()
+    found = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    rows = sum(made.quantity(name).nbytes for name in ("theta", "loss", *made.moments))
+    return found - rows
+
+
+def memory(options):
+    for n in SIZES:
+        arguments = ide.Adam(0.9, 0.99), ide.Quadratic(np.linspace(2.0, 5.0, n))
+        cell = {"alpha": 0.01, "theta0": np.ones(n), "steps": 10, "keep": [0, 10]}
+        solved = peak(lambda a=arguments, c=cell: ide.solve(models.HalfStep(), *a, **c, rtol=1e-4))
+        run = peak(lambda a=arguments, c=cell: ide.simulate(*a, **c))
+        yield [str(n), f"{solved / (8 * n):.0f}", f"{run / (8 * n):.0f}"]
+
+
+def place(row):
+    """Where a row stands in the first table."""
+    return ["norm", "coordinate"].index(row[0]), list(ALPHAS).index(row[1]), row[2]
+
+
+def kept(name, row):
+    """Put a row into the file, in the place of what was measured before."""
+    tables = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
+    rows = {tuple(old[: KEYS[name]]): old for old in tables.get(name, [])}
+    rows[tuple(row[: KEYS[name]])] = row
+    tables[name] = sorted(rows.values(), key=place) if name == "network" else list(rows.values())
+    KEPT.write_text(json.dumps(tables, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write():
+    """Put all that was kept into the page."""
+    text = TARGET.read_text(encoding="utf-8")
+    for name, rows in json.loads(KEPT.read_text(encoding="utf-8")).items():
+        head = HEADS[name]
+        words = KEYS[name] if name == "network" else 1
+        lines = [head, ["---"] * words + ["---:"] * (len(head) - words), *rows]
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        begin, end = f"<!-- {name}: measured -->", f"<!-- {name}: end -->"
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n\n{table}\n\n{end}{rest.split(end)[1]}"
+    TARGET.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    tables = {"network": network, "zeros": zeros, "ahead": ahead, "memory": memory}
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tables", nargs="*", default=list(tables), choices=list(tables))
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--budget", type=float, default=60.0)
+    parser.add_argument("--accumulators", nargs="*", default=["norm", "coordinate"])
+    parser.add_argument("--optimizers", nargs="*", default=list(ALPHAS), choices=list(ALPHAS))
+    parser.add_argument("--only", nargs="*", default=[], help="names of models")
+    options = parser.parse_args()
+    for name in options.tables:
+        for row in tables[name](options):
+            print("| " + " | ".join(row) + " |", flush=True)
+            kept(name, row)
+    write()
+
+
+if __name__ == "__main__":
+    main()
