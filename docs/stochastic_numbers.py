@@ -39,7 +39,7 @@ def table(header, rows):
 
 def schedules():
     """Slopes of the models' errors between neighbouring learning rates, schedule by schedule."""
-    alphas = 2.0 ** -np.arange(7, 11)
+    alphas = 2.0 ** -np.arange(7, 12)
     rows = []
     for label, optimizer in (("Adam 0.9 0.9", ide.Adam(0.9, 0.9)), ("RMSProp 0.9", ide.RMSProp(0.9))):
         for name, make in SCHEDULES.items():
@@ -112,11 +112,12 @@ def batches():
 
 def main():
     """Fill the blocks."""
+    blocks = {"schedules": schedules(), "regimes": regimes(), "batches": batches()}
     text = TARGET.read_text(encoding="utf-8")
-    for name, make in (("schedules", schedules), ("regimes", regimes), ("batches", batches)):
+    for name, block in blocks.items():
         begin, end = f"<!-- {name}: measured -->", f"<!-- {name}: end -->"
         before, rest = text.split(begin)
-        text = f"{before}{begin}\n\n{make()}\n\n{end}{rest.split(end)[1]}"
+        text = f"{before}{begin}\n\n{block}\n\n{end}{rest.split(end)[1]}"
     TARGET.write_text(text, encoding="utf-8")
 
 

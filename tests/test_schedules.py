@@ -304,6 +304,15 @@ def test_the_half_step_model_stays_of_second_order_under_a_schedule(optimizer, m
     assert np.abs(slopes(errors(ide.models.HalfStep(), optimizer, alphas, make), alphas) - 2.0).max() < 0.1
 
 
+@pytest.mark.parametrize("make", [lambda steps: LinearWarmup(steps // 4), warmup_cosine])
+def test_after_a_warm_up_from_zero_rmsprops_slopes_tend_to_2_at_smaller_learning_rates(make):
+    """At larger ones the error changes its sign on the way."""
+    alphas = 2.0 ** -np.arange(10, 13)
+    found = slopes(errors(ide.models.HalfStep(), ide.RMSProp(0.9), alphas, make), alphas)
+    assert np.abs(found - 2.0).max() < 0.1
+    assert found[1] > found[0]
+
+
 def test_a_schedule_read_half_an_iteration_early_or_late_would_be_of_first_order():
     """What the alignment at mid-step is worth: the same solution with the rate of either end of a step."""
 
