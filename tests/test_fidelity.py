@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from idescent import fidelity
+from idescent.figures.draw import styled
+from idescent.figures.fidelity import fidelity_figure
 from idescent.tables import fidelity as fidelity_table
 from idescent.trajectory import Report, Trajectory, assemble, write
 
@@ -91,7 +93,7 @@ def test_the_table_says_that_such_a_horizon_is_a_lower_bound(tmp_path: Path) -> 
     files = [tmp_path / f"{name}.parquet" for name in ("discrete", "model")]
     table = fidelity.as_table(fidelity.rows(files, [0.0105, 0.2], None))
     outputs = [tmp_path / "fidelity.md", tmp_path / "fidelity.tex"]
-    fidelity_text.write(table, outputs)
+    fidelity_table.write(table, outputs)
     assert "| model | 10 | ≥ 39 | – |" in outputs[0].read_text(encoding="utf-8")
     assert r"10 & $\geq$\,39 & --" in outputs[1].read_text(encoding="utf-8")
 
@@ -144,3 +146,33 @@ def test_a_cell_without_its_run_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "model.parquet", model, {"optimizer": {}}, {})
     with pytest.raises(ValueError, match="no discrete run"):
         fidelity.rows([tmp_path / "model.parquet"], [0.1], None)
+
+
+def test_the_figure_marks_where_a_model_left_a_bound_but_not_where_the_solver_gave_up() -> None:
+    run, model = line()
+    loss = model.loss.copy()
+    loss[40:] = math.nan
+    stopped = path(model.theta, loss, status="not converged", diverged_at=40)
+    none = path(model.theta, np.where(np.arange(STEPS + 1) > 0, math.nan, 2.0), status="not converged")
+    cell = {
+        "cell": {"optimizer": {"class": "Adam", "arguments": {"beta1": 0.9, "beta2": 0.99}}, "alpha": 0.1}
+    }
+    solutions = {
+        "discrete": (run, cell),
+        "whole": (model, cell),
+        "stopped": (stopped, cell),
+        "none": (none, cell),
+    }
+    models = {"whole": "paper", "stopped": "half-step", "none": "local"}
+    with styled():
+        figure = fidelity_figure([solutions], models, [0.0205, 0.0505])
+    points = [
+        (str(drawn.get_marker()), float(drawn.get_xdata()[0]), float(drawn.get_ydata()[0]))
+        for drawn in figure.axes[1].lines
+        if drawn.get_marker() != "None" and len(drawn.get_xdata()) == 1
+    ]
+    assert [point for point in points if point[0] == "o"] == [("o", 20.0, 0.0205), ("o", 50.0, 0.0505)]
+    assert [point[1] for point in points if point[0] == "s"] == [20.0]
+    assert [point[1:] for point in points if point[0] == "x"] == [(39.0, pytest.approx(0.039)), (0.0, 1e-7)]
+    # Nothing of the third model was solved, so that it has left no bound.
+    assert not [point for point in points if point[0] == "v"]

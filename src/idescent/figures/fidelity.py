@@ -28,10 +28,12 @@ CAPTION = (
     "Loss along the runs of {optimizer} (objective: {objective}; wide grey line) and as its continuous "
     "models predict it, and below the relative error of the prediction. Horizontal lines: the bounds "
     "{bounds}; markers: where a model leaves them for the first time. Dotted: a thousandth of the first "
-    "loss; smaller losses count as that in the relative error. Crosses at the end: the solution did not "
-    "reach its tolerance, or diverged."
+    "loss; smaller losses count as that in the relative error. Crosses at the end of a curve, or at the "
+    "lower left where there is none: the solution did not reach its tolerance, or diverged."
 )
 MOST_COLUMNS = 4
+
+_LEAST_ERROR = 1e-7
 
 # Losses below this share of the first one are not drawn: mostly they are rounding.
 _DRAWN = 1e-3 * SMALLEST_LOSS
@@ -109,11 +111,11 @@ def fidelity_figure(
                 left = horizon(k, errors["loss"], bound)
                 if left < run.steps and not unsolved(path, k, left):
                     below.plot([max(left, 0)], [bound], marker, color=colour, markersize=size, zorder=3)
-            if not path.report.ok and seen.any():
+            if not path.report.ok:
                 odd = True
-                below.plot(
-                    k[seen][-1:], errors["loss"][seen][-1:], "x", color="black", markersize=6, zorder=4
-                )
+                # Where nothing was solved the cross lies at the start, where the error is 0.
+                end = (k[seen][-1], errors["loss"][seen][-1]) if seen.any() else (0, _LEAST_ERROR)
+                below.plot(*([x] for x in end), "x", color=colour, markersize=6, zorder=4, clip_on=False)
         _dress(above, below)
     _bounds(grid[1], within)
     _losses(grid[0], lowest)
@@ -139,7 +141,7 @@ def _keys(names: Iterable[str], models: Mapping[str, str], odd: bool) -> list[Li
 def _dress(above: Axes, below: Axes) -> None:
     above.set_yscale("log")
     below.set_yscale("log")
-    below.set_ylim(1e-7, 10.0)
+    below.set_ylim(_LEAST_ERROR, 10.0)
     below.set_xlabel("iteration k")
     for ax in (above, below):
         ax.grid(axis="both", color="#E9E9E9", linewidth=0.4)
