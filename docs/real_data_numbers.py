@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 import idescent as ide
-from idescent import registry
+from idescent import fidelity, registry
 from idescent.objectives import Perceptron
 from idescent.trajectory import read, read_with_metadata
 
@@ -114,12 +114,11 @@ def sharpness(optimizer, objective, alpha, run, k):
     return largest / (2.0 * (1.0 + momentum) / (1.0 - momentum))
 
 
-def growth(optimizer, objective, cell, run):
-    """By how much a run from a start that is moved by 1e-8 leaves this one, iteration by iteration."""
+def neighbour(optimizer, objective, cell, run):
+    """A run from a start that is moved by about 1e-8 a coordinate."""
     moved = 1e-8 * np.random.default_rng(0).standard_normal(run.theta.shape[1])
     keys = {key: cell[key] for key in ("alpha", "steps")}
-    other = ide.simulate(optimizer, objective, theta0=run.theta[0] + moved, **keys)
-    return np.linalg.norm(other.theta - run.theta, axis=1) / np.linalg.norm(moved)
+    return ide.simulate(optimizer, objective, theta0=run.theta[0] + moved, **keys)
 
 
 def ends():
@@ -140,21 +139,33 @@ def ends():
         steps = row["steps"]
         at = np.unique(np.linspace(1, steps, 9 if row["objective"] == "perceptron" else 81).astype(int))
         found = np.array([sharpness(optimizer, objective, cell["alpha"], run, k) for k in at])
-        grown = growth(optimizer, objective, cell, run)
-        before = found[at <= max(row["horizon"], 1)]
-        late = run.theta[-(steps // 10) :]
-        numbers = [until(row), f"{before.max():.2g}", f"{np.median(found[at > steps // 2]):.2g}"]
-        swing = f"{np.abs(np.diff(late, axis=0)).max() / cell['alpha']:.2g}"
+        other = neighbour(optimizer, objective, cell, run)
+        apart = np.linalg.norm(other.theta - run.theta, axis=1)
+        k, errors = fidelity.relative_errors(run, other)
+        itself = fidelity.horizon(k, errors["loss"], 0.1)
+        late = np.abs(np.diff(run.theta[-(steps // 10) :], axis=0)).max() / cell["alpha"]
         lines.append(
             [
                 row["objective"],
                 f"{row['optimizer']}, {named(row['label'])}",
-                *numbers,
-                f"{grown.max():.0e}",
-                swing,
+                until(row),
+                "all" if itself == steps else str(itself),
+                f"{(apart / apart[0]).max():.0e}",
+                f"{found[at <= max(row['horizon'], 1)].max():.2g}",
+                f"{np.median(found[at > steps // 2]):.2g}",
+                f"{late:.2g}",
             ]
         )
-    head = ["objective", "optimizer", "within 10 %", "sharpness until then", "later", "growth", "late steps"]
+    head = [
+        "objective",
+        "optimizer",
+        "model",
+        "neighbour",
+        "growth",
+        "sharpness until then",
+        "later",
+        "late steps",
+    ]
     lines = [head, ["---"] * 2 + ["---:"] * (len(head) - 2), *lines]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
