@@ -19,7 +19,7 @@ from pathlib import Path
 
 from suite import peers, records, report
 from suite.settings import ROOT, Settings
-from suite.topics import LONG, NAMES, module
+from suite.topics import NAMES, module
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,12 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     for topic in given.topics:
-        if topic not in (*NAMES, *LONG):
-            parser.error(f"topic: {topic!r} is not allowed: must be one of {', '.join([*NAMES, *LONG])}")
+        if topic not in NAMES:
+            parser.error(f"topic: {topic!r} is not allowed: must be one of {', '.join(NAMES)}")
     folder = given.output or ROOT / "results/benchmarks" / ("quick" if given.quick else "")
     wanted = (() if given.quick else peers.NAMES) if given.peers is None else given.peers
     code = records.code()
-    there = {record.topic: record for record in records.read(folder / "topics", [*NAMES, *LONG])}
+    there = {record.topic: record for record in records.read(folder / "topics", NAMES)}
     with tempfile.TemporaryDirectory() as scratch:
         environments = peers.Peers(given.environments or Path(scratch, "environments"), wanted)
         for topic in given.topics or NAMES:
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             record = records.Record(topic, given.quick, code, began, elapsed, machine, left_out, rows)
             records.write(folder / "topics", record)
             _say(f"{topic}: {len(rows)} rows in {elapsed:.0f} s")
-    found = records.read(folder / "topics", [*NAMES, *LONG])
+    found = records.read(folder / "topics", NAMES)
     report.write(folder, found)
     if given.store:
         report.store(ROOT / "benchmarks/measured.json", ROOT / "docs/images", folder, found)
@@ -65,7 +65,7 @@ def _say(line: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"of {', '.join([*NAMES, *LONG])}")
+    parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--quick", action="store_true", help="small sizes and few repeats")
     parser.add_argument(
         "--peers",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-# In the order of the report.  What takes hours is measured when it is asked for by name.
+# In the order of the report.
 NAMES = (
     "kernels",
     "packs",
@@ -18,7 +18,6 @@ NAMES = (
     "startup",
     "pipeline",
 )
-LONG = ("network",)
 # Those in which other packages are measured.
 WITH_PEERS = ("kernels", "packs", "precision")
 

@@ -1,6 +1,6 @@
 """Cost of the continuous models on a neural network, and their memory against the number of parameters.
 
-    python benchmarks/dimension.py [--tables network zeros ahead memory] [--steps 1000] [--budget 60]
+    python docs/objectives_numbers.py [--tables network zeros ahead memory] [--steps 1000] [--budget 60]
         [--accumulators norm coordinate] [--optimizers Adam ...] [--only half-step ...]
 
 network: every model on the perceptron for the digits (4 960 parameters), per coordinate and with one
@@ -18,7 +18,7 @@ learning rates: below which they are solved, and at what cost.
 memory: peak of traced memory over that of the rows kept, in vectors of n numbers, for the half-step model and
 the discrete run on a diagonal quadratic.
 
-All of it takes more than an hour.  So every row, once measured, is kept in benchmarks/dimension.json, and
+All of it takes more than an hour.  So every row, once measured, is kept in docs/objectives_numbers.json, and
 docs/objectives.md has its tables from there: parts can be measured anew one by one, and `--tables` alone only
 writes the page.
 """
@@ -47,7 +47,7 @@ FACTOR = 30.0
 STEPS = 40
 SIZES = (1, 100, 10_000, 100_000, 1_000_000)
 KEPT = Path(__file__).with_suffix(".json")
-TARGET = KEPT.parent.parent / "docs" / "objectives.md"
+TARGET = KEPT.with_name("objectives.md")
 HEADS = {
     "network": (
         "accumulator",
@@ -78,10 +78,12 @@ class Counted:
         self.work += weight * (theta.size // theta.shape[-1])
 
     def gradient(self, theta):
+        """Count and return the gradient."""
         self._count(theta, 1)
         return self.objective.gradient(theta)
 
     def hessian_vector(self, theta, direction):
+        """Count and return the product."""
         self._count(theta, 2)
         return self.objective.hessian_vector(theta, direction)
 
@@ -103,6 +105,7 @@ def reached(report, steps):
 
 
 def network(options):
+    """Solve every model on the perceptron; yield rows of the first table."""
     objective = Perceptron.digits()
     start, steps = objective.initial(0), options.steps
     solver = ide.solvers.Collocation(max_gradients=options.budget)
@@ -139,6 +142,7 @@ def network(options):
 
 
 def zeros(options):
+    """Yield rows of the second table."""
     objective = Perceptron.digits(hidden=6)
     start = objective.initial(0)
     solver = ide.solvers.Collocation(max_gradients=1500.0)
@@ -162,6 +166,7 @@ def zeros(options):
 
 
 def ahead(options):
+    """Yield rows of the third table."""
     objective = Perceptron.digits()
     start, steps = objective.initial(0), 6
     solver = ide.solvers.Collocation(max_gradients=1500.0)
@@ -178,6 +183,7 @@ def ahead(options):
 
 
 def peak(make):
+    """Peak of traced memory while something is made, over that of its rows."""
     tracemalloc.start()
     made = make()
     found = tracemalloc.get_traced_memory()[1]
@@ -187,6 +193,7 @@ def peak(make):
 
 
 def memory(options):
+    """Yield rows of the last table."""
     for n in SIZES:
         arguments = ide.Adam(0.9, 0.99), ide.Quadratic(np.linspace(2.0, 5.0, n))
         cell = {"alpha": 0.01, "theta0": np.ones(n), "steps": 10, "keep": [0, 10]}
@@ -224,6 +231,7 @@ def write():
 
 
 def main() -> None:
+    """Measure what is asked for, then write the page."""
     tables = {"network": network, "zeros": zeros, "ahead": ahead, "memory": memory}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", nargs="*", default=list(tables), choices=list(tables))
