@@ -209,10 +209,8 @@ INLINE void group(int width, int64_t done, int64_t from, int64_t to, const lane 
     if (corrected < both) corrected = both;
 #define ADVANCE(start, end, summing, momentum, correction)                                                 \
     do {                                                                                                   \
-        if (scheduled)                                                                                     \
+        if (scheduled || coupling) /* one loop for both: each of these takes seconds to compile */         \
             advance(width, done, start, end, lanes, summing, momentum, correction, 1, 1);                  \
-        else if (coupling)                                                                                 \
-            advance(width, done, start, end, lanes, summing, momentum, correction, 1, 0);                  \
         else                                                                                               \
             advance(width, done, start, end, lanes, summing, momentum, correction, 0, 0);                  \
     } while (0)
