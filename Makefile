@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ENVIRONMENT := $(VENV)/.environment
 INSTALLED := $(VENV)/.installed
 
-.PHONY: all install test lint docs bench lock schema clean
+.PHONY: all install test coverage mutants lint docs bench lock schema clean
 .DELETE_ON_ERROR:
 
 all: install
@@ -17,6 +17,15 @@ install: $(INSTALLED)
 
 test: install
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 16 --dist worksteal --junitxml build/tests.xml
+
+# Lines and branches of src/ that the tests run; fails below what pyproject.toml demands.
+coverage: install
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 16 --dist worksteal --cov --cov-report term-missing
+
+# Which changes of the core no test notices; hours.  MUTANTS="idescent.models.*" is a part of it.
+mutants: install
+	OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run --max-children 1 $(MUTANTS) >/dev/null
+	$(BIN)/python docs/mutants.py
 
 lint: install
 	$(BIN)/ruff check
@@ -58,6 +67,6 @@ schema: install
 
 # Results stay: they are what the time was spent on.
 clean:
-	rm -rf $(VENV) .snakemake build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .snakemake build mutants .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf src/idescent.egg-info src/idescent/_kernels.*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -196,3 +196,8 @@ def test_what_is_usable_at_the_edges():
 
 def test_the_floor_is_the_estimate_plus_a_random_walk_of_rounding():
     assert orders.floor(1e-9, 4.0, 100) == 1e-9 + 2.0**-52 * 4.0 * 10.0
+
+
+def test_two_equal_learning_rates_are_no_ladder():
+    with pytest.raises(ValueError, match=r"^alphas: .* must be positive and falling"):
+        orders.slopes([0.5, 0.5], [1.0, 1.0])
