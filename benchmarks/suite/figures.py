@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
 from idescent.figures import style
@@ -137,7 +138,7 @@ def growth(found: Rows) -> Figure:
     ):
         rows = found["cells"]
         label = {
-            "run, s": "whole run, 2 cores",
+            "run, s": "whole run",
             "compute, s": "compute alone, 1 core",
             "plan, s": "planning",
         }[quantity]
@@ -226,7 +227,12 @@ def startup(found: Rows) -> Figure:
     ax.set_yticks(range(len(rows)), [row.method for row in rows])
     ax.set_ylim(-0.6, len(rows) + 0.3)
     ax.tick_params(axis="y", length=0)
-    ax.set_xlabel("wall time of the smallest job (s); hatched: imports")
+    ax.set_xlabel("wall time (s)")
+    keys = [Patch(color="#56B4E9", label="smallest job")]
+    keys.append(
+        Patch(facecolor="none", edgecolor="black", hatch="////", linewidth=0.4, label="of it: imports")
+    )
+    ax.legend(handles=keys, loc="center right")
     return figure
 
 
