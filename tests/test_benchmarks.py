@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,33 @@ def test_times_of_a_quick_run_are_not_stored(quick: Path, tmp_path: Path) -> Non
     with pytest.raises(ValueError, match=r"^measured.json: .* not measured: run `make bench` first$"):
         report.store(tmp_path / "measured.json", tmp_path, quick, found)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_complete_run_is_stored_with_its_figures_and_one_of_two_codes_is_not(
+    quick: Path, tmp_path: Path
+) -> None:
+    found = {record.topic: record for record in records.read(quick / "topics", topics.NAMES)}
+    one = Spread.exact(1.0)
+    seconds = {
+        f"{name}, s": one for name in ("plan", "run", "again", "compute", "whole", "one more", "import")
+    }
+    values = {"s": one, "error": one, "gradients": one, "memory, MB": one, "overhead, %": one, **seconds}
+    made = [Row("paper", "exact", "1,000 cells", 1000.0, values=values)]
+    first = found["kernels"]
+    complete = [
+        replace(found.get(name, replace(first, topic=name, rows=made)), quick=False) for name in topics.NAMES
+    ]
+    report.write(tmp_path, complete)
+    report.store(tmp_path / "measured.json", tmp_path, tmp_path, complete)
+    stored = json.loads((tmp_path / "measured.json").read_text(encoding="utf-8"))
+    assert {target["name"] for target in stored["targets"]} == {target.name for target in targets.TARGETS}
+    assert all((tmp_path / f"benchmarks_{name}.png").is_file() for name in stored["figures"])
+    assert "precision" in stored["tables"]
+    with pytest.raises(ValueError, match="measured on different code"):
+        report.store(
+            tmp_path / "other.json", tmp_path, tmp_path, [replace(complete[0], code="other"), *complete[1:]]
+        )
+    assert not (tmp_path / "other.json").exists()
 
 
 def test_a_topic_that_does_not_exist_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -115,7 +115,7 @@ def quoted(rows: Mapping[str, Sequence[Row]]) -> dict[str, str]:
     return tables
 
 
-def reached(rows: Sequence[Row], bounds: Sequence[float] = (1e-4, 1e-8)) -> str:
+def reached(rows: Sequence[Row], bounds: Sequence[float] = (1e-3, 1e-8)) -> str:
     """Return the least work of each method for an error of at most so much, beside the exact solver's."""
     lines = []
     for case in dict.fromkeys(row.case for row in rows):

@@ -40,7 +40,7 @@ def number(value: float) -> str:
         return DASH
     if value == 0.0:
         return "0"
-    if abs(value) < 1e-3 or abs(value) >= 1e7:
+    if abs(value) < 1e-3 or abs(value) >= 1e9:
         return f"{value:.1e}"
     if abs(value) >= 1e3 or value == int(value):
         return f"{value:,.0f}".replace(",", " ")
