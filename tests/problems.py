@@ -60,3 +60,19 @@ class Cosh:
 
     def gradient(self, theta):
         return np.sinh(theta)
+
+
+class Opaque:
+    """Another objective's value and gradient, without the closed form that the compiled kernel needs."""
+
+    def __init__(self, objective, noise=0.0, seed=0):
+        self.objective, self.noise, self.stream = objective, noise, np.random.RandomState(seed)
+
+    def value(self, theta):
+        return self.objective.value(theta)
+
+    def gradient(self, theta):
+        gradient = self.objective.gradient(theta)
+        return (
+            gradient + self.noise * self.stream.uniform(-1.0, 1.0, gradient.shape) if self.noise else gradient
+        )
