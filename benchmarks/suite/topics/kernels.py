@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -22,11 +23,11 @@ TITLE = "Discrete kernels, one run"
 TEXT = """One run of 5 000 steps on (θ − 4)² in one variable, in double precision, on one core, with
 everything that a trajectory holds stored (other packages: θ alone). *C loop*: each optimizer written out by
 itself, compiled with -O2 and, for comparison, with the package's own -O3; nothing general, no test for
-divergence. *kernel*: the package's compiled loop. *simulate*: the whole call, with checks, allocation and the
-loss. *NumPy loop*: what serves objectives without a compiled gradient. torch.optim and optax are given the
-gradient by formula, without automatic differentiation; optax's *scan* is compiled as a whole, and compilation
-is not counted. Before anything is timed the kernel's path is compared with the C loop's bit for bit, and the
-end of 1 000 steps of the others' with it to 1e-6."""
+divergence. *kernel*: the package's compiled loop, the time inside of it. *simulate*: the whole call, with
+checks, allocation and the loss. *NumPy loop*: what serves objectives without a compiled gradient. torch.optim
+and optax are given the gradient by formula, without automatic differentiation; optax's *scan* is compiled as
+a whole, and compilation is not counted. Before anything is timed the kernel's path is compared with the C
+loop's bit for bit, and the end of 1 000 steps of the others' with it to 1e-6."""
 
 # After more steps at the minimum moments fall below the normal numbers, with which processors are slow.
 STEPS, SLOW_STEPS = 5_000, 1_000
@@ -126,28 +127,52 @@ def _own_calls(settings: Settings, libraries: dict[str, Any], name: str) -> dict
         reference()
         if any(a.tobytes() != b.tobytes() for a, b in zip(ours, theirs, strict=True)):
             raise RuntimeError(f"{name}: the kernel and the {method} do not agree: nothing to time")
-    short |= {
-        "kernel": kernel,
-        "simulate": partial(
-            ide.simulate, optimizer, objective, alpha=loops.ALPHA, theta0=loops.THETA0, steps=STEPS
-        ),
-    }
+    short["simulate"] = partial(
+        ide.simulate, optimizer, objective, alpha=loops.ALPHA, theta0=loops.THETA0, steps=STEPS
+    )
     first = plain[1] if optimizer.momentum else None
     counted = CountedObjective(objective)
     loop = partial(
         discrete.run_python, optimizer, counted, loops.ALPHA, SLOW_STEPS, plain[0], first, plain[2]
     )
     count = 1 if settings.quick else CALLS
-    calls = {method: partial(_in_a_row, call, count) for method, call in short.items()}
+    timers = {method: partial(seconds, call) for method, call in short.items()} | {"kernel": kernel}
+    calls = {method: partial(_in_a_row, timer, count) for method, timer in timers.items()}
     return calls | {"NumPy loop": lambda: seconds(loop) * 1e9 / SLOW_STEPS}
 
 
-def _in_a_row(call: Callable[[], Any], count: int) -> float:
-    return seconds(lambda: [call() for _ in range(count)]) * 1e9 / (STEPS * count)
+def _in_a_row(timer: Callable[[], float], count: int) -> float:
+    return sum(timer() for _ in range(count)) * 1e9 / (STEPS * count)
 
 
-def kernel_call(optimizer: Any, arrays: Sequence[np.ndarray]) -> Callable[[], Any]:
-    """Return a call of the compiled kernel on one run, without what stands around it in a run."""
+class Inside:
+    """The compiled kernels, with the seconds that are spent inside of them."""
+
+    def __init__(self) -> None:
+        self.seconds, self._library = 0.0, library()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Return a function of the library that is timed."""
+        function = getattr(self._library, name)
+
+        def timed(*arguments: Any) -> Any:
+            begin = time.perf_counter()
+            found = function(*arguments)
+            self.seconds += time.perf_counter() - begin
+            return found
+
+        return timed
+
+
+def inside(fill: Callable[[Any], Any]) -> float:
+    """Return the seconds that a call of the kernels, which is given the library, spends inside of it."""
+    kept = Inside()
+    fill(kept)
+    return kept.seconds
+
+
+def kernel_call(optimizer: Any, arrays: Sequence[np.ndarray]) -> Callable[[], float]:
+    """Return a call of the compiled kernel on one run, which returns the seconds inside of it."""
     theta, first, second = arrays
     rows = kernels.Rows(
         optimizer,
@@ -158,7 +183,7 @@ def kernel_call(optimizer: Any, arrays: Sequence[np.ndarray]) -> Callable[[], An
         first if optimizer.momentum else None,
         second,
     )
-    return partial(kernels.fill, library(), rows)
+    return partial(inside, lambda found: kernels.fill(found, rows))
 
 
 def library() -> Any:

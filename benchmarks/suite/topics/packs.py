@@ -15,16 +15,16 @@ from suite import loops
 from suite.rows import Row
 from suite.settings import Settings
 from suite.timing import seconds
-from suite.topics.kernels import kernel_call, library, peer_calls, started, timed
+from suite.topics.kernels import inside, kernel_call, peer_calls, started, timed
 
 TITLE = "Discrete kernels, many runs"
 TEXT = """Many runs on (θ − 4)² in one variable: nanoseconds a run and step. *C, one by one*: the C loop of
 one run, again and again. *C, side by side*: a C loop that takes each step for all runs, a learning rate each,
-as plainly as one would write it, with -O2 and with -O3. *pack*: the package's lockstep kernel, which takes
-some microseconds a run before its first step; *simulate_many*: the whole call, with checks, allocation,
-moments and losses. *kernel, one by one* and *as one vector*: the package's compiled loop, run by run and with
-the runs as coordinates of one θ. *NumPy, side by side*: the package's Python loop on arrays of all runs.
-Other packages take 1 000 steps, with the runs as coordinates of one θ and one learning rate."""
+as plainly as one would write it, with -O2 and with -O3. *pack*: the package's lockstep kernel, the time
+inside of it; *simulate_many*: the whole call, with checks, allocation, moments and losses. *kernel, one by
+one* and *as one vector*: the package's compiled loop, run by run and with the runs as coordinates of one θ.
+*NumPy, side by side*: the package's Python loop on arrays of all runs. Other packages take 1 000 steps, with
+the runs as coordinates of one θ and one learning rate."""
 
 # Runs and steps: as many runs as there are lanes, long enough to show the loop alone; and a pack of a study.
 SIZES = ((16, 5_000), (256, 1_000))
@@ -59,7 +59,7 @@ def _own_calls(libraries: Sequence[Any], name: str, runs: int, steps: int) -> di
         kernels.Rows(optimizer, separable, alpha, None, theta, first if optimizer.momentum else None, second)
         for alpha, (theta, first, second) in zip(alphas, (loops.rows(steps) for _ in alphas), strict=True)
     ]
-    filled = partial(kernels.fill_many, library(), pack)
+    filled = partial(inside, lambda found: kernels.fill_many(found, pack))
     many = partial(ide.simulate_many, optimizer, objective, alpha=alphas, theta0=loops.THETA0, steps=steps)
     filled()
     for call in in_c:
@@ -84,10 +84,10 @@ def _own_calls(libraries: Sequence[Any], name: str, runs: int, steps: int) -> di
     return {
         "C, side by side": lambda: seconds(in_c[0]) * scale,
         "C, side by side, -O3": lambda: seconds(in_c[1]) * scale,
-        "pack": lambda: seconds(filled) * scale,
+        "pack": lambda: filled() * scale,
         "simulate_many": lambda: seconds(many) * scale,
         "C, one by one": lambda: seconds(lambda: [single() for _ in range(runs)]) * scale,
-        "kernel, one by one": lambda: seconds(lambda: [kernel() for _ in range(runs)]) * scale,
-        "kernel, as one vector": lambda: seconds(vector) * scale,
+        "kernel, one by one": lambda: sum(kernel() for _ in range(runs)) * scale,
+        "kernel, as one vector": lambda: vector() * scale,
         "NumPy, side by side": lambda: seconds(arrays) * scale,
     }
