@@ -4,6 +4,7 @@ import numpy as np
 
 import idescent as ide
 from idescent import registry, trajectory
+from idescent.figures import data, draw
 
 
 def cell(optimizer="RMSProp", alpha=0.1, steps=40, **arguments):
@@ -69,3 +70,19 @@ def lab(colour, vision):
     xyz = np.array(to_xyz) @ seen / [0.95047, 1.0, 1.08883]
     f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def panels(spec, files, curves=data.panel_curves):
+    sources = data.read_sources(files)
+    return [curves(spec, panel, sources) for panel in spec.panels]
+
+
+def build(spec, files, *, of_errors=False):
+    with draw.styled():
+        if of_errors:
+            return draw.error_figure(spec, panels(spec, files, data.error_curves))
+        return draw.figure(spec, panels(spec, files))
+
+
+def lines(ax):
+    return {line.get_gid(): line.get_xydata() for line in ax.lines}

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import drawn
 
@@ -125,3 +126,7 @@ def remade(root, **changes):
     content, files = json.loads((root / "content.json").read_text(encoding="utf-8"))
     report.run(content | changes, [root / file for file in files], root / "report.html", "c0de" * 16)
     return root / "report.html"
+
+
+def data_of(text):
+    return json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])

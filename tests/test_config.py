@@ -9,47 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
+from configured import changed, minimal, problem
 
 from idescent import config
 
 ROOT = Path(__file__).parent.parent
-
-
-def minimal() -> dict[str, Any]:
-    return {
-        "study": "tiny",
-        "objectives": {"quadratic": {"class": "Quadratic", "arguments": {"center": 4.0}}},
-        "runs": [
-            {
-                "objective": "quadratic",
-                "optimizer": "Adam",
-                "theta0": 1.0,
-                "hyperparameters": {"beta2": [0.99, 0.999], "beta1": 0.9},
-                "alpha": [0.1, 0.01],
-                "steps": [10, 100],
-            }
-        ],
-        "solutions": {
-            "paper.exact": {"model": "Paper", "solver": "Collocation", "rtol": 1e-9, "atol": 1e-12}
-        },
-        "figures": {},
-    }
-
-
-def changed(path: str, value: Any) -> dict[str, Any]:
-    raw = minimal()
-    *parents, last = [int(part) if part.isdigit() else part for part in path.split("/")]
-    target: Any = raw
-    for part in parents:
-        target = target[part]
-    target[last] = value
-    return raw
-
-
-def problem(raw: dict[str, Any]) -> str:
-    with pytest.raises(config.ConfigError) as caught:
-        config.load(raw)
-    return str(caught.value)
 
 
 def test_the_grid_is_the_product_of_all_hyperparameters_and_learning_rates() -> None:
@@ -290,101 +254,6 @@ STUDIES = sorted(set((ROOT / "config").glob("*.yaml")) - {ROOT / "config/claims.
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_every_study_that_comes_with_the_project_is_valid(path: Path) -> None:
     assert config.load(yaml.safe_load(path.read_text(encoding="utf-8"))).cells
-
-
-def with_scheme(**change: Any) -> dict[str, Any]:
-    raw = minimal()
-    raw["solutions"]["half.exact"] = {"model": "HalfStep", "solver": "Collocation"}
-    scheme = {"model": "Paper", "solver": "Picard", "reference": "paper.exact"}
-    raw["solutions"]["paper.picard"] = scheme | change
-    return raw
-
-
-def test_a_reference_reaches_the_job_that_solves_and_is_absent_where_none_is_given() -> None:
-    solutions = config.load(with_scheme()).solutions
-    assert solutions["paper.picard"]["reference"] == "paper.exact"
-    assert "reference" not in solutions["paper.exact"]
-
-
-@pytest.mark.parametrize(
-    "reference",
-    ["paper.exakt", "discrete", "paper.picard", "half.exact"],
-    ids=["unknown", "discrete", "itself", "of another model"],
-)
-def test_a_reference_must_be_another_solution_of_the_same_model(reference: str) -> None:
-    assert problem(with_scheme(reference=reference)) == (
-        f"config: solutions.paper.picard.reference: {reference!r} is not allowed: must be one of paper.exact"
-    )
-
-
-def test_a_reference_that_is_itself_measured_is_refused() -> None:
-    raw = with_scheme()
-    raw["solutions"]["paper.gauss"] = {"model": "Paper", "solver": "Picard", "reference": "paper.picard"}
-    assert problem(raw) == (
-        "config: solutions.paper.gauss.reference: 'paper.picard' is not allowed: must be one of paper.exact"
-    )
-
-
-def test_a_reference_where_no_other_solution_has_the_model_is_one_line() -> None:
-    raw = changed("solutions/paper.exact/reference", "paper.exact")
-    assert problem(raw) == (
-        "config: solutions.paper.exact.reference: 'paper.exact' is not allowed: "
-        "no other solution has this model"
-    )
-
-
-def test_a_run_may_choose_its_solutions() -> None:
-    raw = with_scheme()
-    second = copy.deepcopy(raw["runs"][0]) | {"optimizer": "AdamL2", "solutions": ["half.exact"]}
-    second["hyperparameters"]["weight_decay"] = 0.1
-    raw["runs"].append(second)
-    study = config.load(raw)
-    assert [cell.solutions for cell in study.cells] == [
-        *[("paper.exact", "half.exact", "paper.picard")] * 4,
-        *[("half.exact",)] * 4,
-    ]
-    jobs = [study.job(pack, name) for pack in study.packs for name in study.names(pack)]
-    solved = [(cell["folder"], job["solution"]["name"]) for job in jobs for cell in job["cells"]]
-    assert sorted(solved) == sorted((cell.folder, name) for cell in study.cells for name in cell.solutions)
-    assert study.planned["solve"] == [
-        *[
-            f"results/tiny/packs/quadratic/Adam/all/{name}.json"
-            for name in ("paper.exact", "half.exact", "paper.picard")
-        ],
-        "results/tiny/packs/quadratic/AdamL2/all/half.exact.json",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("solutions", "message"),
-    [
-        (["nobody"], "'nobody' is not allowed: must be one of paper.exact, half.exact, paper.picard"),
-        (["paper.picard"], "'paper.picard' is not allowed without its reference 'paper.exact'"),
-        ([], "[] is not allowed: must not be empty"),
-    ],
-)
-def test_a_choice_of_solutions_that_cannot_be_is_one_line(solutions: list[str], message: str) -> None:
-    raw = with_scheme()
-    raw["runs"][0]["solutions"] = solutions
-    assert problem(raw) == f"config: runs.0.solutions: {message}"
-
-
-def test_a_figure_of_a_solution_that_its_cells_do_not_have_is_refused() -> None:
-    raw = with_scheme()
-    raw["runs"][0]["solutions"] = ["paper.exact"]
-    raw["figures"]["one"] = {
-        "title": "t",
-        "caption": "c",
-        "quantity": "theta",
-        "objective": "quadratic",
-        "select": [{"optimizer": "Adam", "beta2": 0.99}],
-        "panels": [{"alpha": 0.1}],
-        "show": ["discrete", "half.exact"],
-    }
-    assert problem(raw) == (
-        "config: figures.one.show: 'half.exact' is not allowed: "
-        "it is not solved for quadratic/Adam/alpha~0.1,beta1~0.9,beta2~0.99"
-    )
 
 
 def test_the_papers_grid_has_its_twenty_six_cells() -> None:
