@@ -75,7 +75,9 @@ API = {
 LAYERS = {
     "What is run": ("optimizers", "objectives", "schedules", "discrete", "lockstep", "kernels", "stochastic"),
     "What is solved": ("models", "solvers", "continuous", "forecast", "horizons"),
-    "What is measured": ("trajectory", "errors", "orders", "scaling", "fidelity", "ensembles", "claims"),
+    "What is measured": (
+        "trajectory", "columns", "errors", "orders", "scaling", "fidelity", "ensembles", "claims",
+    ),
     "What people see": ("tables", "figures", "report", "cli", "check"),
     "How a configuration is read": ("config", "spec", "fields", "arguments", "messages", "registry"),
     "How a study becomes jobs and files": (

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from idescent import registry
+from idescent.columns import nullable
 from idescent.continuous import solve
 from idescent.errors import HYPERPARAMETERS
 from idescent.stochastic.noise import Batches
@@ -167,7 +168,7 @@ def _table(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> Any:
         for n in names
     ]
     arrays = [
-        pa.array([_known(row.get(n)) for row in rows], type_) for n, type_ in zip(names, types, strict=True)
+        nullable([_known(row.get(n)) for row in rows], type_) for n, type_ in zip(names, types, strict=True)
     ]
     return pa.Table.from_arrays(arrays, names=names)
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.columns import nullable
 from idescent.trajectory import Report, Trajectory, read_with_metadata
 
 Array = NDArray[np.float64]
@@ -206,7 +207,7 @@ def as_table(rows: Iterable[Mapping[str, Any]]) -> Any:
     columns |= {"at": integer, "compared": integer, "error_estimate": number}
     columns |= {"gradient_evaluations": integer, "sweeps": integer}
     rows = list(rows)
-    arrays = [_array([row.get(name) for row in rows], type_) for name, type_ in columns.items()]
+    arrays = [nullable([_known(row.get(name)) for row in rows], type_) for name, type_ in columns.items()]
     return pa.Table.from_arrays(arrays, names=list(columns))
 
 
@@ -297,18 +298,5 @@ def _span(trajectory: Trajectory) -> str:
     return f"{trajectory.k[0]} ... {trajectory.k[-1]} ({len(trajectory.k)} rows)"
 
 
-def _array(values: list[Any], type_: Any) -> Any:
-    """Make a nullable column from buffers: ``pa.array`` would import pandas."""
-    import pyarrow as pa
-
-    valid = np.array([not (value is None or value != value) for value in values], dtype=bool)
-    validity = pa.py_buffer(np.packbits(valid, bitorder="little"))
-    if pa.types.is_string(type_):
-        words = [value.encode() if ok else b"" for value, ok in zip(values, valid, strict=True)]
-        offsets = np.cumsum([0, *map(len, words)], dtype=np.int32)
-        buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(b"".join(words))]
-    else:
-        dtype = np.int64 if pa.types.is_integer(type_) else np.float64
-        numbers = np.array([value if ok else 0 for value, ok in zip(values, valid, strict=True)], dtype=dtype)
-        buffers = [validity, pa.py_buffer(numbers)]
-    return pa.Array.from_buffers(type_, len(values), buffers)
+def _known(value: Any) -> Any:
+    return None if value != value else value

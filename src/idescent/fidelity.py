@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.columns import nullable
 from idescent.errors import HYPERPARAMETERS, common
 from idescent.trajectory import Trajectory, read_with_metadata
 
@@ -200,5 +201,5 @@ def as_table(found: Iterable[Mapping[str, Any]]) -> Any:
     found = list(found)
     names = [*_CELL, *_MEASURED, *_COST]
     types = [pa.type_for_alias(_TYPES.get(name, "float64")) for name in names]
-    arrays = [pa.array([row.get(n) for row in found], t) for n, t in zip(names, types, strict=True)]
+    arrays = [nullable([row.get(n) for row in found], t) for n, t in zip(names, types, strict=True)]
     return pa.Table.from_arrays(arrays, names=names)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from idescent import orders
+from idescent.columns import nullable
 from idescent.errors import HYPERPARAMETERS
 
 Row = Mapping[str, Any]
@@ -156,7 +157,7 @@ def as_table(found: Sequence[Row]) -> Any:
         *_STATUS,
     )
     order += (*_NUMBERS, "used", *_FIT, "points", *_COUNTS)
-    arrays = [pa.array([_plain(row.get(name)) for row in found], columns[name]) for name in order]
+    arrays = [nullable([_plain(row.get(name)) for row in found], columns[name]) for name in order]
     return pa.Table.from_arrays(arrays, names=list(order))
 
 

@@ -1,0 +1,38 @@
+"""Columns of tables, made from buffers.
+
+``pa.array`` would do the same and import pandas, half a second a job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def nullable(values: Sequence[Any], type_: Any) -> Any:
+    """Return a pyarrow array of texts, integers, truth values or floating-point numbers; None is null.
+
+    Parameters
+    ----------
+    values : sequence
+    type_ : pyarrow.DataType
+        ``pa.string()``, ``pa.int64()``, ``pa.bool_()`` or ``pa.float64()``.
+    """
+    import pyarrow as pa
+
+    valid = np.array([value is not None for value in values], dtype=bool)
+    validity = pa.py_buffer(np.packbits(valid, bitorder="little"))
+    if pa.types.is_string(type_):
+        words = [b"" if value is None else value.encode() for value in values]
+        offsets = np.cumsum([0, *map(len, words)], dtype=np.int32)
+        buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(b"".join(words))]
+    elif pa.types.is_boolean(type_):
+        bits = np.packbits(np.array([bool(value) for value in values], dtype=bool), bitorder="little")
+        buffers = [validity, pa.py_buffer(bits)]
+    else:
+        dtype = np.int64 if pa.types.is_integer(type_) else np.float64
+        numbers = np.array([0 if value is None else value for value in values], dtype=dtype)
+        buffers = [validity, pa.py_buffer(numbers)]
+    return pa.Array.from_buffers(type_, len(values), buffers)
