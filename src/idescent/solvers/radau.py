@@ -55,9 +55,11 @@ class Radau:
     def interpolate(self, x: Array, values: Array) -> Array:
         """Return what values at (left end, nodes), shape (p + 1, width), are at ``x``: (len(x), width).
 
-        As with :meth:`weights`, but the many points are met by coefficients, not by a matrix.
+        As with :meth:`weights`, but the many points are met by coefficients, not by a matrix.  These are of
+        the distance from the left end, which itself comes back to the last bit where the element is short.
         """
-        found: Array = legendre.legvander(2.0 * x - 1.0, self.stages) @ (self.transform @ values)
+        coefficients = self.transform @ (values - values[0])
+        found: Array = values[0] + legendre.legvander(2.0 * x - 1.0, self.stages) @ coefficients
         return found
 
 
