@@ -22,6 +22,14 @@ from idescent.trajectory import write
 from suite.settings import ROOT
 
 COPIED = ("Snakefile", "workflow", "config", "src", "profiles")
+# A process between this one and the workflow: what a process starts with counts as its own peak, and the
+# memory of a benchmark before this one is no part of the workflow's.
+_WATCHED = """
+import pathlib, resource, subprocess, sys
+status = subprocess.call(sys.argv[2:])
+pathlib.Path(sys.argv[1]).write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(status)
+"""
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
 
@@ -59,19 +67,18 @@ class Project:
         """
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
         begin = time.perf_counter()
-        with tempfile.TemporaryFile("w+") as said:
-            process = subprocess.Popen(
-                command, cwd=self.folder, env=self.environment, stdout=said, stderr=subprocess.STDOUT
-            )
-            # The usage is that of the process and of all that it has waited for.
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
+            peak = Path(folder) / "peak"
+            done = subprocess.run(
+                [sys.executable, "-c", _WATCHED, str(peak), *command],
+                cwd=self.folder, env=self.environment, stdout=said, stderr=subprocess.STDOUT, check=False,
+            )  # fmt: skip
             elapsed = time.perf_counter() - begin
             said.seek(0)
             text = said.read()
-        if process.returncode:
-            raise RuntimeError(text)
-        return elapsed, usage.ru_maxrss / 1024, text
+            if done.returncode:
+                raise RuntimeError(text)
+            return elapsed, int(peak.read_text(encoding="utf-8")) / 1024, text
 
 
 def in_one_process(study: Study, cells: Iterable[Cell], scratch: Path | None = None) -> float:
