@@ -53,7 +53,7 @@ $(INSTALLED): $(ENVIRONMENT) pyproject.toml setup.py src/idescent/_kernels.c
 docs: install
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
 
-# 40 minutes on two quiet cores; BENCH=quick takes a minute, to see that everything runs.
+# Half an hour on two quiet cores; BENCH=quick takes a minute, to see that everything runs.
 bench: install
 	$(BIN)/python benchmarks/run.py $(if $(filter quick,$(BENCH)),--quick)
 
