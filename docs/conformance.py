@@ -114,7 +114,8 @@ def page(found: list[Case]) -> str:
 
 
 def _short(name: str) -> str:
-    return name.removeprefix("tests/").replace("::test_", ": ").replace("_", " " if "::" in name else "_")
+    place, _, test = name.removeprefix("tests/").partition("::")
+    return f"{place}: {test.removeprefix('test_').replace('_', ' ')}" if test else place
 
 
 def _cell(text: str) -> str:

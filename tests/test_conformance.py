@@ -87,10 +87,10 @@ def test_a_promise_whose_test_fails_is_said_to_be_not_shown(
     found: list[conformance.Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = [
-        {"promise": "a | b", "tests": ["tests/test_one.py"], "measured": "{error.max:.0e}"},
+        {"promise": "a | b", "tests": ["tests/test_one.py::test_a"], "measured": "{error.max:.0e}"},
         {"promise": "c", "tests": ["tests/deep/test_two.py"], "measured": "{passed}"},
     ]
     monkeypatch.setattr(conformance, "promises", lambda: given)
     _, _, kept, broken = conformance.page(found).splitlines()
-    assert kept == "| a \\| b | `test_one.py` | 2e-03 |"
+    assert kept == "| a \\| b | `test_one.py: a` | 2e-03 |"
     assert broken.endswith("| **not shown**: 2 of these fail |")
