@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from problems import Rosenbrock, Rotated
+from problems import Linear, Rosenbrock, Rotated
 from scipy.integrate import cumulative_trapezoid, quad, simpson
 
 import idescent as ide
@@ -19,19 +19,6 @@ OPTIMIZERS = [
     ide.AdamW(0.9, 0.99, 0.1),
     ide.AdamL2(0.9, 0.99, 0.1),
 ]
-
-
-class Linear:
-    """A constant gradient."""
-
-    def __init__(self, slope):
-        self.slope = np.asarray(slope, dtype=float)
-
-    def value(self, theta):
-        return theta @ self.slope
-
-    def gradient(self, theta):
-        return np.broadcast_to(self.slope, theta.shape).copy()
 
 
 @dataclass(frozen=True)
