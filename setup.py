@@ -16,7 +16,7 @@ setup(
             "idescent._kernels",
             sources=[str(SOURCE)],
             define_macros=[("SOURCE_DIGEST", f'"{sha256(SOURCE.read_bytes()).hexdigest()}"')],
-            extra_compile_args=["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno"],
+            extra_compile_args=["-std=c11", "-O2", "-ffp-contract=off", "-fno-math-errno", "-Wno-psabi"],
             libraries=["m"],
             optional=True,
         )

@@ -73,7 +73,16 @@ API = {
 
 # Where what lives: the package's modules and folders, in the order in which data pass through them.
 LAYERS = {
-    "What is run": ("optimizers", "objectives", "schedules", "discrete", "lockstep", "kernels", "stochastic"),
+    "What is run": (
+        "optimizers",
+        "objectives",
+        "schedules",
+        "discrete",
+        "lockstep",
+        "kernels",
+        "masses",
+        "stochastic",
+    ),
     "What is solved": ("models", "solvers", "continuous", "forecast", "horizons"),
     "What is measured": (
         "trajectory", "columns", "errors", "orders", "scaling", "fidelity", "ensembles", "claims",

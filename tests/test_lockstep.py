@@ -188,14 +188,6 @@ def test_a_run_that_is_thinned_block_by_block_has_the_rows_of_a_whole_one(monkey
     assert_same(ide.simulate(ide.Adam(0.9, 0.999), wrap(ide.Quadratic(4.0)), keep=keep, **arguments), whole)
 
 
-@pytest.mark.parametrize("beta", [0.0, 1e-300, 0.1, 0.5, 0.9, 0.999, 1.0 - 1e-6])
-def test_the_masses_left_out_are_exactly_one(beta):
-    count = kernels._fading(beta)
-    assert all(1.0 - beta**k == 1.0 for k in range(count + 1, count + 100))
-    # Nor is much more kept than needed.
-    assert beta == 0.0 or count <= 2 or 1.0 - beta ** (count // 1.05 - 2) < 1.0
-
-
 def test_masses_are_computed_once_for_each_distinct_decay_rate(monkeypatch):
     computed = []
     library = kernels.compiled()

@@ -2,18 +2,13 @@
  *
  * What lives here: the time loops, nothing else.  The same arithmetic, operation by operation, stands in discrete.py as
  * a Python loop; all agree bit for bit, so every reordering here is a change of results.
+ * Nothing but + - * / and square roots, which IEEE 754 rounds alike everywhere: the bits depend on no library and no machine.
  * Arrays are row-major with one row per iterate; row 0 holds the state after the first `done` iterations and is filled
  * by the caller.
  */
 #include <math.h>
 #include <stdint.h>
 
-/* Vectors twice as wide where the machine has them.  avx2 brings no fused multiply-add: the bits are the same. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__)
-#define WIDEST __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDEST
-#endif
 #define INLINE static inline __attribute__((always_inline))
 
 /* Lets the loader refuse a library that was compiled from another version of this file. */
@@ -30,11 +25,43 @@ typedef struct {
     int32_t norm;           /* one accumulator, sum of squares over the coordinates */
 } rule;
 
-/* 1 - beta^k, k = 1 ... count.  pow, not a running product: its error does not grow with k. */
+/* Multiply a double-double by another one (Dekker, Veltkamp). */
+INLINE void multiply(double *high, double *low, double factor, double factor_low)
+{
+    const double splitter = 134217729.0 /* 2^27 + 1 */, a = *high, b = factor, product = a * b;
+    const double a_far = splitter * a, a_high = a_far - (a_far - a), a_low = a - a_high;
+    const double b_far = splitter * b, b_high = b_far - (b_far - b), b_low = b - b_high;
+    const double error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low;
+    const double rest = error + (a * factor_low + *low * b);
+    *high = product + rest, *low = rest - (*high - product);
+}
+
+/* 1 - beta^k, k = 1 ... count.  masses.py has the same in Python, and says why it is no power of the C library. */
 void masses(double beta, int64_t count, double *mass)
 {
-    for (int64_t k = 1; k <= count; ++k) mass[k - 1] = 1.0 - pow(beta, (double)k);
+    enum { STRANDS = 8 };
+    double high[STRANDS] = {beta}, low[STRANDS] = {0.0};
+
+    for (int j = 1; j < STRANDS; ++j) {
+        high[j] = high[j - 1], low[j] = low[j - 1];
+        multiply(high + j, low + j, beta, 0.0);
+    }
+    const double factor = high[STRANDS - 1], factor_low = low[STRANDS - 1];
+    int64_t k = 0;
+    for (; k + STRANDS <= count; k += STRANDS) {
+        for (int j = 0; j < STRANDS; ++j) mass[k + j] = 1.0 - high[j];
+        for (int j = 0; j < STRANDS; ++j) multiply(high + j, low + j, factor, factor_low);
+    }
+    for (int j = 0; k < count; ++k, ++j) mass[k] = 1.0 - high[j];
 }
+
+/* What the moments of iterations 1, 2 ... are divided by, beyond `known` it is exactly 1. */
+typedef struct {
+    int64_t known;
+    const double *mass;
+} correction;
+
+INLINE double mass_of(const correction *c, int64_t k) { return k <= c->known ? c->mass[k - 1] : 1.0; }
 
 INLINE double gradient(double curvature, double center, double coupled, double theta)
 {
@@ -45,8 +72,9 @@ INLINE double gradient(double curvature, double center, double coupled, double t
 /* One run of n coordinates.  Returns the first row that is not finite, or -1.  The step body is inlined per
  * specialisation: the branches below depend on constants of the call and leave the loop. */
 INLINE int64_t
-run(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors, const rule *r, int summing, int correction,
-    int norm, int momentum, const double *curvature, const double *center, double *theta, double *first, double *second)
+run(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors, const rule *r, const correction *by1,
+    const correction *by2, int summing, int corrected, int norm, int momentum, const double *curvature, const double *center,
+    double *theta, double *first, double *second)
 {
     const double beta1 = r->beta1, beta2 = r->beta2, gain1 = 1.0 - beta1, gain2 = 1.0 - beta2, eps = r->eps;
     const double coupled = r->coupled_decay;
@@ -64,11 +92,7 @@ run(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors,
             rate = alpha * factors[k - 1];
             shrink = 1.0 - rate * r->decoupled_decay;
         }
-        if (correction) {
-            /* Once beta^k is below half an ulp of 1 the mass is exactly 1 and stays there. */
-            if (k == 1 || mass1 != 1.0) mass1 = 1.0 - pow(beta1, (double)(done + k));
-            if (k == 1 || mass2 != 1.0) mass2 = 1.0 - pow(beta2, (double)(done + k));
-        }
+        if (corrected) mass1 = mass_of(by1, done + k), mass2 = mass_of(by2, done + k);
         if (norm) {
             for (int64_t i = 0; i < n; ++i) {
                 const double g = gradient(curvature[i], center[i], coupled, old[i]);
@@ -85,7 +109,7 @@ run(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors,
                 direction = m[i];
             }
             scale = v[norm ? 0 : i];
-            if (correction) {
+            if (corrected) {
                 direction = direction / mass1;
                 scale = scale / mass2;
             }
@@ -100,125 +124,237 @@ run(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors,
 
 /* factors: what alpha is multiplied by in each iteration, or NULL. */
 int64_t simulate(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors, const rule *r,
-                 const double *curvature, const double *center, double *theta, double *first, double *second)
+                 const correction *by1, const correction *by2, const double *curvature, const double *center, double *theta,
+                 double *first, double *second)
 {
-#define RUN(summing, correction, norm, momentum) \
-    run(done, steps, n, alpha, factors, r, summing, correction, norm, momentum, curvature, center, theta, first, second)
+#define RUN(summing, corrected, norm, momentum)                                                                     \
+    run(done, steps, n, alpha, factors, r, by1, by2, summing, corrected, norm, momentum, curvature, center, theta, \
+        first, second)
     if (r->bias_correction) return r->norm ? RUN(0, 1, 1, 1) : RUN(0, 1, 0, 1);
     if (r->summing) return r->norm ? RUN(1, 0, 1, 0) : RUN(1, 0, 0, 0);
     return r->norm ? RUN(0, 0, 1, 0) : RUN(0, 0, 0, 0);
 #undef RUN
 }
 
-/* One coordinate of one run.  Lanes that go in lockstep hide the latency of root and quotient from each other. */
+/* One coordinate of one run. */
 typedef struct {
     rule rule;
     double alpha, curvature, center;
-    const double *factors;       /* what alpha is multiplied by in rows 1, 2, ..., or NULL */
-    const double *mass1, *mass2; /* 1 - beta^k of iterations 1 ... known; beyond them it is exactly 1 */
-    int64_t known1, known2;
+    const double *factors; /* what alpha is multiplied by in rows 1, 2, ..., or NULL */
+    correction by1, by2;
     double *theta, *first, *second;
     int64_t stride; /* numbers from one row to the next */
 } lane;
 
-/* WIDTH keeps root and quotient busy.  TILE rows of all lanes are made before any goes to its array: as these tend to
- * begin at the same place of a page, going to and fro between them would drive them out of the first cache. */
-enum { WIDTH = 16, TILE = 16 };
-enum correction { NONE, SECOND, BOTH };
-#define EACH for (int l = 0; l < width; ++l)
+/* Dividing by a mass of exactly 1 changes no bit: it is left out as soon as all are, for the first moments and for both. */
+enum phase { NONE, SECOND, BOTH };
 
-/* Rows from + 1 ... to of lanes 0 ... width - 1; width and the switches are constants of the call.
- * No look at whether numbers are finite: what is not stays so, and the caller looks at the last row. */
-INLINE void advance(int width, int64_t done, int64_t from, int64_t to, const lane *const *lanes, int summing, int momentum,
-                    enum correction correction, int coupling, int scheduled)
+INLINE int64_t within(int64_t row, int64_t from, int64_t to) { return row < from ? from : row > to ? to : row; }
+
+/* Rows from + 1 ... to of one lane.  No look at whether numbers are finite: what is not stays so, and the caller looks at
+ * the last row. */
+INLINE void alone(int64_t done, int64_t from, int64_t to, const lane *t, int summing, int momentum, enum phase phase)
 {
-    double beta1[WIDTH], beta2[WIDTH], gain1[WIDTH], gain2[WIDTH], eps[WIDTH], coupled[WIDTH], decoupled[WIDTH];
-    double alpha[WIDTH], rate[WIDTH], shrink[WIDTH], curvature[WIDTH], center[WIDTH], x[WIDTH], m[WIDTH], v[WIDTH];
-    double mass1[TILE * WIDTH], mass2[TILE * WIDTH], factor[TILE * WIDTH];
-    double theta[TILE * WIDTH], first[TILE * WIDTH], second[TILE * WIDTH];
+    const double beta1 = t->rule.beta1, beta2 = t->rule.beta2, gain1 = 1.0 - beta1, gain2 = 1.0 - beta2, eps = t->rule.eps;
+    const double curvature = t->curvature, center = t->center, coupled = t->rule.coupled_decay;
+    const int64_t stride = t->stride;
+    double rate = t->alpha, shrink = 1.0 - rate * t->rule.decoupled_decay;
+    double x = t->theta[from * stride], v = t->second[from * stride], m = momentum ? t->first[from * stride] : 0.0;
 
-    EACH {
-        const lane *t = lanes[l];
-        const int64_t at = from * t->stride;
-        beta1[l] = t->rule.beta1, gain1[l] = 1.0 - beta1[l];
-        beta2[l] = t->rule.beta2, gain2[l] = 1.0 - beta2[l];
-        eps[l] = t->rule.eps, coupled[l] = t->rule.coupled_decay, decoupled[l] = t->rule.decoupled_decay;
-        alpha[l] = rate[l] = t->alpha, shrink[l] = 1.0 - rate[l] * decoupled[l];
-        curvature[l] = t->curvature, center[l] = t->center;
-        x[l] = t->theta[at], v[l] = t->second[at], m[l] = momentum ? t->first[at] : 0.0;
-    }
-    for (int64_t tile = from; tile < to; tile += TILE) {
-        const int rows = to - tile < TILE ? (int)(to - tile) : TILE;
-
-        EACH {
-            const lane *t = lanes[l];
-            const int64_t k = done + tile;
-            for (int row = 0; row < rows; ++row) {
-                const int at = row * width + l;
-                if (correction == BOTH) mass1[at] = k + row < t->known1 ? t->mass1[k + row] : 1.0;
-                if (correction != NONE) mass2[at] = k + row < t->known2 ? t->mass2[k + row] : 1.0;
-                if (scheduled) factor[at] = t->factors ? t->factors[tile + row] : 1.0;
-            }
-        }
-        for (int row = 0; row < rows; ++row) {
-            EACH {
-                const int at = row * width + l;
-                double g = curvature[l] * (x[l] - center[l]), direction, scale;
-                if (coupling) g = g + coupled[l] * x[l];
-                if (scheduled) rate[l] = alpha[l] * factor[at], shrink[l] = 1.0 - rate[l] * decoupled[l];
-                v[l] = summing ? v[l] + g * g : beta2[l] * v[l] + gain2[l] * (g * g);
-                if (momentum) m[l] = beta1[l] * m[l] + gain1[l] * g;
-                direction = momentum ? m[l] : g, scale = v[l];
-                if (correction == BOTH) direction = direction / mass1[at];
-                if (correction != NONE) scale = scale / mass2[at];
-                x[l] = shrink[l] * x[l] - rate[l] * direction / (sqrt(scale) + eps[l]);
-            }
-            EACH {
-                const int64_t at = width > 1 ? row * width + l : (tile + row + 1) * lanes[0]->stride;
-                (width > 1 ? theta : lanes[0]->theta)[at] = x[l];
-                (width > 1 ? second : lanes[0]->second)[at] = v[l];
-                if (momentum) (width > 1 ? first : lanes[0]->first)[at] = m[l];
-            }
-        }
-        if (width > 1) EACH {
-            const lane *t = lanes[l];
-            const int64_t at = (tile + 1) * t->stride;
-            for (int row = 0; row < rows; ++row) t->theta[at + row * t->stride] = theta[row * width + l];
-            for (int row = 0; row < rows; ++row) t->second[at + row * t->stride] = second[row * width + l];
-            if (!momentum) continue;
-            for (int row = 0; row < rows; ++row) t->first[at + row * t->stride] = first[row * width + l];
-        }
+    for (int64_t row = from + 1; row <= to; ++row) {
+        const double g = gradient(curvature, center, coupled, x);
+        double direction = g, scale;
+        if (t->factors) rate = t->alpha * t->factors[row - 1], shrink = 1.0 - rate * t->rule.decoupled_decay;
+        v = summing ? v + g * g : beta2 * v + gain2 * (g * g);
+        if (momentum) direction = m = beta1 * m + gain1 * g;
+        scale = v;
+        if (phase == BOTH) direction = direction / mass_of(&t->by1, done + row);
+        if (phase != NONE) scale = scale / mass_of(&t->by2, done + row);
+        x = shrink * x - rate * direction / (sqrt(scale) + eps);
+        t->theta[row * stride] = x;
+        t->second[row * stride] = v;
+        if (momentum) t->first[row * stride] = m;
     }
 }
 
-/* Dividing by a mass of exactly 1 changes no bit: it is left out as soon as all are, for the first moments and for
- * both. */
-INLINE void group(int width, int64_t done, int64_t from, int64_t to, const lane *const *lanes)
+static void single(int64_t done, int64_t from, int64_t to, const lane *t)
 {
-    int64_t both = from, corrected = from;
-    int scheduled = 0, coupling = 0;
-
-    EACH {
-        const lane *t = lanes[l];
-        const int64_t until1 = t->known1 - done, until2 = t->known2 - done;
-        if (until1 > both) both = until1 < to ? until1 : to;
-        if (until2 > corrected) corrected = until2 < to ? until2 : to;
-        scheduled |= t->factors != 0;
-        coupling |= t->rule.coupled_decay != 0.0;
+    if (t->rule.bias_correction) {
+        const int64_t both = within(t->by1.known - done, from, to), second = within(t->by2.known - done, both, to);
+        alone(done, from, both, t, 0, 1, BOTH);
+        alone(done, both, second, t, 0, 1, SECOND);
+        alone(done, second, to, t, 0, 1, NONE);
+    } else if (t->rule.summing) {
+        alone(done, from, to, t, 1, 0, NONE);
+    } else {
+        alone(done, from, to, t, 0, 0, NONE);
     }
-    if (corrected < both) corrected = both;
-#define ADVANCE(start, end, summing, momentum, correction)                                                 \
-    do {                                                                                                   \
-        if (scheduled || coupling) /* one loop for both: each of these takes seconds to compile */         \
-            advance(width, done, start, end, lanes, summing, momentum, correction, 1, 1);                  \
-        else                                                                                               \
-            advance(width, done, start, end, lanes, summing, momentum, correction, 0, 0);                  \
+}
+
+#ifndef __GNUC__
+
+void lockstep(int64_t done, int64_t from, int64_t to, int64_t count, const lane *lanes)
+{
+    for (int64_t l = 0; l < count; ++l) single(done, from, to, lanes + l);
+}
+
+#else
+
+/* Lanes that go in lockstep hide the latency of root and quotient from each other: WIDTH keeps both busy.  A tile of rows is
+ * made beside the lanes' arrays, to which it goes while the next one is made: stores hide behind roots as well. */
+enum { QUADS = 4, WIDTH = 4 * QUADS, TILE = 16 };
+typedef double quad __attribute__((vector_size(32)));
+typedef int64_t order __attribute__((vector_size(32)));
+typedef double unaligned_quad __attribute__((vector_size(32), aligned(8), may_alias));
+typedef struct {
+    quad theta[TILE][QUADS], first[TILE][QUADS], second[TILE][QUADS];
+} rows;
+typedef struct {
+    double *theta[WIDTH], *first[WIDTH], *second[WIDTH];
+    int64_t stride[WIDTH];
+} arrays;
+/* Unrolled, so that states stay in registers. */
+#define EACH _Pragma("GCC unroll 4") for (int q = 0; q < QUADS; ++q)
+
+INLINE quad splat(double x) { return (quad){x, x, x, x}; }
+
+INLINE quad root(quad x) { return (quad){sqrt(x[0]), sqrt(x[1]), sqrt(x[2]), sqrt(x[3])}; }
+
+#ifdef __clang__
+#define SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (order){i, j, k, l})
+#endif
+/* Four rows of four lanes become four numbers of each lane. */
+INLINE void turn(const quad (*row)[QUADS], double *const *to, int64_t at)
+{
+    const quad a = row[0][0], b = row[1][0], c = row[2][0], d = row[3][0];
+    const quad ab02 = SHUFFLE(a, b, 0, 4, 2, 6), ab13 = SHUFFLE(a, b, 1, 5, 3, 7);
+    const quad cd02 = SHUFFLE(c, d, 0, 4, 2, 6), cd13 = SHUFFLE(c, d, 1, 5, 3, 7);
+    *(unaligned_quad *)(to[0] + at) = SHUFFLE(ab02, cd02, 0, 1, 4, 5);
+    *(unaligned_quad *)(to[1] + at) = SHUFFLE(ab13, cd13, 0, 1, 4, 5);
+    *(unaligned_quad *)(to[2] + at) = SHUFFLE(ab02, cd02, 2, 3, 6, 7);
+    *(unaligned_quad *)(to[3] + at) = SHUFFLE(ab13, cd13, 2, 3, 6, 7);
+}
+#undef SHUFFLE
+
+/* One of TILE equal parts of a full tile goes to arrays of stride 1, in which the tile begins at row `at`. */
+INLINE void deliver_part(const rows *tile, const arrays *to, int64_t at, int part, int momentum)
+{
+    const int lanes = part / (TILE / 4) * 4, row = part % (TILE / 4) * 4, q = lanes / 4;
+    turn((const quad(*)[QUADS]) & tile->theta[row][q], to->theta + lanes, at + row);
+    turn((const quad(*)[QUADS]) & tile->second[row][q], to->second + lanes, at + row);
+    if (momentum) turn((const quad(*)[QUADS]) & tile->first[row][q], to->first + lanes, at + row);
+}
+
+INLINE void deliver(const rows *tile, const arrays *to, int64_t at, int count, int momentum)
+{
+    for (int l = 0; l < WIDTH; ++l)
+        for (int row = 0; row < count; ++row) {
+            const int64_t place = (at + row) * to->stride[l];
+            to->theta[l][place] = tile->theta[row][l / 4][l % 4];
+            to->second[l][place] = tile->second[row][l / 4][l % 4];
+            if (momentum) to->first[l][place] = tile->first[row][l / 4][l % 4];
+        }
+}
+
+/* Rows from + 1 ... to of WIDTH lanes.  `alike`: all have the same corrections, constant rates, and no decay but AdamW's.
+ * The switches are constants of the call. */
+INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *lanes, int summing, int momentum,
+                    enum phase phase, int alike)
+{
+    const correction *by1 = &lanes[0]->by1, *by2 = &lanes[0]->by2;
+    quad beta1[QUADS], beta2[QUADS], gain1[QUADS], gain2[QUADS], eps[QUADS], coupled[QUADS], decoupled[QUADS];
+    quad alpha[QUADS], rate[QUADS], shrink[QUADS], curvature[QUADS], center[QUADS], x[QUADS], m[QUADS], v[QUADS];
+    rows tiles[2], *made = tiles, *before = tiles + 1;
+    arrays target;
+    int dense = 1, waiting = 0;
+
+    for (int l = 0; l < WIDTH; ++l) {
+        const lane *t = lanes[l];
+        const int64_t at = from * t->stride;
+        const int q = l / 4, i = l % 4;
+        beta1[q][i] = t->rule.beta1, gain1[q][i] = 1.0 - t->rule.beta1;
+        beta2[q][i] = t->rule.beta2, gain2[q][i] = 1.0 - t->rule.beta2;
+        eps[q][i] = t->rule.eps, coupled[q][i] = t->rule.coupled_decay, decoupled[q][i] = t->rule.decoupled_decay;
+        alpha[q][i] = t->alpha, curvature[q][i] = t->curvature, center[q][i] = t->center;
+        x[q][i] = t->theta[at], v[q][i] = t->second[at], m[q][i] = momentum ? t->first[at] : 0.0;
+        target.theta[l] = t->theta, target.first[l] = t->first, target.second[l] = t->second;
+        target.stride[l] = t->stride, dense &= t->stride == 1;
+    }
+    EACH rate[q] = alpha[q], shrink[q] = 1.0 - rate[q] * decoupled[q];
+    for (int64_t tile = from; tile < to; tile += TILE) {
+        const int count = to - tile < TILE ? (int)(to - tile) : TILE;
+        quad mass1[TILE][QUADS], mass2[TILE][QUADS], factor[TILE][QUADS];
+
+        for (int l = 0; l < WIDTH && !alike; ++l)
+            for (int row = 0; row < count; ++row) {
+                const int64_t k = done + tile + row + 1;
+                const int q = l / 4, i = l % 4;
+                if (phase == BOTH) mass1[row][q][i] = mass_of(&lanes[l]->by1, k);
+                if (phase != NONE) mass2[row][q][i] = mass_of(&lanes[l]->by2, k);
+                factor[row][q][i] = lanes[l]->factors ? lanes[l]->factors[tile + row] : 1.0;
+            }
+        for (int row = 0; row < TILE; ++row) {
+            if (row < count) {
+                const int64_t k = done + tile + row + 1;
+                const quad all1 = splat(alike && phase == BOTH ? mass_of(by1, k) : 1.0);
+                const quad all2 = splat(alike && phase != NONE ? mass_of(by2, k) : 1.0);
+                EACH {
+                    quad g = curvature[q] * (x[q] - center[q]), direction, scale;
+                    if (!alike) {
+                        g = g + coupled[q] * x[q];
+                        rate[q] = alpha[q] * factor[row][q], shrink[q] = 1.0 - rate[q] * decoupled[q];
+                    }
+                    v[q] = summing ? v[q] + g * g : beta2[q] * v[q] + gain2[q] * (g * g);
+                    if (momentum) m[q] = beta1[q] * m[q] + gain1[q] * g;
+                    direction = momentum ? m[q] : g, scale = v[q];
+                    if (phase == BOTH) direction = direction / (alike ? all1 : mass1[row][q]);
+                    if (phase != NONE) scale = scale / (alike ? all2 : mass2[row][q]);
+                    x[q] = shrink[q] * x[q] - rate[q] * direction / (root(scale) + eps[q]);
+                    made->theta[row][q] = x[q], made->second[row][q] = v[q];
+                    if (momentum) made->first[row][q] = m[q];
+                }
+            }
+            if (waiting) deliver_part(before, &target, tile - TILE + 1, row, momentum);
+        }
+        waiting = dense && count == TILE;
+        if (waiting) {
+            rows *other = made;
+            made = before, before = other;
+        } else {
+            deliver(made, &target, tile + 1, count, momentum);
+        }
+    }
+    for (int part = 0; part < TILE && waiting; ++part) deliver_part(before, &target, to - TILE + 1, part, momentum);
+}
+
+INLINE void group(int64_t done, int64_t from, int64_t to, const lane *const *lanes)
+{
+    const lane *t = lanes[0];
+    int64_t both = from, second = from;
+    int alike = 1;
+
+    for (int l = 0; l < WIDTH; ++l) {
+        const lane *other = lanes[l];
+        both = within(other->by1.known - done, both, to);
+        second = within(other->by2.known - done, second, to);
+        alike &= other->by1.mass == t->by1.mass && other->by2.mass == t->by2.mass;
+        alike &= !other->factors && other->rule.coupled_decay == 0.0;
+    }
+    if (second < both) second = both;
+#define ADVANCE(start, end, summing, momentum, phase)                                   \
+    do {                                                                                \
+        if (alike)                                                                      \
+            advance(done, start, end, lanes, summing, momentum, phase, 1);              \
+        else                                                                            \
+            advance(done, start, end, lanes, summing, momentum, phase, 0);              \
     } while (0)
-    if (lanes[0]->rule.bias_correction) {
+    if (t->rule.bias_correction) {
         ADVANCE(from, both, 0, 1, BOTH);
-        ADVANCE(both, corrected, 0, 1, SECOND);
-        ADVANCE(corrected, to, 0, 1, NONE);
-    } else if (lanes[0]->rule.summing) {
+        ADVANCE(both, second, 0, 1, SECOND);
+        ADVANCE(second, to, 0, 1, NONE);
+    } else if (t->rule.summing) {
         ADVANCE(from, to, 1, 0, NONE);
     } else {
         ADVANCE(from, to, 0, 0, NONE);
@@ -226,12 +362,11 @@ INLINE void group(int width, int64_t done, int64_t from, int64_t to, const lane 
 #undef ADVANCE
 }
 
-static void single(int64_t done, int64_t from, int64_t to, const lane *const *lanes) { group(1, done, from, to, lanes); }
-
-WIDEST static void wide(int64_t done, int64_t from, int64_t to, const lane *const *lanes)
-{
-    group(WIDTH, done, from, to, lanes);
-}
+/* Vectors twice as wide where the machine has them.  avx2 brings no fused multiply-add: the bits are the same. */
+#if !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__)
+__attribute__((target_clones("avx2", "default")))
+#endif
+static void wide(int64_t done, int64_t from, int64_t to, const lane *const *lanes) { group(done, from, to, lanes); }
 
 /* Rows from + 1 ... to of any number of lanes, all with one summing and one bias_correction. */
 void lockstep(int64_t done, int64_t from, int64_t to, int64_t count, const lane *lanes)
@@ -241,8 +376,10 @@ void lockstep(int64_t done, int64_t from, int64_t to, int64_t count, const lane 
         /* A group that is not full repeats its last lane, which writes the same numbers again. */
         for (int l = 0; l < WIDTH; ++l) chosen[l] = lanes + (at + l < count ? at + l : count - 1);
         if (count - at == 1)
-            single(done, from, to, chosen);
+            single(done, from, to, chosen[0]);
         else
             wide(done, from, to, chosen);
     }
 }
+
+#endif

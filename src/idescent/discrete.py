@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.kernels import Rows, compiled, fill, in_lanes
+from idescent.masses import mass
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.schedules import Schedule, factors
@@ -304,7 +305,7 @@ def update(
         first = beta1 * first + (1.0 - beta1) * gradient
         direction = first
     if optimizer.bias_correction:
-        direction = direction / (1.0 - beta1**k)
-        scale = scale / (1.0 - beta2**k)
+        direction = direction / mass(beta1, k)
+        scale = scale / mass(beta2, k)
     shrink = 1.0 - rate * optimizer.decoupled_decay
     return shrink * theta - rate * direction / (np.sqrt(scale) + optimizer.eps), first, second

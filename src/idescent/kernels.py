@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from idescent.masses import fading
 from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]
@@ -87,13 +87,16 @@ def fill(library: ctypes.CDLL, rows: Rows, done: int = 0) -> int | None:
         fill_many(library, [rows], done)
         return rows.first_not_finite()
     arrays = (*rows.quadratic, rows.theta, rows.first, rows.second)
+    rule, masses = _rule(rows.optimizer), _masses(library, [rows], done)
+    corrections = [_correction(masses.get(beta)) for beta in (rule.beta1, rule.beta2)]
     at = library.simulate(
         done,
         rows.steps,
         rows.theta.shape[1],
         rows.alpha,
         _pointer(rows.rates),
-        ctypes.byref(_rule(rows.optimizer)),
+        ctypes.byref(rule),
+        *map(ctypes.byref, corrections),
         *(_pointer(values) for values in arrays),
     )
     return None if at < 0 else int(at)
@@ -104,8 +107,9 @@ def fill_many(library: ctypes.CDLL, runs: Sequence[Rows], done: int = 0) -> None
 
     Of one kind are optimizers with the same ``summing`` and ``bias_correction``.
     """
-    # Those that end are left behind: the lanes from some number on have iterations to make.
-    runs = sorted(runs, key=lambda rows: rows.steps)
+    # Those that end are left behind: the lanes from some number on have iterations to make.  Lanes that
+    # forget alike are neighbours: they are corrected together.
+    runs = sorted(runs, key=lambda rows: (rows.steps, rows.optimizer.decay1, rows.optimizer.decay2))
     masses = _masses(library, runs, done)
     lanes: list[_Lane] = []
     first_lane = []
@@ -127,32 +131,24 @@ def _masses(library: ctypes.CDLL, runs: Sequence[Rows], done: int) -> dict[float
     for rows in runs:
         if rows.optimizer.bias_correction:
             for beta in (rows.optimizer.decay1, rows.optimizer.decay2):
-                counts[beta] = max(counts.get(beta, 0), min(done + rows.steps, _fading(beta)))
+                counts[beta] = max(counts.get(beta, 0), min(done + rows.steps, fading(beta)))
     masses = {beta: np.empty(count) for beta, count in counts.items()}
     for beta, mass in masses.items():
         library.masses(beta, len(mass), _pointer(mass))
     return masses
 
 
-def _fading(beta: float) -> int:
-    """Return after how many iterations ``1 - beta**k`` is exactly 1: ``beta**k`` is below half an ulp."""
-    return math.ceil(54.0 * math.log(2.0) / -math.log(beta)) + 1 if beta > 0.0 else 0
-
-
 def _lanes(rows: Rows, masses: dict[float, Array]) -> list[_Lane]:
     rule, n = _rule(rows.optimizer), rows.theta.shape[1]
-    mass1, mass2 = (masses.get(beta) for beta in (rule.beta1, rule.beta2))
-    known1, known2 = (0 if mass is None else len(mass) for mass in (mass1, mass2))
-    pointers = [_pointer(values) for values in (rows.rates, mass1, mass2)]
+    corrections = [_correction(masses.get(beta)) for beta in (rule.beta1, rule.beta2)]
     states = (rows.theta, rows.first, rows.second)
     return [
         _Lane(
             rule,
             rows.alpha,
             *separable,
-            *pointers,
-            known1,
-            known2,
+            _pointer(rows.rates),
+            *corrections,
             *(_pointer(values, i) for values in states),
             n,
         )
@@ -167,12 +163,16 @@ class _Rule(ctypes.Structure):
     )
 
 
+class _Correction(ctypes.Structure):
+    _fields_ = (("known", ctypes.c_int64), ("mass", ctypes.c_void_p))
+
+
 class _Lane(ctypes.Structure):
     _fields_ = (
         ("rule", _Rule),
         *((name, ctypes.c_double) for name in ("alpha", "curvature", "center")),
-        *((name, ctypes.c_void_p) for name in ("factors", "mass1", "mass2")),
-        *((name, ctypes.c_int64) for name in ("known1", "known2")),
+        ("factors", ctypes.c_void_p),
+        *((name, _Correction) for name in ("by1", "by2")),
         *((name, ctypes.c_void_p) for name in ("theta", "first", "second")),
         ("stride", ctypes.c_int64),
     )
@@ -189,6 +189,10 @@ def _rule(optimizer: Optimizer) -> _Rule:
         optimizer.bias_correction,
         optimizer.norm,
     )
+
+
+def _correction(mass: Array | None) -> _Correction:
+    return _Correction(0, None) if mass is None else _Correction(len(mass), _pointer(mass))
 
 
 def _pointer(values: Array | None, at: int = 0) -> int | None:
@@ -217,7 +221,7 @@ def compiled() -> ctypes.CDLL | None:
     if library.source_digest().decode() != hashlib.sha256((folder / "_kernels.c").read_bytes()).hexdigest():
         raise RuntimeError("the compiled kernels are older than src/idescent/_kernels.c: run `make install`")
     library.simulate.restype = count
-    library.simulate.argtypes = (*[count] * 3, number, *[pointer] * 7)
+    library.simulate.argtypes = (*[count] * 3, number, *[pointer] * 9)
     library.masses.restype = library.lockstep.restype = None
     library.masses.argtypes = (number, count, pointer)
     library.lockstep.argtypes = (*[count] * 4, pointer)

@@ -22,7 +22,7 @@ from suite.timing import in_turns, ratio, seconds
 TITLE = "Discrete kernels, one run"
 TEXT = """One run of 5 000 steps on (θ − 4)² in one variable, in double precision, on one core, with
 everything that a trajectory holds stored (other packages: θ alone). *C loop*: each optimizer written out by
-itself, compiled with -O2 and, for comparison, with the package's own -O3; nothing general, no test for
+itself, compiled with -O2, as the package is, and, for comparison, with -O3; nothing general, no test for
 divergence. *kernel*: the package's compiled loop, the time inside of it. *simulate*: the whole call, with
 checks, allocation and the loss. *NumPy loop*: what serves objectives without a compiled gradient. torch.optim
 and optax are given the gradient by formula, without automatic differentiation; optax's *scan* is compiled as

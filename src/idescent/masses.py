@@ -1,0 +1,73 @@
+"""What bias-corrected moments are divided by: 1 - beta^k.
+
+What lives here: :func:`mass` of one iteration, for loops in Python.  ``_kernels.c`` computes the same numbers
+for many.
+
+beta^k is a product of double-doubles, right to some 100 bits, rounded once.  A power of the C library is off
+by a unit in the last place now and then, elsewhere than that of another library: results would depend on it.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+# Powers go side by side, each from the one so many iterations before.
+STRANDS = 8
+# 2^27 + 1 splits a double into halves whose products are exact (Veltkamp).
+_SPLITTER = 134217729.0
+
+
+def mass(beta: float, k: int) -> float:
+    r"""Return :math:`1 - \beta^k`, the sum of the weights of the first k gradients.
+
+    Parameters
+    ----------
+    beta : float in [0, 1)
+        Decay rate of the moment.
+    k : int, >= 1
+        Iteration.
+    """
+    return 1.0 if k > fading(beta) else _table(beta).at(k)
+
+
+@lru_cache(maxsize=256)
+def fading(beta: float) -> int:
+    """Return after how many iterations ``1 - beta**k`` is exactly 1: ``beta**k`` is below half an ulp."""
+    return math.ceil(54.0 * math.log(2.0) / -math.log(beta)) + 1 if beta > 0.0 else 0
+
+
+class _Table:
+    """Masses of iterations 1, 2 ..., as far as they were asked for."""
+
+    def __init__(self, beta: float) -> None:
+        powers = [(beta, 0.0)]
+        for _ in range(STRANDS - 1):
+            powers.append(_times(powers[-1], (beta, 0.0)))
+        self._powers, self._factor = powers, powers[-1]
+        self._known = [1.0 - high for high, _ in powers]
+
+    def at(self, k: int) -> float:
+        while k > len(self._known):
+            self._powers = [_times(power, self._factor) for power in self._powers]
+            self._known += [1.0 - high for high, _ in self._powers]
+        return self._known[k - 1]
+
+
+_table = lru_cache(maxsize=64)(_Table)
+
+
+def _times(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
+    """Return the product of two double-doubles."""
+    product = a[0] * b[0]
+    (a_high, a_low), (b_high, b_low) = _halves(a[0]), _halves(b[0])
+    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    rest = error + (a[0] * b[1] + a[1] * b[0])
+    high = product + rest
+    return high, rest - (high - product)
+
+
+def _halves(a: float) -> tuple[float, float]:
+    far = _SPLITTER * a
+    high = far - (far - a)
+    return high, a - high
