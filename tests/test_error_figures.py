@@ -91,7 +91,7 @@ def test_the_split_shows_exactly_the_numbers_of_the_table(measured):
     for kind in ("model", "solver", "total"):
         (entry,) = (handle for label, handle in entries.items() if label.startswith(f"{kind}:"))
         expected = sorted(
-            (row["alpha"], rf"RMSProp, $\beta = {row['beta']:g}$", row["error"])
+            (row["alpha"], rf"RMSProp, $\beta$ = {row['beta']:g}", row["error"])
             for row in rows
             if (row["solution"], row["quantity"], row["norm"], row["kind"])
             == ("paper.picard", "theta", "sup", kind)

@@ -259,7 +259,7 @@ def test_a_solution_that_did_not_converge_and_a_run_that_diverged_are_marked_and
     figure = build(spec, sorted(tmp_path.rglob("*.parquet")))
     marks, notes = notes_of(figure)
     (label,) = marks
-    assert r"\beta = 0.9" in label
+    assert r"$\beta$ = 0.9" in label
     assert {notes[mark] for mark in marks[label]} == {
         r"discrete, $\alpha = 0.1$: diverged at k = 4",
         r"IDE, exact, $\alpha = 0.1$: not converged",
@@ -291,7 +291,7 @@ def test_configurations_that_failed_alike_share_a_mark_and_those_that_did_not_ha
             r"IDE, Algorithm 4, $\alpha = 0.1$: smoothing exhausted",
         ]
         (one,) = (mark for mark, note in notes.items() if "0.1" in note)
-        assert {re.search(r"beta = ([\d.]+)", label)[1]: found for label, found in marks.items()} == {
+        assert {re.search(r"beta\$ = ([\d.]+)", label)[1]: found for label, found in marks.items()} == {
             "0": set(notes),
             "0.9": {one},
         }

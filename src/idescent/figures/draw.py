@@ -202,7 +202,9 @@ def save(canvas: Figure, outputs: Iterable[str | Path], title: str, caption: str
         if target.suffix not in FORMATS:
             known = ", ".join(FORMATS)
             raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
-    # The layout is found once; where there is an engine, each format is drawn once more only for it.
+    # The layout is found once; where there is an engine, each format is drawn once more only for it.  At the
+    # resolution of the PNG, whose texts are then measured already.
+    canvas.set_dpi(matplotlib.rcParams["savefig.dpi"])
     canvas.draw_without_rendering()
     with matplotlib.rc_context({"figure.constrained_layout.use": False}):
         canvas.set_layout_engine(None)

@@ -101,9 +101,12 @@ def _column(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
 
 
 def _runs(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    import seaborn as sns
+
     k = _column(rows, "k")
     ax.fill_between(k, _column(rows, "q05"), _column(rows, "q95"), color="#DDDDDD", linewidth=0, zorder=1)
-    ax.plot(k, _column(rows, "mean"), color="#8C8C8C", linewidth=3.2, solid_capstyle="butt", zorder=1.5)
+    look = {"color": "#8C8C8C", "linewidth": 3.2, "solid_capstyle": "butt", "zorder": 1.5}
+    sns.lineplot(x=k, y=_column(rows, "mean"), estimator=None, ax=ax, **look)
 
 
 def _model(above: Axes, below: Axes, name: str, rows: Sequence[Mapping[str, Any]]) -> None:

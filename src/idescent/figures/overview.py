@@ -1,11 +1,12 @@
 """All errors of a study in one picture.
 
-What lives here: :func:`render_overview`, a dot plot drawn with seaborn.  What does not: the figures of
+What lives here: :func:`render_overview`, a dot plot.  What does not: the figures of
 trajectories (:mod:`.draw`).
 """
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
@@ -75,80 +76,68 @@ def overview_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def overview_figure(rows: list[dict[str, Any]]) -> Figure:
     """Build the picture; call it inside the style's context."""
-    import pandas as pd
-    import seaborn as sns
-
     if not rows:
         raise ValueError("errors: no sup error of theta is given: there must be at least one that is not 0")
-    data = pd.DataFrame(rows)
-    objectives = list(dict.fromkeys(data["objective"]))
-    names = {o: list(dict.fromkeys(data.loc[data["objective"] == o, "configuration"])) for o in objectives}
-    counts = [len(names[objective]) for objective in objectives]
-    alphas = sorted(set(data["alpha"]), reverse=True)
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        known = names.setdefault(row["objective"], [])
+        if row["configuration"] not in known:
+            known.append(row["configuration"])
+    counts = [len(known) for known in names.values()]
+    alphas = sorted({row["alpha"] for row in rows}, reverse=True)
     # Greys, the smaller the rate the lighter: colours are taken, each by its configuration.
-    palette = {f"{a:g}": str(0.6 * i / max(1, len(alphas) - 1)) for i, a in enumerate(alphas)}
-    solutions = list(dict.fromkeys(data["solution"]))
-    data["rate"] = [f"{a:g}" for a in data["alpha"]]
+    palette = {a: str(0.6 * i / max(1, len(alphas) - 1)) for i, a in enumerate(alphas)}
     # Each rate has a line of its own within the row of its configuration: fewer marks lie on each other.
-    lines = [0.7 * (i + 0.5) / len(alphas) - 0.35 for i in range(len(alphas))]
-    data["row"] = [
-        names[objective].index(configuration) + lines[alphas.index(alpha)]
-        for objective, configuration, alpha in zip(
-            data["objective"], data["configuration"], data["alpha"], strict=True
-        )
-    ]
-    row = 0.12 + 0.08 * min(len(alphas), 4)
-    height = row * sum(counts) + 0.3 * len(objectives) + 0.75
+    lines = {a: 0.7 * (i + 0.5) / len(alphas) - 0.35 for i, a in enumerate(alphas)}
+    solutions = list(dict.fromkeys(row["solution"] for row in rows))
+    shapes = dict(zip(solutions, itertools.cycle(_MARKERS), strict=False))
+    height = (0.12 + 0.08 * min(len(alphas), 4)) * sum(counts) + 0.3 * len(names) + 0.75
     size = (style.WIDTHS["double"], height)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03))
-    axes = figure.subplots(len(objectives), 1, sharex=True, squeeze=False, height_ratios=counts).ravel()
-    for ax, objective in zip(axes, objectives, strict=True):
-        part = data[data["objective"] == objective]
-        sns.scatterplot(
-            part,
-            x="error",
-            y="row",
-            hue="rate",
-            hue_order=list(palette),
-            palette=palette,
-            style="solution",
-            style_order=solutions,
-            markers=dict(zip(solutions, (_MARKERS * len(solutions))[: len(solutions)], strict=True)),
-            s=22,
-            ax=ax,
-            legend="full" if ax is axes[0] else False,
+    axes = figure.subplots(len(names), 1, sharex=True, squeeze=False, height_ratios=counts).ravel()
+    for ax, (objective, known) in zip(axes, names.items(), strict=True):
+        place = {name: i for i, name in enumerate(known)}
+        part = [
+            (row, row["error"], place[row["configuration"]] + lines[row["alpha"]])
+            for row in rows
+            if row["objective"] == objective
+        ]
+        for solution, shape in shapes.items():
+            if marks := [(x, y, palette[row["alpha"]]) for row, x, y in part if row["solution"] == solution]:
+                across, up, greys = zip(*marks, strict=True)
+                # Hollow: one does not hide another.
+                ax.scatter(across, up, 22, marker=shape, edgecolors=greys, facecolors="none", linewidths=1.0)
+        bad = [(x, y) for row, x, y in part if not row["good"]]
+        ax.plot(
+            *zip(*bad, strict=True) if bad else ((), ()),
+            "x",
+            color="black",
+            markersize=5,
+            gid="not converged",
         )
-        for marks in ax.collections:  # hollow: one does not hide another
-            marks.set(edgecolor=marks.get_facecolor(), linewidth=1.0)
-            marks.set_facecolor("none")
-        bad = part[~part["good"]]
-        ax.plot(bad["error"], bad["row"], "x", color="black", markersize=5, gid="not converged")
-        ax.set(xscale="log", ylabel="", xlabel="", title=f"objective: {objective}")
-        ax.set_yticks(range(len(names[objective])), names[objective])
-        ax.set_ylim(len(names[objective]) - 0.5, -0.5)
+        ax.set(xscale="log", title=f"objective: {objective}")
+        ax.set_yticks(range(len(known)), known)
+        ax.set_ylim(len(known) - 0.5, -0.5)
         ax.grid(axis="both", color="#DDDDDD", linewidth=0.5)
         ax.set_axisbelow(True)
         ax.tick_params(axis="y", length=0)
         ax.xaxis.set_major_locator(LogLocator(numticks=9))
         ax.xaxis.set_minor_formatter(NullFormatter())
     axes[-1].set_xlabel(r"$\max_k\,\Vert\theta_\mathrm{discrete} - \theta_\mathrm{IDE}\Vert$")
-    legend = axes[0].get_legend()
-    assert legend is not None  # made from what is drawn, and replaced by one outside the panels
-    legend.remove()
     # Greys in between are told by their neighbours.
-    rates = {
-        rf"$\alpha = {float(name):.3g}$": ("o", grey, grey)
-        for name, grey in spread(list(palette.items()), 12)
+    keys = {
+        rf"$\alpha$ = {alpha:.3g}": ("o", grey, grey) for alpha, grey in spread(list(palette.items()), 12)
     }
-    shapes = dict(zip(solutions, _MARKERS * len(solutions), strict=False)) if len(solutions) > 1 else {}
-    keys = rates | {
-        textwrap.shorten(style.solution(name), 40): (shape, "black", "none") for name, shape in shapes.items()
-    }
+    if len(solutions) > 1:
+        keys |= {
+            textwrap.shorten(style.solution(name), 40): (shape, "black", "none")
+            for name, shape in shapes.items()
+        }
     handles = [
         Line2D([], [], linestyle="none", marker=shape, color=edge, markerfacecolor=face, markersize=4.2)
         for shape, edge, face in keys.values()
     ]
-    if not data["good"].all():
+    if not all(row["good"] for row in rows):
         keys["not converged"] = ("x", "black", "black")
         handles.append(Line2D([], [], linestyle="none", marker="x", color="black", markersize=5))
     figure.legend(handles, list(keys), loc="outside upper center", ncols=min(len(handles), 4))

@@ -73,7 +73,8 @@ def configuration(optimizer: Mapping[str, Any]) -> str:
     parts = [optimizer["class"].rpartition(":")[2]]
     for name, value in optimizer.get("arguments", {}).items():
         if name in _SYMBOLS:
-            parts.append(f"${_SYMBOLS[name]} = {value:g}$")
+            # Matplotlib is slow to set mathematics: the symbol alone needs it.
+            parts.append(f"${_SYMBOLS[name]}$ = {value:g}")
         else:
             parts.append(f"{name.replace('_', ' ')} {value}")
     return ", ".join(parts)
