@@ -236,7 +236,7 @@ def read_with_metadata(path: str | Path) -> tuple[Trajectory, dict[str, Any]]:
     try:
         # Not pq.read_table: it imports pandas.
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = file.read()
+            table = file.read(use_threads=False)
         described = table.schema.metadata[METADATA_KEY]
         columns = {name: _values(table.column(name)) for name in table.column_names}
         if _digest(described, columns) != table.schema.metadata[DIGEST_KEY]:

@@ -7,7 +7,7 @@ and the choice of cells (:mod:`.selection`).  Errors are computed on all iterati
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +25,7 @@ from idescent.trajectory import Trajectory, read_with_metadata
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
+Read = Callable[[Path], tuple[Trajectory, dict[str, Any]]]
 
 # A curve on a screen is no wider than this; the whole page holds at most so many numbers, about 6 MB.
 MOST_ROWS = 800
@@ -66,7 +67,48 @@ class CellFiles:
     metadata: dict[str, dict[str, Any]]
 
 
-def gather(files: Iterable[str | Path], root: Path, shown: Sequence[str] = ()) -> dict[str, Any]:
+class Shelf:
+    """Reads trajectories, and keeps them while there is room: the report asks for each several times.
+
+    Parameters
+    ----------
+    room : int
+        Bytes that are kept in memory at most.
+    """
+
+    def __init__(self, room: int = 64_000_000) -> None:
+        self._room = room
+        self._kept: dict[Path, tuple[Trajectory, dict[str, Any]]] = {}
+
+    def __call__(self, file: Path) -> tuple[Trajectory, dict[str, Any]]:
+        """Return a trajectory and the metadata of its file; neither is to be changed.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged.
+        """
+        if file in self._kept:
+            return self._kept[file]
+        found = read_with_metadata(file)
+        trajectory = found[0]
+        columns = (
+            trajectory.k,
+            trajectory.t,
+            trajectory.theta,
+            trajectory.loss,
+            *trajectory.moments.values(),
+        )
+        size = sum(column.nbytes for column in columns)
+        if size <= self._room:
+            self._kept[file] = found
+            self._room -= size
+        return found
+
+
+def gather(
+    files: Iterable[str | Path], root: Path, shown: Sequence[str] = (), read: Read | None = None
+) -> dict[str, Any]:
     """Return the data of the explorer, ready for JSON.
 
     Parameters
@@ -77,6 +119,8 @@ def gather(files: Iterable[str | Path], root: Path, shown: Sequence[str] = ()) -
         Folder of the page; links to files are relative to it.
     shown : sequence of str
         Names of paths in the order in which the figures show them: the first gets a solid line.
+    read : callable, optional
+        A :class:`Shelf` that has perhaps some of the files already.
 
     Raises
     ------
@@ -86,10 +130,11 @@ def gather(files: Iterable[str | Path], root: Path, shown: Sequence[str] = ()) -
     folders: dict[Path, list[Path]] = {}
     for file in map(Path, files):
         folders.setdefault(file.parent, []).append(file)
-    cells = [_cell_files(folder, members) for folder, members in folders.items()]
+    read = Shelf() if read is None else read
+    cells = [_cell_files(folder, members, read) for folder, members in folders.items()]
     curves = sum(8 * len(cell.files) for cell in cells)
     most = int(np.clip(MOST_NUMBERS // max(curves, 1), LEAST_ROWS, MOST_ROWS))
-    grids = _grids(cells, most)
+    grids = _grids(cells, most, read)
     texts = [json.dumps({name: rows.tolist() for name, rows in grid.items()}) for grid in grids]
     unique = list(dict.fromkeys(texts))
     names = list(dict.fromkeys(name for cell in cells for name in cell.files))
@@ -101,7 +146,7 @@ def gather(files: Iterable[str | Path], root: Path, shown: Sequence[str] = ()) -
         "paths": {DISCRETE: {"label": "discrete run"}}
         | {name: _path_look(name, i, cells) for i, name in enumerate(order)},
         "cells": [
-            _cell_data(cell, unique.index(text), grid, root)
+            _cell_data(cell, unique.index(text), grid, root, read)
             for cell, text, grid in zip(cells, texts, grids, strict=True)
         ],
     }
@@ -183,12 +228,12 @@ def views(paths: Mapping[str, Trajectory]) -> dict[str, View]:
     return found
 
 
-def _cell_files(folder: Path, files: Sequence[Path]) -> CellFiles:
+def _cell_files(folder: Path, files: Sequence[Path], read: Read) -> CellFiles:
     found: dict[str, Path] = {}
     metadata: dict[str, dict[str, Any]] = {}
     cell: dict[str, Any] = {}
     for file in files:
-        said = read_with_metadata(file)[1]
+        said = read(file)[1]
         of = dict(said["cell"])
         name = of.pop("solution", {"name": DISCRETE})["name"]
         if name == DISCRETE:
@@ -204,7 +249,7 @@ def _key(cell: CellFiles) -> str:
     return json.dumps([of["objective"]["name"], of["optimizer"]["class"], of["alpha"], of["steps"]])
 
 
-def _grids(cells: Sequence[CellFiles], most: int) -> list[dict[str, Rows]]:
+def _grids(cells: Sequence[CellFiles], most: int, read: Read) -> list[dict[str, Rows]]:
     """Choose the iterations of each cell: the same for all that share axes, unless they are too many."""
     groups: dict[str, list[int]] = {}
     for i, cell in enumerate(cells):
@@ -212,7 +257,7 @@ def _grids(cells: Sequence[CellFiles], most: int) -> list[dict[str, Rows]]:
     grids: list[dict[str, Rows]] = [{} for _ in cells]
     for members in groups.values():
         for i in members:
-            grids[i] = _own_rows(cells[i], most, len(members))
+            grids[i] = _own_rows(_read(cells[i], read), most, len(members))
         for name in dict.fromkeys(name for i in members for name in grids[i]):
             shared = np.unique(np.concatenate([grids[i][name] for i in members if name in grids[i]]))
             if len(shared) <= max(most + most // 4, len(grids[members[0]][name])):
@@ -221,9 +266,8 @@ def _grids(cells: Sequence[CellFiles], most: int) -> list[dict[str, Rows]]:
     return grids
 
 
-def _own_rows(cell: CellFiles, most: int, members: int) -> dict[str, Rows]:
+def _own_rows(paths: Mapping[str, Trajectory], most: int, members: int) -> dict[str, Rows]:
     """Return by quantity the iterations for one of ``members`` cells: those common to all, and its peaks."""
-    paths = _read(cell)
     k = paths[DISCRETE].k
     spread = k[_spread(len(k), most // 2)] if len(k) > most else k
     found = {}
@@ -233,9 +277,9 @@ def _own_rows(cell: CellFiles, most: int, members: int) -> dict[str, Rows]:
     return found
 
 
-def _read(cell: CellFiles) -> dict[str, Trajectory]:
+def _read(cell: CellFiles, read: Read) -> dict[str, Trajectory]:
     """Return the paths of a cell, the discrete run first, on the iterations that all of them have."""
-    paths = {name: read_with_metadata(file)[0] for name, file in cell.files.items()}
+    paths = {name: read(file)[0] for name, file in cell.files.items()}
     k = common(*paths.values())
     return {name: paths[name].rows(k) for name in (DISCRETE, *(name for name in paths if name != DISCRETE))}
 
@@ -246,8 +290,10 @@ def _at(values: Array, k: Rows, wanted: Rows) -> Array:
     return np.where(k[rows] == wanted, values[rows], np.nan)
 
 
-def _cell_data(cell: CellFiles, grid: int, wanted: Mapping[str, Rows], root: Path) -> dict[str, Any]:
-    of, paths = cell.cell, _read(cell)
+def _cell_data(
+    cell: CellFiles, grid: int, wanted: Mapping[str, Rows], root: Path, read: Read
+) -> dict[str, Any]:
+    of, paths = cell.cell, _read(cell, read)
     k = paths[DISCRETE].k
     label = cell.files[DISCRETE].parent.name
     colour, _ = style.look(of["optimizer"])

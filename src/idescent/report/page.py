@@ -18,7 +18,6 @@ from idescent.report import assets, claims, explorer, facts, figures, tables, ve
 from idescent.report.assets import filled
 from idescent.report.markup import Column, Content, Number, count, escape, link, pairs, table
 from idescent.tables.files import read_errors
-from idescent.trajectory import read_with_metadata
 
 Said = Mapping[str, Mapping[str, Any]]
 
@@ -92,12 +91,11 @@ def page(given: Inputs, code: str) -> str:
         If a file is damaged.
     """
     lines = tables.pivoted(read_errors([given.errors]).to_pylist())
-    said = {
-        file.relative_to(given.root).as_posix(): read_with_metadata(file)[1] for file in given.trajectories
-    }
+    read = explorer.Shelf()
+    said = {file.relative_to(given.root).as_posix(): read(file)[1] for file in given.trajectories}
     explored = {name.rpartition("/")[0] for name in said}
     found = claims.read(given.audit) if given.claims else []
-    data = explorer.gather(given.trajectories, given.root, _shown_order(given.config))
+    data = explorer.gather(given.trajectories, given.root, _shown_order(given.config), read)
     content = {
         "summary": _summary(given, lines, found),
         "odd": _odd(given, lines, said, explored),
