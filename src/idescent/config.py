@@ -312,6 +312,11 @@ def _ensembles(spec: StudySpec, study: Study) -> dict[str, dict[str, Any]]:
     for i, block in enumerate(spec.ensembles):
         for cell in _expand(spec, f"ensembles.{i}", block):
             solutions = [study.solutions[name] for name in cell.solutions]
+            if block.equations and cell.steps <= block.start:
+                raise ConfigError(
+                    f"config: ensembles.{i}.start: {block.start} is not allowed: must be below the "
+                    f"{cell.steps} iterations at alpha {cell.alpha}, which the equations go on to"
+                )
             for batch in block.batch:
                 label = f"{cell.label},batch~{batch}"
                 # To a cluster, jobs are named as rule:wildcard=value,wildcard=value: no comma in a value.

@@ -86,7 +86,7 @@ def make(given: Mapping[str, Any], log: Callable[[str], None]) -> tuple[Rows, Ro
         log(f"{solution['name']}: {path.report.message}")
         found.append((model.name, "full gradient", along(path, objective, observe, at)))
     for name in given["equations"]:
-        early = {"start": min(given["start"], steps), "substeps": given["substeps"]}
+        early = {"start": given["start"], "substeps": given["substeps"]}
         paths = simulate_paths(EQUATIONS[name](), optimizer, noise, **cell, **drawn, **early)
         log(f"{name}: {paths.report.message}")
         found.append((name.lower(), "equation", paths))

@@ -118,7 +118,7 @@ class EnsembleSpec(RunSpec):
     )
     substeps: Count = Field(default=4, description="Steps of the Euler-Maruyama method in an iteration")
     start: Count = Field(
-        default=20, description="Iterations that the optimizer makes before the equations do"
+        default=20, description="Iterations that the optimizer makes before the equations do; below the steps"
     )
     points: Count = Field(default=100, description="About so many iterations are kept")
     observe: Annotated[list[Literal["loss", "accuracy", "norm2"]], AfterValidator(filled)] = Field(
