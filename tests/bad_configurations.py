@@ -105,6 +105,26 @@ def valid() -> dict[str, Any]:
             "alpha": [0.1],
             "quantities": ["theta", "v"],
         },
+        "ensembles": [
+            {
+                "objective": "mse",
+                "optimizer": "Adam",
+                "theta0": 0.0,
+                "hyperparameters": {"beta1": 0.9, "beta2": 0.99},
+                "alpha": [0.1],
+                "steps": 40,
+                "batch": [2, 8],
+                "runs": 10,
+                "seed": 3,
+                "equations": ["Malladi", "Compagnoni"],
+                "substeps": 2,
+                "start": 5,
+                "points": 20,
+                "observe": ["loss", "norm2"],
+                "solutions": ["paper.exact"],
+            }
+        ],
+        "fidelity": {"within": [0.01, 0.1], "curves": ["quadratic"]},
         "cells_per_job": 2,
         "seconds_per_job": 30.0,
     }
@@ -163,6 +183,7 @@ REQUIRED = [
     ("objectives", "quadratic", "class"),
     *[("runs", 0, key) for key in ("objective", "optimizer", "theta0", "alpha")],
     *[("forecast", 0, key) for key in ("objective", "optimizer", "theta0", "alpha")],
+    *[("ensembles", 0, key) for key in ("objective", "optimizer", "theta0", "alpha", "batch", "runs")],
     *[("solutions", "paper.exact", key) for key in ("model", "solver")],
     ("solutions", "half", "model", "class"),
     *[("figures", "one", key) for key in ("title", "caption", "quantity", "objective", "select", "panels")],
@@ -182,6 +203,8 @@ SECTIONS = [
     ("figures", "one", "panels", 0, "inset"),
     ("figures", "one", "lines", "paper.exact"),
     ("scaling",),
+    ("ensembles", 0),
+    ("fidelity",),
 ]
 REFERENCES = [
     ("runs", 0, "objective"),
@@ -201,6 +224,12 @@ REFERENCES = [
     ("figures", "one", "select", 0, "optimizer"),
     ("scaling", "reference"),
     ("scaling", "quantities", 0),
+    ("ensembles", 0, "objective"),
+    ("ensembles", 0, "optimizer"),
+    ("ensembles", 0, "solutions", 0),
+    ("ensembles", 0, "equations", 0),
+    ("ensembles", 0, "observe", 0),
+    ("fidelity", "curves", 0),
 ]
 OUT_OF_RANGE: list[tuple[tuple[Any, ...], list[Any]]] = [
     (("runs", 0, "alpha", 0), [0.0, -0.1, 1.5, *NUMBERS]),
@@ -223,6 +252,16 @@ OUT_OF_RANGE: list[tuple[tuple[Any, ...], list[Any]]] = [
     (("cells_per_job",), [0, -1, 1.5, "many", True, []]),
     (("seconds_per_job",), [0.0, -1.0, *NUMBERS]),
     (("scaling", "alpha", 0), [0.0, 2.0, 0.03, *NUMBERS]),
+    *[
+        (
+            ("ensembles", 0, key),
+            [*([40, 41] if key == "start" else []), 0, -1, 1.5, 10**30, *[n for n in NUMBERS if n != []]],
+        )
+        for key in ("runs", "substeps", "start", "points")
+    ],
+    (("ensembles", 0, "batch", 1), [0, -1, 1.5, *NUMBERS]),
+    (("ensembles", 0, "seed"), [-1, 1.5, "x", None, []]),
+    (("fidelity", "within", 0), [0.0, 1.0, -0.1, *NUMBERS]),
     (
         ("objectives", "quadratic", "arguments", "center"),
         ["middle", [1, "x"], math.nan, _deep(50), _circular()],
@@ -250,7 +289,21 @@ WRONG_KIND: list[tuple[tuple[Any, ...], list[Any]]] = [
         for key in ("title", "caption", "objective", "select", "show")
     ],
     (("scaling", "quantities"), [[], 5, {}]),
+    (("ensembles",), [5, "text", {}, [5]]),
+    (("ensembles", 0, "equations"), [5, "Malladi", {}, [5]]),
+    (("ensembles", 0, "observe"), [5, [], {}, [5]]),
+    (("fidelity",), [5, "text", [1]]),
+    (("fidelity", "within"), [[], 5, {}]),
+    (("fidelity", "curves"), [5, {}]),
 ]
+
+
+def _adagrad() -> dict[str, Any]:
+    block = valid()["ensembles"][0] | {"optimizer": "AdaGrad"}
+    del block["hyperparameters"]
+    return dict(block)
+
+
 NAMED = [("study",), ("scaling", "name")]
 KEYED = ["objectives", "schedules", "solutions", "figures"]
 SPECIAL: list[tuple[str, tuple[Any, ...], Any, str]] = [
@@ -303,6 +356,20 @@ SPECIAL: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("a map of nothing", ("scaling", "maps"), ["Nobody"], "scaling.maps"),
     ("a map of too little", ("scaling", "maps"), ["quadratic"], "scaling.maps"),
     ("tables called as others", ("scaling", "name"), "errors", "scaling.name"),
+    ("an ensemble twice", ("ensembles",), [valid()["ensembles"][0]] * 2, "ensembles.1"),
+    ("a batch size twice", ("ensembles", 0, "batch"), [2, 2], "ensembles.0"),
+    ("too few iterations for the equations", ("ensembles", 0, "steps"), 5, "ensembles.0.start"),
+    ("a start of another size", ("ensembles", 0, "theta0"), [0.0, 1.0], "ensembles.0.theta0"),
+    ("samples of what has none", ("ensembles", 0, "objective"), "quadratic", "ensembles.0.objective"),
+    ("accuracy of a regression", ("ensembles", 0, "observe"), ["accuracy"], "ensembles.0.observe"),
+    ("equations of AdaGrad", ("ensembles", 0), _adagrad(), "ensembles.0.equations"),
+    ("a figure called as a ladder", ("figures", "ladder_x"), valid()["figures"]["one"], "scaling.name"),
+    (
+        "a figure called as loss curves",
+        ("figures", "fidelity_x"),
+        valid()["figures"]["one"],
+        "figures.fidelity_x",
+    ),
     (
         "a solution called as the run",
         ("solutions", "discrete"),

@@ -199,6 +199,7 @@ def _check_classes(spec: StudySpec) -> None:
         built = check_class(f"objectives.{name}", "objective", objective.class_, objective.arguments)
         if built is not None:
             _check_starts(spec, name, built)
+            _check_samples(spec, name, built)
     for name, schedule in spec.schedules.items():
         check_schedule(f"schedules.{name}", schedule.spec())
     for name, s in spec.solutions.items():
@@ -208,13 +209,25 @@ def _check_classes(spec: StudySpec) -> None:
 
 def _check_starts(spec: StudySpec, name: str, objective: Any) -> None:
     """Check that the runs on an objective start at as many numbers as it has parameters."""
-    for section, runs in (("runs", spec.runs), ("forecast", spec.forecast)):
+    for section, runs in (("runs", spec.runs), ("forecast", spec.forecast), ("ensembles", spec.ensembles)):
         for i, run in enumerate(runs):
             if run.objective == name:
                 try:
                     registry.start(run.theta0, objective)
                 except ValueError as error:
                     raise ConfigError(f"config: {section}.{i}.{error}") from error
+
+
+def _check_samples(spec: StudySpec, name: str, objective: Any) -> None:
+    """Check that ensembles on an objective have samples to draw from, and what they observe."""
+    for i, block in enumerate(spec.ensembles):
+        if block.objective == name:
+            from idescent import ensembles  # loads more than other studies need
+
+            try:
+                ensembles.check(objective, block.observe)
+            except ValueError as error:
+                raise ConfigError(f"config: ensembles.{i}.{error}") from error
 
 
 def _check_reference(spec: StudySpec, name: str, solution: SolutionSpec) -> None:
@@ -313,10 +326,9 @@ def _ensembles(spec: StudySpec, study: Study) -> dict[str, dict[str, Any]]:
         for cell in _expand(spec, f"ensembles.{i}", block):
             solutions = [study.solutions[name] for name in cell.solutions]
             if block.equations and cell.steps <= block.start:
-                raise ConfigError(
-                    f"config: ensembles.{i}.start: {block.start} is not allowed: must be below the "
-                    f"{cell.steps} iterations at alpha {cell.alpha}, which the equations go on to"
-                )
+                rule = f"must be below the {cell.steps} iterations that there are at alpha = {cell.alpha!r}"
+                raise refused(f"ensembles.{i}.start", block.start, rule)
+            _check_equations(f"ensembles.{i}", block.equations, cell)
             for batch in block.batch:
                 label = f"{cell.label},batch~{batch}"
                 # To a cluster, jobs are named as rule:wildcard=value,wildcard=value: no comma in a value.
@@ -331,6 +343,16 @@ def _ensembles(spec: StudySpec, study: Study) -> dict[str, dict[str, Any]]:
                     **{name: getattr(block, name) for name in shared},
                 }
     return found
+
+
+def _check_equations(at: str, names: Sequence[str], cell: Cell) -> None:
+    for name in names:
+        from idescent.ensembles import EQUATIONS
+
+        try:
+            EQUATIONS[name]().check(registry.optimizer(cell.optimizer))
+        except ValueError as error:
+            raise ConfigError(f"config: {at}.equations: {error}") from error
 
 
 def _fidelity(spec: StudySpec, study: Study) -> dict[str, Any] | None:

@@ -7,8 +7,8 @@ it, and their fixed table.  What does not: runs, equations and weak errors thems
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,8 +16,9 @@ from idescent import registry
 from idescent.columns import nullable
 from idescent.continuous import solve
 from idescent.errors import HYPERPARAMETERS
+from idescent.objectives.protocol import FiniteSum, Objective
 from idescent.stochastic.noise import Batches
-from idescent.stochastic.runs import Ensemble, along, simulate_runs
+from idescent.stochastic.runs import Ensemble, along, observables, simulate_runs
 from idescent.stochastic.sde import Compagnoni, Equation, Malladi, simulate_paths
 from idescent.stochastic.weak import largest, weak_errors
 
@@ -32,6 +33,18 @@ _TEXT = {"objective", "optimizer", "label", "model", "kind", "status", "quantity
 _INTEGER = {"steps", "batch", "runs", "gradients", "k", "finite"}
 
 Rows = list[dict[str, Any]]
+
+
+def check(objective: Objective, observe: Sequence[str]) -> None:
+    """Check that an objective has samples, and all that is to be observed.
+
+    Raises
+    ------
+    ValueError
+        If it has not; the message begins with the argument's name.
+    """
+    Batches(cast(FiniteSum, objective), size=1)
+    observables(objective, observe)
 
 
 def make(given: Mapping[str, Any], log: Callable[[str], None]) -> tuple[Rows, Rows]:
