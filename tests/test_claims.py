@@ -310,6 +310,42 @@ def test_the_tables_hold_every_claim_and_every_number() -> None:
     assert row["cell"] == "objective~quadratic,optimizer~AdaGrad,alpha~0.1"
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "settling(offset, within 0.01) of AdaGrad α = 0.1"),
+        (
+            {"cell": {"optimizer": ["Adam", "AdamW"], "beta1": [0.9, 0.0]}, "k": [3, None]},
+            "settling(offset, within 0.01) of Adam or AdamW β₁ = 0.9 or 0.0, k ≥ 3",
+        ),
+        (
+            {
+                "k": [1, 4],
+                "source": "exact",
+                "relative_to": {"cell": {"alpha": 0.01}},
+                "combine": "difference",
+            },
+            "settling(offset, within 0.01) of AdaGrad α = 0.1, k 1–4, exact minus α = 0.01",
+        ),
+        (
+            {"relative_to": {"source": "discrete"}},
+            "settling(offset, within 0.01) of AdaGrad α = 0.1 / discrete",
+        ),
+    ],
+)
+def test_what_is_measured_is_said_in_words(changes: dict[str, Any], words: str) -> None:
+    ((check,),) = [claim.checks for claim in claims({**SETTLES, **changes}).claims]
+    assert table.measure(check) == words
+
+
+def test_what_never_settles_and_has_no_bound_is_said_in_words() -> None:
+    text = table.markdown(claims(), audit.audit(claims(), [run(FAST, [-3.0] * 6, FAST)]))
+    assert "✗ never" in text
+    ratio = {**SETTLES, "relative_to": {"source": "discrete"}, "expect": {"below": 9}}
+    found = audit.audit(claims(ratio), [run(FAST, [-3.0] * 6, FAST)])
+    assert "✗ ∞" in table.markdown(claims(ratio), found)
+
+
 def test_a_source_without_numbers_is_named_instead_of_a_column() -> None:
     text = table.markdown(claims(), audit.audit(claims(), [run(FAST, SLOW, None)]))
     assert "Algorithm 4: not computed in this study, there is no paper.picard." in text

@@ -123,7 +123,7 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
         ax.tick_params(axis="y", length=0)
         ax.xaxis.set_major_locator(LogLocator(numticks=9))
         ax.xaxis.set_minor_formatter(NullFormatter())
-    axes[-1].set_xlabel(r"$\max_k\,\Vert\theta_\mathrm{discrete} - \theta_\mathrm{IDE}\Vert$")
+    axes[-1].set_xlabel(r"$\max_k\,\Vert\theta_\mathrm{discrete} - \theta_\mathrm{model}\Vert$")
     # Greys in between are told by their neighbours.
     keys = {
         rf"$\alpha$ = {alpha:.3g}": ("o", grey, grey) for alpha, grey in spread(list(palette.items()), 12)
