@@ -68,7 +68,7 @@ API = {
         "Stochastic gradients",
         ("stochastic.noise", "stochastic.streams", "stochastic.runs", "stochastic.sde", "stochastic.weak"),
     ),
-    "figures": ("Figures", ("figures.style", "figures.spec", "figures.draw")),
+    "figures": ("Figures", ("figures.style", "figures.spec", "figures.draw", "figures.saving")),
 }
 
 # Where what lives: the package's modules and folders, in the order in which data pass through them.

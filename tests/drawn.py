@@ -4,7 +4,7 @@ import numpy as np
 
 import idescent as ide
 from idescent import registry, trajectory
-from idescent.figures import data, draw
+from idescent.figures import data, draw, saving
 
 
 def cell(optimizer="RMSProp", alpha=0.1, steps=40, **arguments):
@@ -78,7 +78,7 @@ def panels(spec, files, curves=data.panel_curves):
 
 
 def build(spec, files, *, of_errors=False):
-    with draw.styled():
+    with saving.styled():
         if of_errors:
             return draw.error_figure(spec, panels(spec, files, data.error_curves))
         return draw.figure(spec, panels(spec, files))

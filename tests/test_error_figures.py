@@ -8,7 +8,7 @@ from drawn import VISION, cell, lab, put, simulate, stand_in
 
 import idescent as ide
 from idescent import errors, trajectory
-from idescent.figures import draw, overview, render_overview, render_split, split
+from idescent.figures import overview, render_overview, render_split, saving, split
 
 
 def test_the_overview_shows_the_sup_error_of_every_cell_and_crosses_out_what_failed(tmp_path):
@@ -21,7 +21,7 @@ def test_the_overview_shows_the_sup_error_of_every_cell_and_crosses_out_what_fai
     wanted = ("theta", "sup", "total")
     sup = [row["error"] for row in table.to_pylist() if (row["quantity"], row["norm"], row["kind"]) == wanted]
     assert len(sup) == 2
-    with draw.styled():
+    with saving.styled():
         figure = overview.overview_figure(overview.overview_rows(table.to_pylist()))
     (ax,) = figure.axes
     dots = np.concatenate([collection.get_offsets()[:, 0] for collection in ax.collections])
@@ -84,7 +84,7 @@ def drawn_points(figure, colour):
 
 def test_the_split_shows_exactly_the_numbers_of_the_table(measured):
     _, rows = measured
-    with draw.styled():
+    with saving.styled():
         figure = split.split_figure(split.split_rows(rows))
     assert len(figure.axes) == 2
     entries = {entry.get_label(): entry for legend in figure.legends for entry in legend.legend_handles}
@@ -102,7 +102,7 @@ def test_the_split_shows_exactly_the_numbers_of_the_table(measured):
 
 def test_the_split_crosses_out_the_scheme_that_did_not_converge_and_no_other(measured):
     _, rows = measured
-    with draw.styled():
+    with saving.styled():
         figure = split.split_figure(split.split_rows(rows))
     crosses = [
         (ax.get_title(), line.get_xydata().tolist())
@@ -133,7 +133,7 @@ def test_of_several_schemes_of_a_cell_the_split_shows_the_first(measured):
 
 def test_the_legend_of_the_split_covers_no_panel_and_its_colours_are_told_apart(measured):
     _, rows = measured
-    with draw.styled():
+    with saving.styled():
         figure = split.split_figure(split.split_rows(rows))
     figure.draw_without_rendering()
     (legend,) = figure.legends

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from idescent import fidelity
-from idescent.figures.draw import styled
 from idescent.figures.fidelity import fidelity_figure
+from idescent.figures.saving import styled
 from idescent.tables import fidelity as fidelity_table
 from idescent.trajectory import Report, Trajectory, assemble, write
 

@@ -11,8 +11,8 @@ from drawn import lab
 from matplotlib.figure import Figure
 
 from idescent.figures import scaling, style
-from idescent.figures.draw import save, styled
 from idescent.figures.looks import LOOKS, model_look
+from idescent.figures.saving import save, styled
 
 
 @pytest.mark.parametrize("width", sorted(style.WIDTHS))

@@ -9,7 +9,7 @@ import pytest
 from drawn import VISION, lab
 
 from idescent import cli, errors, scaling
-from idescent.figures import draw, heatmap
+from idescent.figures import heatmap, saving
 from idescent.figures import scaling as drawing
 from idescent.figures.looks import LOOKS, SCHEMES, model_look
 from idescent.tables import scaling as scaling_table
@@ -250,7 +250,7 @@ def curves(figure):
 
 def test_the_figure_draws_every_error_and_fills_the_window():
     found = made(second={0.1: {"status": "not converged"}})
-    with draw.styled():
+    with saving.styled():
         figure = drawing.scaling_figure(drawing.scaling_rows(found, "bowl", "RMSProp"))
     lines = curves(figure)
     assert list(lines["first line"].get_ydata()) == pytest.approx([3.0 * alpha for alpha in LADDER])
@@ -263,7 +263,7 @@ def test_the_figure_draws_every_error_and_fills_the_window():
 
 
 def test_the_triangles_have_the_slopes_that_they_say():
-    with draw.styled():
+    with saving.styled():
         figure = drawing.scaling_figure(drawing.scaling_rows(made(), "bowl", "RMSProp"))
     lines = curves(figure)
     for order in (1, 2, 3):
@@ -273,7 +273,7 @@ def test_the_triangles_have_the_slopes_that_they_say():
 
 def test_an_error_within_its_floor_is_not_drawn():
     found = made(second={0.001: {"error_estimate": 1e-6}})
-    with draw.styled():
+    with saving.styled():
         figure = drawing.scaling_figure(drawing.scaling_rows(found, "bowl", "RMSProp"))
     assert list(curves(figure)["second line"].get_xdata()) == list(LADDER[:-1])
 
@@ -332,7 +332,7 @@ def mapped(change=None, lost=()):
 
 
 def panels(found):
-    with draw.styled():
+    with saving.styled():
         figure = heatmap.heatmap_figure(heatmap.heatmap_rows(found, "bowl", "RMSProp"))
     return {ax.get_title(): ax for ax in figure.axes if ax.get_title()}
 

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
 from idescent.figures import style
-from idescent.figures.draw import save, styled
+from idescent.figures.saving import save, styled
 from suite.problems import HALF_STEPS, PAPERS, Problem
 from suite.rows import Row, select
 

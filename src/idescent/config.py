@@ -19,12 +19,12 @@ from pydantic import ValidationError
 from idescent import registry
 from idescent.arguments import build, check_class, check_own, check_schedule
 from idescent.fields import LARGEST_COUNT, LONGEST_FILE, RESERVED, argument
-from idescent.figures.spec import DISCRETE, required
+from idescent.figures.spec import required
 from idescent.horizons import settling
 from idescent.messages import ConfigError as ConfigError
 from idescent.messages import path, problem_lines, refused
 from idescent.spec import RunSpec, SolutionSpec, StudySpec
-from idescent.study import Cell, Figure, Study
+from idescent.study import DISCRETE, Cell, Figure, Study
 
 
 def load(raw: Mapping[str, Any]) -> Study:

@@ -131,7 +131,12 @@ def common(*trajectories: Trajectory) -> NDArray[np.int64]:
                 f"compare: the run has iterations {_span(first)} and the path {_span(other)}: "
                 "they must end at the same one"
             )
-    return reduce(np.intersect1d, [trajectory.k for trajectory in trajectories])
+    return reduce(_intersection, [trajectory.k for trajectory in trajectories])
+
+
+def _intersection(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
+    # Both increase, and most often they are the same: long runs are compared many times.
+    return left if np.array_equal(left, right) else np.intersect1d(left, right, assume_unique=True)
 
 
 def quantities(run: Trajectory, path: Trajectory) -> tuple[str, ...]:

@@ -15,6 +15,9 @@ from idescent.packs import partition, seconds
 
 T = TypeVar("T")
 
+# Name of the discrete run among the paths of a cell.
+DISCRETE = "discrete"
+
 # A start that only the job knows belongs to a model with many parameters.
 _UNKNOWN_PARAMETERS = 1000
 
@@ -115,7 +118,7 @@ class Study:
     fidelity: dict[str, Any] | None = None
     ensembles: dict[str, dict[str, Any]] = field(default_factory=dict)
     cells_per_job: int | None = None
-    seconds_per_job: float = 30.0
+    seconds_per_job: float = 15.0
 
     @property
     def root(self) -> str:
@@ -147,9 +150,16 @@ class Study:
         return found
 
     def _seconds(self, cell: Cell) -> float:
+        return max(self._seconds_of(cell, name) for name in (DISCRETE, *cell.solutions))
+
+    def _seconds_of(self, cell: Cell, name: str) -> float:
         parameters = len(cell.theta0) if isinstance(cell.theta0, list) else _UNKNOWN_PARAMETERS
-        solvers = [None, *(self.solutions[name]["solver"]["class"] for name in cell.solutions)]
-        return max(seconds(cell.steps, parameters, solver) for solver in solvers)
+        solver = None if name == DISCRETE else self.solutions[name]["solver"]["class"]
+        return seconds(cell.steps, parameters, solver)
+
+    def seconds(self, pack: Pack, name: str) -> float:
+        """Return roughly what the job takes that makes a pack's discrete runs or solutions, on one core."""
+        return sum(self._seconds_of(cell, name) for cell in pack.cells if name in (DISCRETE, *cell.solutions))
 
     def place(self, cell: Cell, name: str) -> str:
         """Return where a run (``discrete``) or solution of a cell lies below the study's folder."""
@@ -189,11 +199,11 @@ class Study:
         """Return what the job needs that makes a pack's discrete runs or solutions, as plain data."""
         cells = []
         for cell in pack.cells:
-            if name in ("discrete", *cell.solutions):
+            if name in (DISCRETE, *cell.solutions):
                 spec = cell.spec()
                 del spec["objective"]
                 cells.append({"folder": cell.folder, **spec})
-        solution = {} if name == "discrete" else {"solution": self.solutions[name]}
+        solution = {} if name == DISCRETE else {"solution": self.solutions[name]}
         return {"objective": pack.cells[0].objective, **solution, "cells": cells}
 
     @property
@@ -209,7 +219,7 @@ class Study:
     def planned(self) -> dict[str, list[str]]:
         """Outputs of the stages that run pack by pack."""
         return {
-            "simulate": [self.manifest(pack, "discrete") for pack in self.packs],
+            "simulate": [self.manifest(pack, DISCRETE) for pack in self.packs],
             "solve": [self.manifest(pack, name) for pack in self.packs for name in self.names(pack)],
         }
 

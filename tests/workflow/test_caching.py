@@ -73,10 +73,12 @@ def test_another_caption_draws_that_figure_only(done: Project) -> None:
     assert done.succeed() == {"figure": 1, "report": 1}
 
 
-def test_an_edited_figure_module_draws_figures_only(done: Project) -> None:
+def test_an_edited_figure_module_draws_what_it_draws(done: Project) -> None:
     done.edit("src/idescent/figures/draw.py", add_code)
-    assert done.succeed() == {"figure": 1, "figure_with_errors": 1, "overview": 2, "report": 1}
+    assert done.succeed() == {"figure": 1, "figure_with_errors": 1, "report": 1}
     assert done.succeed() == {}
+    done.edit("src/idescent/figures/saving.py", add_code)
+    assert done.succeed() == {"figure": 1, "figure_with_errors": 1, "overview": 2, "report": 1}
 
 
 def test_an_edited_split_draws_the_overviews_only(done: Project) -> None:

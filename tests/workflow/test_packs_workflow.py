@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from conftest import STUDY, Project
 
+from idescent.config import load
 from idescent.trajectory import read_with_metadata
 
 pytestmark = pytest.mark.workflow
@@ -41,6 +43,23 @@ def test_packs_change_no_byte_of_any_result(fresh: Project, done: Project) -> No
     assert (jobs["simulate"], jobs["solve"], jobs["compare"]) == (2, 4, 2)
     assert results(fresh) == results(done)
     assert fresh.succeed() == {}
+
+
+def test_the_longest_jobs_start_first(fresh: Project) -> None:
+    # What is short fills the gaps at the end.
+    fresh.configure(AUTO)
+    outcome = fresh.run("--until", "solve", "simulate", cores=1)
+    assert outcome.status == 0, outcome.text
+    began = re.findall(r"^(simulate|solve) .*?: (\S+) (\S+) (\S+) ?(\S*?):", outcome.text, flags=re.M)
+    assert len(began) == 6
+    study = load(AUTO)
+    packs = {pack.group: pack for pack in study.packs}
+    lengths = [
+        study.seconds(packs[objective, optimizer], name or "discrete")
+        for _, objective, optimizer, _, name in began
+    ]
+    assert len(set(lengths)) > 2
+    assert lengths == sorted(lengths, reverse=True)
 
 
 def test_other_packs_keep_the_cells_that_are_there(done: Project) -> None:

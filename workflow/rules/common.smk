@@ -1,9 +1,11 @@
 # What the rules share: the checked study, the code behind each stage, and the names of files.
+import gc
 import json
 import logging
 import os
 import re
 import sys
+import threading
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -18,6 +20,9 @@ from idescent.locks import BusyError, hold
 from idescent.packs import damaged, encode
 from idescent.provenance import digest, is_whole, pack_digest
 from idescent.study import spread
+
+# Trees of code and graphs of jobs have few cycles: looking for them as often as usual is a sixth of the start.
+gc.set_threshold(100_000, 20, 20)
 
 # The jobs' Python is the one that runs Snakemake, wherever it lies: as a parameter, it would rerun a moved checkout, and
 # as a shell prefix or a name of this file it would reach into, or not be seen in, a workflow that uses this one.
@@ -128,6 +133,12 @@ def simulate_json(wildcards):
 
 def solve_json(wildcards):
     return encode(solve_job(wildcards))
+
+
+def urgency(wildcards):
+    """The longest jobs start first: what is left at the end is then short, and keeps all cores busy."""
+    name = getattr(wildcards, "solution", "discrete")
+    return round(1000.0 * STUDY.seconds(pack_of(wildcards), name))
 
 
 def simulate_code(wildcards):
@@ -277,6 +288,13 @@ def write_plan():
 def show_summary():
     if Path(SUMMARY).is_file():
         print(Path(SUMMARY).read_text(encoding="utf-8"), end="", file=sys.stderr)
+
+
+def forget_timers():
+    """Let Snakemake end at once: the scheduler leaves a timer of a second that would start further jobs."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
 
 
 def remove_damaged():

@@ -71,9 +71,10 @@ rule figure_with_errors:
         " --output {output:q} --cells {params.files:q}"
 
 
+# From the parts and not from the table of all errors, which is written meanwhile.
 rule overview:
     input:
-        f"{ROOT}/tables/errors.parquet",
+        ERRORS,
     output:
         f"{ROOT}/figures/{{overview}}.pdf",
         report(

@@ -4,6 +4,7 @@ rule simulate:
         f"{ROOT}/packs/{{objective}}/{{optimizer}}/{{pack}}/discrete.json",
     log:
         f"{LOGS}/simulate/{{objective}}/{{optimizer}}/{{pack}}.log",
+    priority: urgency
     params:
         pack=simulate_json,
         code=simulate_code,

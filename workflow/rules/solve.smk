@@ -4,6 +4,7 @@ rule solve:
         f"{ROOT}/packs/{{objective}}/{{optimizer}}/{{pack}}/{{solution}}.json",
     log:
         f"{LOGS}/solve/{{objective}}/{{optimizer}}/{{pack}}/{{solution}}.log",
+    priority: urgency
     params:
         pack=solve_json,
         code=solve_code,

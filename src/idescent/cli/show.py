@@ -70,13 +70,13 @@ def run(given: Any) -> None:
     """Draw."""
     paths.check_output(given.output, ".png", ".pdf", ".svg")
     shown = _read(given) if given.what[0].endswith(".parquet") else _made(given)
-    from idescent.figures import draw
+    from idescent.figures import draw, saving
 
     spec, drawn = _figure(given, shown)
-    with draw.styled():
+    with saving.styled():
         figure = (draw.error_figure if given.errors else draw.figure)(spec, drawn)
         if given.output is not None:
-            draw.save(figure, [given.output], spec.title, spec.caption)
+            saving.save(figure, [given.output], spec.title, spec.caption)
             sys.stdout.write(f"{given.output}: {sum(map(len, drawn))} curves\n")
         else:
             _open(figure)

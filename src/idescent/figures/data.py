@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from idescent import registry
 from idescent.errors import distance
-from idescent.figures.spec import DISCRETE, FigureSpec, Panel, chosen
+from idescent.figures.spec import FigureSpec, Panel, chosen
+from idescent.study import DISCRETE
 from idescent.trajectory import Report, Trajectory, read_with_metadata
 
 Array = NDArray[np.float64]

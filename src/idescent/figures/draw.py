@@ -1,22 +1,17 @@
 """Drawing one figure into files.
 
 What lives here: :func:`render`, :func:`render_errors` and the layout of both.  Matplotlib is used through its
-objects, without pyplot: that is a second less for every figure, and no global state.  Files are written
-whole or not at all and have the same bytes for the same content.
+objects, without pyplot: that is a second less for every figure, and no global state.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
-import matplotlib
-import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -35,9 +30,9 @@ from idescent.figures.data import (
     spaced,
     thinned,
 )
-from idescent.figures.spec import DISCRETE, FigureSpec, Inset, Panel
-
-FORMATS = (".pdf", ".svg", ".png")
+from idescent.figures.saving import save, styled
+from idescent.figures.spec import FigureSpec, Inset, Panel
+from idescent.study import DISCRETE
 
 _MARKERS = 24
 _ERROR_MARKERS = 7
@@ -84,11 +79,6 @@ def render_errors(spec: FigureSpec, files: Iterable[str | Path], outputs: Iterab
     drawn = [error_curves(spec, panel, sources) for panel in spec.panels]
     with styled():
         save(error_figure(spec, drawn), outputs, f"{spec.title}: errors", errors_caption(spec))
-
-
-def styled() -> AbstractContextManager[None]:
-    """Return the context in which figures are built and written: matplotlib's defaults, then the style."""
-    return matplotlib.style.context(["default", style.STYLE_FILE])
 
 
 def errors_caption(spec: FigureSpec) -> str:
@@ -180,41 +170,6 @@ def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
         keys.append(Line2D([], [], **_ESTIMATE, color=style.GREY, label="solver's error estimate"))
     _legends(canvas, spec, drawn, keys, line=True, marker=True)
     return canvas
-
-
-def save(canvas: Figure, outputs: Iterable[str | Path], title: str, caption: str) -> None:
-    """Write a figure to each output, whole or not at all, with title and caption in the file's metadata.
-
-    Raises
-    ------
-    ValueError
-        If the suffix of an output is not known; then nothing is written.
-    """
-    # Dates and versions are left out: they would change the bytes.
-    described = {"Title": title, "Description": caption}
-    metadata: dict[str, dict[str, Any]] = {
-        ".pdf": {"Title": title, "Subject": caption, "Creator": "idescent", "CreationDate": None},
-        ".svg": described | {"Creator": "idescent", "Date": None},
-        ".png": described | {"Software": None},
-    }
-    targets = [Path(output) for output in outputs]
-    for target in targets:
-        if target.suffix not in FORMATS:
-            known = ", ".join(FORMATS)
-            raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
-    # The layout is found once; where there is an engine, each format is drawn once more only for it.  At the
-    # resolution of the PNG, whose texts are then measured already.
-    canvas.set_dpi(matplotlib.rcParams["savefig.dpi"])
-    canvas.draw_without_rendering()
-    with matplotlib.rc_context({"figure.constrained_layout.use": False}):
-        canvas.set_layout_engine(None)
-        for output in targets:
-            partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
-            try:
-                canvas.savefig(partial, format=output.suffix[1:], metadata=metadata[output.suffix])
-                partial.replace(output)
-            finally:
-                partial.unlink(missing_ok=True)
 
 
 def _canvas(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], keys: bool) -> tuple[Figure, list[Axes]]:

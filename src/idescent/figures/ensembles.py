@@ -18,8 +18,8 @@ from matplotlib.patches import Patch
 
 from idescent.ensembles import RUNS
 from idescent.figures import style
-from idescent.figures.draw import save, styled
 from idescent.figures.looks import model_look
+from idescent.figures.saving import save, styled
 from idescent.tables.files import read_errors
 
 CAPTION = (

@@ -20,8 +20,8 @@ from matplotlib.lines import Line2D
 from idescent.fidelity import SMALLEST_LOSS, horizon, relative_errors, unsolved
 from idescent.figures import style
 from idescent.figures.data import MOST_POINTS
-from idescent.figures.draw import save, styled
 from idescent.figures.looks import model_look
+from idescent.figures.saving import save, styled
 from idescent.trajectory import Trajectory, read_with_metadata
 
 CAPTION = (

@@ -14,7 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from idescent.figures import style
-from idescent.figures.draw import save, styled
+from idescent.figures.saving import save, styled
 
 TITLE = "Fast-forward: cost and error of predicted runs"
 CAPTION = (

@@ -22,7 +22,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocat
 from numpy.typing import NDArray
 
 from idescent.figures import style
-from idescent.figures.draw import save, styled
+from idescent.figures.saving import save, styled
 from idescent.orders import ABOVE_FLOOR
 from idescent.scaling import good
 from idescent.tables.files import read_errors

@@ -18,9 +18,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.figures import style
-from idescent.figures.draw import save, styled
+from idescent.figures.saving import save, styled
 from idescent.study import spread
-from idescent.tables.files import read_errors
+from idescent.tables.files import in_order, read_errors
 
 TITLE = "Largest error of the parameters, all cells"
 CAPTION = (
@@ -38,7 +38,7 @@ def render_overview(errors: str | Path | Iterable[str | Path], outputs: Iterable
     Parameters
     ----------
     errors : path or iterable of path
-        Tables of errors (Parquet).
+        Tables of errors (Parquet), of parts of a study in any order of their cells.
     outputs : iterable of path
         Where to write: any of .pdf, .svg and .png.
 
@@ -48,7 +48,7 @@ def render_overview(errors: str | Path | Iterable[str | Path], outputs: Iterable
         If a table is damaged or holds no error that can be drawn.
     """
     files = [errors] if isinstance(errors, str | Path) else list(errors)
-    rows = overview_rows(read_errors(files).to_pylist())
+    rows = overview_rows(in_order(read_errors(files)).to_pylist())
     with styled():
         save(overview_figure(rows), outputs, TITLE, CAPTION)
 

@@ -20,8 +20,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.figures import style
-from idescent.figures.draw import save, styled
 from idescent.figures.looks import SCHEMES, model_look
+from idescent.figures.saving import save, styled
 from idescent.orders import ABOVE_FLOOR
 from idescent.scaling import good
 from idescent.tables.files import read_errors

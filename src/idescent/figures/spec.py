@@ -12,12 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 
 from idescent.fields import Alpha, Count, Number, Positive, argument
+from idescent.figures.style import LineKind
+from idescent.study import DISCRETE
 
 Quantity = Annotated[str, Field(pattern=r"^[A-Za-z]\w*$")]
 Cell = Mapping[str, Any]
 Window = tuple[Number, Number]
 Flag = Annotated[bool, Strict()]
-DISCRETE = "discrete"
 
 
 class _Strict(BaseModel):
@@ -77,7 +78,7 @@ class Panel(_Strict):
 class LineStyle(_Strict):
     """How the lines of one solution are drawn."""
 
-    line: Literal["solid", "dashed", "dotted", "dashdot"] = "solid"
+    line: LineKind = "solid"
     width: Positive = Field(default=1.2, description="points")
     label: str | None = Field(default=None, description="entry in the legend; a default by name")
 

@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.figures import style
-from idescent.figures.draw import save, styled
-from idescent.tables.files import read_errors
+from idescent.figures.saving import save, styled
+from idescent.tables.files import in_order, read_errors
 
 TITLE = "Model error, solver error and total error of the parameters"
 CAPTION = (
@@ -39,7 +39,7 @@ def render_split(errors: str | Path | Iterable[str | Path], outputs: Iterable[st
     Parameters
     ----------
     errors : path or iterable of path
-        Tables of errors (Parquet).
+        Tables of errors (Parquet), of parts of a study in any order of their cells.
     outputs : iterable of path
         Where to write: any of .pdf, .svg and .png.
 
@@ -49,7 +49,7 @@ def render_split(errors: str | Path | Iterable[str | Path], outputs: Iterable[st
         If a table is damaged or no solution in it is measured against an exact one.
     """
     files = [errors] if isinstance(errors, str | Path) else list(errors)
-    rows = split_rows(read_errors(files).to_pylist())
+    rows = split_rows(in_order(read_errors(files)).to_pylist())
     with styled():
         save(split_figure(rows), outputs, TITLE, CAPTION)
 

@@ -11,10 +11,12 @@ import colorsys
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from idescent.figures.spec import LineStyle
+if TYPE_CHECKING:
+    from idescent.figures.spec import LineStyle
 
 STYLE_FILE = Path(__file__).with_name("idescent.mplstyle")
 
@@ -44,12 +46,17 @@ _SOLUTIONS = {
     "paper.picard": "IDE, Algorithm 4",
     "published.spline": "IDE, Algorithm 4 as published",
 }
-_FURTHER_LINES: tuple[Literal["solid", "dashed", "dotted", "dashdot"], ...] = (
-    "solid",
-    "dashed",
-    "dotted",
-    "dashdot",
-)
+LineKind = Literal["solid", "dashed", "dotted", "dashdot"]
+_FURTHER_LINES: tuple[LineKind, ...] = ("solid", "dashed", "dotted", "dashdot")
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a solution is drawn, its width in points, and what the legend calls it."""
+
+    line: LineKind
+    width: float
+    label: str
 
 
 def look(optimizer: Mapping[str, Any]) -> tuple[str, str]:
@@ -91,10 +98,12 @@ def solution(name: str) -> str:
     return _SOLUTIONS.get(name, name)
 
 
-def line(name: str, position: int, given: Mapping[str, LineStyle]) -> LineStyle:
-    """Return the line style of a solution, the ``position``-th shown: as configured, or a default."""
+def line(name: str, position: int, given: Mapping[str, LineStyle]) -> Line:
+    """Return the line of a solution, the ``position``-th shown: as configured, or a default."""
     style = given.get(name)
     if style is None:
-        style = LineStyle(line=_FURTHER_LINES[position % 4], width=1.2 if position == 0 else 0.8)
-    drawn = style.line if position and style.line != "solid" else "line"
-    return style.model_copy(update={"label": style.label or f"{solution(name)} ({drawn})"})
+        kind, width, label = _FURTHER_LINES[position % 4], 1.2 if position == 0 else 0.8, None
+    else:
+        kind, width, label = style.line, style.width, style.label
+    drawn = kind if position and kind != "solid" else "line"
+    return Line(kind, width, label or f"{solution(name)} ({drawn})")

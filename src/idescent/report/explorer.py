@@ -20,7 +20,7 @@ from idescent import registry
 from idescent.errors import common, distance
 from idescent.figures import style
 from idescent.figures.looks import model_look
-from idescent.figures.spec import DISCRETE
+from idescent.study import DISCRETE
 from idescent.trajectory import Trajectory, read_with_metadata
 
 Array = NDArray[np.float64]
