@@ -11,6 +11,11 @@ from typing import Any
 import numpy as np
 
 
+def finite(value: Any) -> Any:
+    """Return a value, and None for a number that is not finite."""
+    return None if isinstance(value, float | np.floating) and not np.isfinite(value) else value
+
+
 def nullable(values: Sequence[Any], type_: Any) -> Any:
     """Return a pyarrow array of texts, integers, truth values or floating-point numbers; None is null.
 

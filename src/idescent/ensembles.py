@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from idescent import registry
-from idescent.columns import nullable
+from idescent.columns import finite, nullable
 from idescent.continuous import solve
 from idescent.errors import HYPERPARAMETERS
 from idescent.objectives.protocol import FiniteSum, Objective
@@ -181,10 +181,6 @@ def _table(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> Any:
         for n in names
     ]
     arrays = [
-        nullable([_known(row.get(n)) for row in rows], type_) for n, type_ in zip(names, types, strict=True)
+        nullable([finite(row.get(n)) for row in rows], type_) for n, type_ in zip(names, types, strict=True)
     ]
     return pa.Table.from_arrays(arrays, names=names)
-
-
-def _known(value: Any) -> Any:
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,11 +1,13 @@
-"""Files that appear whole or not at all, and what is done about those that were damaged later."""
+"""Files that appear whole or not at all, what they can hold, and what is done about those damaged later."""
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 class DamagedError(ValueError):
@@ -49,6 +51,17 @@ def write_text(path: str | Path, text: str) -> None:
     """Write text, whole or not at all."""
     with whole(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def plain(value: Any) -> Any:
+    """Return what JSON can hold, at any depth: NaN and infinity become null, arrays lists."""
+    if isinstance(value, Mapping):
+        return {name: plain(inner) for name, inner in value.items()}
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def remove_partials(folder: str | Path) -> None:

@@ -12,10 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from idescent import orders
-from idescent.columns import nullable
+from idescent.columns import finite, nullable
 from idescent.errors import HYPERPARAMETERS
 
 Row = Mapping[str, Any]
@@ -157,7 +155,7 @@ def as_table(found: Sequence[Row]) -> Any:
         *_STATUS,
     )
     order += (*_NUMBERS, "used", *_FIT, "points", *_COUNTS)
-    arrays = [nullable([_plain(row.get(name)) for row in found], columns[name]) for name in order]
+    arrays = [nullable([finite(row.get(name)) for row in found], columns[name]) for name in order]
     return pa.Table.from_arrays(arrays, names=list(order))
 
 
@@ -297,7 +295,3 @@ def _horizon(row: Row, caps: Mapping[tuple[Any, ...], int]) -> str:
 
 def _triple(row: Row) -> tuple[float, float, float] | None:
     return None if row["order"] is None else (row["order"], row["order_low"], row["order_high"])
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float | np.floating) and not math.isfinite(value) else value

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.files import refused, whole
+from idescent.files import plain, refused, whole
 from idescent.seals import SEAL_KEY, sealed
 
 Array = NDArray[np.float64]
@@ -183,7 +183,7 @@ def write(
     values = {"k": trajectory.k, "t": trajectory.t, "theta": trajectory.theta, "loss": trajectory.loss}
     values |= trajectory.moments
     columns = {name: wrapped(column) for name, column in values.items()}
-    report = _plain(asdict(trajectory.report))
+    report = plain(asdict(trajectory.report))
     metadata = {"cell": dict(cell), "provenance": dict(provenance), "report": report}
     described = json.dumps(metadata, sort_keys=True).encode()
     schema = pa.schema(
@@ -291,12 +291,3 @@ def _values(column: Any) -> NDArray[Any]:
     types: dict[Any, type[np.generic]] = {pa.int64(): np.int64, pa.float64(): np.float64}
     flat = np.frombuffer(array.buffers()[1], types[array.type], count=array.offset + len(array))
     return flat[array.offset :].reshape(-1, width)
-
-
-def _plain(value: Any) -> Any:
-    """JSON has neither NaN nor infinity: a number that is not finite is null, at any depth."""
-    if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

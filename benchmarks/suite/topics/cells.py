@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from idescent.config import load
-from suite.projects import Project, in_one_process
+from suite.projects import Project, at_once, in_one_process
 from suite.rows import Row, Spread
 from suite.settings import Settings
 
@@ -13,8 +13,10 @@ TITLE = "Cost against the number of cells"
 TEXT = """A study with RMSProp on a square grid of learning rates and averaging factors, 50 iterations, one
 exact solution for each cell. *plan*: a dry run. *run*: all of it, from nothing. *again*: with nothing to do.
 *compute*: runs and solutions of the same cells in one Python process, nothing written; *with files*: written
-as the workflow writes them. Overhead is what the cores did beside computing, wall time times cores less
-compute, in per cent of compute. From 10 000 cells on compute is that of every tenth cell, times ten."""
+as the workflow writes them; *at once*: in as many processes as cores at the same time, summed, which is more
+where cores share caches, memory and clock. Overhead is what the cores did beside computing, wall time times
+cores less compute, in per cent of compute; what cores take from each other is in it. From 10 000 cells on
+compute is that of every tenth cell, times ten."""
 
 # Learning rates and averaging factors.
 GRIDS = ((2, 5), (10, 10), (25, 40), (100, 100))
@@ -42,7 +44,7 @@ def measure(settings: Settings) -> list[Row]:
         checked = load(raw)
         cells = len(checked.cells)
         times: dict[str, list[float]] = {
-            name: [] for name in ("plan", "run", "again", "compute", "with files")
+            name: [] for name in ("plan", "run", "again", "compute", "with files", "at once")
         }
         jobs, memory = 0, 0.0
         for attempt in range(1 if settings.quick or cells > 1_000 else 3):
@@ -59,6 +61,7 @@ def measure(settings: Settings) -> list[Row]:
             if attempt == 0:
                 files = in_one_process(checked, part, settings.scratch)
                 measured["with files"] = files * cells / len(part)
+                measured["at once"] = at_once(checked, part, settings.cores) * cells / len(part)
             for name, value in measured.items():
                 times[name].append(value)
         spent = [r * settings.cores - c for r, c in zip(times["run"], times["compute"], strict=True)]

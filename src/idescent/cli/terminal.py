@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from idescent.files import plain
+
 Say = Callable[[str], None]
 
 _WIDTH = 24
@@ -37,7 +39,7 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def write_json(value: Any) -> None:
     """Print a value as JSON on one line; what is not a finite number is null."""
-    sys.stdout.write(json.dumps(_plain(value), allow_nan=False) + "\n")
+    sys.stdout.write(json.dumps(plain(value), allow_nan=False) + "\n")
 
 
 def note(text: str) -> None:
@@ -112,13 +114,3 @@ class Watched:
             self.asked += 1
             self.tell(self.asked)
         return self.objective.gradient(theta)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(entry) for name, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -6,7 +6,6 @@ whole or not at all and have the same bytes for the same content.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -17,6 +16,7 @@ import matplotlib.style
 from matplotlib.figure import Figure
 
 from idescent.figures import style
+from idescent.files import whole
 
 FORMATS = (".pdf", ".svg", ".png")
 
@@ -53,9 +53,5 @@ def save(canvas: Figure, outputs: Iterable[str | Path], title: str, caption: str
     with matplotlib.rc_context({"figure.constrained_layout.use": False}):
         canvas.set_layout_engine(None)
         for output in targets:
-            partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
-            try:
+            with whole(output) as partial:
                 canvas.savefig(partial, format=output.suffix[1:], metadata=metadata[output.suffix])
-                partial.replace(output)
-            finally:
-                partial.unlink(missing_ok=True)
