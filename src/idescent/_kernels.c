@@ -202,7 +202,7 @@ void lockstep(int64_t done, int64_t from, int64_t to, int64_t count, const lane 
 
 /* Lanes that go in lockstep hide the latency of root and quotient from each other: WIDTH keeps both busy.  A tile of rows is
  * made beside the lanes' arrays, to which it goes while the next one is made: stores hide behind roots as well. */
-enum { QUADS = 4, WIDTH = 4 * QUADS, TILE = 16 };
+enum { QUADS = 4, WIDTH = 4 * QUADS, TILE = 16, AHEAD = 2 * TILE, LINE = 8 };
 typedef double quad __attribute__((vector_size(32)));
 typedef int64_t order __attribute__((vector_size(32)));
 typedef double unaligned_quad __attribute__((vector_size(32), aligned(8), may_alias));
@@ -247,6 +247,17 @@ INLINE void deliver_part(const rows *tile, const arrays *to, int64_t at, int par
     if (momentum) turn((const quad(*)[QUADS]) & tile->first[row][q], to->first + lanes, at + row);
 }
 
+/* Ask for the cache lines, of LINE numbers, of TILE rows of one lane: so many arrays are more than processors foresee, and
+ * memory that nobody has used for a while takes longer than a step. */
+INLINE void fetch(const arrays *to, int l, int64_t at, int momentum)
+{
+    for (int line = 0; line < TILE; line += LINE) {
+        __builtin_prefetch(to->theta[l] + at + line, 1);
+        __builtin_prefetch(to->second[l] + at + line, 1);
+        if (momentum) __builtin_prefetch(to->first[l] + at + line, 1);
+    }
+}
+
 INLINE void deliver(const rows *tile, const arrays *to, int64_t at, int count, int momentum)
 {
     for (int l = 0; l < WIDTH; ++l)
@@ -285,6 +296,7 @@ INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *l
     EACH rate[q] = alpha[q], shrink[q] = 1.0 - rate[q] * decoupled[q];
     for (int64_t tile = from; tile < to; tile += TILE) {
         const int count = to - tile < TILE ? (int)(to - tile) : TILE;
+        const int foreseen = dense && tile + AHEAD + TILE <= to;
         quad mass1[TILE][QUADS], mass2[TILE][QUADS], factor[TILE][QUADS];
 
         for (int l = 0; l < WIDTH && !alike; ++l)
@@ -317,6 +329,7 @@ INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *l
                 }
             }
             if (waiting) deliver_part(before, &target, tile - TILE + 1, row, momentum);
+            if (foreseen) fetch(&target, row, tile + AHEAD + 1, momentum);
         }
         waiting = dense && count == TILE;
         if (waiting) {

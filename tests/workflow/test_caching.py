@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -186,3 +188,28 @@ def test_an_interrupted_run_leaves_no_half_file_and_completes_later(fresh: Proje
     assert 0 < jobs["solve"] < 6
     assert fresh.contents() == done.contents()
     assert fresh.succeed() == {}
+
+
+def test_nothing_is_waited_for_at_the_end(done: Project) -> None:
+    # Snakemake's scheduler leaves a timer that would start further jobs, and ends with it a second later.
+    (done.results / "summary.txt").unlink()
+    waits = (
+        "import sys, threading\n"
+        "from snakemake.cli import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code\n"
+        "timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]\n"
+        "print('timers left:', sum(not timer.finished.is_set() for timer in timers))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", waits, *done.command[3:], "--cores", "1"],
+        cwd=done.folder,
+        env=done.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "timers left: 0" in ended.stdout
+    assert (done.results / "summary.txt").is_file()
