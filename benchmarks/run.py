@@ -31,12 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"topic: {topic!r} is not allowed: must be one of {', '.join(NAMES)}")
     folder = given.output or ROOT / "results/benchmarks" / ("quick" if given.quick else "")
     wanted = (() if given.quick else peers.NAMES) if given.peers is None else given.peers
-    code = records.code()
     there = {record.topic: record for record in records.read(folder / "topics", NAMES)}
     with tempfile.TemporaryDirectory() as scratch:
         environments = peers.Peers(given.environments or Path(scratch, "environments"), wanted)
         for topic in given.topics or NAMES:
-            old = there.get(topic)
+            old, code = there.get(topic), records.code(topic)
             if not given.topics and old is not None and old.code == code:
                 _say(f"{topic}: measured {old.began} with this code")
                 continue

@@ -96,7 +96,8 @@ def test_a_complete_run_is_stored_with_its_figures_and_one_of_two_codes_is_not(
     made = [Row("paper", "exact", "1,000 cells", 1000.0, values=values)]
     first = found["kernels"]
     complete = [
-        replace(found.get(name, replace(first, topic=name, rows=made)), quick=False) for name in topics.NAMES
+        replace(found.get(name, replace(first, topic=name, rows=made)), quick=False, code=records.code(name))
+        for name in topics.NAMES
     ]
     report.write(tmp_path, complete)
     report.store(tmp_path / "measured.json", tmp_path, tmp_path, complete)
@@ -104,7 +105,7 @@ def test_a_complete_run_is_stored_with_its_figures_and_one_of_two_codes_is_not(
     assert {target["name"] for target in stored["targets"]} == {target.name for target in targets.TARGETS}
     assert all((tmp_path / f"benchmarks_{name}.png").is_file() for name in stored["figures"])
     assert "precision" in stored["tables"]
-    with pytest.raises(ValueError, match="measured on different code"):
+    with pytest.raises(ValueError, match=r"^measured.json: kernels measured on different code"):
         report.store(
             tmp_path / "other.json", tmp_path, tmp_path, [replace(complete[0], code="other"), *complete[1:]]
         )

@@ -19,6 +19,7 @@ from idescent.files import write_text
 from suite.rows import Row
 
 ROOT = Path(__file__).resolve().parents[2]
+TOPICS = ROOT / "benchmarks/suite/topics"
 _PACKAGES = ("numpy", "scipy", "pyarrow", "matplotlib", "snakemake")
 
 
@@ -31,7 +32,7 @@ class Record:
     topic : str
     quick : bool
     code : str
-        Digest of the package and of the benchmarks.
+        Digest of the package and of what the topic has of the benchmarks.
     began : str
         Date and time, UTC.
     seconds : float
@@ -69,19 +70,32 @@ def read(folder: Path, topics: Sequence[str]) -> list[Record]:
     return found
 
 
-def code() -> str:
-    """Return the digest of everything that a measurement depends on and that is ours."""
+def code(topic: str) -> str:
+    """Return the digest of what a topic's rows depend on and is ours: without the other topics."""
+    own = _with_imported(topic)
     total = hashlib.sha256()
     files = [ROOT / "requirements.lock", ROOT / "config/config.yaml"]
     for folder in ("src/idescent", "workflow", "benchmarks"):
         files += [path for path in (ROOT / folder).rglob("*") if path.is_file()]
     for path in sorted(files):
+        if path.parent == TOPICS and path.stem not in (*own, "__init__"):
+            continue
         if (
             path.suffix in (".py", ".c", ".smk", ".txt", ".lock", ".yaml", ".mplstyle")
             or path.name == "Snakefile"
         ):
             total.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return total.hexdigest()
+
+
+def _with_imported(topic: str) -> set[str]:
+    found, waiting = set(), {topic}
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        text = (TOPICS / f"{name}.py").read_text(encoding="utf-8")
+        waiting |= set(re.findall(r"^from suite\.topics\.(\w+) import", text, flags=re.M)) - found
+    return found
 
 
 def machine() -> dict[str, Any]:

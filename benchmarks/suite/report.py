@@ -10,7 +10,7 @@ from typing import Any
 
 from idescent.files import write_text
 from suite import figures, peers, text, topics
-from suite.records import Record
+from suite.records import Record, code
 from suite.rows import Row, select
 from suite.targets import judged
 
@@ -64,15 +64,17 @@ def store(path: Path, pictures: Path, folder: Path, records: Sequence[Record]) -
     Raises
     ------
     ValueError
-        If the records are of a quick run or of different code, or a topic was not measured.
+        If the records are of a quick run or not of the code that is here, or a topic was not measured.
     """
     found = {record.topic: record for record in records}
     missing = [name for name in topics.NAMES if name not in found]
     if missing or any(record.quick for record in records):
         what = f"{', '.join(missing)} not measured" if missing else "a quick run's times say nothing"
         raise ValueError(f"measured.json: {what}: run `make bench` first")
-    if len({record.code for record in records if record.topic in topics.NAMES}) > 1:
-        raise ValueError("measured.json: topics were measured on different code: run `make bench` again")
+    if stale := [name for name in topics.NAMES if found[name].code != code(name)]:
+        raise ValueError(
+            f"measured.json: {', '.join(stale)} measured on different code: run `make bench` again"
+        )
     rows = {name: record.rows for name, record in found.items()}
     first = found[topics.NAMES[0]]
     content = {

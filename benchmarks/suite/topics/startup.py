@@ -112,7 +112,7 @@ def measure(settings: Settings) -> list[Row]:
         (project.folder / "config/audited_claims.yaml").write_text(text, encoding="utf-8")
         audited = ("--configfile", project.study(_audited()))
         project.snakemake(settings.cores, *audited)
-        commands |= _commands(project, audited)
+        commands = _commands(project, audited) | commands
     kinds = [kind for kind in commands if not settings.quick or kind in QUICK]
     bases = {"python": [sys.executable, "-c", "pass"], "numpy": [sys.executable, "-c", "import numpy"]}
     called: dict[str, Sequence[str]] = {**bases, **{kind: commands[kind] for kind in kinds}}
