@@ -135,6 +135,10 @@ def solve_json(wildcards):
     return encode(solve_job(wildcards))
 
 
+# Of jobs of whose length nothing is known, but that they take longer than a pack: as a thousand seconds.
+LONG = 1_000_000
+
+
 def urgency(wildcards):
     """The longest jobs start first: what is left at the end is then short, and keeps all cores busy."""
     name = getattr(wildcards, "solution", "discrete")

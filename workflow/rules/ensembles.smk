@@ -9,6 +9,7 @@ if ENSEMBLES:
             f"{LOGS}/ensembles/{{objective}}/{{optimizer}}/{{ensemble}}.log",
         wildcard_constraints:
             ensemble=one_of(place.rpartition("/")[2] for place in ENSEMBLES),
+        priority: LONG
         params:
             ensemble=ensemble_json,
             code=ensemble_code,

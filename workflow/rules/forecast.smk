@@ -19,6 +19,7 @@ if STUDY.forecast:
             f"{ROOT}/figures/forecast.png",
         log:
             f"{LOGS}/forecast.log",
+        priority: LONG
         params:
             cells=json.dumps(STUDY.forecast),
             code=digest("forecast"),
