@@ -99,7 +99,7 @@ def errors_caption(spec: FigureSpec) -> str:
 
 
 def figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
-    """Build the figure from the curves of each panel; call it inside :func:`styled`."""
+    """Build the figure from the curves of each panel, inside :func:`~idescent.figures.saving.styled`."""
     discrete_only = not spec.solutions
     canvas, axes = _canvas(spec, drawn, len(spec.show) > 1)
     for ax, panel, curves in zip(axes, spec.panels, drawn, strict=True):
@@ -127,7 +127,7 @@ def figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
 
 
 def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
-    """Build the companion from the error curves of each panel; call it inside :func:`styled`."""
+    """Build the companion from the error curves, inside :func:`~idescent.figures.saving.styled`."""
     canvas, axes = _canvas(spec, drawn, True)
     estimates = spec.quantity == "theta"
     for ax, panel, curves in zip(axes, spec.panels, drawn, strict=True):
