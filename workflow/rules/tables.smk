@@ -1,6 +1,6 @@
 rule tables:
     input:
-        [STUDY.errors(pack) for pack in STUDY.packs],
+        ERRORS,
     output:
         f"{ROOT}/tables/errors.parquet",
         report(
