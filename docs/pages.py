@@ -80,7 +80,7 @@ LAYERS = {
         "discrete",
         "lockstep",
         "kernels",
-        "masses",
+        "corrections",
         "stochastic",
     ),
     "What is solved": ("models", "solvers", "continuous", "forecast", "horizons"),

@@ -66,7 +66,7 @@ def plain_loop(name, arguments, alpha, center, theta0, steps, norm, eps=1e-8):
                 theta[i] = theta[i] - alpha * g[i] / (math.sqrt(second) + eps)
                 continue
             m[i] = beta1 * m[i] + (1.0 - beta1) * g[i]
-            m_hat, v_hat = m[i] / (1.0 - beta1**k), second / (1.0 - beta2**k)
+            m_hat, v_hat = 1.0 / (1.0 - beta1**k) * m[i], 1.0 / (1.0 - beta2**k) * second
             kept = (1.0 - alpha * decay) * theta[i] if name == "AdamW" else theta[i]
             theta[i] = kept - alpha * m_hat / (math.sqrt(v_hat) + eps)
         for column, values in (("theta", theta), ("m", m), ("v", v)):

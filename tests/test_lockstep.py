@@ -188,7 +188,7 @@ def test_a_run_that_is_thinned_block_by_block_has_the_rows_of_a_whole_one(monkey
     assert_same(ide.simulate(ide.Adam(0.9, 0.999), wrap(ide.Quadratic(4.0)), keep=keep, **arguments), whole)
 
 
-def test_masses_are_computed_once_for_each_distinct_decay_rate(monkeypatch):
+def test_corrections_are_computed_once_for_each_distinct_decay_rate(monkeypatch):
     computed = []
     library = kernels.compiled()
     assert library is not None
@@ -196,9 +196,9 @@ def test_masses_are_computed_once_for_each_distinct_decay_rate(monkeypatch):
     class Watched:
         lockstep = library.lockstep
 
-        def masses(self, beta, count, target):
+        def corrections(self, beta, count, target):
             computed.append(beta)
-            library.masses(beta, count, target)
+            library.corrections(beta, count, target)
 
     monkeypatch.setattr(discrete, "compiled", Watched)
     optimizers = [ide.Adam(0.9, beta2) for beta2 in (0.99, 0.999) for _ in range(20)]

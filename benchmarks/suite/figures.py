@@ -222,7 +222,13 @@ def startup(found: Rows) -> Figure:
         ax.plot([whole.low, whole.high], [y, y], color="black", linewidth=0.8)
     ax.axvline(0.4, color="#D55E00", linewidth=0.8, linestyle="--")
     ax.annotate(
-        "target, kernel jobs", (0.4, len(rows) - 0.4), color="#D55E00", fontsize=6.5, ha="left", va="bottom"
+        "target, kernel jobs",
+        (0.4, len(rows) - 0.4),
+        xytext=(3, 0),
+        textcoords="offset points",
+        color="#D55E00",
+        fontsize=6.5,
+        va="bottom",
     )
     ax.set_yticks(range(len(rows)), [row.method for row in rows])
     ax.set_ylim(-0.6, len(rows) + 0.3)

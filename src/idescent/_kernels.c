@@ -36,8 +36,8 @@ INLINE void multiply(double *high, double *low, double factor, double factor_low
     *high = product + rest, *low = rest - (*high - product);
 }
 
-/* 1 - beta^k, k = 1 ... count.  masses.py has the same in Python, and says why it is no power of the C library. */
-void masses(double beta, int64_t count, double *mass)
+/* 1 / (1 - beta^k), k = 1 ... count.  corrections.py has the same in Python, and says why it is no power of the C library. */
+void corrections(double beta, int64_t count, double *factor)
 {
     enum { STRANDS = 8 };
     double high[STRANDS] = {beta}, low[STRANDS] = {0.0};
@@ -46,22 +46,22 @@ void masses(double beta, int64_t count, double *mass)
         high[j] = high[j - 1], low[j] = low[j - 1];
         multiply(high + j, low + j, beta, 0.0);
     }
-    const double factor = high[STRANDS - 1], factor_low = low[STRANDS - 1];
+    const double stride = high[STRANDS - 1], stride_low = low[STRANDS - 1];
     int64_t k = 0;
     for (; k + STRANDS <= count; k += STRANDS) {
-        for (int j = 0; j < STRANDS; ++j) mass[k + j] = 1.0 - high[j];
-        for (int j = 0; j < STRANDS; ++j) multiply(high + j, low + j, factor, factor_low);
+        for (int j = 0; j < STRANDS; ++j) factor[k + j] = 1.0 / (1.0 - high[j]);
+        for (int j = 0; j < STRANDS; ++j) multiply(high + j, low + j, stride, stride_low);
     }
-    for (int j = 0; k < count; ++k, ++j) mass[k] = 1.0 - high[j];
+    for (int j = 0; k < count; ++k, ++j) factor[k] = 1.0 / (1.0 - high[j]);
 }
 
-/* What the moments of iterations 1, 2 ... are divided by, beyond `known` it is exactly 1. */
+/* What the moments of iterations 1, 2 ... are multiplied by, beyond `known` it is exactly 1. */
 typedef struct {
     int64_t known;
-    const double *mass;
+    const double *factor;
 } correction;
 
-INLINE double mass_of(const correction *c, int64_t k) { return k <= c->known ? c->mass[k - 1] : 1.0; }
+INLINE double factor_of(const correction *c, int64_t k) { return k <= c->known ? c->factor[k - 1] : 1.0; }
 
 INLINE double gradient(double curvature, double center, double coupled, double theta)
 {
@@ -73,14 +73,14 @@ INLINE double gradient(double curvature, double center, double coupled, double t
  * specialisation: the branches below depend on constants of the call and leave the loop. */
 INLINE int64_t
 run(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors, const rule *r, const correction *by1,
-    const correction *by2, int summing, int corrected, int norm, int momentum, const double *curvature, const double *center,
+    const correction *by2, int summing, int norm, int momentum, const double *curvature, const double *center,
     double *theta, double *first, double *second)
 {
     const double beta1 = r->beta1, beta2 = r->beta2, gain1 = 1.0 - beta1, gain2 = 1.0 - beta2, eps = r->eps;
     const double coupled = r->coupled_decay;
     double rate = alpha, shrink = 1.0 - alpha * r->decoupled_decay;
     const int64_t width = norm ? 1 : n;
-    double mass1 = 1.0, mass2 = 1.0;
+    double factor1 = 1.0, factor2 = 1.0;
 
     for (int64_t k = 1; k <= steps; ++k) {
         const double *old = theta + (k - 1) * n, *m_old = first + (k - 1) * n, *v_old = second + (k - 1) * width;
@@ -92,7 +92,7 @@ run(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors,
             rate = alpha * factors[k - 1];
             shrink = 1.0 - rate * r->decoupled_decay;
         }
-        if (corrected) mass1 = mass_of(by1, done + k), mass2 = mass_of(by2, done + k);
+        if (momentum) factor1 = factor_of(by1, done + k), factor2 = factor_of(by2, done + k);
         if (norm) {
             for (int64_t i = 0; i < n; ++i) {
                 const double g = gradient(curvature[i], center[i], coupled, old[i]);
@@ -106,13 +106,10 @@ run(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors,
             if (!norm) v[i] = summing ? v_old[i] + g * g : beta2 * v_old[i] + gain2 * (g * g);
             if (momentum) {
                 m[i] = beta1 * m_old[i] + gain1 * g;
-                direction = m[i];
+                direction = factor1 * m[i];
             }
             scale = v[norm ? 0 : i];
-            if (corrected) {
-                direction = direction / mass1;
-                scale = scale / mass2;
-            }
+            if (momentum) scale = factor2 * scale;
             new[i] = shrink * old[i] - rate * direction / (sqrt(scale) + eps);
             /* Infinite v (g * g overflows) leaves theta where it is, finite: it must be asked as well. */
             finite &= (isfinite(new[i]) != 0) & (isfinite(v[norm ? 0 : i]) != 0);
@@ -127,12 +124,11 @@ int64_t simulate(int64_t done, int64_t steps, int64_t n, double alpha, const dou
                  const correction *by1, const correction *by2, const double *curvature, const double *center, double *theta,
                  double *first, double *second)
 {
-#define RUN(summing, corrected, norm, momentum)                                                                     \
-    run(done, steps, n, alpha, factors, r, by1, by2, summing, corrected, norm, momentum, curvature, center, theta, \
-        first, second)
-    if (r->bias_correction) return r->norm ? RUN(0, 1, 1, 1) : RUN(0, 1, 0, 1);
-    if (r->summing) return r->norm ? RUN(1, 0, 1, 0) : RUN(1, 0, 0, 0);
-    return r->norm ? RUN(0, 0, 1, 0) : RUN(0, 0, 0, 0);
+#define RUN(summing, norm, momentum)                                                                              \
+    run(done, steps, n, alpha, factors, r, by1, by2, summing, norm, momentum, curvature, center, theta, first, second)
+    if (r->bias_correction) return r->norm ? RUN(0, 1, 1) : RUN(0, 0, 1);
+    if (r->summing) return r->norm ? RUN(1, 1, 0) : RUN(1, 0, 0);
+    return r->norm ? RUN(0, 1, 0) : RUN(0, 0, 0);
 #undef RUN
 }
 
@@ -146,14 +142,9 @@ typedef struct {
     int64_t stride; /* numbers from one row to the next */
 } lane;
 
-/* Dividing by a mass of exactly 1 changes no bit: it is left out as soon as all are, for the first moments and for both. */
-enum phase { NONE, SECOND, BOTH };
-
-INLINE int64_t within(int64_t row, int64_t from, int64_t to) { return row < from ? from : row > to ? to : row; }
-
 /* Rows from + 1 ... to of one lane.  No look at whether numbers are finite: what is not stays so, and the caller looks at
  * the last row. */
-INLINE void alone(int64_t done, int64_t from, int64_t to, const lane *t, int summing, int momentum, enum phase phase)
+INLINE void alone(int64_t done, int64_t from, int64_t to, const lane *t, int summing, int momentum)
 {
     const double beta1 = t->rule.beta1, beta2 = t->rule.beta2, gain1 = 1.0 - beta1, gain2 = 1.0 - beta2, eps = t->rule.eps;
     const double curvature = t->curvature, center = t->center, coupled = t->rule.coupled_decay;
@@ -166,10 +157,12 @@ INLINE void alone(int64_t done, int64_t from, int64_t to, const lane *t, int sum
         double direction = g, scale;
         if (t->factors) rate = t->alpha * t->factors[row - 1], shrink = 1.0 - rate * t->rule.decoupled_decay;
         v = summing ? v + g * g : beta2 * v + gain2 * (g * g);
-        if (momentum) direction = m = beta1 * m + gain1 * g;
         scale = v;
-        if (phase == BOTH) direction = direction / mass_of(&t->by1, done + row);
-        if (phase != NONE) scale = scale / mass_of(&t->by2, done + row);
+        if (momentum) {
+            m = beta1 * m + gain1 * g;
+            direction = factor_of(&t->by1, done + row) * m;
+            scale = factor_of(&t->by2, done + row) * v;
+        }
         x = shrink * x - rate * direction / (sqrt(scale) + eps);
         t->theta[row * stride] = x;
         t->second[row * stride] = v;
@@ -179,16 +172,12 @@ INLINE void alone(int64_t done, int64_t from, int64_t to, const lane *t, int sum
 
 static void single(int64_t done, int64_t from, int64_t to, const lane *t)
 {
-    if (t->rule.bias_correction) {
-        const int64_t both = within(t->by1.known - done, from, to), second = within(t->by2.known - done, both, to);
-        alone(done, from, both, t, 0, 1, BOTH);
-        alone(done, both, second, t, 0, 1, SECOND);
-        alone(done, second, to, t, 0, 1, NONE);
-    } else if (t->rule.summing) {
-        alone(done, from, to, t, 1, 0, NONE);
-    } else {
-        alone(done, from, to, t, 0, 0, NONE);
-    }
+    if (t->rule.bias_correction)
+        alone(done, from, to, t, 0, 1);
+    else if (t->rule.summing)
+        alone(done, from, to, t, 1, 0);
+    else
+        alone(done, from, to, t, 0, 0);
 }
 
 #ifndef __GNUC__
@@ -271,8 +260,7 @@ INLINE void deliver(const rows *tile, const arrays *to, int64_t at, int count, i
 
 /* Rows from + 1 ... to of WIDTH lanes.  `alike`: all have the same corrections, constant rates, and no decay but AdamW's.
  * The switches are constants of the call. */
-INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *lanes, int summing, int momentum,
-                    enum phase phase, int alike)
+INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *lanes, int summing, int momentum, int alike)
 {
     const correction *by1 = &lanes[0]->by1, *by2 = &lanes[0]->by2;
     quad beta1[QUADS], beta2[QUADS], gain1[QUADS], gain2[QUADS], eps[QUADS], coupled[QUADS], decoupled[QUADS];
@@ -297,21 +285,21 @@ INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *l
     for (int64_t tile = from; tile < to; tile += TILE) {
         const int count = to - tile < TILE ? (int)(to - tile) : TILE;
         const int foreseen = dense && tile + AHEAD + TILE <= to;
-        quad mass1[TILE][QUADS], mass2[TILE][QUADS], factor[TILE][QUADS];
+        quad factor1[TILE][QUADS], factor2[TILE][QUADS], factor[TILE][QUADS];
 
         for (int l = 0; l < WIDTH && !alike; ++l)
             for (int row = 0; row < count; ++row) {
                 const int64_t k = done + tile + row + 1;
                 const int q = l / 4, i = l % 4;
-                if (phase == BOTH) mass1[row][q][i] = mass_of(&lanes[l]->by1, k);
-                if (phase != NONE) mass2[row][q][i] = mass_of(&lanes[l]->by2, k);
+                if (momentum) factor1[row][q][i] = factor_of(&lanes[l]->by1, k);
+                if (momentum) factor2[row][q][i] = factor_of(&lanes[l]->by2, k);
                 factor[row][q][i] = lanes[l]->factors ? lanes[l]->factors[tile + row] : 1.0;
             }
         for (int row = 0; row < TILE; ++row) {
             if (row < count) {
                 const int64_t k = done + tile + row + 1;
-                const quad all1 = splat(alike && phase == BOTH ? mass_of(by1, k) : 1.0);
-                const quad all2 = splat(alike && phase != NONE ? mass_of(by2, k) : 1.0);
+                const quad all1 = splat(alike && momentum ? factor_of(by1, k) : 1.0);
+                const quad all2 = splat(alike && momentum ? factor_of(by2, k) : 1.0);
                 EACH {
                     quad g = curvature[q] * (x[q] - center[q]), direction, scale;
                     if (!alike) {
@@ -319,10 +307,12 @@ INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *l
                         rate[q] = alpha[q] * factor[row][q], shrink[q] = 1.0 - rate[q] * decoupled[q];
                     }
                     v[q] = summing ? v[q] + g * g : beta2[q] * v[q] + gain2[q] * (g * g);
-                    if (momentum) m[q] = beta1[q] * m[q] + gain1[q] * g;
-                    direction = momentum ? m[q] : g, scale = v[q];
-                    if (phase == BOTH) direction = direction / (alike ? all1 : mass1[row][q]);
-                    if (phase != NONE) scale = scale / (alike ? all2 : mass2[row][q]);
+                    direction = g, scale = v[q];
+                    if (momentum) {
+                        m[q] = beta1[q] * m[q] + gain1[q] * g;
+                        direction = (alike ? all1 : factor1[row][q]) * m[q];
+                        scale = (alike ? all2 : factor2[row][q]) * v[q];
+                    }
                     x[q] = shrink[q] * x[q] - rate[q] * direction / (root(scale) + eps[q]);
                     made->theta[row][q] = x[q], made->second[row][q] = v[q];
                     if (momentum) made->first[row][q] = m[q];
@@ -345,33 +335,26 @@ INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *l
 INLINE void group(int64_t done, int64_t from, int64_t to, const lane *const *lanes)
 {
     const lane *t = lanes[0];
-    int64_t both = from, second = from;
     int alike = 1;
 
     for (int l = 0; l < WIDTH; ++l) {
         const lane *other = lanes[l];
-        both = within(other->by1.known - done, both, to);
-        second = within(other->by2.known - done, second, to);
-        alike &= other->by1.mass == t->by1.mass && other->by2.mass == t->by2.mass;
+        alike &= other->by1.factor == t->by1.factor && other->by2.factor == t->by2.factor;
         alike &= !other->factors && other->rule.coupled_decay == 0.0;
     }
-    if (second < both) second = both;
-#define ADVANCE(start, end, summing, momentum, phase)                                   \
-    do {                                                                                \
-        if (alike)                                                                      \
-            advance(done, start, end, lanes, summing, momentum, phase, 1);              \
-        else                                                                            \
-            advance(done, start, end, lanes, summing, momentum, phase, 0);              \
+#define ADVANCE(summing, momentum)                                    \
+    do {                                                              \
+        if (alike)                                                    \
+            advance(done, from, to, lanes, summing, momentum, 1);     \
+        else                                                          \
+            advance(done, from, to, lanes, summing, momentum, 0);     \
     } while (0)
-    if (t->rule.bias_correction) {
-        ADVANCE(from, both, 0, 1, BOTH);
-        ADVANCE(both, second, 0, 1, SECOND);
-        ADVANCE(second, to, 0, 1, NONE);
-    } else if (t->rule.summing) {
-        ADVANCE(from, to, 1, 0, NONE);
-    } else {
-        ADVANCE(from, to, 0, 0, NONE);
-    }
+    if (t->rule.bias_correction)
+        ADVANCE(0, 1);
+    else if (t->rule.summing)
+        ADVANCE(1, 0);
+    else
+        ADVANCE(0, 0);
 #undef ADVANCE
 }
 

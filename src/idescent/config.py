@@ -265,7 +265,7 @@ def _figures(spec: StudySpec, study: Study) -> dict[str, Figure]:
         except ValueError as error:
             raise ConfigError(f"{where}.{error}") from error
         for cell, shown in needed:
-            if shown not in (DISCRETE, *cell.solutions):
+            if shown not in cell.paths:
                 raise ConfigError(
                     f"{where}.show: {shown!r} is not allowed: it is not solved for {cell.folder}"
                 )

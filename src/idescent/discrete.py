@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from idescent.corrections import correction
 from idescent.kernels import Rows, compiled, fill, in_lanes
-from idescent.masses import mass
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.schedules import Schedule, factors
@@ -305,7 +305,7 @@ def update(
         first = beta1 * first + (1.0 - beta1) * gradient
         direction = first
     if optimizer.bias_correction:
-        direction = direction / mass(beta1, k)
-        scale = scale / mass(beta2, k)
+        direction = correction(beta1, k) * direction
+        scale = correction(beta2, k) * scale
     shrink = 1.0 - rate * optimizer.decoupled_decay
     return shrink * theta - rate * direction / (np.sqrt(scale) + optimizer.eps), first, second

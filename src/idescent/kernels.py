@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.masses import fading
+from idescent.corrections import fading
 from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]
@@ -87,8 +87,8 @@ def fill(library: ctypes.CDLL, rows: Rows, done: int = 0) -> int | None:
         fill_many(library, [rows], done)
         return rows.first_not_finite()
     arrays = (*rows.quadratic, rows.theta, rows.first, rows.second)
-    rule, masses = _rule(rows.optimizer), _masses(library, [rows], done)
-    corrections = [_correction(masses.get(beta)) for beta in (rule.beta1, rule.beta2)]
+    rule, factors = _rule(rows.optimizer), _corrections(library, [rows], done)
+    corrections = [_correction(factors.get(beta)) for beta in (rule.beta1, rule.beta2)]
     at = library.simulate(
         done,
         rows.steps,
@@ -110,12 +110,12 @@ def fill_many(library: ctypes.CDLL, runs: Sequence[Rows], done: int = 0) -> None
     # Those that end are left behind: the lanes from some number on have iterations to make.  Lanes that
     # forget alike are neighbours: they are corrected together.
     runs = sorted(runs, key=lambda rows: (rows.steps, rows.optimizer.decay1, rows.optimizer.decay2))
-    masses = _masses(library, runs, done)
+    factors = _corrections(library, runs, done)
     lanes: list[_Lane] = []
     first_lane = []
     for rows in runs:
         first_lane.append(len(lanes))
-        lanes += _lanes(rows, masses)
+        lanes += _lanes(rows, factors)
     table = (_Lane * len(lanes))(*lanes)
     start = 0
     for at, rows in zip(first_lane, runs, strict=True):
@@ -125,22 +125,22 @@ def fill_many(library: ctypes.CDLL, runs: Sequence[Rows], done: int = 0) -> None
             start = rows.steps
 
 
-def _masses(library: ctypes.CDLL, runs: Sequence[Rows], done: int) -> dict[float, Array]:
-    """Return what moments are divided by in iterations 1, 2 ... by decay rate, as long as it is not 1."""
+def _corrections(library: ctypes.CDLL, runs: Sequence[Rows], done: int) -> dict[float, Array]:
+    """Return what moments are multiplied by in iterations 1, 2 ... by decay rate, as long as it is not 1."""
     counts: dict[float, int] = {}
     for rows in runs:
         if rows.optimizer.bias_correction:
             for beta in (rows.optimizer.decay1, rows.optimizer.decay2):
                 counts[beta] = max(counts.get(beta, 0), min(done + rows.steps, fading(beta)))
-    masses = {beta: np.empty(count) for beta, count in counts.items()}
-    for beta, mass in masses.items():
-        library.masses(beta, len(mass), _pointer(mass))
-    return masses
+    factors = {beta: np.empty(count) for beta, count in counts.items()}
+    for beta, factor in factors.items():
+        library.corrections(beta, len(factor), _pointer(factor))
+    return factors
 
 
-def _lanes(rows: Rows, masses: dict[float, Array]) -> list[_Lane]:
+def _lanes(rows: Rows, factors: dict[float, Array]) -> list[_Lane]:
     rule, n = _rule(rows.optimizer), rows.theta.shape[1]
-    corrections = [_correction(masses.get(beta)) for beta in (rule.beta1, rule.beta2)]
+    corrections = [_correction(factors.get(beta)) for beta in (rule.beta1, rule.beta2)]
     states = (rows.theta, rows.first, rows.second)
     return [
         _Lane(
@@ -164,7 +164,7 @@ class _Rule(ctypes.Structure):
 
 
 class _Correction(ctypes.Structure):
-    _fields_ = (("known", ctypes.c_int64), ("mass", ctypes.c_void_p))
+    _fields_ = (("known", ctypes.c_int64), ("factor", ctypes.c_void_p))
 
 
 class _Lane(ctypes.Structure):
@@ -191,8 +191,8 @@ def _rule(optimizer: Optimizer) -> _Rule:
     )
 
 
-def _correction(mass: Array | None) -> _Correction:
-    return _Correction(0, None) if mass is None else _Correction(len(mass), _pointer(mass))
+def _correction(factor: Array | None) -> _Correction:
+    return _Correction(0, None) if factor is None else _Correction(len(factor), _pointer(factor))
 
 
 def _pointer(values: Array | None, at: int = 0) -> int | None:
@@ -222,7 +222,7 @@ def compiled() -> ctypes.CDLL | None:
         raise RuntimeError("the compiled kernels are older than src/idescent/_kernels.c: run `make install`")
     library.simulate.restype = count
     library.simulate.argtypes = (*[count] * 3, number, *[pointer] * 9)
-    library.masses.restype = library.lockstep.restype = None
-    library.masses.argtypes = (number, count, pointer)
+    library.corrections.restype = library.lockstep.restype = None
+    library.corrections.argtypes = (number, count, pointer)
     library.lockstep.argtypes = (*[count] * 4, pointer)
     return library

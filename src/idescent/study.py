@@ -49,6 +49,11 @@ class Cell:
         }
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """Names of what is computed of it: ``discrete``, then its solutions."""
+        return (DISCRETE, *self.solutions)
+
+    @property
     def group(self) -> tuple[str, str]:
         """Name of the objective and class of the optimizer: the two upper folders."""
         return self.objective["name"], self.optimizer["class"].rpartition(":")[2]
@@ -150,7 +155,7 @@ class Study:
         return found
 
     def _seconds(self, cell: Cell) -> float:
-        return max(self._seconds_of(cell, name) for name in (DISCRETE, *cell.solutions))
+        return max(self._seconds_of(cell, name) for name in cell.paths)
 
     def _seconds_of(self, cell: Cell, name: str) -> float:
         parameters = len(cell.theta0) if isinstance(cell.theta0, list) else _UNKNOWN_PARAMETERS
@@ -159,7 +164,7 @@ class Study:
 
     def seconds(self, pack: Pack, name: str) -> float:
         """Return roughly what the job takes that makes a pack's discrete runs or solutions, on one core."""
-        return sum(self._seconds_of(cell, name) for cell in pack.cells if name in (DISCRETE, *cell.solutions))
+        return sum(self._seconds_of(cell, name) for cell in pack.cells if name in cell.paths)
 
     def place(self, cell: Cell, name: str) -> str:
         """Return where a run (``discrete``) or solution of a cell lies below the study's folder."""
@@ -199,7 +204,7 @@ class Study:
         """Return what the job needs that makes a pack's discrete runs or solutions, as plain data."""
         cells = []
         for cell in pack.cells:
-            if name in (DISCRETE, *cell.solutions):
+            if name in cell.paths:
                 spec = cell.spec()
                 del spec["objective"]
                 cells.append({"folder": cell.folder, **spec})

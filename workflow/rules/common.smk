@@ -192,7 +192,7 @@ def fidelity_code(wildcards):
 
 def curves_shown(wildcards):
     cells = CURVES[wildcards.curves]
-    return [(cell, name) for cell in cells for name in ("discrete", *cell.solutions)]
+    return [(cell, name) for cell in cells for name in cell.paths]
 
 
 def curves_input(wildcards):
@@ -264,9 +264,7 @@ def claimed():
         print(f"{STUDY.claims}: {error}", file=sys.stderr)
         sys.exit(1)
     wanted = [(STUDY.cells[i], name) for i, name in needed]
-    return [
-        (cell, name) for cell, name in wanted if name in ("discrete", *cell.solutions)
-    ]
+    return [(cell, name) for cell, name in wanted if name in cell.paths]
 
 
 def claims_code():

@@ -2,11 +2,7 @@
 from idescent.report.selection import selected
 
 REPORT = f"{ROOT}/report.html"
-EXPLORED = [
-    (cell, name)
-    for cell in selected(STUDY.cells)
-    for name in ("discrete", *cell.solutions)
-]
+EXPLORED = [(cell, name) for cell in selected(STUDY.cells) for name in cell.paths]
 
 
 def drawn():

@@ -1,7 +1,9 @@
-"""What bias-corrected moments are divided by: 1 - beta^k.
+"""What corrects the bias of moments that begin at 0: the factor 1 / (1 - beta^k).
 
-What lives here: :func:`mass` of one iteration, for loops in Python.  ``_kernels.c`` computes the same numbers
-for many.
+What lives here: :func:`correction` of one iteration, for loops in Python.  ``_kernels.c`` computes the same
+numbers for many.
+
+The paper divides by 1 - beta^k.  Runs side by side share the factor, so that no moment of theirs is divided.
 
 beta^k is a product of double-doubles, right to some 100 bits, rounded once.  A power of the C library is off
 by a unit in the last place now and then, elsewhere than that of another library: results would depend on it.
@@ -18,8 +20,8 @@ STRANDS = 8
 _SPLITTER = 134217729.0
 
 
-def mass(beta: float, k: int) -> float:
-    r"""Return :math:`1 - \beta^k`, the sum of the weights of the first k gradients.
+def correction(beta: float, k: int) -> float:
+    r"""Return :math:`1 / (1 - \beta^k)`, one over the sum of the weights of the first k gradients.
 
     Parameters
     ----------
@@ -38,19 +40,19 @@ def fading(beta: float) -> int:
 
 
 class _Table:
-    """Masses of iterations 1, 2 ..., as far as they were asked for."""
+    """Factors of iterations 1, 2 ..., as far as they were asked for."""
 
     def __init__(self, beta: float) -> None:
         powers = [(beta, 0.0)]
         for _ in range(STRANDS - 1):
             powers.append(_times(powers[-1], (beta, 0.0)))
         self._powers, self._factor = powers, powers[-1]
-        self._known = [1.0 - high for high, _ in powers]
+        self._known = [1.0 / (1.0 - high) for high, _ in powers]
 
     def at(self, k: int) -> float:
         while k > len(self._known):
             self._powers = [_times(power, self._factor) for power in self._powers]
-            self._known += [1.0 - high for high, _ in self._powers]
+            self._known += [1.0 / (1.0 - high) for high, _ in self._powers]
         return self._known[k - 1]
 
 
