@@ -188,6 +188,37 @@ def test_a_run_that_is_thinned_block_by_block_has_the_rows_of_a_whole_one(monkey
     assert_same(ide.simulate(ide.Adam(0.9, 0.999), wrap(ide.Quadratic(4.0)), keep=keep, **arguments), whole)
 
 
+@pytest.mark.parametrize("steps", [1, 6, 7, 8, 22, 23, 24, 100])
+def test_where_arrays_begin_changes_no_bit(steps):
+    """Rows are stored by cache lines, counted from the first; here arrays start at every place of a line."""
+    library, optimizer = kernels.compiled(), ide.Adam(0.9, 0.999)
+    assert library is not None
+    runs = []
+    for offset in range(16):
+        arrays = [np.full(steps + 18, np.nan)[offset : offset + steps + 1, None] for _ in range(3)]
+        for values, start in zip(arrays, (1.0, 0.0, 0.0), strict=True):
+            values[0] = start
+        runs.append(kernels.Rows(optimizer, ([2.0], [4.0]), 0.01, None, *arrays))
+    kernels.fill_many(library, runs)
+    alone = ide.simulate(optimizer, ide.Quadratic(4.0), alpha=0.01, theta0=1.0, steps=steps)
+    for rows in runs:
+        for values, expected in zip(
+            (rows.theta, rows.first, rows.second), (alone.theta, *alone.moments.values()), strict=True
+        ):
+            assert values.tobytes() == expected.tobytes()
+            # Nothing is written beside the rows.
+            assert np.isnan(values.base).sum() == 17
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (8, 1), (13, 3)])
+def test_rows_begin_at_a_cache_line(shape):
+    for _ in range(10):
+        values = kernels.empty(*shape)
+        assert values.shape == shape
+        assert values.flags.c_contiguous
+        assert values.ctypes.data % 64 == 0
+
+
 def test_corrections_are_computed_once_for_each_distinct_decay_rate(monkeypatch):
     computed = []
     library = kernels.compiled()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import idescent as ide
+from idescent import kernels
 from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]
@@ -38,8 +39,10 @@ def compiled(folder: Path, level: str) -> ctypes.CDLL:
 
 def rows(steps: int, runs: int = 1) -> list[Array]:
     """Return arrays for theta, first and second moment, of which row 0 is filled."""
-    # Zeroed by hand: pages that are touched for the first time in the loop would be timed with it.
-    arrays = [np.full((steps + 1, runs), 0.0) for _ in range(3)]
+    arrays = [kernels.empty(steps + 1, runs) for _ in range(3)]
+    # By hand: pages that are touched for the first time in the loop would be timed with it.
+    for values in arrays:
+        values[:] = 0.0
     arrays[0][0] = THETA0
     return arrays
 

@@ -282,8 +282,12 @@ INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *l
         target.stride[l] = t->stride, dense &= t->stride == 1;
     }
     EACH rate[q] = alpha[q], shrink[q] = 1.0 - rate[q] * decoupled[q];
-    for (int64_t tile = from; tile < to; tile += TILE) {
-        const int count = to - tile < TILE ? (int)(to - tile) : TILE;
+    for (int64_t tile = from, next; tile < to; tile = next) {
+        /* The first is short, all others begin at a row whose number LINE divides: where arrays begin at a cache line, so do
+         * what is stored and what is asked for. */
+        next = (tile + 1 + TILE) / LINE * LINE - 1;
+        if (next > to) next = to;
+        const int count = (int)(next - tile);
         const int foreseen = dense && tile + AHEAD + TILE <= to;
         quad factor1[TILE][QUADS], factor2[TILE][QUADS], factor[TILE][QUADS];
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.corrections import correction
-from idescent.kernels import Rows, compiled, fill, in_lanes
+from idescent.kernels import Rows, compiled, empty, fill, in_lanes
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.schedules import Schedule, factors
@@ -184,8 +184,8 @@ class Run:
 def _state(optimizer: Optimizer, start: Array, steps: int) -> tuple[Array, Array | None, Array]:
     """Return rows 0 ... steps of theta, first and second moment, of which only row 0 is filled."""
     n = len(start)
-    theta, second = np.empty((steps + 1, n)), np.empty((steps + 1, optimizer.width(n)))
-    first = np.empty((steps + 1, n)) if optimizer.momentum else None
+    theta, second = empty(steps + 1, n), empty(steps + 1, optimizer.width(n))
+    first = empty(steps + 1, n) if optimizer.momentum else None
     theta[0], second[0] = start, 0.0
     if first is not None:
         first[0] = 0.0

@@ -26,6 +26,21 @@ MOST_LANES = 16
 """Runs with more coordinates than this are left to the loop that goes row by row."""
 
 
+# Bytes.
+_CACHE_LINE = 64
+
+
+def empty(rows: int, width: int) -> Array:
+    """Return an array, shape (rows, width), not filled, that begins at a cache line.
+
+    Lanes are stored a whole line at a time then, which a store across two lines costs twice.
+    """
+    size = rows * width
+    raw = np.empty(size + _CACHE_LINE // 8 - 1)
+    start = -raw.ctypes.data % _CACHE_LINE // 8
+    return raw[start : start + size].reshape(rows, width)
+
+
 @dataclass
 class Rows:
     """A run's rows, or a block of them, for a kernel to fill.
