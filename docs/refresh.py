@@ -66,16 +66,27 @@ def measured() -> dict[str, Any]:
 
 
 def timings() -> str:
-    """Return the targets, what was measured of them, and the verdicts."""
-    found = measured()
-    marked = {"missed": "**missed**"}
-    lines = [["what", "measured", "target", "verdict"], ["---", "---:", "---:", "---"]]
-    for target in found["targets"]:
-        verdict = marked.get(target["verdict"], target["verdict"])
-        lines.append([target["what"], target["shown"], target["target"], verdict])
-    lines += [[row["what"], row["measured"], "", ""] for row in found["timings"]]
+    """Return the targets and what was measured of them, with verdicts, on each machine."""
+    runs = measured()["runs"]
+    letters = [chr(ord("A") + i) for i in range(len(runs))]
+    lines = [["what", "target", *letters], ["---", "---:", *["---:"] * len(runs)]]
+    for targets in zip(*(run["targets"] for run in runs), strict=True):
+        shown = [
+            f"**{t['shown']}, {t['verdict']}**" if t["verdict"] != "met" else t["shown"] for t in targets
+        ]
+        lines.append([targets[0]["what"], targets[0]["target"], *shown])
+    lines += [
+        [rows[0]["what"], "", *(row["measured"] for row in rows)]
+        for rows in zip(*(run["timings"] for run in runs), strict=True)
+    ]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"{table}\n\nMachine: {found['machine']}; {found['measured']} UTC, commit {found['commit']}."
+    machines = [
+        f"{letter}: {run['machine']}; {run['measured']} UTC, commit {run['commit']}."
+        for letter, run in zip(letters, runs, strict=True)
+    ]
+    return "\n\n".join(
+        [table, "Met, unless it says otherwise. Machines, the last measured first:", *machines]
+    )
 
 
 def benchmarks() -> str:

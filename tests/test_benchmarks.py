@@ -102,7 +102,8 @@ def test_a_complete_run_is_stored_with_its_figures_and_one_of_two_codes_is_not(
     report.write(tmp_path, complete)
     report.store(tmp_path / "measured.json", tmp_path, tmp_path, complete)
     stored = json.loads((tmp_path / "measured.json").read_text(encoding="utf-8"))
-    assert {target["name"] for target in stored["targets"]} == {target.name for target in targets.TARGETS}
+    (only,) = stored["runs"]
+    assert {target["name"] for target in only["targets"]} == {target.name for target in targets.TARGETS}
     assert all((tmp_path / f"benchmarks_{name}.png").is_file() for name in stored["figures"])
     assert "precision" in stored["tables"]
     with pytest.raises(ValueError, match=r"^measured.json: kernels measured on different code"):
@@ -110,6 +111,12 @@ def test_a_complete_run_is_stored_with_its_figures_and_one_of_two_codes_is_not(
             tmp_path / "other.json", tmp_path, tmp_path, [replace(complete[0], code="other"), *complete[1:]]
         )
     assert not (tmp_path / "other.json").exists()
+    # On another machine: both are kept, the last first; on one of the two again, its own are replaced.
+    other = [replace(record, machine=record.machine | {"processor": "another"}) for record in complete]
+    for again in (other, complete):
+        report.store(tmp_path / "measured.json", tmp_path, tmp_path, again)
+        runs = json.loads((tmp_path / "measured.json").read_text(encoding="utf-8"))["runs"]
+        assert [run["machine"].startswith("another") for run in runs] == [again is other, again is complete]
 
 
 def test_a_topic_that_does_not_exist_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,10 +218,13 @@ def test_spreads_are_medians_with_quartiles() -> None:
 
 def test_what_is_stored_has_every_target_and_is_what_readme_and_docs_show() -> None:
     measured = json.loads((ROOT / "benchmarks/measured.json").read_text(encoding="utf-8"))
-    assert [target["name"] for target in measured["targets"]] == [target.name for target in targets.TARGETS]
+    for once in measured["runs"]:
+        assert [target["name"] for target in once["targets"]] == [target.name for target in targets.TARGETS]
     pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/benchmarks.md")]
-    for target in measured["targets"]:
-        assert all(f"| {target['what']} | {target['shown']} |" in page for page in pages), target["name"]
+    for same in zip(*(once["targets"] for once in measured["runs"]), strict=True):
+        shown = " | ".join(t["shown"] if t["verdict"] == "met" else f"**{t['shown']}, missed**" for t in same)
+        line = f"| {same[0]['what']} | {same[0]['target']} | {shown} |"
+        assert all(line in page for page in pages), same[0]["name"]
     for name in measured["figures"]:
         assert (ROOT / f"docs/images/benchmarks_{name}.png").is_file()
         assert f"images/benchmarks_{name}.png" in pages[1]

@@ -20,6 +20,8 @@ from suite.rows import Row
 
 ROOT = Path(__file__).resolve().parents[2]
 TOPICS = ROOT / "benchmarks/suite/topics"
+# Modules of the suite that only tell what was measured.
+_TELLING = {"figures", "records", "report", "targets", "text"}
 _PACKAGES = ("numpy", "scipy", "pyarrow", "matplotlib", "snakemake")
 
 
@@ -32,7 +34,7 @@ class Record:
     topic : str
     quick : bool
     code : str
-        Digest of the package and of what the topic has of the benchmarks.
+        Digest of the package and of what measures the topic.
     began : str
         Date and time, UTC.
     seconds : float
@@ -71,7 +73,7 @@ def read(folder: Path, topics: Sequence[str]) -> list[Record]:
 
 
 def code(topic: str) -> str:
-    """Return the digest of what a topic's rows depend on and is ours: without the other topics."""
+    """Return the digest of what a topic's rows depend on and is ours."""
     own = _with_imported(topic)
     total = hashlib.sha256()
     files = [ROOT / "requirements.lock", ROOT / "config/config.yaml"]
@@ -79,6 +81,8 @@ def code(topic: str) -> str:
         files += [path for path in (ROOT / folder).rglob("*") if path.is_file()]
     for path in sorted(files):
         if path.parent == TOPICS and path.stem not in (*own, "__init__"):
+            continue
+        if path.parent == TOPICS.parent and path.stem in _TELLING:
             continue
         if (
             path.suffix in (".py", ".c", ".smk", ".txt", ".lock", ".yaml", ".mplstyle")

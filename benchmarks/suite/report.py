@@ -12,7 +12,7 @@ from idescent.files import write_text
 from suite import figures, peers, text, topics
 from suite.records import Record, code
 from suite.rows import Row, select
-from suite.targets import judged
+from suite.targets import TARGETS, judged
 
 FIGURES_TEXT = """Work–precision diagrams: `work_precision.*` (the paper's equations) and
 `work_precision_half_step.*`; cost against iterations, parameters and cells: `growth.*`; start-up of each kind
@@ -61,6 +61,8 @@ def markdown(records: Sequence[Record], targets: Sequence[Mapping[str, Any]]) ->
 def store(path: Path, pictures: Path, folder: Path, records: Sequence[Record]) -> None:
     """Write what README and docs quote to a file, and copy what the docs show of a folder to the pictures.
 
+    Of other machines, the verdicts that the file has are kept; of figures and tables, the last.
+
     Raises
     ------
     ValueError
@@ -77,13 +79,16 @@ def store(path: Path, pictures: Path, folder: Path, records: Sequence[Record]) -
         )
     rows = {name: record.rows for name, record in found.items()}
     first = found[topics.NAMES[0]]
-    content = {
+    last = {
         "machine": text.machine_line(first),
         "measured": first.began,
         "commit": first.machine["commit"],
-        "peers": [line for name in peers.ENVIRONMENTS for line in peers.pinned(name)],
         "targets": judged(rows),
         "timings": timings(rows),
+    }
+    content = {
+        "runs": [last, *elsewhere(path, last["machine"])],
+        "peers": [line for name in peers.ENVIRONMENTS for line in peers.pinned(name)],
         "figures": {name: figures.FIGURES[name][2:] for name in figures.NAMES},
         "tables": {
             name: {"title": topics.module(name).TITLE, "text": topics.module(name).TEXT, "table": table}
@@ -93,6 +98,15 @@ def store(path: Path, pictures: Path, folder: Path, records: Sequence[Record]) -
     for name in figures.NAMES:
         shutil.copyfile(folder / f"{name}.png", pictures / f"benchmarks_{name}.png")
     _json(path, content)
+
+
+def elsewhere(path: Path, machine: str) -> list[dict[str, Any]]:
+    """Return what a file has of the present targets on other machines."""
+    if not path.exists():
+        return []
+    runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    names = [target.name for target in TARGETS]
+    return [run for run in runs if run["machine"] != machine and [t["name"] for t in run["targets"]] == names]
 
 
 def timings(rows: Mapping[str, Sequence[Row]]) -> list[dict[str, str]]:
