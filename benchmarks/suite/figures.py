@@ -91,7 +91,7 @@ def _work_precision(rows: Sequence[Row], problems: Mapping[str, Problem]) -> Fig
                 for point in _points(literal, method, work, floor):
                     ax.plot(*point, "*", color=colour, markersize=10, markeredgecolor="white", zorder=4)
             _log(ax, ax.xaxis, ax.yaxis)
-            ax.set_xlim(3.0, 1e-15)
+            ax.set_xlim(3.0, 2e-17)
             ax.xaxis.set_major_locator(FixedLocator([1e-2, 1e-6, 1e-10, 1e-14]))
         grid[0, j].set_title(problem.title)
         grid[1, j].set_xlabel(r"largest error of $\theta$")
