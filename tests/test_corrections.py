@@ -16,6 +16,16 @@ def test_power_difference_and_quotient_are_each_rounded_once(beta, k):
         assert corrections.correction(beta, k) == float(1 / mpmath.mpf(1.0 - power))
 
 
+@pytest.mark.parametrize("beta", [0.1, 0.5, 0.9, 0.999, 1.0 / 3.0])
+def test_powers_are_right_to_a_hundred_bits(beta):
+    table = corrections._Table(beta)
+    table.at(256)
+    for behind, (high, low) in enumerate(reversed(table._powers)):
+        with mpmath.workprec(400):
+            power = mpmath.mpf(beta) ** (256 - behind)
+            assert abs(mpmath.mpf(high) + mpmath.mpf(low) - power) < power * mpmath.mpf(2) ** -96
+
+
 @given(st.floats(min_value=0.01, max_value=0.999), st.integers(1, 5000))
 def test_the_moment_is_as_near_to_the_quotient_as_a_division_leaves_it(beta, k):
     """The rounding of the power, which 1 - beta^k magnifies, and three more."""

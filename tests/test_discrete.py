@@ -230,6 +230,12 @@ def test_dividing_zero_by_zero_is_a_divergence_not_a_crash(wrap):
     )
 
 
+def test_dividing_by_nothing_is_a_divergence_without_a_warning(wrap):
+    # g is not 0, but its square is below the smallest number there is.
+    run = ide.simulate(ide.RMSProp(0.9, eps=0.0), wrap(ide.Quadratic(0.0)), alpha=0.1, theta0=1e-170, steps=3)
+    assert_diverged_at(run, 1)
+
+
 # Bad input
 
 
@@ -260,6 +266,13 @@ class OnePoint:
 
     def gradient(self, theta):
         return 2.0 * np.eye(theta.shape[0]) @ theta
+
+
+class OneOfTwo(OnePoint):
+    """Of two points in the plane it would return two numbers, of two coordinates each."""
+
+    def value(self, theta):
+        return theta[0] ** 2 + theta[1] ** 2
 
 
 @pytest.mark.parametrize(
@@ -296,6 +309,7 @@ class OnePoint:
         ({"objective": Returning(gradient=np.ones(2))}, r"objective\.gradient"),
         ({"objective": ide.Quadratic([1.0, 2.0, 3.0]), "theta0": [1.0, 2.0]}, r"objective\.value"),
         ({"objective": OnePoint(), "theta0": [1.0, 2.0]}, r"objective\.value: .* vectorized = False"),
+        ({"objective": OneOfTwo(), "theta0": [1.0, 2.0]}, r"objective\.value: .* vectorized = False"),
     ],
     # No backslash: a name with one is not found again by pytest.
     ids=lambda value: value.replace("\\", "") if isinstance(value, str) else " ".join(value),

@@ -179,13 +179,32 @@ def test_what_cannot_go_in_lanes_goes_alone(optimizer, objective, theta0):
         assert_same(run, ide.simulate(optimizer, objective, alpha=alpha, theta0=theta0, steps=30))
 
 
+@pytest.mark.parametrize("schedule", [None, Cosine(200)], ids=["constant", "cosine"])
+@pytest.mark.parametrize("optimizer", [ide.AdaGrad(), ide.Adam(0.9, 0.999)], ids=lambda o: type(o).__name__)
 @pytest.mark.parametrize("wrap", [lambda objective: objective, Opaque], ids=["compiled", "python"])
-def test_a_run_that_is_thinned_block_by_block_has_the_rows_of_a_whole_one(monkeypatch, wrap):
-    keep = [0, 1, 2, 33, 64, 65, 199, 200]
-    arguments = {"alpha": 0.1, "theta0": 1.0, "steps": 200, "schedule": Cosine(200)}
-    whole = ide.simulate(ide.Adam(0.9, 0.999), wrap(ide.Quadratic(4.0)), keep=keep, **arguments)
+def test_a_run_that_is_thinned_block_by_block_has_the_rows_of_a_whole_one(
+    monkeypatch, wrap, optimizer, schedule
+):
+    # The last rows of blocks of 32, their neighbours, and others.
+    keep = [0, 1, 2, 31, 33, 64, 65, 95, 199, 200]
+    arguments = {"alpha": 0.1, "theta0": 1.0, "steps": 200, "schedule": schedule}
+    every = ide.simulate(optimizer, wrap(ide.Quadratic(4.0)), **arguments)
+    whole = ide.simulate(optimizer, wrap(ide.Quadratic(4.0)), keep=keep, **arguments)
+    assert whole.k.tolist() == keep
+    for quantity in ("theta", "loss", *every.moments):
+        assert whole.quantity(quantity).tobytes() == every.quantity(quantity)[keep].tobytes()
     monkeypatch.setattr(discrete, "BLOCK", 32)
-    assert_same(ide.simulate(ide.Adam(0.9, 0.999), wrap(ide.Quadratic(4.0)), keep=keep, **arguments), whole)
+    assert_same(ide.simulate(optimizer, wrap(ide.Quadratic(4.0)), keep=keep, **arguments), whole)
+
+
+@pytest.mark.parametrize("wrap", [lambda objective: objective, Opaque], ids=["compiled", "python"])
+def test_a_run_that_is_thinned_block_by_block_diverges_where_the_whole_one_does(monkeypatch, wrap):
+    arguments = {"alpha": 1.0, "theta0": 1.0, "steps": 3000, "keep": 50}
+    objective, optimizer = wrap(ide.Quadratic(4.0)), ide.AdamW(0.9, 0.999, 3.0)
+    whole = ide.simulate(optimizer, objective, **arguments)
+    assert whole.report.diverged_at > 64
+    monkeypatch.setattr(discrete, "BLOCK", 32)
+    assert_same(ide.simulate(optimizer, objective, **arguments), whole)
 
 
 @pytest.mark.parametrize("steps", [1, 6, 7, 8, 22, 23, 24, 100])
