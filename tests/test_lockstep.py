@@ -1,6 +1,7 @@
 """Many runs at once have the bits, the reports and the rows of each run by itself."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -195,6 +196,7 @@ def test_a_run_that_is_thinned_block_by_block_has_the_rows_of_a_whole_one(
         assert whole.quantity(quantity).tobytes() == every.quantity(quantity)[keep].tobytes()
     monkeypatch.setattr(discrete, "BLOCK", 32)
     assert_same(ide.simulate(optimizer, wrap(ide.Quadratic(4.0)), keep=keep, **arguments), whole)
+    assert_same(ide.simulate(optimizer, wrap(ide.Quadratic(4.0)), **arguments), every)
 
 
 @pytest.mark.parametrize("wrap", [lambda objective: objective, Opaque], ids=["compiled", "python"])
@@ -205,6 +207,19 @@ def test_a_run_that_is_thinned_block_by_block_diverges_where_the_whole_one_does(
     assert whole.report.diverged_at > 64
     monkeypatch.setattr(discrete, "BLOCK", 32)
     assert_same(ide.simulate(optimizer, objective, **arguments), whole)
+
+
+def test_memory_is_that_of_the_rows_kept_and_of_a_block(monkeypatch):
+    monkeypatch.setattr(discrete, "BLOCK", 1000)
+    tracemalloc.start()
+    run = ide.simulate(
+        ide.RMSProp(0.9), ide.Quadratic(4.0), alpha=0.001, theta0=1.0, steps=100_000, keep=10_000
+    )
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(run.k) == 11
+    # A moment and theta of all iterations would be 1.6 MB, of a block 16 kB.
+    assert peak < 100_000
 
 
 @pytest.mark.parametrize("steps", [1, 6, 7, 8, 22, 23, 24, 100])
