@@ -268,11 +268,11 @@ class OnePoint:
         return 2.0 * np.eye(theta.shape[0]) @ theta
 
 
-class OneOfTwo(OnePoint):
-    """Of two points in the plane it would return two numbers, of two coordinates each."""
+class OneSum(OnePoint):
+    """Of n points it returns n numbers if they have n coordinates: those of the columns, not of the rows."""
 
     def value(self, theta):
-        return theta[0] ** 2 + theta[1] ** 2
+        return (theta * theta).sum(axis=0)
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,10 @@ class OneOfTwo(OnePoint):
         ({"theta0": None}, "theta0"),
         ({"objective": ide.MeanSquaredError.synthetic(), "theta0": [0.0, 1.0]}, "theta0"),
         ({"objective": Returning(value=math.nan)}, r"objective\.value"),
-        ({"objective": Returning(value=np.array([1.0]))}, r"objective\.value"),
+        (
+            {"objective": Returning(value=np.array([1.0]))},
+            r"objective\.value: shape \(1,\) at theta0: .*\(\)$",
+        ),
         ({"objective": Returning(value="much")}, r"objective\.value"),
         ({"objective": Returning(gradient=np.array([math.nan]))}, r"objective\.gradient"),
         ({"objective": Returning(gradient=np.array([math.inf]))}, r"objective\.gradient"),
@@ -309,7 +312,8 @@ class OneOfTwo(OnePoint):
         ({"objective": Returning(gradient=np.ones(2))}, r"objective\.gradient"),
         ({"objective": ide.Quadratic([1.0, 2.0, 3.0]), "theta0": [1.0, 2.0]}, r"objective\.value"),
         ({"objective": OnePoint(), "theta0": [1.0, 2.0]}, r"objective\.value: .* vectorized = False"),
-        ({"objective": OneOfTwo(), "theta0": [1.0, 2.0]}, r"objective\.value: .* vectorized = False"),
+        ({"objective": OneSum(), "theta0": [1.0, 2.0]}, r"objective\.value: .* vectorized = False"),
+        ({"objective": OneSum(), "theta0": [1.0, 2.0, 3.0]}, r"objective\.value: .* vectorized = False"),
     ],
     # No backslash: a name with one is not found again by pytest.
     ids=lambda value: value.replace("\\", "") if isinstance(value, str) else " ".join(value),

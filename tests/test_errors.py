@@ -54,6 +54,34 @@ def test_relative_errors_are_relative_to_the_same_norm_of_the_run():
     assert found.relative_final["theta"] == 0.5
 
 
+def test_a_reference_below_one_is_one_too():
+    assert ide.compare(path([0.25, 0.5]), path([0.25, 0.625])).relative_sup["theta"] == 0.25
+
+
+def test_paths_that_keep_other_iterations_are_compared_on_those_that_all_have():
+    k = np.arange(11)
+    run = path(k * 1.0).rows(np.array([0, 2, 3, 6, 10]))
+    other = path(k * 1.5).rows(np.array([0, 1, 3, 6, 10]))
+    exact = path(k * 1.25).rows(np.array([0, 3, 5, 6, 7, 10]))
+    assert errors.common(run, other).tolist() == [0, 3, 6, 10]
+    assert errors.common(other, exact).tolist() == [0, 3, 6, 10]
+    assert errors.distance(run, other, "theta").tolist() == [0.0, 1.5, 3.0, 5.0]
+    assert errors.distance(other, run, "theta").tolist() == [0.0, 1.5, 3.0, 5.0]
+    found = ide.compare(run, other, exact)
+    assert (found.sup["theta"], found.at["theta"], found.compared) == (2.5, 10, 10)
+    assert found.rms["theta"] == pytest.approx(math.sqrt((0.75**2 + 1.5**2 + 2.5**2) / 4), rel=1e-15)
+    # The exact solution alone lacks iteration 2.
+    twin = path(k * 1.5).rows(np.array([0, 2, 3, 6, 10]))
+    assert ide.compare(run, twin).rms["theta"] == pytest.approx(math.sqrt((1 + 1.5**2 + 9 + 25) / 5))
+    assert ide.compare(run, twin, exact).rms["theta"] == found.rms["theta"]
+
+
+def test_differences_that_are_none_are_no_warnings():
+    run, other = path([1.0, math.inf, 1e308]), path([1.0, math.inf, -1e308])
+    assert np.isnan(errors.distance(run, other, "theta")[1])
+    assert errors.distance(run, other, "theta")[2] == math.inf
+
+
 def test_relative_error_to_a_zero_reference_does_not_exist():
     run = path([1.0, 1.0], moments={"v": [0.0, 0.0]})
     found = ide.compare(run, path([1.0, 1.0], moments={"v": [0.0, 2.0]}))
@@ -96,8 +124,12 @@ def test_a_path_without_any_finite_row_has_no_errors():
 
 
 def test_paths_with_other_iterations_cannot_be_compared():
-    with pytest.raises(ValueError, match=r"0 \.\.\. 1 \(2 rows\) and the path 0 \.\.\. 2 \(3 rows\)"):
+    with pytest.raises(ValueError, match=r"^compare: ") as caught:
         ide.compare(path([1.0, 2.0]), path([1.0, 2.0, 3.0]))
+    assert str(caught.value) == (
+        "compare: the run has iterations 0 ... 1 (2 rows) and the path 0 ... 2 (3 rows): "
+        "they must end at the same one"
+    )
 
 
 def test_paths_with_other_coordinates_cannot_be_compared():
@@ -279,6 +311,8 @@ def test_a_missing_reference_is_one_line_that_names_it(tmp_path):
         put(tmp_path / "x", "discrete", path([1.0, 2.0]), cell()),
         put(tmp_path / "x", "scheme", path([1.0, 2.0]), cell(), "scheme", "exact"),
     ]
+    with pytest.raises(ValueError, match="x: scheme is measured against exact, which is not among the files"):
+        errors.table(files)
     manifest = tmp_path / "packs/objective/optimizer/all/discrete.json"
     manifest.parent.mkdir(parents=True)
     packs.write_manifest(
@@ -304,6 +338,13 @@ def test_the_table_survives_its_file(tmp_path):
     table.validate(full=True)
     trajectory.write_table(tmp_path / "errors.parquet", table)
     assert pq.read_table(tmp_path / "errors.parquet").equals(table)
+
+
+def test_an_optimizer_whose_parameters_are_not_written_down_has_none(tmp_path):
+    of = cell() | {"optimizer": {"class": "AdaGrad"}}
+    files = [put(tmp_path / "x", "discrete", path([1.0, 2.0]), of)]
+    files.append(put(tmp_path / "x", "s", path([1.0, 2.0]), of, "s"))
+    assert errors.table(files).column("beta1").null_count == len(errors.table(files))
 
 
 def test_cells_keep_the_order_in_which_they_are_given(tmp_path):

@@ -41,6 +41,29 @@ def foreign(slope, first, steps, start=0.0):
     return found.y.T
 
 
+@pytest.mark.parametrize(
+    ("model", "optimizer", "line"),
+    [
+        (
+            M.BarakatBianchi(),
+            ide.AdaGrad(),
+            "BarakatBianchi does not model AdaGrad: it is an equation of Adam",
+        ),
+        (
+            M.DaSilvaGazeau(),
+            ide.AdamW(0.9, 0.99, 0.1),
+            "DaSilvaGazeau does not model AdamW: only its equation of Adam is here",
+        ),
+        (M.SignFlow(), ide.AdaGrad(), "SignFlow does not model AdaGrad: its accumulator is no average"),
+        (M.LogRate(), ide.AdaGrad(), "LogRate does not model AdaGrad: a sum has no rate"),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_a_model_says_which_optimizer_it_does_not_cover_and_why(model, optimizer, line):
+    with pytest.raises(ValueError, match=rf"^{line}$"):
+        model.equation(optimizer, 0.1)
+
+
 @pytest.mark.parametrize("closure", ["step", "relaxed"])
 @pytest.mark.parametrize("beta", [0.5, 0.9])
 def test_local_rmsprop_solves_its_equation(closure, beta):
@@ -87,18 +110,22 @@ def test_an_euler_step_of_the_local_model_is_the_optimizers(optimizer):
 
 
 @pytest.mark.parametrize("betas", [(0.9, 0.99), (0.5, 0.9)])
-@pytest.mark.parametrize("model", [M.BarakatBianchi(), M.DaSilvaGazeau(), M.LogRate()], ids=lambda m: m.name)
-def test_corrected_averages_solve_the_equations_of_corrected_moments(model, betas):
+@pytest.mark.parametrize(
+    ("model", "decay"),
+    [(M.BarakatBianchi(), 0.0), (M.DaSilvaGazeau(), 0.0), (M.LogRate(), 0.0), (M.LogRate(), 0.5)],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_corrected_averages_solve_the_equations_of_corrected_moments(model, betas, decay):
     """Equations of m/N and v/N, in which nothing is 0/0 but the rates: another way to write the same."""
     alpha, steps, eps = 0.02, 40, 0.3
     rates = [1 - b if model.name == "barakat-bianchi" else -np.log(b) for b in betas]
-    path = solved(model, ide.Adam(*betas, eps=eps), Cosh(), alpha, 1.3, steps)
+    path = solved(model, ide.AdamW(*betas, decay, eps=eps), Cosh(), alpha, 1.3, steps)
 
     def slope(s, y):
         g = np.sinh(y[0])
         first, second = (rate / -np.expm1(-rate * s) for rate in rates)
         root = np.sqrt(y[2] + eps * eps) if model.name == "da-silva-gazeau" else np.sqrt(y[2]) + eps
-        return [-alpha * y[1] / root, first * (g - y[1]), second * (g * g - y[2])]
+        return [-alpha * (y[1] / root + decay * y[0]), first * (g - y[1]), second * (g * g - y[2])]
 
     g0, start = np.sinh(1.3), 1e-10
     expected = foreign(slope, [1.3, g0, g0 * g0], steps, start)
