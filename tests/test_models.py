@@ -8,6 +8,7 @@ from problems import Linear, Rosenbrock, Rotated
 from scipy.integrate import cumulative_trapezoid, quad, simpson
 
 import idescent as ide
+from idescent.models.half_step import decoupled_decay
 from idescent.models.paper import mass
 
 PAPER = ide.models.Paper()
@@ -147,6 +148,26 @@ def assert_same(first, second, tolerance=1e-9):
     for name in ("theta", *first.moments):
         scale = max(1.0, np.nanmax(np.abs(first.quantity(name))))
         assert np.abs(first.quantity(name) - second.quantity(name)).max() <= tolerance * scale, name
+
+
+def test_decoupled_decay_is_that_of_whole_steps():
+    """exp(-rate) is 1 - alpha w, and rate over alpha w multiplies the step; both have their limits at 0."""
+    rate, push = decoupled_decay(0.1, 0.5)
+    assert np.exp(-rate) == pytest.approx(0.95, rel=1e-15)
+    assert push == pytest.approx(-np.log(0.95) / 0.05, rel=1e-15)
+    rates, pushes = decoupled_decay(np.array([0.1, 0.0, 0.2]), 0.5)
+    assert rates == pytest.approx([rate, 0.0, -np.log(0.9)], rel=1e-15)
+    assert pushes == pytest.approx([push, 1.0, -np.log(0.9) / 0.1], rel=1e-15)
+    assert decoupled_decay(0.1, 0.0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 0.75, np.array([0.1, 0.5])], ids=["equal", "above", "one"])
+def test_decay_that_takes_all_in_a_step_is_refused(alpha):
+    with pytest.raises(ValueError, match=r"^weight_decay: ") as caught:
+        decoupled_decay(alpha, 2.0)
+    assert str(caught.value) == (
+        f"weight_decay: 2.0 is not allowed with alpha = {alpha!r}: alpha*weight_decay must be < 1"
+    )
 
 
 def test_without_decay_adamw_and_adaml2_are_adam():

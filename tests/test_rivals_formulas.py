@@ -109,25 +109,53 @@ def test_an_euler_step_of_the_local_model_is_the_optimizers(optimizer):
         assert abs(run.theta[k, 0] + velocity[0] - run.theta[k + 1, 0]) < 1e-15 * abs(run.theta[k, 0]) + 1e-16
 
 
+@pytest.mark.parametrize(
+    ("model", "optimizer"),
+    [
+        (M.Local(), ide.AdaGrad()),
+        (M.Local(), ide.RMSProp(0.9)),
+        (M.SignFlow(), ide.Adam(0.5, 0.9)),
+        (M.LogRate(), ide.RMSProp(0.0)),
+        (M.LogRate(), ide.Adam(0.0, 0.9)),
+        (M.Cattaneo(), ide.Adam(0.5, 0.9)),
+        (M.HalfStep(), ide.RMSProp(0.9)),
+        (M.ThirdOrder(), ide.Adam(0.5, 0.9)),
+    ],
+    ids=lambda value: getattr(value, "name", type(value).__name__),
+)
+def test_a_path_has_no_moments_but_the_optimizers(model, optimizer):
+    path = solved(model, optimizer, Cosh(), 0.02, 1.3, 3)
+    assert set(path.moments) <= set(optimizer.moments)
+    stored = [memory.name for memory in model.equation(optimizer, 0.02).memories if memory.stored]
+    assert list(path.moments) == stored
+
+
 @pytest.mark.parametrize("betas", [(0.9, 0.99), (0.5, 0.9)])
 @pytest.mark.parametrize(
-    ("model", "decay"),
-    [(M.BarakatBianchi(), 0.0), (M.DaSilvaGazeau(), 0.0), (M.LogRate(), 0.0), (M.LogRate(), 0.5)],
+    ("model", "decoupled", "coupled"),
+    [
+        (M.BarakatBianchi(), 0.0, 0.0),
+        (M.DaSilvaGazeau(), 0.0, 0.0),
+        (M.LogRate(), 0.0, 0.0),
+        (M.LogRate(), 0.5, 0.0),
+        (M.LogRate(), 0.0, 0.5),
+    ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
-def test_corrected_averages_solve_the_equations_of_corrected_moments(model, betas, decay):
+def test_corrected_averages_solve_the_equations_of_corrected_moments(model, betas, decoupled, coupled):
     """Equations of m/N and v/N, in which nothing is 0/0 but the rates: another way to write the same."""
     alpha, steps, eps = 0.02, 40, 0.3
     rates = [1 - b if model.name == "barakat-bianchi" else -np.log(b) for b in betas]
-    path = solved(model, ide.AdamW(*betas, decay, eps=eps), Cosh(), alpha, 1.3, steps)
+    adam = ide.AdamL2(*betas, coupled, eps=eps) if coupled else ide.AdamW(*betas, decoupled, eps=eps)
+    path = solved(model, adam, Cosh(), alpha, 1.3, steps)
 
     def slope(s, y):
-        g = np.sinh(y[0])
+        g = np.sinh(y[0]) + coupled * y[0]
         first, second = (rate / -np.expm1(-rate * s) for rate in rates)
         root = np.sqrt(y[2] + eps * eps) if model.name == "da-silva-gazeau" else np.sqrt(y[2]) + eps
-        return [-alpha * (y[1] / root + decay * y[0]), first * (g - y[1]), second * (g * g - y[2])]
+        return [-alpha * (y[1] / root + decoupled * y[0]), first * (g - y[1]), second * (g * g - y[2])]
 
-    g0, start = np.sinh(1.3), 1e-10
+    g0, start = np.sinh(1.3) + coupled * 1.3, 1e-10
     expected = foreign(slope, [1.3, g0, g0 * g0], steps, start)
     k = np.arange(1, steps + 1)
     assert np.abs(path.theta[1:, 0] - expected[:, 0]).max() < 1e-8
