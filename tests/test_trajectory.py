@@ -8,6 +8,7 @@ import sys
 from dataclasses import fields, replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import idescent as ide
@@ -209,6 +210,40 @@ def test_an_interrupted_write_leaves_what_was_there_before(tmp_path, monkeypatch
     assert interrupted
     assert interrupted != [path]
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_every_number_is_split_by_bytes_and_compressed(tmp_path):
+    path = tmp_path / "run.parquet"
+    trajectory.write(path, make("vector"), CELL, PROVENANCE)
+    with pq.ParquetFile(path) as file:
+        group = file.metadata.row_group(0)
+        columns = [group.column(i) for i in range(group.num_columns)]
+    assert len(columns) == 6
+    for column in columns:
+        assert column.compression == "ZSTD", column.path_in_schema
+        assert "BYTE_STREAM_SPLIT" in column.encodings, column.path_in_schema
+        assert not column.has_dictionary_page, column.path_in_schema
+
+
+def test_a_file_that_says_what_nobody_wrote_is_refused_with_that_reason(tmp_path):
+    path = tmp_path / "run.parquet"
+    trajectory.write(path, make(), CELL, PROVENANCE)
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(1, table.schema.field(1), table.column(2)), path)
+    with pytest.raises(ValueError, match=r"not a whole trajectory file") as caught:
+        trajectory.read(path)
+    assert str(caught.value) == f"{path}: not a whole trajectory file (its content is not what was written)"
+
+
+def test_rows_of_some_iterations_are_those_of_the_whole_path():
+    path = make("vector", 12)
+    k = np.array([0, 3, 4, 12])
+    thinned = path.rows(k)
+    assert thinned.k.tolist() == k.tolist()
+    assert thinned.t.tobytes() == path.t[k].tobytes()
+    assert thinned.report == path.report
+    for name in ("theta", "loss", *path.moments):
+        assert thinned.quantity(name).tobytes() == path.quantity(name)[k].tobytes()
 
 
 def test_what_cannot_be_described_is_not_written(tmp_path):
