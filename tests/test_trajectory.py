@@ -8,6 +8,7 @@ import sys
 from dataclasses import fields, replace
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -218,11 +219,17 @@ def test_every_number_is_split_by_bytes_and_compressed(tmp_path):
     with pq.ParquetFile(path) as file:
         group = file.metadata.row_group(0)
         columns = [group.column(i) for i in range(group.num_columns)]
+        schema = file.schema_arrow
+    number = pa.float64()
+    vector = pa.list_(pa.field("element", number, nullable=False), 3)
+    types = {"k": pa.int64(), "t": number, "theta": vector, "loss": number, "m": vector, "v": vector}
+    assert schema.remove_metadata() == pa.schema([pa.field(*pair, nullable=False) for pair in types.items()])
     assert len(columns) == 6
     for column in columns:
         assert column.compression == "ZSTD", column.path_in_schema
         assert "BYTE_STREAM_SPLIT" in column.encodings, column.path_in_schema
         assert not column.has_dictionary_page, column.path_in_schema
+        assert not column.is_stats_set, column.path_in_schema
 
 
 def test_a_file_that_says_what_nobody_wrote_is_refused_with_that_reason(tmp_path):
