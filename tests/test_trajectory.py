@@ -253,6 +253,44 @@ def test_rows_of_some_iterations_are_those_of_the_whole_path():
         assert thinned.quantity(name).tobytes() == path.quantity(name)[k].tobytes()
 
 
+@pytest.mark.parametrize(
+    ("keep", "expected"),
+    [
+        (None, list(range(11))),
+        (1, list(range(11))),
+        (np.int32(3), [0, 3, 6, 9, 10]),
+        (5, [0, 5, 10]),
+        (20, [0, 10]),
+        ([0, 10], [0, 10]),
+        (np.array([0, 4, 10], dtype=np.uint8), [0, 4, 10]),
+    ],
+    ids=str,
+)
+def test_iterations_are_kept_by_distance_or_by_name(keep, expected):
+    k = trajectory.kept(10, keep)
+    assert k.tolist() == expected
+    assert k.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    "keep", [0, -1, True, 1.5, "2", [0], [], [0, 5, 5, 10], [0, 6, 5, 10], [[0, 10]], [0.0, 10.0]], ids=repr
+)
+def test_other_ways_to_say_what_is_kept_are_refused(keep):
+    with pytest.raises(ValueError, match=r"^keep: ") as caught:
+        trajectory.kept(10, keep)
+    allowed = "must be an integer >= 1, or increasing iterations"
+    assert str(caught.value) == f"keep: {keep!r} is not allowed: {allowed}"
+
+
+@pytest.mark.parametrize("keep", [[1, 10], [0, 9], [0, 5, 11]], ids=str)
+def test_the_first_and_the_last_iteration_are_always_kept(keep):
+    with pytest.raises(ValueError, match=r"^keep: ") as caught:
+        trajectory.kept(10, keep)
+    assert str(caught.value) == (
+        f"keep: {keep[0]} ... {keep[-1]} is not allowed: must be from 0 to steps = 10"
+    )
+
+
 def test_what_cannot_be_described_is_not_written(tmp_path):
     with pytest.raises(TypeError):
         trajectory.write(tmp_path / "run.parquet", make(), {"alpha": object()}, PROVENANCE)
