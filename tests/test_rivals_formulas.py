@@ -54,6 +54,22 @@ def foreign(slope, first, steps, start=0.0):
             ide.AdamW(0.9, 0.99, 0.1),
             "DaSilvaGazeau does not model AdamW: only its equation of Adam is here",
         ),
+        (
+            M.Cattaneo(),
+            ide.AdamW(0.9, 0.99, 0.1),
+            "Cattaneo does not model AdamW: only its equation of Adam is here",
+        ),
+        (M.Cattaneo(), ide.RMSProp(), "Cattaneo does not model RMSProp: only its equation of Adam is here"),
+        (
+            M.HerediaSecondOrder(),
+            ide.AdamW(0.9, 0.99, 0.1),
+            "HerediaSecondOrder does not model AdamW: it is an equation of Adam",
+        ),
+        (
+            M.HerediaSecondOrder(),
+            ide.AdaGrad(),
+            "HerediaSecondOrder does not model AdaGrad: it is an equation of Adam",
+        ),
         (M.SignFlow(), ide.AdaGrad(), "SignFlow does not model AdaGrad: its accumulator is no average"),
         (M.LogRate(), ide.AdaGrad(), "LogRate does not model AdaGrad: a sum has no rate"),
     ],
