@@ -59,7 +59,11 @@ def foreign(slope, first, steps, start=0.0):
             ide.AdamW(0.9, 0.99, 0.1),
             "Cattaneo does not model AdamW: only its equation of Adam is here",
         ),
-        (M.Cattaneo(), ide.RMSProp(), "Cattaneo does not model RMSProp: only its equation of Adam is here"),
+        (
+            M.Cattaneo(),
+            ide.RMSProp(0.9),
+            "Cattaneo does not model RMSProp: only its equation of Adam is here",
+        ),
         (
             M.HerediaSecondOrder(),
             ide.AdamW(0.9, 0.99, 0.1),
