@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,13 +63,14 @@ class ThirdOrder:
         shrink, push = decoupled_decay(alpha, optimizer.decoupled_decay)
         first, second = Filter(optimizer.decay1), Filter(optimizer.decay2)
 
-        def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
-            after_first = s > 1.0
+        def later(s: Array) -> Array:
             # Weighted by the decay over a step, the mean place in it is later than its middle by shrink/12.
-            extra = np.where(after_first, shrink / 12.0, 0.0)
-            square = optimizer.squares(gradient)
-            m, lag1, share1 = first.parts(s, memories[0], extra)
-            v, lag2, share2 = second.parts(s, memories[1], extra)
+            return np.where(s > 1.0, shrink / 12.0, 0.0)
+
+        def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
+            after_first, square = s > 1.0, optimizer.squares(gradient)
+            m, lag1, share1 = first.parts(s, memories[0], later(s))
+            v, lag2, share2 = second.parts(s, memories[1], later(s))
             y1 = m - share1 * (gradient - m)
             # Where the square is far above its average, as behind a gradient that began near 0, the plain
             # differences would mean nothing.
@@ -90,7 +90,8 @@ class ThirdOrder:
             return -push * alpha * (direction - curvature / 24.0) - shrink * theta
 
         def mobility(s: Array, memories: Sequence[Array]) -> Array:
-            share = first.parts(s, memories[0], 0.0)[2]
+            # Without what bends the path, and where the gradient is its average.
+            share = first.parts(s, memories[0], later(s))[2]
             root = np.sqrt(memories[1] / second.mass(s))
             return np.asarray(push * alpha * (1.0 + share) / (first.mass(s) * (root + eps)))
 
@@ -165,7 +166,7 @@ class Filter:
         fourth = late - 4.0 * after + 6.0 * here - 4.0 * near + far
         return np.where(s > 1.0, here - second / 24.0 + 3.0 * fourth / 640.0, s)
 
-    def parts(self, s: Array, memory: Array, extra: Any) -> tuple[Array, Array, Array]:
+    def parts(self, s: Array, memory: Array, extra: Array) -> tuple[Array, Array, Array]:
         """Return the normalised memory, its lag, and the share of the present."""
         lag = self.lag(s)
         return memory / self.mass(s), lag, (self.target(s) + extra) / lag - 1.0
