@@ -9,6 +9,7 @@ from drawn import VISION, cell, lab, put, simulate, stand_in
 import idescent as ide
 from idescent import errors, trajectory
 from idescent.figures import overview, render_overview, render_split, saving, split
+from idescent.stages.overview import run as draw_errors
 
 
 def test_the_overview_shows_the_sup_error_of_every_cell_and_crosses_out_what_failed(tmp_path):
@@ -38,6 +39,12 @@ def test_the_overview_shows_the_sup_error_of_every_cell_and_crosses_out_what_fai
         render_overview(tmp_path / "errors.parquet", [tmp_path / "o.pdf", tmp_path / "o.svg"])
         found.append(((tmp_path / "o.pdf").read_bytes(), (tmp_path / "o.svg").read_bytes()))
     assert found[0] == found[1]
+
+
+def test_a_figure_of_errors_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"o\.png: not a figure of errors: must be one of errors_overview, "):
+        draw_errors([tmp_path / "errors.parquet"], [tmp_path / "errors_overview.png", tmp_path / "o.png"])
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_overview_of_nothing_is_refused():

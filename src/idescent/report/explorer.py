@@ -7,6 +7,7 @@ and the choice of cells (:mod:`.selection`).  Errors are computed on all iterati
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -202,7 +203,7 @@ def _spread(rows: int, count: int) -> Rows:
 
 def rounded(values: Array) -> list[float | None]:
     """Return numbers rounded to 7 significant digits; None where one is not finite."""
-    return [float(f"{x:.{DIGITS}g}") if np.isfinite(x) else None for x in values.tolist()]
+    return [float(f"{x:.{DIGITS}g}") if math.isfinite(x) else None for x in values.tolist()]
 
 
 def views(paths: Mapping[str, Trajectory]) -> dict[str, View]:

@@ -18,8 +18,17 @@ def run(files: Sequence[Path], outputs: Sequence[Path]) -> str:
         Parquet files of :func:`idescent.stages.compare.run`.
     outputs : sequence of path
         ``errors_overview.*`` and, for a study that measures a scheme, ``errors_split.*``.
+
+    Raises
+    ------
+    ValueError
+        If an output is neither, or an input is damaged.
     """
-    for stem, render in (("errors_overview", render_overview), ("errors_split", render_split)):
+    figures = {"errors_overview": render_overview, "errors_split": render_split}
+    for output in outputs:
+        if output.stem not in figures:
+            raise ValueError(f"{output}: not a figure of errors: must be one of {', '.join(figures)}")
+    for stem, render in figures.items():
         if chosen := [output for output in outputs if output.stem == stem]:
             render(files, chosen)
     return f"{len(outputs)} files"
