@@ -6,11 +6,12 @@ from dataclasses import replace
 import mpmath
 import numpy as np
 import pytest
+from formulas import FORMULAS, exact, squares
 from mpmath import mpf
 
 import idescent as ide
-from idescent.models.scheduled import Scheduled
-from idescent.schedules import Cosine, Step
+from idescent.models.scheduled import Scheduled, under
+from idescent.schedules import Constant, Cosine, Step
 
 M = ide.models
 ALPHA = 0.1
@@ -33,118 +34,81 @@ def fifty_digits():
         yield
 
 
-def exact(values):
-    return [mpf(float(x)) for x in np.atleast_1d(values)]
-
-
-def squares(optimizer, gradient):
-    """One for all coordinates, or one for each."""
-    if optimizer.norm:
-        return [sum(g * g for g in gradient)] * len(gradient)
-    return [g * g for g in gradient]
-
-
-def half_step(optimizer, alpha, s, theta, g, m, square):
-    b1, b2 = mpf(optimizer.decay1), mpf(optimizer.decay2)
-
-    def weight(beta):
-        return 1 - beta * mpmath.exp(-2 * (1 - beta) / (1 + beta) * max(s - mpf(1) / 2, 0))
-
-    def count():
-        kappa, y = s + mpf(1) / 2, -mpmath.log(b2) if b2 else mpmath.inf
-        if s <= 30:
-            return mpmath.ceil(s)
-        if optimizer.summing:
-            return kappa + 1 / (16 * kappa)
-        return kappa + y / 24 + y / (16 * mpmath.expm1(y * kappa)) if b2 else kappa
-
-    if optimizer.summing:
-        hat = [count() * v / (s + mpf(1) / 2 if s > 0.5 else 1) for v in square]
-    else:
-        hat = [v / weight(b2) for v in square]
-        if not optimizer.bias_correction:
-            hat = [(1 - b2 ** count()) * v for v in hat]
-    step = [x / weight(b1) / (mpmath.sqrt(v) + optimizer.eps) for x, v in zip(m, hat, strict=True)]
-    return decayed(optimizer, alpha, theta, step)
-
-
-def decayed(optimizer, alpha, theta, step):
-    """AdamW: theta' = -c theta - alpha c/(alpha w) d, c = -ln(1 - alpha w)."""
-    share = alpha * mpf(optimizer.decoupled_decay)
-    if not share:
-        return [-alpha * d for d in step]
-    c = -mpmath.log(1 - share)
-    return [-c * x - alpha * c / share * d for x, d in zip(theta, step, strict=True)]
-
-
-def third_order(optimizer, alpha, s, theta, g, m, square):
-    c = -mpmath.log(1 - alpha * mpf(optimizer.decoupled_decay))
-    found = []
-    for i, h in enumerate(squares(optimizer, g)):
-        (hat1, lag1, share1), (hat2, lag2, share2) = (
-            memory_and_share(mpf(beta), s, memory, c)
-            for beta, memory in ((optimizer.decay1, m[i]), (optimizer.decay2, square[i]))
-        )
-        y1 = hat1 - share1 * (g[i] - hat1)
-        x = share2 * (h - hat2) / hat2
-        y2 = hat2 / (1 + x + x * x)
-        found.append(y1 / (mpmath.sqrt(y2) + optimizer.eps))
-        if s > 1:
-            slope1, slope2 = (g[i] - hat1) / lag1, (h - hat2) / lag2
-            size = mpmath.sqrt(y2) * (mpmath.sqrt(y2) + optimizer.eps)
-            q = slope2 / size
-            slope2 = q / (1 + q * q) * size
-
-            def direction(a, b):
-                return a / (mpmath.sqrt(b) + optimizer.eps)
-
-            bend = mpmath.diff(direction, (y1, y2), (0, 2)) * slope2**2
-            bend += 2 * mpmath.diff(direction, (y1, y2), (1, 1)) * slope1 * slope2
-            found[-1] -= bend / 24
-    return decayed(optimizer, alpha, theta, found)
-
-
-def memory_and_share(beta, s, memory, c):
-    """The normalised memory, its lag from the kernel, and L/lag - 1."""
-    bilinear = 2 * (1 - beta) / (1 + beta)
-    mu = 6 * bilinear / (6 - bilinear**2)
-    start = (1 - mpmath.sqrt(beta)) * mpmath.exp(-mu * s)
-    mass = start + mpmath.quad(lambda r: mu * mpmath.exp(-mu * r), [0, s])
-    lag = (start * s + mpmath.quad(lambda r: mu * r * mpmath.exp(-mu * r), [0, s])) / mass
-
-    def discrete(s):
-        k = s + mpf(1) / 2
-        if not beta:
-            return mpf(1) / 2
-        fade = 1 / mpmath.log(1 / beta) if not k else k * beta**k / (1 - beta**k)
-        return 1 / bilinear - fade
-
-    target = s
-    if s > 1:
-        # 1 - d^2/24 + 3 d^4/640 with the second difference d^2, plus the later middle of a decaying step.
-        stencil = [mpf(3) / 640, -mpf(1) / 24 - mpf(3) / 160, mpf(9) / 320 + mpf(13) / 12]
-        weights = (*stencil, *stencil[1::-1])
-        target = sum(w * discrete(s + j) for w, j in zip(weights, range(-2, 3), strict=True)) + c / 12
-    return memory / mass, lag, target / lag - 1
-
-
-def paper(optimizer, alpha, s, theta, g, m, square):
-    eps, w = optimizer.eps, alpha * mpf(optimizer.decoupled_decay)
-    if not optimizer.bias_correction:
-        return [-alpha * x / (mpmath.sqrt(v) + eps) for x, v in zip(g, square, strict=True)]
-    first, second = (1 - mpf(b) ** s for b in (optimizer.decay1, optimizer.decay2))
-    root = mpmath.sqrt(second)
-    return [
-        -alpha * root / first * a / (mpmath.sqrt(v) + eps * root) - w * x
-        for a, v, x in zip(m, square, theta, strict=True)
-    ]
-
-
-FORMULAS = {"half-step": half_step, "third-order": third_order, "paper": paper}
+# Both closures have the name "local".
+STEP, RELAXED = M.Local(), M.Local("relaxed", name="relaxed")
 CASES = [
-    *((model, optimizer) for model in (M.Paper(), M.HalfStep(), M.ThirdOrder()) for optimizer in VARIANTS),
-    *((model, optimizer) for model in (M.Paper(), M.HalfStep()) for optimizer in PLAIN),
+    *((model, one) for model in (M.Paper(), M.HalfStep(), STEP, RELAXED) for one in VARIANTS + PLAIN),
+    *((M.ThirdOrder(), one) for one in VARIANTS),
+    *((model, one) for model in (M.LogRate(), M.SignFlow()) for one in VARIANTS + PLAIN[:2]),
+    *((model, VARIANTS[i]) for model in (M.BarakatBianchi(), M.DaSilvaGazeau()) for i in (0, 1, 3)),
 ]
+
+
+@pytest.mark.parametrize("accumulator", ["coordinate", "norm"])
+@pytest.mark.parametrize("lookahead", [0.0, 1.0])
+@pytest.mark.parametrize("betas", [(0.9, 0.99), (0.5, 0.99), (0.3, 0.6), (0.0, 0.5)], ids=str)
+def test_heredias_force_is_that_of_its_moments(betas, lookahead, accumulator):
+    """The moments by quadrature of their kernels, for a gradient a + b s; its memories in closed form."""
+    optimizer = ide.AdamL2(*betas, 0.5, eps=0.3, accumulator=accumulator)
+    equation = M.HerediaSecondOrder(lookahead).equation(optimizer, ALPHA)
+    assert equation.coupled_decay == 0.5
+    assert equation.lookahead == lookahead
+    motion = equation.memories[-1]
+    assert (motion.gain, motion.rate, motion.squared, motion.ahead) == (2.0, 2.0, False, False)
+
+    def gradient(s):
+        return [mpf("1.5") + mpf("0.25") * s, mpf("-0.5") + mpf("0.125") * s]
+
+    def remembered(memory, s):
+        """The integral of gain exp(-rate (s - r)) times what it remembers, by coordinate."""
+
+        def source(r):
+            given = np.array([float(x) for x in gradient(r)])
+            if memory.source is None:
+                return optimizer.squares(given) if memory.squared else given
+            return memory.source(np.array([float(r)]), given, [], None)
+
+        nodes, weights = np.polynomial.legendre.leggauss(40)
+        r = 0.5 * s * (1.0 + nodes)
+        values = np.array([source(x) for x in r])
+        kernel = memory.gain * np.exp(-memory.rate * (s - r)) * weights * 0.5 * s
+        return kernel @ values
+
+    def moment(beta, s, h):
+        kappa = mpmath.sqrt(mpmath.mpc(2 * beta - 1))
+
+        def kernel(age):
+            ratio = mpmath.sinh(kappa * age) / kappa if kappa else age
+            return mpmath.re(2 * (1 - beta) * mpmath.exp(-age) * ratio)
+
+        return mpmath.quad(lambda r: kernel(s - r) * h(r), [0, s])
+
+    for s in (0.7, 3.0):
+        at = mpf(s) + mpf(lookahead)
+        state = [remembered(memory, float(at)) for memory in equation.memories[:4]]
+        found = motion.source(np.array([s]), GRADIENT, state, None)
+        first, second = (1 - mpf(b) ** mpf(s) for b in betas)
+        for i in range(2):
+            m = moment(mpf(betas[0]), at, lambda r, i=i: gradient(r)[i])
+            v = moment(mpf(betas[1]), at, lambda r, i=i: squares(optimizer, gradient(r))[i])
+            root = mpmath.sqrt(second)
+            force = -mpf(ALPHA) * root / first * m / (mpmath.sqrt(v) + mpf(optimizer.eps) * root)
+            assert found[i] == pytest.approx(float(force), rel=1e-9)
+
+
+def test_heredias_lookahead_is_a_finite_number_of_iterations():
+    for given in (-0.5, np.inf, np.nan):
+        with pytest.raises(
+            ValueError, match=rf"^HerediaSecondOrder\.lookahead: {given!r} is not allowed: must be "
+        ):
+            M.HerediaSecondOrder(given)
+
+
+def test_cattaneos_eps_has_two_places():
+    with pytest.raises(
+        ValueError, match=r"^Cattaneo\.root: 'within' is not allowed: must be 'outside' or 'inside'$"
+    ):
+        M.Cattaneo("within")
 
 
 @pytest.mark.parametrize("accumulator", ["coordinate", "norm"])
@@ -154,6 +118,7 @@ CASES = [
 def test_cattaneos_velocity_is_that_of_its_formula(optimizer, root, stage, accumulator):
     optimizer = replace(optimizer, accumulator=accumulator)
     equation = M.Cattaneo(root, stage).equation(optimizer, ALPHA)
+    assert not any(memory.squared for memory in equation.memories)
     alpha, eps = mpf(ALPHA), mpf(optimizer.eps)
     g, d = exact(GRADIENT), exact(FIRST)
     sizes = [mpmath.sqrt(x) for x in squares(optimizer, g)]
@@ -182,11 +147,11 @@ def test_cattaneos_velocity_is_that_of_its_formula(optimizer, root, stage, accum
 def memories(equation, optimizer):
     """A state: a gradient is that of the point, all else is anything."""
     values = []
-    for memory in equation.memories:
+    for i, memory in enumerate(equation.memories):
         if memory.squared:
-            values.append(SQUARE[: 1 if optimizer.norm else 2])
+            values.append(SQUARE[: 1 if optimizer.norm else 2] / (1.0 + i))
         else:
-            values.append(GRADIENT if memory.name == "gradient" else FIRST)
+            values.append(GRADIENT if memory.name == "gradient" else FIRST / (1.0 + i))
     return values
 
 
@@ -195,9 +160,9 @@ def memories(equation, optimizer):
 def test_the_velocity_is_that_of_the_models_formula(model, optimizer, accumulator):
     optimizer = replace(optimizer, accumulator=accumulator)
     equation = model.equation(optimizer, ALPHA)
+    assert equation.coupled_decay == optimizer.coupled_decay
     state = memories(equation, optimizer)
-    square = exact(np.broadcast_to(state[-1], 2))
-    first = exact(state[0]) if len(state) > 1 else None
+    square, first = exact(np.broadcast_to(state[-1], 2)), exact(state[0])
     for s in TIMES:
         found = equation.velocity(np.array([s]), THETA, GRADIENT, state)
         expected = FORMULAS[model.name](
@@ -246,14 +211,8 @@ def test_the_moments_of_a_constant_gradient_are_the_optimizers(model, optimizer)
             assert held == pytest.approx(discrete, rel=1e-12)
 
 
-HELD = [M.Local(), M.Local("relaxed"), M.LogRate()]
 MOBILITY = [
     *CASES,
-    *((model, optimizer) for model in HELD for optimizer in PLAIN[:2]),
-    *((M.Local(), optimizer) for optimizer in (PLAIN[2], VARIANTS[0])),
-    *((model, optimizer) for model in (M.SignFlow(), M.LogRate()) for optimizer in VARIANTS),
-    *((M.BarakatBianchi(), optimizer) for optimizer in VARIANTS[:2]),
-    *((M.DaSilvaGazeau(), optimizer) for optimizer in VARIANTS[:2]),
     *((M.Cattaneo(root), optimizer) for root in ("outside", "inside") for optimizer in VARIANTS[:2]),
 ]
 
@@ -327,6 +286,12 @@ def test_under_a_schedule_its_rate_stands_wherever_alpha_does(model, optimizer):
             if here.source is not None:
                 felt = there.source(times, gradient, rows, product)[i]
                 assert felt == pytest.approx(here.source(s, GRADIENT, state, product), rel=1e-14)
+
+
+def test_without_a_schedule_that_changes_anything_a_model_is_itself():
+    model = M.Paper()
+    assert under(model, None, 40) is under(model, Constant(), 40) is model
+    assert under(model, Constant(0.5), 40) == Scheduled(model, Constant(0.5), 40)
 
 
 def test_what_looks_ahead_to_a_jump_of_the_rate_has_one_itself():

@@ -138,6 +138,8 @@ def test_an_euler_step_of_the_local_model_is_the_optimizers(optimizer):
         (M.LogRate(), ide.RMSProp(0.0)),
         (M.LogRate(), ide.Adam(0.0, 0.9)),
         (M.Cattaneo(), ide.Adam(0.5, 0.9)),
+        (M.HerediaSecondOrder(), ide.Adam(0.5, 0.9)),
+        (M.HerediaSecondOrder(), ide.Adam(0.3, 0.9)),
         (M.HalfStep(), ide.RMSProp(0.9)),
         (M.ThirdOrder(), ide.Adam(0.5, 0.9)),
     ],
