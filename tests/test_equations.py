@@ -10,7 +10,9 @@ from formulas import FORMULAS, exact, squares
 from mpmath import mpf
 
 import idescent as ide
+from idescent.models.local import HeldRoot
 from idescent.models.scheduled import Scheduled, under
+from idescent.models.third_order import Filter
 from idescent.schedules import Constant, Cosine, Step
 
 M = ide.models
@@ -25,7 +27,7 @@ VARIANTS = [
     ide.AdamL2(0.9, 0.0, 0.5, eps=0.3),
 ]
 PLAIN = [ide.RMSProp(0.9, eps=0.3), ide.RMSProp(0.0, eps=0.3), ide.AdaGrad(eps=0.3)]
-TIMES = [0.4, 0.9, 1.0, 1.3, 2.5, 7.25, 31.5, 400.0]
+TIMES = [0.4, 0.9, 1.0, 1.3, 1.5, 2.5, 7.25, 31.5, 400.0]
 
 
 @pytest.fixture(autouse=True)
@@ -169,6 +171,52 @@ def test_the_velocity_is_that_of_the_models_formula(model, optimizer, accumulato
             optimizer, mpf(ALPHA), mpf(s), exact(THETA), exact(GRADIENT), first, square
         )
         assert found == pytest.approx([float(x) for x in expected], rel=1e-11, abs=0), s
+
+
+@pytest.mark.parametrize(("model", "optimizer"), CASES, ids=lambda x: getattr(x, "name", str(x)))
+def test_behind_its_last_break_a_velocity_does_not_jump(model, optimizer):
+    equation = model.equation(optimizer, ALPHA)
+    state = memories(equation, optimizer)
+
+    def jump(s):
+        sides = [equation.velocity(np.array([s + shift]), THETA, GRADIENT, state) for shift in (1e-7, -1e-7)]
+        return np.abs(sides[0] / sides[1] - 1.0).max()
+
+    last = equation.breaks_until
+    assert last in (0.0, 1.0, 30.0)
+    for s in range(1 + int(last), 40):
+        assert jump(float(s)) < 1e-6, s
+    # Without memory nothing is counted.
+    if last and optimizer.decay2:
+        assert jump(last) > 1e-6
+
+
+@pytest.mark.parametrize("eps", [0.0, 0.3])
+def test_a_held_root_of_nothing_points_nowhere(eps):
+    """No gradient, now or ever: the direction is 0, its slope what the limit from small gradients is."""
+    root = HeldRoot(ide.RMSProp(0.9, eps=eps), 0.9, 0.1)
+    gradient, memory = np.array([0.0, 2.0]), np.array([0.0, 1.0])
+    assert root.direction(gradient, memory).tolist() == [0.0, pytest.approx(2.0 / (np.sqrt(1.3) + eps))]
+    slope = root.slope(gradient, memory)[0]
+    assert slope == pytest.approx(1.0 / eps) if eps else 1e200 < slope < np.inf
+
+
+@pytest.mark.parametrize("s", [0.5, 1.5, 4.5])
+def test_the_discrete_lag_of_a_very_long_memory_keeps_its_digits(s):
+    beta = 1.0 - 1e-5
+    k, b = mpf(s) + mpf(1) / 2, mpf(beta)
+    exact_lag = (1 + b) / (1 - b) / 2 - k * b**k / (1 - b**k)
+    assert abs(Filter(beta).discrete_lag(np.array([s]))[0] - float(exact_lag)) < 1e-9
+
+
+def test_a_model_that_there_is_not_is_named():
+    with pytest.raises(AttributeError, match=r"^module 'idescent\.models' has no attribute 'Fourth'$"):
+        M.Fourth  # noqa: B018
+
+
+def test_the_local_model_has_two_closures():
+    with pytest.raises(ValueError, match=r"^Local\.closure: 'none' is not allowed: must be 'step' or "):
+        M.Local("none")
 
 
 @pytest.mark.parametrize("s", [0.5, 1.0, 1.5, 30.0, 200.0])

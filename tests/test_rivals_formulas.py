@@ -76,6 +76,11 @@ def foreign(slope, first, steps, start=0.0):
         ),
         (M.SignFlow(), ide.AdaGrad(), "SignFlow does not model AdaGrad: its accumulator is no average"),
         (M.LogRate(), ide.AdaGrad(), "LogRate does not model AdaGrad: a sum has no rate"),
+        (
+            M.ThirdOrder(),
+            ide.RMSProp(0.9),
+            "ThirdOrder: RMSProp is not allowed: must be Adam, AdamW or AdamL2",
+        ),
     ],
     ids=lambda value: getattr(value, "name", None),
 )

@@ -46,8 +46,8 @@ def save(canvas: Figure, outputs: Iterable[str | Path], title: str, caption: str
         if target.suffix not in FORMATS:
             known = ", ".join(FORMATS)
             raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
-    # The layout is found once: each format would be drawn once more for it.  At the resolution of the PNG, whose
-    # texts are then measured already.
+    # The layout is found once: each format would be drawn once more for it.  At the resolution of the PNG,
+    # whose texts are then measured already.
     canvas.set_dpi(matplotlib.rcParams["savefig.dpi"])
     if (engine := canvas.get_layout_engine()) is not None:
         engine.execute(canvas)

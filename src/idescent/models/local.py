@@ -97,9 +97,12 @@ class HeldRoot:
     def slope(self, gradient: Array, memory: Array) -> Array:
         """Return its derivative by the gradient (its diagonal), the memory fixed."""
         root = self._root(gradient, memory)
-        full = root + self.optimizer.eps
-        slope: Array = (1.0 - self.add * gradient * gradient / (root * full)) / full
-        return np.where(root > 0.0, slope, 1.0 / np.maximum(full, 1e-300))
+        full = np.maximum(root + self.optimizer.eps, 1e-300)
+        # Where the root is 0 the gradient is: 1/full is left, the limit.
+        slope: Array = (
+            1.0 - self.add * gradient * gradient / (np.where(root > 0.0, root, 1.0) * full)
+        ) / full
+        return slope
 
     def _root(self, gradient: Array, memory: Array) -> Array:
         return np.sqrt(self.keep * memory + self.add * self.optimizer.squares(gradient))
