@@ -152,8 +152,8 @@ def seconds(steps: int, parameters: int, solver: str | None) -> float:
     if solver is None:
         return (2e-3 + 1e-7 * steps) * size
     if solver == "Picard":
-        return (0.05 + 6e-4 * steps) * size
-    return (0.15 + 1e-6 * steps) * size
+        return (0.02 + 1e-4 * steps) * size
+    return (0.05 + 5e-7 * steps) * size
 
 
 def study_folder(manifest: Path) -> Path:

@@ -203,6 +203,6 @@ class StudySpec(_Strict):
         default="auto", description="Cells that share a job: a number, or auto by their estimated time"
     )
     seconds_per_job: Positive = Field(
-        default=15.0,
+        default=5.0,
         description="Least work of a job in seconds where cells_per_job is auto and cells suffice",
     )

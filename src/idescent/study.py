@@ -123,7 +123,7 @@ class Study:
     fidelity: dict[str, Any] | None = None
     ensembles: dict[str, dict[str, Any]] = field(default_factory=dict)
     cells_per_job: int | None = None
-    seconds_per_job: float = 15.0
+    seconds_per_job: float = 5.0
 
     @property
     def root(self) -> str:
