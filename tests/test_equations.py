@@ -55,6 +55,7 @@ def test_heredias_force_is_that_of_its_moments(betas, lookahead, accumulator):
     equation = M.HerediaSecondOrder(lookahead).equation(optimizer, ALPHA)
     assert equation.coupled_decay == 0.5
     assert equation.lookahead == lookahead
+    assert [memory.squared for memory in equation.memories] == [False, False, True, True, False]
     motion = equation.memories[-1]
     assert (motion.gain, motion.rate, motion.squared, motion.ahead) == (2.0, 2.0, False, False)
 
@@ -121,6 +122,7 @@ def test_cattaneos_velocity_is_that_of_its_formula(optimizer, root, stage, accum
     optimizer = replace(optimizer, accumulator=accumulator)
     equation = M.Cattaneo(root, stage).equation(optimizer, ALPHA)
     assert not any(memory.squared for memory in equation.memories)
+    assert M.Cattaneo(root).equation(VARIANTS[3], ALPHA).coupled_decay == VARIANTS[3].coupled_decay > 0.0
     alpha, eps = mpf(ALPHA), mpf(optimizer.eps)
     g, d = exact(GRADIENT), exact(FIRST)
     sizes = [mpmath.sqrt(x) for x in squares(optimizer, g)]

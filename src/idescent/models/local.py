@@ -91,8 +91,8 @@ class HeldRoot:
 
     def direction(self, gradient: Array, memory: Array) -> Array:
         """Return the direction, shape of ``gradient``; 0 where the gradient is."""
-        root = self._root(gradient, memory) + self.optimizer.eps
-        return np.divide(gradient, root, out=np.zeros_like(gradient), where=root > 0.0)
+        full = self._root(gradient, memory) + self.optimizer.eps
+        return np.asarray(gradient / np.where(full > 0.0, full, 1.0))
 
     def slope(self, gradient: Array, memory: Array) -> Array:
         """Return its derivative by the gradient (its diagonal), the memory fixed."""
