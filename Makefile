@@ -22,7 +22,7 @@ test: install
 coverage: install
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 16 --dist worksteal --cov --cov-report term-missing
 
-# Which changes of the core no test notices; hours.  MUTANTS="idescent.models.*" is a part of it.
+# Which changes of the core no test notices; an hour.  MUTANTS="idescent.models.*" is a part of it.
 mutants: install
 	OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run --max-children 1 $(MUTANTS) >/dev/null
 	$(BIN)/python docs/mutants.py
