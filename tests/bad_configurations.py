@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from configured import complete
 
 DELETED = object()
 
@@ -31,107 +32,8 @@ class Case:
         return changed(self.path, self.value)
 
 
-def valid() -> dict[str, Any]:
-    """A configuration with every section and every key."""
-    return {
-        "study": "tiny",
-        "objectives": {
-            "quadratic": {"class": "Quadratic", "arguments": {"center": 4.0}},
-            "mse": {"class": "MeanSquaredError.synthetic", "arguments": {"seed": 42, "size": 10}},
-        },
-        "schedules": {
-            "fall": {"class": "Cosine", "arguments": {"steps": 16}},
-            "both": {
-                "class": "Sequential",
-                "arguments": {
-                    "schedules": [{"class": "Constant"}, {"class": "Cosine", "arguments": {"steps": 9}}],
-                    "milestones": [5],
-                },
-            },
-        },
-        "runs": [
-            {
-                "objective": "quadratic",
-                "schedule": "fall",
-                "optimizer": "Adam",
-                "theta0": [1.0, 2.0],
-                "hyperparameters": {"beta1": 0.9, "beta2": [0.9, 0.99]},
-                "alpha": [0.1, 0.05],
-                "steps": [8, 16],
-                "solutions": ["paper.exact", "paper.picard"],
-            },
-            {"objective": "mse", "optimizer": "AdaGrad", "theta0": 1.0, "alpha": 0.1, "time": 1.0},
-        ],
-        "solutions": {
-            "paper.exact": {"model": "Paper", "solver": "Collocation", "rtol": 1e-6, "atol": 1e-9},
-            "paper.picard": {"model": "Paper", "solver": "Picard", "reference": "paper.exact"},
-            "half": {
-                "model": {"class": "HalfStep", "arguments": {"frozen": 20}},
-                "solver": {"class": "Collocation", "arguments": {"stages": 7}},
-            },
-        },
-        "figures": {
-            "one": {
-                "title": "Adam",
-                "caption": "Adam.",
-                "quantity": "theta",
-                "objective": "quadratic",
-                "select": [{"optimizer": "Adam", "beta2": 0.99}],
-                "panels": [
-                    {
-                        "alpha": 0.1,
-                        "k_max": 8,
-                        "title": "left",
-                        "inset": {"k": [1, 4], "y": [0, 1], "at": [0.1, 0.1, 0.2, 0.2]},
-                    }
-                ],
-                "show": ["discrete", "paper.exact"],
-                "errors": True,
-                "lines": {"paper.exact": {"line": "dashed", "width": 1.0, "label": "exact"}},
-                "width": "single",
-                "x_label": "k",
-                "y_label": "theta",
-                "x_scale": "linear",
-                "y_scale": "log",
-            }
-        },
-        "claims": "config/claims.yaml",
-        "forecast": [
-            {"objective": "quadratic", "optimizer": "AdaGrad", "theta0": 1.0, "alpha": 0.01, "steps": 100}
-        ],
-        "scaling": {
-            "name": "ladder",
-            "reference": "paper.exact",
-            "alpha": [0.1],
-            "quantities": ["theta", "v"],
-        },
-        "ensembles": [
-            {
-                "objective": "mse",
-                "optimizer": "Adam",
-                "theta0": 0.0,
-                "hyperparameters": {"beta1": 0.9, "beta2": 0.99},
-                "alpha": [0.1],
-                "steps": 40,
-                "batch": [2, 8],
-                "runs": 10,
-                "seed": 3,
-                "equations": ["Malladi", "Compagnoni"],
-                "substeps": 2,
-                "start": 5,
-                "points": 20,
-                "observe": ["loss", "norm2"],
-                "solutions": ["paper.exact"],
-            }
-        ],
-        "fidelity": {"within": [0.01, 0.1], "curves": ["quadratic"]},
-        "cells_per_job": 2,
-        "seconds_per_job": 30.0,
-    }
-
-
 def changed(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
-    raw = valid()
+    raw = complete()
     target: Any = raw
     for part in path[:-1]:
         target = target[part]
@@ -299,7 +201,7 @@ WRONG_KIND: list[tuple[tuple[Any, ...], list[Any]]] = [
 
 
 def _adagrad() -> dict[str, Any]:
-    block = valid()["ensembles"][0] | {"optimizer": "AdaGrad"}
+    block = complete()["ensembles"][0] | {"optimizer": "AdaGrad"}
     del block["hyperparameters"]
     return dict(block)
 
@@ -312,7 +214,7 @@ SPECIAL: list[tuple[str, tuple[Any, ...], Any, str]] = [
     ("more steps than learning rates", ("runs", 0, "steps"), [1, 2, 3], "runs.0"),
     ("the same learning rate twice", ("runs", 0, "alpha"), [0.1, 0.1], "runs.0"),
     ("the same hyper-parameter twice", ("runs", 0, "hyperparameters", "beta2"), [0.9, 0.9], "runs.0"),
-    ("a run twice", ("runs",), [valid()["runs"][1]] * 2, "runs.1"),
+    ("a run twice", ("runs",), [complete()["runs"][1]] * 2, "runs.1"),
     ("an argument too many", ("objectives", "quadratic", "arguments", "centre"), 4.0, "objectives.quadratic"),
     (
         "an unknown hyper-parameter",
@@ -350,30 +252,30 @@ SPECIAL: list[tuple[str, tuple[Any, ...], Any, str]] = [
     (
         "a figure called as a companion",
         ("figures", "one_errors"),
-        valid()["figures"]["one"],
+        complete()["figures"]["one"],
         "figures.one_errors",
     ),
     ("a map of nothing", ("scaling", "maps"), ["Nobody"], "scaling.maps"),
     ("a map of too little", ("scaling", "maps"), ["quadratic"], "scaling.maps"),
     ("tables called as others", ("scaling", "name"), "errors", "scaling.name"),
-    ("an ensemble twice", ("ensembles",), [valid()["ensembles"][0]] * 2, "ensembles.1"),
+    ("an ensemble twice", ("ensembles",), [complete()["ensembles"][0]] * 2, "ensembles.1"),
     ("a batch size twice", ("ensembles", 0, "batch"), [2, 2], "ensembles.0"),
     ("too few iterations for the equations", ("ensembles", 0, "steps"), 5, "ensembles.0.start"),
     ("a start of another size", ("ensembles", 0, "theta0"), [0.0, 1.0], "ensembles.0.theta0"),
     ("samples of what has none", ("ensembles", 0, "objective"), "quadratic", "ensembles.0.objective"),
     ("accuracy of a regression", ("ensembles", 0, "observe"), ["accuracy"], "ensembles.0.observe"),
     ("equations of AdaGrad", ("ensembles", 0), _adagrad(), "ensembles.0.equations"),
-    ("a figure called as a ladder", ("figures", "ladder_x"), valid()["figures"]["one"], "scaling.name"),
+    ("a figure called as a ladder", ("figures", "ladder_x"), complete()["figures"]["one"], "scaling.name"),
     (
         "a figure called as loss curves",
         ("figures", "fidelity_x"),
-        valid()["figures"]["one"],
+        complete()["figures"]["one"],
         "figures.fidelity_x",
     ),
     (
         "a solution called as the run",
         ("solutions", "discrete"),
-        valid()["solutions"]["half"],
+        complete()["solutions"]["half"],
         "solutions.discrete",
     ),
     *[
@@ -409,7 +311,7 @@ def _cases() -> Iterator[Case]:
             yield Case(f"{_dotted(path)} = {name!r:.20}", path, name, _dotted(path))
         for section in KEYED:
             yield Case(
-                f"{section} {name!r:.20}", (section, name), next(iter(valid()[section].values())), section
+                f"{section} {name!r:.20}", (section, name), next(iter(complete()[section].values())), section
             )
     for name, path, value, field in SPECIAL:
         yield Case(name, path, value, field)

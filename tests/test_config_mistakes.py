@@ -9,7 +9,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from bad_configurations import Case, cases, valid
+from bad_configurations import Case, cases
+from configured import complete
 
 from idescent import config
 
@@ -19,8 +20,8 @@ JARGON = re.compile(
 )
 
 
-def test_what_the_bad_configurations_are_made_of_is_valid() -> None:
-    assert len(config.load(valid()).cells) == 5
+def test_what_the_bad_configurations_are_made_of_is_complete() -> None:
+    assert len(config.load(complete()).cells) == 5
 
 
 def test_there_are_hundreds_of_bad_configurations_and_no_two_are_alike() -> None:
