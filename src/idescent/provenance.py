@@ -16,7 +16,7 @@ import ast
 import hashlib
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -157,18 +157,23 @@ def _tree(path: Path) -> ast.Module:
 
 
 @cache
+def _nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(_tree(path)))
+
+
+@cache
 def _imported(name: str) -> tuple[str, ...]:
     path = find_module(name)
     if path is None:
         return ()
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     return tuple(
-        sorted({found for found in _imports(_tree(path), package) if find_module(found) is not None})
+        sorted({found for found in _imports(_nodes(path), package) if find_module(found) is not None})
     )
 
 
-def _imports(tree: ast.AST, package: str) -> Iterator[str]:
-    for node in _executed(tree):
+def _imports(nodes: Sequence[ast.AST], package: str) -> Iterator[str]:
+    for node in _executed(nodes):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _with_parents(alias.name)
@@ -185,16 +190,16 @@ def _with_parents(name: str) -> Iterable[str]:
     return (".".join(parts[:i]) for i in range(1, len(parts) + 1))
 
 
-def _executed(tree: ast.AST) -> Iterator[ast.AST]:
-    """Walk a tree, but not into what stands under ``if TYPE_CHECKING``."""
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            waiting.extend(node.orelse)
-            continue
-        yield node
-        waiting.extend(ast.iter_child_nodes(node))
+def _executed(nodes: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    """Leave out what stands under ``if TYPE_CHECKING``."""
+    left_out = {
+        inner
+        for node in nodes
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    return (node for node in nodes if node not in left_out)
 
 
 @cache
@@ -203,9 +208,8 @@ def _module_digest(name: str) -> str:
     path = find_module(name)
     if path is None:
         return "not found"
-    tree = _tree(path)
     data: set[Path] = set()
-    for node in ast.walk(tree):
+    for node in _nodes(path):
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)
@@ -214,15 +218,15 @@ def _module_digest(name: str) -> str:
             beside = path.with_name(node.value)
             if beside.suffix != ".py" and beside.is_file():
                 data.add(beside)
-    total = hashlib.sha256(_without_docstrings(tree).encode())
+    total = hashlib.sha256(_without_docstrings(path).encode())
     for file in sorted(data):
         total.update(file.name.encode() + b"\0" + _data(file))
     return total.hexdigest()
 
 
-def _without_docstrings(tree: ast.Module) -> str:
+def _without_docstrings(path: Path) -> str:
     kept = []
-    for node in ast.walk(tree):
+    for node in _nodes(path):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         first = node.body[0] if node.body else None
@@ -233,7 +237,7 @@ def _without_docstrings(tree: ast.Module) -> str:
         ):
             kept.append((node, first))
             node.body.pop(0)
-    text = ast.dump(tree)
+    text = ast.dump(_tree(path))
     for node, first in kept:
         node.body.insert(0, first)
     return text
