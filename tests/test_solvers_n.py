@@ -11,6 +11,7 @@ import idescent as ide
 from idescent.objectives.data import Split
 from idescent.objectives.perceptron import Perceptron
 from idescent.solvers.acceleration import Anderson
+from idescent.solvers.window import BLOCK
 from idescent.trajectory import kept, read, write
 
 M = ide.models
@@ -158,6 +159,20 @@ def test_with_one_accumulator_a_rotated_problem_has_the_rotated_solution(model, 
     # The sup norm of a rotated error is up to sqrt(n) times as large.
     assert difference <= np.sqrt(n) * estimate + 1e-9
     assert np.abs(plain.theta[-1] - start).max() > 0.05
+
+
+def test_so_many_coordinates_that_newton_takes_them_in_blocks_are_solved_like_each_by_itself():
+    n = BLOCK + 5
+    center = np.linspace(-4.0, 4.0, n)
+    settings = {"alpha": 0.1, "steps": 5, "rtol": 1e-6, "atol": 1e-9}
+    together = ide.solve(
+        M.HalfStep(), ide.Adam(*BETAS), ide.Quadratic(center), theta0=np.full(n, 5.0), **settings
+    )
+    assert together.report.ok, together.report.message
+    for i in (0, BLOCK - 1, BLOCK, n - 1):
+        alone = ide.solve(M.HalfStep(), ide.Adam(*BETAS), ide.Quadratic(center[i]), theta0=5.0, **settings)
+        allowed = together.report.error_estimate + alone.report.error_estimate
+        assert np.abs(together.theta[:, i] - alone.theta[:, 0]).max() <= allowed
 
 
 @pytest.mark.parametrize(
