@@ -51,12 +51,18 @@ def code(text):
     return f"`` {short} ``"
 
 
+def statement(lines, number):
+    """Return a line, with the next one if it only opens a bracket."""
+    text = lines[number - 1].strip()
+    return text + lines[number].strip() if text.endswith("(") else text
+
+
 def unreached(name, file):
     """Yield the kind and the text of everything in a file that no test reaches."""
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     missing = set(file["missing_lines"])
     for group in runs(sorted(missing)):
-        texts = [lines[number - 1].strip() for number in group]
+        texts = [statement(lines, number) for number in group]
         shown = next((text for text in texts if REFUSAL.search(text)), "")
         if name.endswith("/autodiff.py"):
             yield "torch", texts[0], len(group)
@@ -66,7 +72,7 @@ def unreached(name, file):
             yield "lines", texts[0], len(group)
     for start, end in file["missing_branches"]:
         if start not in missing and end not in missing:
-            yield "branches", lines[start - 1].strip(), 1
+            yield "branches", statement(lines, start), 1
 
 
 def main():
