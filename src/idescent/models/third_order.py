@@ -68,9 +68,9 @@ class ThirdOrder:
             return np.where(s > 1.0, shrink / 12.0, 0.0)
 
         def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
-            after_first, square = s > 1.0, optimizer.squares(gradient)
-            m, lag1, share1 = first.parts(s, memories[0], later(s))
-            v, lag2, share2 = second.parts(s, memories[1], later(s))
+            after_first, square, extra = s > 1.0, optimizer.squares(gradient), later(s)
+            m, lag1, share1 = first.parts(s, memories[0], extra)
+            v, lag2, share2 = second.parts(s, memories[1], extra)
             y1 = m - share1 * (gradient - m)
             # Where the square is far above its average, as behind a gradient that began near 0, the plain
             # differences would mean nothing.
