@@ -15,10 +15,10 @@ from mutmut.mutation.data import SourceFileMutationData
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.stats import status_by_exit_code
 from mutmut.utils.file_utils import walk_mutatable_files
+from refresh import filled
 
 FOLDER = Path(__file__).parent
 TARGET = FOLDER / "mutants.md"
-MARKED = re.compile(r"(<!-- mutants -->\n).*?(<!-- end -->)", re.DOTALL)
 COLUMNS = ("killed", "timeout", "survived", "no tests", "not checked")
 UNNOTICED = ("survived", "no tests")
 
@@ -68,8 +68,7 @@ def main():
     text += [f"| {r['why']} | {len(e)} |" for r, e in zip(reasons, explained, strict=True) if e]
     if unexplained:
         text += ["", "Without a reason:", "", *(f"- ``{home}``" for home in unexplained)]
-    page = TARGET.read_text(encoding="utf-8")
-    TARGET.write_text(MARKED.sub(lambda m: m[1] + "\n".join(text) + "\n" + m[2], page), encoding="utf-8")
+    TARGET.write_text(filled(TARGET, {TARGET.stem: "\n".join(text)}), encoding="utf-8")
     sys.exit(f"{len(unexplained)} mutants without a reason, see docs/mutants.md" if unexplained else 0)
 
 

@@ -14,6 +14,7 @@ import re
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +113,15 @@ PAGES = {
 
 def refreshed(page: Path) -> str:
     """Return a page with each marked block replaced by its current content."""
+    return filled(page, {name: make() for name, make in PAGES[page].items()})
+
+
+def filled(page: Path, blocks: Mapping[str, str]) -> str:
+    """Return a page with its marked blocks replaced; each must be there once."""
     text = page.read_text(encoding="utf-8")
-    for name, make in PAGES[page].items():
+    for name, content in blocks.items():
         pattern = rf"(<!-- {name}: generated -->\n).*?(<!-- {name}: end -->)"
-        text, found = re.subn(pattern, lambda m, make=make: f"{m[1]}{make()}\n{m[2]}", text, flags=re.S)
+        text, found = re.subn(pattern, lambda m, new=content: f"{m[1]}{new}\n{m[2]}", text, flags=re.S)
         if found != 1:
             sys.exit(f"{page.name}: block {name!r} occurs {found} times: must be once")
     return text

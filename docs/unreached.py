@@ -10,11 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import coverage
+from refresh import filled
 
 ROOT = Path(__file__).parent.parent
 SOURCE = "src/idescent/"
 TARGET = Path(__file__).with_suffix(".md")
-MARKED = re.compile(r"(<!-- coverage -->\n).*?(<!-- end -->)", re.DOTALL)
 # What leads to a message about an input or a machine that the tests do not have.
 REFUSAL = re.compile(r"\braise |\bexcept |\berror\b|\brefused\(|\.error\(")
 KINDS = {
@@ -99,8 +99,7 @@ def main():
                 text.append(f"- `{module}`: {sum(number for _, number in items)} lines")
             else:
                 text.append(f"- `{module}`: " + ", ".join(code(item) for item, _ in items))
-    page = TARGET.read_text(encoding="utf-8")
-    TARGET.write_text(MARKED.sub(lambda m: m[1] + "\n".join(text) + "\n" + m[2], page), encoding="utf-8")
+    TARGET.write_text(filled(TARGET, {TARGET.stem: "\n".join(text)}), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,19 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return raw
 
 
+def figure(**changes: Any) -> dict[str, Any]:
+    """A figure of the small configuration."""
+    return {
+        "title": "t",
+        "caption": "c",
+        "quantity": "theta",
+        "objective": "quadratic",
+        "select": [{"optimizer": "Adam"}],
+        "panels": [{"alpha": 0.1}],
+        **changes,
+    }
+
+
 def problem(raw: dict[str, Any]) -> str:
     with pytest.raises(config.ConfigError) as caught:
         config.load(raw)

@@ -36,6 +36,10 @@ def first_check(**changes: Any) -> Any:
         (first_check(options={}), ["checks.0: options: within is missing"]),
         (first_check(options={"within": 0.1, "to": 1}), ["checks.0: options: 'to' is not allowed", "within"]),
         (first_check(options={"within": "1 %"}), ["options.within: '1 %' is not allowed", "number"]),
+        (
+            first_check(options={"within": 0.1, "target": "middle"}),
+            ["options.target: 'middle' is not allowed: must be zero or last"],
+        ),
         (first_check(cell={"betta": 0.9}), ["checks.0.cell", "'betta' must be one of objective, optimizer"]),
         (first_check(expect={}), ["checks.0.expect: must have at least one of above"]),
         (first_check(expect={"under": 3}), ["checks.0.expect.under: this key is not allowed"]),
@@ -59,6 +63,11 @@ def test_a_mistake_in_a_claim_is_one_line_that_names_claim_and_field(change: Any
     message = bad(change)
     for word in ["claims.yaml: ", "adagrad-under-2000: ", *words]:
         assert word in message
+
+
+def test_claims_measure_one_discrete_and_one_exact_path() -> None:
+    message = bad(lambda raw: raw["sources"].__setitem__("again", {"path": "other", "role": "exact"}))
+    assert "sources: there must be exactly one with role exact" in message
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from configured import changed, minimal, problem
+from configured import changed, figure, minimal, problem
 
 from idescent import config
 
@@ -218,31 +218,16 @@ def test_the_same_learning_rate_twice_is_refused() -> None:
 
 
 def test_a_figure_of_a_cell_that_is_not_run_is_refused() -> None:
-    figure = {
-        "title": "t",
-        "caption": "c",
-        "quantity": "theta",
-        "objective": "quadratic",
-        "select": [{"optimizer": "Adam"}],
-        "panels": [{"alpha": 0.5}],
-    }
-    text = problem(changed("figures/one", figure))
+    text = problem(changed("figures/one", figure(panels=[{"alpha": 0.5}])))
     assert text.startswith("config: figures.one.select: ")
     assert "0.5" in text
 
 
 def test_a_figure_names_the_files_it_is_drawn_from_and_no_others() -> None:
-    figure = {
-        "title": "t",
-        "caption": "c",
-        "quantity": "theta",
-        "objective": "quadratic",
-        "select": [{"optimizer": "Adam", "beta2": 0.99}],
-        "panels": [{"alpha": 0.1}],
-        "show": ["discrete", "paper.exact"],
-        "errors": True,
-    }
-    drawn = config.load(changed("figures/one", figure)).figures["one"]
+    chosen = figure(
+        select=[{"optimizer": "Adam", "beta2": 0.99}], show=["discrete", "paper.exact"], errors=True
+    )
+    drawn = config.load(changed("figures/one", chosen)).figures["one"]
     folder = "quadratic/Adam/alpha~0.1,beta1~0.9,beta2~0.99"
     assert drawn.inputs == (f"{folder}/discrete.parquet", f"{folder}/paper.exact.parquet")
     assert drawn.stems == ("one", "one_errors")

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from configured import changed, minimal, problem
+from configured import changed, figure, minimal, problem
 
 from idescent import config
 
@@ -91,16 +91,16 @@ def test_a_choice_of_solutions_that_cannot_be_is_one_line(solutions: list[str], 
 def test_a_figure_of_a_solution_that_its_cells_do_not_have_is_refused() -> None:
     raw = with_scheme()
     raw["runs"][0]["solutions"] = ["paper.exact"]
-    raw["figures"]["one"] = {
-        "title": "t",
-        "caption": "c",
-        "quantity": "theta",
-        "objective": "quadratic",
-        "select": [{"optimizer": "Adam", "beta2": 0.99}],
-        "panels": [{"alpha": 0.1}],
-        "show": ["discrete", "half.exact"],
-    }
+    raw["figures"]["one"] = figure(
+        select=[{"optimizer": "Adam", "beta2": 0.99}], show=["discrete", "half.exact"]
+    )
     assert problem(raw) == (
         "config: figures.one.show: 'half.exact' is not allowed: "
         "it is not solved for quadratic/Adam/alpha~0.1,beta1~0.9,beta2~0.99"
+    )
+
+
+def test_a_figure_of_a_path_that_the_study_has_not_is_refused() -> None:
+    assert problem(changed("figures/one", figure(show=["nobody"]))) == (
+        "config: figures.one.show: 'nobody' is not allowed: must be one of discrete, paper.exact"
     )

@@ -1,23 +1,17 @@
 """What objects of the package, the command line and the report refuse, word for word."""
 
-import copy
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from configured import minimal, problem
 
 import idescent as ide
 from idescent import packs
-from idescent.claims import spec
 from idescent.cli import main
 from idescent.report.figures import described
 from idescent.stochastic.noise import Additive, Batches
 from idescent.tables.files import in_order, read_errors
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize(
@@ -72,42 +66,6 @@ def test_a_figure_that_is_none_is_refused_with_what_to_do(tmp_path, text, words)
     assert str(caught.value).endswith("; delete it and rerun")
 
 
-def claims():
-    return copy.deepcopy(yaml.safe_load((ROOT / "config/claims.yaml").read_text(encoding="utf-8")))
-
-
-def test_claims_measure_one_discrete_and_one_exact_path():
-    raw = claims()
-    raw["sources"]["again"] = {"path": "other", "role": "exact"}
-    with pytest.raises(spec.ClaimsError, match="sources: there must be exactly one with role exact"):
-        spec.parse(raw, "claims.yaml")
-
-
-def test_a_target_of_claims_is_zero_or_the_last_value():
-    raw = claims()
-    raw["claims"][0]["checks"][0]["options"] |= {"target": "middle"}
-    with pytest.raises(
-        spec.ClaimsError, match=r"options\.target: 'middle' is not allowed: must be zero or last"
-    ):
-        spec.parse(raw, "claims.yaml")
-
-
-def test_a_figure_of_a_path_that_the_study_has_not_is_one_line():
-    raw = minimal()
-    raw["figures"]["one"] = {
-        "title": "t",
-        "caption": "c",
-        "quantity": "theta",
-        "objective": "quadratic",
-        "select": [{"optimizer": "Adam"}],
-        "panels": [{"alpha": 0.1}],
-        "show": ["nobody"],
-    }
-    assert problem(raw) == (
-        "config: figures.one.show: 'nobody' is not allowed: must be one of discrete, paper.exact"
-    )
-
-
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -144,7 +102,7 @@ def test_a_seed_is_a_whole_number_of_32_bits(seed, capsys):
 
 @pytest.fixture
 def written(tmp_path, monkeypatch):
-    """A run, a solution of it, and a run that diverges."""
+    """A folder with a run and a solution of it."""
     monkeypatch.chdir(tmp_path)
     adam = ["Adam", "--alpha", "0.1", "--steps", "20"]
     assert main(["simulate", *adam, "--output", "run.parquet"]) == 0
