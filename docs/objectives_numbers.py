@@ -34,6 +34,7 @@ from pathlib import Path
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
+from refresh import fill_measured
 
 import idescent as ide
 from idescent import models
@@ -218,16 +219,13 @@ def kept(name, row):
 
 def write():
     """Put all that was kept into the page."""
-    text = TARGET.read_text(encoding="utf-8")
+    blocks = {}
     for name, rows in json.loads(KEPT.read_text(encoding="utf-8")).items():
         head = HEADS[name]
         words = KEYS[name] if name == "network" else 1
         lines = [head, ["---"] * words + ["---:"] * (len(head) - words), *rows]
-        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        begin, end = f"<!-- {name}: measured -->", f"<!-- {name}: end -->"
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n\n{table}\n\n{end}{rest.split(end)[1]}"
-    TARGET.write_text(text, encoding="utf-8")
+        blocks[name] = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    fill_measured(TARGET, blocks)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+from refresh import fill_measured
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 import idescent as ide
@@ -194,13 +195,7 @@ def main():
     """Replace the text between the markers."""
     if not (RESULTS / "tables/fidelity.parquet").is_file():
         sys.exit("results/digits is not there: snakemake --cores all --configfile config/digits.yaml")
-    text = TARGET.read_text(encoding="utf-8")
-    for name, content in (("held", held()), ("ends", ends()), ("parting", parting())):
-        begin, end = f"<!-- {name}: measured -->", f"<!-- {name}: end -->"
-        before, _, rest = text.partition(begin)
-        _, _, after = rest.partition(end)
-        text = f"{before}{begin}\n\n{content}\n\n{end}{after}"
-    TARGET.write_text(text, encoding="utf-8")
+    fill_measured(TARGET, {"held": held(), "ends": ends(), "parting": parting()})
 
 
 if __name__ == "__main__":

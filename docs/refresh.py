@@ -111,16 +111,22 @@ PAGES = {
 }
 
 
+def fill_measured(page: Path, blocks: Mapping[str, str]) -> None:
+    """Write measured tables, in paragraphs of their own, into a page."""
+    apart = {name: f"\n{content}\n" for name, content in blocks.items()}
+    page.write_text(filled(page, apart, "measured"), encoding="utf-8")
+
+
 def refreshed(page: Path) -> str:
     """Return a page with each marked block replaced by its current content."""
     return filled(page, {name: make() for name, make in PAGES[page].items()})
 
 
-def filled(page: Path, blocks: Mapping[str, str]) -> str:
+def filled(page: Path, blocks: Mapping[str, str], mark: str = "generated") -> str:
     """Return a page with its marked blocks replaced; each must be there once."""
     text = page.read_text(encoding="utf-8")
     for name, content in blocks.items():
-        pattern = rf"(<!-- {name}: generated -->\n).*?(<!-- {name}: end -->)"
+        pattern = rf"(<!-- {name}: {mark} -->\n).*?(<!-- {name}: end -->)"
         text, found = re.subn(pattern, lambda m, new=content: f"{m[1]}{new}\n{m[2]}", text, flags=re.S)
         if found != 1:
             sys.exit(f"{page.name}: block {name!r} occurs {found} times: must be once")

@@ -6,6 +6,7 @@ Deterministic up to rounding; about a minute.
 from pathlib import Path
 
 import numpy as np
+from refresh import fill_measured
 
 import idescent as ide
 from idescent.schedules import Cosine, LinearWarmup, Sequential, Step
@@ -112,13 +113,7 @@ def batches():
 
 def main():
     """Fill the blocks."""
-    blocks = {"schedules": schedules(), "regimes": regimes(), "batches": batches()}
-    text = TARGET.read_text(encoding="utf-8")
-    for name, block in blocks.items():
-        begin, end = f"<!-- {name}: measured -->", f"<!-- {name}: end -->"
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n\n{block}\n\n{end}{rest.split(end)[1]}"
-    TARGET.write_text(text, encoding="utf-8")
+    fill_measured(TARGET, {"schedules": schedules(), "regimes": regimes(), "batches": batches()})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from refresh import fill_measured
 
 import idescent as ide
 from idescent.models.half_step import half_step_rate
@@ -181,14 +182,11 @@ def chatter():
 
 def main():
     """Measure everything and rewrite theory.md."""
-    page = Path(__file__).with_name("theory.md")
-    text = page.read_text(encoding="utf-8")
+    blocks = {}
     for measure in (grid, early, second, third, moments, frozen, crossing, chatter):
-        start, end = f"<!-- {measure.__name__}: measured -->", f"<!-- {measure.__name__}: end -->"
-        before, rest = text.split(start)
-        text = f"{before}{start}\n\n{measure()}\n\n{end}{rest.split(end)[1]}"
+        blocks[measure.__name__] = measure()
         print(measure.__name__, flush=True)
-    page.write_text(text, encoding="utf-8")
+    fill_measured(Path(__file__).with_name("theory.md"), blocks)
 
 
 if __name__ == "__main__":
