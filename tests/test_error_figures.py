@@ -1,5 +1,6 @@
 """The overview and the split of the errors draw the numbers of the table, and those only."""
 
+import itertools
 import re
 
 import numpy as np
@@ -8,7 +9,7 @@ from drawn import VISION, cell, lab, put, simulate, stand_in
 
 import idescent as ide
 from idescent import errors, trajectory
-from idescent.figures import overview, render_overview, render_split, saving, split
+from idescent.figures import overview, render_overview, render_split, saving, split, style
 from idescent.stages.overview import run as draw_errors
 
 
@@ -39,6 +40,47 @@ def test_the_overview_shows_the_sup_error_of_every_cell_and_crosses_out_what_fai
         render_overview(tmp_path / "errors.parquet", [tmp_path / "o.pdf", tmp_path / "o.svg"])
         found.append(((tmp_path / "o.pdf").read_bytes(), (tmp_path / "o.svg").read_bytes()))
     assert found[0] == found[1]
+
+
+def _grid(rates, factors):
+    """Rows of the overview of a square grid, with an error that grows along both axes."""
+    return [
+        {
+            "objective": "quadratic", "configuration": rf"RMSProp, $\beta$ = {0.9 + 0.09 * j / factors:.5g}",
+            "alpha": 0.1 / (1 + i), "solution": "exact", "error": 1e-3 * (1 + i) * (1 + j), "good": True,
+        }
+        for j in range(factors)
+        for i in range(rates)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("factors", [1, 2, 40, 100])
+def test_the_overview_of_any_grid_fits_on_a_page_and_cuts_no_mark_or_label(factors):
+    with saving.styled():
+        figure = overview.overview_figure(_grid(25, factors))
+        figure.draw_without_rendering()
+        (ax,) = figure.axes
+        assert figure.get_size_inches()[1] < 9.1
+        (marks,) = ax.collections
+        frame, radius = ax.get_window_extent(), np.sqrt(marks.get_sizes()[0]) / 2 * figure.dpi / 72
+        up = ax.transData.transform(marks.get_offsets())[:, 1]
+        assert len(up) == 25 * factors
+        assert frame.y0 < up.min() - radius
+        assert up.max() + radius < frame.y1
+        boxes = [label.get_window_extent() for label in ax.get_yticklabels()]
+        assert all(upper.y0 > lower.y1 for upper, lower in itertools.pairwise(boxes))
+        labels = [label.get_text() for label in ax.get_yticklabels()]
+    if factors == 1:
+        assert (ax.get_ylabel(), labels) == ("", [r"RMSProp, $\beta$ = 0.9"])
+    else:
+        assert (ax.get_ylabel(), labels[0]) == (r"RMSProp, $\beta$", "0.9")
+
+
+def test_labels_of_configurations_that_differ_in_more_than_one_value_stay_whole():
+    whole = ["AdaGrad", r"RMSProp, $\beta$ = 0.9", r"RMSProp, $\beta$ = 0.99"]
+    assert style.told_apart(whole) == ("", whole)
+    assert style.told_apart(whole[1:]) == (r"RMSProp, $\beta$", ["0.9", "0.99"])
+    assert style.told_apart(["AdaGrad", "Sign"]) == ("", ["AdaGrad", "Sign"])
 
 
 def test_a_figure_of_errors_that_there_is_not_is_refused(tmp_path):

@@ -200,6 +200,11 @@ def table(files: Iterable[str | Path]) -> Any:
     return as_table(rows)
 
 
+def hyperparameters(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return the hyper-parameters that a row of errors has, by name."""
+    return {name: row[name] for name in HYPERPARAMETERS if row[name] is not None}
+
+
 def as_table(rows: Iterable[Mapping[str, Any]]) -> Any:
     """Return rows of errors as a pyarrow table with the fixed schema; NaN and missing entries become null."""
     import pyarrow as pa

@@ -7,16 +7,18 @@ trajectories (:mod:`.draw`).
 from __future__ import annotations
 
 import itertools
+import math
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from idescent.errors import HYPERPARAMETERS, hyperparameters
 from idescent.figures import style
 from idescent.figures.saving import save, styled
 from idescent.study import spread
@@ -28,6 +30,15 @@ CAPTION = (
     "for every optimizer and learning rate of the study. Crosses: the solution did not reach its tolerance, "
     "or a run diverged; the error is then that up to the last finite iteration."
 )
+
+# What is drawn of a table.
+_COLUMNS = ["objective", "optimizer", *HYPERPARAMETERS, "alpha", "solution", "status", "discrete_status"]
+_COLUMNS += ["quantity", "norm", "kind", "error"]
+
+# In inches: the lowest row in which marks can be seen, and the lowest that has room for a label.
+_LEAST_ROW, _LEAST_LABELLED = 0.03, 0.13
+_LARGEST_MARK = 4.7  # in points
+_POINTS = 72.0  # an inch
 
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 
@@ -48,7 +59,7 @@ def render_overview(errors: str | Path | Iterable[str | Path], outputs: Iterable
         If a table is damaged or holds no error that can be drawn.
     """
     files = [errors] if isinstance(errors, str | Path) else list(errors)
-    rows = overview_rows(in_order(read_errors(files)).to_pylist())
+    rows = overview_rows(in_order(read_errors(files)).select(_COLUMNS).to_pylist())
     with styled():
         save(overview_figure(rows), outputs, TITLE, CAPTION)
 
@@ -59,12 +70,12 @@ def overview_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in rows:
         if row["quantity"] != "theta" or row["norm"] != "sup" or row["kind"] != "total" or not row["error"]:
             continue
-        names = ("beta", "beta1", "beta2", "weight_decay")
-        arguments = {name: row[name] for name in names if row[name] is not None}
         chosen.append(
             {
                 "objective": row["objective"],
-                "configuration": style.configuration({"class": row["optimizer"], "arguments": arguments}),
+                "configuration": style.configuration(
+                    {"class": row["optimizer"], "arguments": hyperparameters(row)}
+                ),
                 "alpha": row["alpha"],
                 "solution": row["solution"],
                 "error": row["error"],
@@ -72,6 +83,38 @@ def overview_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return chosen
+
+
+class _Layout(NamedTuple):
+    """Sizes that depend on the number of rows.
+
+    Attributes
+    ----------
+    figure : float
+        Its height in inches.
+    mark : float
+        Its width in points.
+    every : int
+        Every how many-th row has a label.
+    outside : float
+        How far, in rows, the frame is from the first row and from the last.
+    """
+
+    figure: float
+    mark: float
+    every: int
+    outside: float
+
+
+def _layout(counts: Sequence[int], alphas: int) -> _Layout:
+    """Make room for so many rows in each panel: of a large grid they are lower, so that all fit on a page."""
+    around = 0.3 * len(counts) + 0.75
+    row = min(0.12 + 0.08 * min(alphas, 4), (style.HEIGHT - around) / sum(counts))
+    row = max(row, _LEAST_ROW)
+    mark = min(_LARGEST_MARK, 0.6 * _POINTS * row)
+    # No mark is cut by the frame.
+    outside = max(0.5, 0.35 + 0.7 * mark / (_POINTS * row))
+    return _Layout(row * sum(counts) + around, mark, math.ceil(_LEAST_LABELLED / row), outside)
 
 
 def overview_figure(rows: list[dict[str, Any]]) -> Figure:
@@ -91,8 +134,8 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
     lines = {a: 0.7 * (i + 0.5) / len(alphas) - 0.35 for i, a in enumerate(alphas)}
     solutions = list(dict.fromkeys(row["solution"] for row in rows))
     shapes = dict(zip(solutions, itertools.cycle(_MARKERS), strict=False))
-    height = (0.12 + 0.08 * min(len(alphas), 4)) * sum(counts) + 0.3 * len(names) + 0.75
-    size = (style.WIDTHS["double"], height)
+    layout = _layout(counts, len(alphas))
+    size = (style.WIDTHS["double"], layout.figure)
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03))
     axes = figure.subplots(len(names), 1, sharex=True, squeeze=False, height_ratios=counts).ravel()
     for ax, (objective, known) in zip(axes, names.items(), strict=True):
@@ -106,18 +149,24 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
             if marks := [(x, y, palette[row["alpha"]]) for row, x, y in part if row["solution"] == solution]:
                 across, up, greys = zip(*marks, strict=True)
                 # Hollow: one does not hide another.
-                ax.scatter(across, up, 22, marker=shape, edgecolors=greys, facecolors="none", linewidths=1.0)
+                ax.scatter(
+                    across, up, layout.mark**2, marker=shape,
+                    edgecolors=greys, facecolors="none", linewidths=layout.mark / _LARGEST_MARK,
+                )  # fmt: skip
         bad = [(x, y) for row, x, y in part if not row["good"]]
         ax.plot(
             *zip(*bad, strict=True) if bad else ((), ()),
             "x",
             color="black",
-            markersize=5,
+            markersize=layout.mark,
             gid="not converged",
         )
         ax.set(xscale="log", title=f"objective: {objective}")
-        ax.set_yticks(range(len(known)), known)
-        ax.set_ylim(len(known) - 0.5, -0.5)
+        common, labels = style.told_apart(known)
+        ax.set(ylabel=common)
+        # Rows in between are told by their neighbours.
+        ax.set_yticks(range(0, len(known), layout.every), labels[:: layout.every])
+        ax.set_ylim(len(known) - 1 + layout.outside, -layout.outside)
         ax.grid(axis="both", color="#DDDDDD", linewidth=0.5)
         ax.set_axisbelow(True)
         ax.tick_params(axis="y", length=0)

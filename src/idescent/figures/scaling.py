@@ -19,6 +19,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from idescent.errors import hyperparameters
 from idescent.figures import style
 from idescent.figures.looks import SCHEMES, model_look
 from idescent.figures.saving import save, styled
@@ -173,8 +174,7 @@ def _key(name: str, model: str, again: bool) -> Line2D:
 
 
 def _title(row: Mapping[str, Any]) -> str:
-    arguments = {n: row[n] for n in ("beta", "beta1", "beta2", "weight_decay") if row[n] is not None}
-    text = style.configuration({"class": row["optimizer"], "arguments": arguments})
+    text = style.configuration({"class": row["optimizer"], "arguments": hyperparameters(row)})
     name, comma, rest = text.partition(", ")
     return rest if comma else name
 

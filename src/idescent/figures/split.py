@@ -14,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from idescent.errors import hyperparameters
 from idescent.figures import style
 from idescent.figures.saving import save, styled
 from idescent.tables.files import in_order, read_errors
@@ -123,5 +124,4 @@ def split_figure(rows: list[dict[str, Any]]) -> Figure:
 
 
 def _name(row: dict[str, Any]) -> str:
-    arguments = {n: row[n] for n in ("beta", "beta1", "beta2", "weight_decay") if row[n] is not None}
-    return style.configuration({"class": row["optimizer"], "arguments": arguments})
+    return style.configuration({"class": row["optimizer"], "arguments": hyperparameters(row)})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import colorsys
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +22,8 @@ STYLE_FILE = Path(__file__).with_name("idescent.mplstyle")
 
 # Widths of a column and of a page in the usual two-column journal, in inches.
 WIDTHS = {"single": 3.3, "double": 6.9}
+# Height of that page, its caption left out.
+HEIGHT = 9.0
 
 GREY = "#555555"
 
@@ -85,6 +87,19 @@ def configuration(optimizer: Mapping[str, Any]) -> str:
         else:
             parts.append(f"{name.replace('_', ' ')} {value}")
     return ", ".join(parts)
+
+
+def told_apart(names: Sequence[str]) -> tuple[str, list[str]]:
+    """Return what labels of configurations have in common, and what tells them apart.
+
+    ``RMSProp, β = 0.9`` and ``RMSProp, β = 0.99`` are ``RMSProp, β`` with ``0.9`` and ``0.99``; labels that
+    differ in more than their last value have nothing in common, and stay as they are.
+    """
+    parts = [name.rpartition(" = ") for name in names]
+    shared = {common for common, _, _ in parts}
+    if len(names) < 2 or len(shared) > 1:
+        return "", list(names)
+    return shared.pop(), [value for _, _, value in parts]
 
 
 def symbol(quantity: str, *, vector: bool = False) -> str:

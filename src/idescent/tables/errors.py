@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from idescent.errors import HYPERPARAMETERS
+from idescent.errors import hyperparameters
 from idescent.tables.files import in_order, read_errors, write_formats
 from idescent.tables.markup import escaped, long_table, pipes, scientific
 
@@ -254,8 +254,8 @@ def _status(row: Mapping[str, Any]) -> str:
 
 
 def _betas(row: Mapping[str, Any]) -> str:
-    given = {name: row[name] for name in HYPERPARAMETERS if row[name] is not None}
-    return ", ".join(f"{v:g}" if name.startswith("beta") else f"decay {v:g}" for name, v in given.items())
+    given = hyperparameters(row).items()
+    return ", ".join(f"{v:g}" if name.startswith("beta") else f"decay {v:g}" for name, v in given)
 
 
 def _by_objective(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
