@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +183,7 @@ def write(
     values = {"k": trajectory.k, "t": trajectory.t, "theta": trajectory.theta, "loss": trajectory.loss}
     values |= trajectory.moments
     columns = {name: wrapped(column) for name, column in values.items()}
-    report = plain(asdict(trajectory.report))
+    report = plain(vars(trajectory.report))
     metadata = {"cell": dict(cell), "provenance": dict(provenance), "report": report}
     described = json.dumps(metadata, sort_keys=True).encode()
     schema = pa.schema(

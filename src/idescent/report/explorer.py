@@ -270,7 +270,9 @@ def _grids(cells: Sequence[CellFiles], most: int, read: Read) -> list[dict[str, 
 def _own_rows(paths: Mapping[str, Trajectory], most: int, members: int) -> dict[str, Rows]:
     """Return by quantity the iterations for one of ``members`` cells: those common to all, and its peaks."""
     k = paths[DISCRETE].k
-    spread = k[_spread(len(k), most // 2)] if len(k) > most else k
+    if len(k) <= most:
+        return dict.fromkeys(views(paths), k)
+    spread = k[_spread(len(k), most // 2)]
     found = {}
     for name, view in views(paths).items():
         curves, peaks = [*view.values.values(), *view.errors.values()], list(view.errors.values())
