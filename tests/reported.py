@@ -11,7 +11,7 @@ from idescent import errors, registry, trajectory
 from idescent.figures import render
 from idescent.figures.overview import render_overview
 from idescent.figures.spec import parse
-from idescent.stages import report
+from idescent.stages import report, report_numbers
 from idescent.tables.errors import write_errors
 
 LONG = 3000
@@ -89,6 +89,7 @@ def study(root, given=None):
         "cells": len(given),
         "solutions": len(files) - len(given),
         "figures": [["rmsprop", "figure", "rmsprop"], ["errors_overview", "overview", ""]],
+        "shown": FIGURE["show"],
         "claims": True,
     }
     return json.loads(json.dumps(content)), files
@@ -124,7 +125,11 @@ def page(root, given=None):
 def remade(root, **changes):
     """Write the page of a study once more, of other content; return its path."""
     content, files = json.loads((root / "content.json").read_text(encoding="utf-8"))
-    report.run(content | changes, [root / file for file in files], root / "report.html", "c0de" * 16)
+    content |= changes
+    page = {key: content[key] for key in ("study", "config", "figures")}
+    said = {key: value for key, value in content.items() if key not in ("config", "figures")}
+    report_numbers.run(said, [root / file for file in files], root / "report.json", "d161" * 16)
+    report.run(page, root / "report.json", root / "report.html", "c0de" * 16)
     return root / "report.html"
 
 

@@ -17,7 +17,9 @@ import pytest
 import reported
 
 from idescent.figures import style
+from idescent.files import DamagedError
 from idescent.report import assets, claims, facts, figures, tables, vendor
+from idescent.stages import report
 from idescent.tables.files import read_errors
 
 
@@ -259,10 +261,30 @@ def test_a_figure_that_has_a_number_shows_it():
     assert figures.numbered("errors_split", "Errors") == "Errors"
 
 
-def test_the_report_loads_neither_matplotlib_nor_pandas():
+@pytest.mark.parametrize(
+    ("stage", "absent"),
+    [
+        ("report_numbers", "matplotlib pandas seaborn scipy"),
+        ("report", "matplotlib pandas seaborn scipy numpy pyarrow"),
+    ],
+)
+def test_the_report_loads_no_more_than_it_uses(stage, absent):
     code = (
-        "import sys, idescent.stages.report\n"
-        "print(*{'matplotlib', 'pandas', 'seaborn', 'scipy'} & {m.split('.')[0] for m in sys.modules})"
+        f"import sys, idescent.stages.{stage}\n"
+        f"print(*set('{absent}'.split()) & {{m.split('.')[0] for m in sys.modules}})"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "\n"
+
+
+def test_numbers_that_are_cut_short_are_named_and_removed_by_their_job(copy):
+    numbers = copy / "report.json"
+    numbers.write_text(numbers.read_text(encoding="utf-8")[:-100], encoding="utf-8")
+    with pytest.raises(DamagedError, match=r"report\.json: not a whole file of a page's numbers \("):
+        report.run({"study": "small", "config": {}}, numbers, copy / "report.html", "")
+
+
+def test_a_page_names_the_code_behind_it_and_its_numbers(copy):
+    said = Elements(reported.remade(copy).read_text(encoding="utf-8")).text
+    assert "this page" + "c0de" * 16 in said
+    assert "its numbers" + "d161" * 16 in said

@@ -124,8 +124,14 @@ def now() -> str:
 
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    found = re.search(r"^model name\s*:\s*(.+)$", info.read_text(), flags=re.M) if info.is_file() else None
-    return found[1] if found else platform.processor() or "unknown"
+    text = info.read_text() if info.is_file() else ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, flags=re.M)
+    if not found:
+        return platform.processor() or "unknown"
+    # Virtual machines call generations of a processor by one name.
+    kinds = [re.search(rf"^{key}\s*:\s*(\d+)$", text, flags=re.M) for key in ("cpu family", "model")]
+    family, model = (kind[1] if kind else None for kind in kinds)
+    return found[1] if family is None else f"{found[1]} (family {family}, model {model})"
 
 
 def _first_line(command: Sequence[str]) -> str:

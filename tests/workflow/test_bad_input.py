@@ -14,7 +14,7 @@ from idescent.trajectory import read
 
 pytestmark = pytest.mark.workflow
 
-NEW_CELL = dict.fromkeys(("simulate", "compare", "tables", "summary", "report"), 1)
+NEW_CELL = dict.fromkeys(("simulate", "compare", "tables", "summary", "report_numbers", "report"), 1)
 NEW_CELL |= {"solve": 2, "overview": 2}
 
 # A gradient that stops being a number at 1.2: every optimizer gets there in three steps of 0.1 from 1.

@@ -16,7 +16,7 @@ from idescent.trajectory import read_with_metadata
 pytestmark = pytest.mark.workflow
 
 # Two overviews: all errors, and the split into those of the model and of the scheme.
-AFTER_A_CELL = {"compare": 1, "tables": 1, "summary": 1, "overview": 2, "report": 1}
+AFTER_A_CELL = {"compare": 1, "tables": 1, "summary": 1, "overview": 2, "report_numbers": 1, "report": 1}
 AFTER_ALL_CELLS = {**AFTER_A_CELL, "compare": 3}
 CELL = "quadratic/AdaGrad/alpha~0.1"
 

@@ -2,6 +2,7 @@
 from idescent.report.selection import selected
 
 REPORT = f"{ROOT}/report.html"
+NUMBERS = f"{ROOT}/report.json"
 EXPLORED = [(cell, name) for cell in selected(STUDY.cells) for name in cell.paths]
 
 
@@ -22,19 +23,26 @@ def drawn():
     return found + ([("forecast", "forecast", "")] if FORECAST else [])
 
 
-def report_content():
+def page_content():
     # How the cells are packed into jobs is no part of what was found.
     shown = {
         key: value
         for key, value in config.items()
         if key not in ("cells_per_job", "seconds_per_job")
     }
+    return {"study": STUDY.name, "config": shown, "figures": drawn()}
+
+
+def numbers_content():
     return {
         "study": STUDY.name,
-        "config": shown,
         "cells": len(STUDY.cells),
         "solutions": sum(len(cell.solutions) for cell in STUDY.cells),
-        "figures": drawn(),
+        "shown": [
+            name
+            for entry in config.get("figures", {}).values()
+            for name in entry.get("show", [])
+        ],
         "further": ([SCALING["name"]] if SCALING else [])
         + (["fidelity"] if FIDELITY else [])
         + (["ensembles"] if ENSEMBLES else [])
@@ -43,7 +51,7 @@ def report_content():
     }
 
 
-def report_code():
+def numbers_code():
     # The models are asked for their names, by which they have their colours.
     models = (("model", solution["model"]) for solution in STUDY.solutions.values())
-    return digest("report", *models)
+    return digest("report_numbers", *models)

@@ -120,9 +120,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     job.add_argument("--study", required=True)
     job.add_argument("--figures", nargs="*", default=[], metavar="NAME")
     job.add_argument("--table", required=True, type=Path, metavar="FILE", help="errors.csv")
-    job = _job(commands, "report", _report, "put all that a study has to show on one page")
+    job = _job(commands, "report-numbers", _report_numbers, "make all of a study's page but its pictures")
     job.add_argument("--content", required=True, type=json.loads, metavar="JSON", help="what the study has")
     job.add_argument("--cells", required=True, nargs="+", metavar="FILE", help="below the study's folder")
+    job = _job(commands, "report", _report, "put all that a study has to show on one page")
+    job.add_argument("--content", required=True, type=json.loads, metavar="JSON", help="what the study has")
+    job.add_argument("--numbers", required=True, type=Path, metavar="FILE", help="from report-numbers")
     job = _job(commands, "fidelity", _fidelity, "tell how long the models of a pack of cells hold")
     job.add_argument("--input", required=True, nargs="+", type=Path, metavar="FILE")
     job.add_argument("--objective", required=True, type=json.loads, metavar="JSON")
@@ -277,11 +280,18 @@ def _summary(given: Any, _: Log) -> str:
     return summary.run(given.study, given.table, given.figures, given.output[0])
 
 
+def _report_numbers(given: Any, _: Log) -> str:
+    from idescent.stages import report_numbers
+
+    output = given.output[0]
+    files = [output.parent / file for file in given.cells]
+    return report_numbers.run(given.content, files, output, given.code)
+
+
 def _report(given: Any, _: Log) -> str:
     from idescent.stages import report
 
-    root = given.output[0].parent
-    return report.run(given.content, [root / file for file in given.cells], given.output[0], given.code)
+    return report.run(given.content, given.numbers, given.output[0], given.code)
 
 
 def _schema(_: Any, __: Log) -> str:

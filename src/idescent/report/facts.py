@@ -57,12 +57,14 @@ def made() -> str | None:
     return datetime.fromtimestamp(int(given), UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def digest_of(files: Iterable[Path]) -> str:
-    """Return the SHA-256 of the contents of files, in their order."""
-    total = hashlib.sha256()
-    for file in files:
-        total.update(hashlib.sha256(file.read_bytes()).digest())
-    return total.hexdigest()
+def digests_of(files: Iterable[Path]) -> list[str]:
+    """Return the SHA-256 of each file."""
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+
+
+def digest_of(digests: Iterable[str]) -> str:
+    """Return the SHA-256 of files in their order, from that of each."""
+    return hashlib.sha256(b"".join(map(bytes.fromhex, digests))).hexdigest()
 
 
 def codes(said: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -79,15 +81,25 @@ def codes(said: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     return {name: sorted(digests) for name, digests in found.items()}
 
 
-def section(code: str, inputs: str, by_path: Mapping[str, list[str]]) -> str:
-    """Return the tables of versions, digests and machine."""
+def section(own: Mapping[str, str], inputs: str, by_path: Mapping[str, list[str]]) -> str:
+    """Return the tables of versions, digests and machine.
+
+    Parameters
+    ----------
+    own : mapping of str to str
+        Digests of the sources behind the page, by what they made; empty where none is recorded.
+    inputs : str
+        That of the files that the page is made from.
+    by_path : mapping of str to list of str
+        Those behind runs and solutions.
+    """
     date = made()
     when = (
         Html(f"<time>{escape(date)}</time> (SOURCE_DATE_EPOCH)")
         if date
         else Html('<span id="modified">time stamp of the file</span>')
     )
-    digests: list[list[str]] = [["this page", code or "not recorded"]]
+    digests = [[name, code or "not recorded"] for name, code in own.items()]
     digests += [[name, ", ".join(found)] for name, found in by_path.items()]
     digests.append(["what this page was made from (SHA-256 of the input files)", inputs])
     return "\n".join(

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from idescent.files import write_text
+from idescent.files import refused, write_text
 from idescent.report.page import Inputs, page
 
 
-def run(given: Mapping[str, Any], files: Sequence[Path], output: Path, code: str) -> str:
-    """Write the report of a study; return a line about it.
+def run(given: Mapping[str, Any], numbers: Path, output: Path, code: str) -> str:
+    """Put the page of a study together; return a line about it.
 
     Parameters
     ----------
     given : mapping
-        ``study``, ``config``, ``cells``, ``solutions``, ``figures``, ``further`` and ``claims``, as for
-        :class:`idescent.report.page.Inputs`.
-    files : sequence of path
-        Trajectories that the explorer shows.
+        ``study``, ``config`` and ``figures``, as for :class:`idescent.report.page.Inputs`.
+    numbers : path
+        What :func:`idescent.stages.report_numbers.run` wrote.
     output : path
         In the folder of the study.
     code : str
@@ -30,7 +30,11 @@ def run(given: Mapping[str, Any], files: Sequence[Path], output: Path, code: str
     ValueError
         If a file is damaged.
     """
-    inputs = Inputs(**given, root=output.parent, trajectories=files)
-    text = page(inputs, code)
+    try:
+        found = json.loads(numbers.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise refused(numbers, "file of a page's numbers", error) from error
+    codes = {"this page": code, "its numbers": found["code"]}
+    text = page(Inputs(**given, root=output.parent), found, codes)
     write_text(output, text)
-    return f"{len(text.encode()) / 1e6:.1f} MB, {len(inputs.trajectories)} trajectories to explore"
+    return f"{len(text.encode()) / 1e6:.1f} MB"
