@@ -50,6 +50,7 @@ $(ENVIRONMENT): requirements.lock
 # The compiled kernels refuse to run if their source is newer than they are.
 $(INSTALLED): $(ENVIRONMENT) pyproject.toml setup.py src/idescent/_kernels.c
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q src
 	touch $@
 
 # The site: build/site/index.html.  The gallery and the findings show the results of `make`.

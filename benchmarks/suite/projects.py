@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import subprocess
@@ -47,6 +48,8 @@ class Project:
                 shutil.copytree(source, folder / name, ignore=LEFT_OUT)
             else:
                 shutil.copyfile(source, folder / name)
+        # As after `make install`.
+        compileall.compile_dir(folder / "src", quiet=2)
         self.folder = folder
         self.environment = {
             **os.environ,
