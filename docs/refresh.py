@@ -72,9 +72,7 @@ def timings() -> str:
     letters = [chr(ord("A") + i) for i in range(len(runs))]
     lines = [["what", "target", *letters], ["---", "---:", *["---:"] * len(runs)]]
     for targets in zip(*(run["targets"] for run in runs), strict=True):
-        shown = [
-            f"**{t['shown']}, {t['verdict']}**" if t["verdict"] != "met" else t["shown"] for t in targets
-        ]
+        shown = [f"**{t['shown']}, missed**" if t["verdict"] == "missed" else t["shown"] for t in targets]
         lines.append([targets[0]["what"], targets[0]["target"], *shown])
     lines += [
         [rows[0]["what"], "", *(row["measured"] for row in rows)]
@@ -86,7 +84,11 @@ def timings() -> str:
         for letter, run in zip(letters, runs, strict=True)
     ]
     return "\n\n".join(
-        [table, "Met, unless it says otherwise. Machines, the last measured first:", *machines]
+        [
+            table,
+            "Met, unless it says otherwise; –: not measured. Machines, with figures and tables of A:",
+            *machines,
+        ]
     )
 
 

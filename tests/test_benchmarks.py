@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,7 +80,9 @@ def test_a_topic_that_this_code_was_measured_on_is_not_measured_again(
 
 def test_times_of_a_quick_run_are_not_stored(quick: Path, tmp_path: Path) -> None:
     found = records.read(quick / "topics", topics.NAMES)
-    with pytest.raises(ValueError, match=r"^measured.json: .* not measured: run `make bench` first$"):
+    with pytest.raises(
+        ValueError, match=r"^measured.json: a quick run's times say nothing: run `make bench`"
+    ):
         report.store(tmp_path / "measured.json", tmp_path, quick, found)
     assert not list(tmp_path.iterdir())
 
@@ -117,6 +120,31 @@ def test_a_complete_run_is_stored_with_its_figures_and_one_of_two_codes_is_not(
         report.store(tmp_path / "measured.json", tmp_path, tmp_path, again)
         runs = json.loads((tmp_path / "measured.json").read_text(encoding="utf-8"))["runs"]
         assert [run["machine"].startswith("another") for run in runs] == [again is other, again is complete]
+    _store_parts(tmp_path, complete)
+
+
+def _store_parts(folder: Path, complete: Sequence[records.Record]) -> None:
+    """Some topics: beside complete runs of other machines, once for each machine, and nowhere else."""
+    name, before = folder / "measured.json", json.loads((folder / "measured.json").read_text("utf-8"))
+    part = [record for record in complete if record.topic == "cells"]
+    with pytest.raises(
+        ValueError, match=r"^measured.json: kernels, .* not measured: run `make bench` first$"
+    ):
+        report.store(name, folder, folder, part)
+    with pytest.raises(ValueError, match=r"kernels, .* not measured"):
+        report.store(folder / "new.json", folder, folder, part)
+    assert not (folder / "new.json").exists()
+    elsewhere = [replace(record, machine=record.machine | {"processor": "a third"}) for record in part]
+    for _ in range(2):
+        report.store(name, folder, folder, elsewhere)
+        stored = json.loads(name.read_text(encoding="utf-8"))
+        assert stored | {"runs": before["runs"]} == before
+        *kept, last = stored["runs"]
+        assert kept == before["runs"]
+        assert last["machine"].startswith("a third")
+        known = {target["name"] for target in last["targets"] if target["verdict"] != "not measured"}
+        assert known == {"overhead"}
+        assert {timing["measured"] for timing in last["timings"]} == {"–"}
 
 
 def test_a_topic_that_does_not_exist_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -222,7 +250,9 @@ def test_what_is_stored_has_every_target_and_is_what_readme_and_docs_show() -> N
         assert [target["name"] for target in once["targets"]] == [target.name for target in targets.TARGETS]
     pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/benchmarks.md")]
     for same in zip(*(once["targets"] for once in measured["runs"]), strict=True):
-        shown = " | ".join(t["shown"] if t["verdict"] == "met" else f"**{t['shown']}, missed**" for t in same)
+        shown = " | ".join(
+            f"**{t['shown']}, missed**" if t["verdict"] == "missed" else t["shown"] for t in same
+        )
         line = f"| {same[0]['what']} | {same[0]['target']} | {shown} |"
         assert all(line in page for page in pages), same[0]["name"]
     for name in measured["figures"]:

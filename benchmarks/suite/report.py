@@ -11,7 +11,7 @@ from typing import Any
 from idescent.files import write_text
 from suite import figures, peers, text, topics
 from suite.records import Record, code
-from suite.rows import Row, select
+from suite.rows import Row, Spread
 from suite.targets import TARGETS, judged
 
 FIGURES_TEXT = """Work–precision diagrams: `work_precision.*` (the paper's equations) and
@@ -61,33 +61,41 @@ def markdown(records: Sequence[Record], targets: Sequence[Mapping[str, Any]]) ->
 def store(path: Path, pictures: Path, folder: Path, records: Sequence[Record]) -> None:
     """Write what README and docs quote to a file, and copy what the docs show of a folder to the pictures.
 
-    Of other machines, the verdicts that the file has are kept; of figures and tables, the last.
+    Of other machines, the verdicts that the file has are kept; of figures and tables, the last.  Where only
+    some topics were measured, their verdicts stand beside those of complete runs on other machines.
 
     Raises
     ------
     ValueError
-        If the records are of a quick run or not of the code that is here, or a topic was not measured.
+        If the records are of a quick run or not of the code that is here, or a topic was not measured and no
+        other machine has a complete run, or this one has.
     """
     found = {record.topic: record for record in records}
-    missing = [name for name in topics.NAMES if name not in found]
-    if missing or any(record.quick for record in records):
-        what = f"{', '.join(missing)} not measured" if missing else "a quick run's times say nothing"
-        raise ValueError(f"measured.json: {what}: run `make bench` first")
-    if stale := [name for name in topics.NAMES if found[name].code != code(name)]:
+    if not records or any(record.quick for record in records):
+        raise ValueError("measured.json: a quick run's times say nothing: run `make bench` first")
+    if stale := [record.topic for record in records if record.code != code(record.topic)]:
         raise ValueError(
             f"measured.json: {', '.join(stale)} measured on different code: run `make bench` again"
         )
     rows = {name: record.rows for name, record in found.items()}
-    first = found[topics.NAMES[0]]
     last = {
-        "machine": text.machine_line(first),
-        "measured": first.began,
-        "commit": first.machine["commit"],
+        "machine": text.machine_line(records[0]),
+        "measured": records[0].began,
+        "commit": records[0].machine["commit"],
         "targets": judged(rows),
         "timings": timings(rows),
     }
+    if missing := [name for name in topics.NAMES if name not in found]:
+        stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
+        complete = {run["machine"] for run in stored["runs"] if _is_complete(run)}
+        if not complete or last["machine"] in complete:
+            raise ValueError(f"measured.json: {', '.join(missing)} not measured: run `make bench` first")
+        last["not_measured"] = missing
+        content = stored | {"runs": _in_order([last, *elsewhere(path, last["machine"])])}
+        _json(path, content)
+        return
     content = {
-        "runs": [last, *elsewhere(path, last["machine"])],
+        "runs": _in_order([last, *elsewhere(path, last["machine"])]),
         "peers": [line for name in peers.ENVIRONMENTS for line in peers.pinned(name)],
         "figures": {name: figures.FIGURES[name][2:] for name in figures.NAMES},
         "tables": {
@@ -109,15 +117,31 @@ def elsewhere(path: Path, machine: str) -> list[dict[str, Any]]:
     return [run for run in runs if run["machine"] != machine and [t["name"] for t in run["targets"]] == names]
 
 
+def _is_complete(run: Mapping[str, Any]) -> bool:
+    return not run.get("not_measured")
+
+
+def _in_order(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put complete runs first: figures and tables are those of the first."""
+    return sorted(runs, key=lambda run: not _is_complete(run))
+
+
 def timings(rows: Mapping[str, Sequence[Row]]) -> list[dict[str, str]]:
     """Return the lines of the README's table that no target is about."""
-    (paper,) = select(rows["pipeline"], case="paper")
-    found = [
-        ("second run of the paper, nothing to do", text.spread(paper.values["again, s"]) + " s"),
-        ("one more α for Adam (4 cells)", text.spread(paper.values["one more, s"]) + " s"),
-        ("peak memory of any process", text.spread(paper.values["memory, MB"]) + " MB"),
+    values = next((row.values for row in rows.get("pipeline", ()) if row.case == "paper"), {})
+    wanted = {
+        "second run of the paper, nothing to do": "again, s",
+        "one more α for Adam (4 cells)": "one more, s",
+        "peak memory of any process": "memory, MB",
+    }
+    return [
+        {"what": what, "measured": _with_unit(values.get(quantity), quantity)}
+        for what, quantity in wanted.items()
     ]
-    return [{"what": what, "measured": measured} for what, measured in found]
+
+
+def _with_unit(spread: Spread | None, quantity: str) -> str:
+    return text.spread(spread) + (f" {quantity.rpartition(', ')[2]}" if spread is not None else "")
 
 
 def quoted(rows: Mapping[str, Sequence[Row]]) -> dict[str, str]:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from idescent.columns import nullable
 from idescent.discrete import checked_start, update
+from idescent.files import plain
 from idescent.objectives.protocol import Objective
 from idescent.optimizers import Optimizer
 from idescent.schedules import Schedule, factors
@@ -347,24 +349,14 @@ def write(path: str | Path, columns: Columns, about: Mapping[str, Any], report: 
 
     described: dict[str, Any] = {"about": dict(about)}
     if report is not None:
-        # JSON has no NaN.
-        described["report"] = {
-            key: None if value != value else value for key, value in asdict(report).items()
-        }
+        described["report"] = plain(vars(report))
     text = json.dumps(described, sort_keys=True).encode()
-    arrays = [_texts(values) if values.dtype.kind == "U" else wrapped(values) for values in columns.values()]
+    arrays = [
+        nullable(values.tolist(), pa.string()) if values.dtype.kind == "U" else wrapped(values)
+        for values in columns.values()
+    ]
     schema = pa.schema(
         [pa.field(name, array.type, nullable=False) for name, array in zip(columns, arrays, strict=True)],
         metadata={METADATA_KEY: text},
     )
     write_table(path, pa.Table.from_arrays(arrays, schema=schema))
-
-
-def _texts(values: NDArray[Any]) -> Any:
-    """Wrap texts.  ``pa.array`` would import pandas, half a second a job."""
-    import pyarrow as pa
-
-    encoded = [value.encode() for value in values.tolist()]
-    offsets = np.concatenate(([0], np.cumsum([len(value) for value in encoded]))).astype(np.int32)
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
