@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from conftest import STUDY, Project
+from conftest import ROOT, STUDY, Project
 
 pytestmark = pytest.mark.workflow
 
@@ -34,3 +34,20 @@ def test_how_cells_are_packed_into_jobs_changes_nothing_in_the_report(done: Proj
     done.configure({**STUDY, "cells_per_job": 1})
     done.succeed()
     assert (done.results / "report.html").read_bytes() == before
+
+
+def test_every_file_of_a_study_is_in_the_list_of_results(done: Project) -> None:
+    text = (ROOT / "results/README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^  (\S+)  ", text.partition("results/<study>/\n")[2].partition("```")[0], re.M)
+    patterns = {name: _pattern(name) for name in listed}
+    files = [str(path.relative_to(done.results)) for path in done.results.rglob("*") if path.is_file()]
+    found = {file: [name for name, pattern in patterns.items() if pattern.fullmatch(file)] for file in files}
+    assert [file for file, names in found.items() if not names] == []
+    absent = set(listed) - {name for names in found.values() for name in names}
+    assert {name.partition("/")[0] for name in absent} <= {"ensembles"}  # which this study has not
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    """Return what matches the files of a line: ``<word>`` is a name, ``{a,b}`` one of them."""
+    text = re.sub(r"<\w+>", "[^/]+", name.replace(".", r"\.").replace("<log>", ".+"))
+    return re.compile(re.sub(r"\{(.*?)\}", lambda found: f"(?:{found[1].replace(',', '|')})", text))
