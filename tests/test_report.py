@@ -19,6 +19,7 @@ import reported
 from idescent.figures import style
 from idescent.files import DamagedError
 from idescent.report import assets, claims, facts, figures, tables, vendor
+from idescent.report.assets import look
 from idescent.stages import report
 from idescent.tables.files import read_errors
 
@@ -221,13 +222,13 @@ def test_the_vendored_files_are_those_of_the_manifest():
 
 
 def test_every_asset_is_named_in_the_module_by_which_an_edit_is_noticed():
-    listed = {assets.STYLE, *assets.SCRIPTS, *assets.TEMPLATES.values()}
+    listed = {look.STYLE, *look.SCRIPTS, *assets.TEMPLATES.values()}
     assert listed == {file.name for file in assets.HERE.iterdir() if file.suffix in (".js", ".css", ".html")}
 
 
 def test_the_style_sheet_has_only_greys_and_colours_of_the_figures():
     figure_colours = {colour.upper() for colour, _ in style._LOOKS.values()}
-    for colour in re.findall(r"#[0-9A-Fa-f]{6}", assets.read(assets.STYLE)):
+    for colour in re.findall(r"#[0-9A-Fa-f]{6}", assets.read(look.STYLE)):
         grey = len({colour[i : i + 2] for i in (1, 3, 5)}) == 1
         assert grey or colour.upper() in figure_colours
 
@@ -240,7 +241,7 @@ def luminance(colour):
 
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_text_stands_out_from_its_ground_in_light_and_dark(scheme):
-    roots = re.findall(r":root \{(.*?)\}", assets.read(assets.STYLE), re.DOTALL)
+    roots = re.findall(r":root \{(.*?)\}", assets.read(look.STYLE), re.DOTALL)
     colours = {}
     for block in roots[: scheme + 1]:
         colours |= dict(re.findall(r"--(\w+): (#\w{6})", block))

@@ -78,24 +78,27 @@ def store(path: Path, pictures: Path, folder: Path, records: Sequence[Record]) -
             f"measured.json: {', '.join(stale)} measured on different code: run `make bench` again"
         )
     rows = {name: record.rows for name, record in found.items()}
+    missing = [name for name in topics.NAMES if name not in found]
     last = {
         "machine": text.machine_line(records[0]),
         "measured": records[0].began,
         "commit": records[0].machine["commit"],
         "targets": judged(rows),
         "timings": timings(rows),
+        "not_measured": missing,
     }
-    if missing := [name for name in topics.NAMES if name not in found]:
-        stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
-        complete = {run["machine"] for run in stored["runs"] if _is_complete(run)}
-        if not complete or last["machine"] in complete:
-            raise ValueError(f"measured.json: {', '.join(missing)} not measured: run `make bench` first")
-        last["not_measured"] = missing
-        content = stored | {"runs": _in_order([last, *elsewhere(path, last["machine"])])}
-        _json(path, content)
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"runs": []}
+    complete = {run["machine"] for run in stored["runs"] if _is_complete(run)}
+    if missing and (not complete or last["machine"] in complete):
+        raise ValueError(f"measured.json: {', '.join(missing)} not measured: run `make bench` first")
+    # Complete runs first: figures and tables are those of the first.
+    runs = [last, *elsewhere(stored["runs"], last["machine"])]
+    runs.sort(key=lambda run: not _is_complete(run))
+    if missing:
+        _json(path, stored | {"runs": runs})
         return
     content = {
-        "runs": _in_order([last, *elsewhere(path, last["machine"])]),
+        "runs": runs,
         "peers": [line for name in peers.ENVIRONMENTS for line in peers.pinned(name)],
         "figures": {name: figures.FIGURES[name][2:] for name in figures.NAMES},
         "tables": {
@@ -108,22 +111,14 @@ def store(path: Path, pictures: Path, folder: Path, records: Sequence[Record]) -
     _json(path, content)
 
 
-def elsewhere(path: Path, machine: str) -> list[dict[str, Any]]:
-    """Return what a file has of the present targets on other machines."""
-    if not path.exists():
-        return []
-    runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+def elsewhere(runs: Sequence[dict[str, Any]], machine: str) -> list[dict[str, Any]]:
+    """Return which of stored runs are of the present targets and on other machines."""
     names = [target.name for target in TARGETS]
     return [run for run in runs if run["machine"] != machine and [t["name"] for t in run["targets"]] == names]
 
 
 def _is_complete(run: Mapping[str, Any]) -> bool:
     return not run.get("not_measured")
-
-
-def _in_order(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Put complete runs first: figures and tables are those of the first."""
-    return sorted(runs, key=lambda run: not _is_complete(run))
 
 
 def timings(rows: Mapping[str, Sequence[Row]]) -> list[dict[str, str]]:

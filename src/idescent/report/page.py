@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from idescent.report import assets, facts, figures, vendor
-from idescent.report.assets import filled
+from idescent.report.assets import filled, look
 from idescent.report.markup import escape
 
 _TITLES = {
@@ -81,7 +81,7 @@ def page(given: Inputs, numbers: Mapping[str, Any], codes: Mapping[str, str]) ->
         study=escape(given.study),
         navigation="".join(f'<li><a href="#{name}">{_TITLES[name]}</a></li>' for name in content),
         sections="\n".join(_section(name, text) for name, text in content.items()),
-        style=vendor.STYLE.read_text(encoding="utf-8") + assets.read(assets.STYLE),
+        style=vendor.STYLE.read_text(encoding="utf-8") + assets.read(look.STYLE),
         licence=vendor.licence().replace("--", "- -"),
         script=_script(),
         data=numbers["data"].replace("<", "\\u003c"),  # no text in it can end the script
@@ -89,7 +89,7 @@ def page(given: Inputs, numbers: Mapping[str, Any], codes: Mapping[str, str]) ->
 
 
 def _script() -> str:
-    ours = "\n".join(assets.read(name) for name in assets.SCRIPTS)
+    ours = "\n".join(assets.read(name) for name in look.SCRIPTS)
     return f'{vendor.SCRIPT.read_text(encoding="utf-8")}\n(() => {{\n"use strict";\n{ours}}})();'
 
 

@@ -1,6 +1,7 @@
 """Templates, style and scripts of the page.
 
-What lives here: the files, and their list: by it they belong to the sources on which a report depends
+What lives here: the files, and the list of templates; that of style and scripts is :mod:`.look`, which the
+sections do not need.  By these lists files belong to the sources of what is made with them
 (:mod:`idescent.provenance`).
 """
 
@@ -10,8 +11,6 @@ from pathlib import Path
 from string import Template
 
 HERE = Path(__file__).parent
-SCRIPTS = ("tables.js", "plots.js", "explorer.js")
-STYLE = "page.css"
 TEMPLATES = {
     "page": "page.html",
     "summary": "summary.html",
