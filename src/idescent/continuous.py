@@ -7,7 +7,7 @@ from typing import Protocol
 
 from numpy.typing import ArrayLike
 
-from idescent import solvers
+from idescent import memory, solvers
 from idescent.discrete import checked_start
 from idescent.models.equation import Model
 from idescent.models.scheduled import under
@@ -91,9 +91,11 @@ def solve(
     Raises
     ------
     ValueError
-        If an argument is outside its range, or the objective is not finite at ``theta0``.
+        If an argument is outside its range, the objective is not finite at ``theta0``, or the rows kept do
+        not fit into the memory available.
     """
-    checked_start(objective, alpha, theta0, steps)
+    start = checked_start(objective, alpha, theta0, steps)
+    memory.check(steps, memory.numbers(optimizer, len(start), steps, keep))
     for name, value in (("rtol", rtol), ("atol", atol)):
         if not 0.0 < value < 1.0:
             raise ValueError(f"{name}: {value!r} is not allowed: must be a number in (0, 1)")

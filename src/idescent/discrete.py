@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.corrections import correction
+from idescent import memory
+from idescent.corrections import correction, fading
 from idescent.kernels import Rows, compiled, empty, fill, in_lanes
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
@@ -21,6 +22,7 @@ Array = NDArray[np.float64]
 
 # Numbers in a block of rows that is thinned before the next one is made.
 BLOCK = 2**22
+MOST_STEPS = 2**53
 
 
 def simulate(
@@ -62,7 +64,8 @@ def simulate(
     Raises
     ------
     ValueError
-        If an argument is outside its range, or the objective is not finite at ``theta0``.
+        If an argument is outside its range, the objective is not finite at ``theta0``, or the rows kept do
+        not fit into the memory available.
     """
     start = checked_start(objective, alpha, theta0, steps)
     return Run(optimizer, objective, start, alpha, steps, schedule, keep).go()
@@ -91,6 +94,7 @@ class Run:
     ) -> None:
         self.optimizer, self.start, self.alpha, self.steps = optimizer, start, float(alpha), int(steps)
         self.objective = CountedObjective(objective)
+        memory.check(self.steps, needed(optimizer, len(start), self.steps, schedule, keep))
         self.keep, self.k = keep, kept(self.steps, keep)
         self.rates = factors(schedule, self.steps)
         self.diverged_at: int | None = None
@@ -181,6 +185,14 @@ class Run:
         return assemble(theta, loss, named, self.alpha, report, k)
 
 
+def needed(optimizer: Optimizer, n: int, steps: int, schedule: Schedule | None, keep: Keep | None) -> int:
+    """Return how many numbers a run needs, to be checked by :func:`idescent.memory.check`."""
+    rates = 0 if schedule is None else 2 * steps
+    decays = (optimizer.decay1, optimizer.decay2) if optimizer.bias_correction else ()
+    corrections = sum(min(steps, fading(beta)) for beta in decays)
+    return memory.numbers(optimizer, n, steps, keep) + rates + corrections
+
+
 def _state(optimizer: Optimizer, start: Array, steps: int) -> tuple[Array, Array | None, Array]:
     """Return rows 0 ... steps of theta, first and second moment, of which only row 0 is filled."""
     n = len(start)
@@ -205,6 +217,8 @@ def point(alpha: float, theta0: ArrayLike, steps: int) -> Array:
         raise ValueError(f"alpha: {alpha!r} is not allowed: must be a number in (0, 1]")
     if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
         raise ValueError(f"steps: {steps!r} is not allowed: must be an integer >= 1")
+    if steps > MOST_STEPS:
+        raise ValueError(f"steps: {steps!r} is not allowed: must be <= 2**53, beyond which time is not exact")
     try:
         start = np.atleast_1d(np.asarray(theta0, dtype=np.float64))
     except (TypeError, ValueError) as error:

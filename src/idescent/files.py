@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_unfinished: set[Path] = set()
+
 
 class DamagedError(ValueError):
     """A file is not what was written.
@@ -40,10 +42,18 @@ def whole(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    _unfinished.add(partial)
     try:
         yield partial
         partial.replace(path)
     finally:
+        partial.unlink(missing_ok=True)
+        _unfinished.discard(partial)
+
+
+def remove_unfinished() -> None:
+    """Remove what this process is writing: it is about to end without a chance to do so itself."""
+    for partial in list(_unfinished):
         partial.unlink(missing_ok=True)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -28,6 +28,8 @@ MOST_LANES = 16
 
 # Bytes.
 _CACHE_LINE = 64
+# Numbers of theta that one call makes, in some tens of milliseconds: Ctrl-C is heard between calls.
+_CALL = 2**20
 
 
 def empty(rows: int, width: int) -> Array:
@@ -101,20 +103,26 @@ def fill(library: ctypes.CDLL, rows: Rows, done: int = 0) -> int | None:
     if in_lanes(rows.optimizer, rows.theta.shape[1]):
         fill_many(library, [rows], done)
         return rows.first_not_finite()
-    arrays = (*rows.quadratic, rows.theta, rows.first, rows.second)
+    n, states = rows.theta.shape[1], (rows.theta, rows.first, rows.second)
     rule, factors = _rule(rows.optimizer), _corrections(library, [rows], done)
     corrections = [_correction(factors.get(beta)) for beta in (rule.beta1, rule.beta2)]
-    at = library.simulate(
-        done,
-        rows.steps,
-        rows.theta.shape[1],
-        rows.alpha,
-        _pointer(rows.rates),
-        ctypes.byref(rule),
-        *map(ctypes.byref, corrections),
-        *(_pointer(values) for values in arrays),
-    )
-    return None if at < 0 else int(at)
+    # Kept alive while the kernel has their addresses.
+    quadratic = rows.quadratic
+    for start, stop in _calls(0, rows.steps, n):
+        at = library.simulate(
+            done + start,
+            stop - start,
+            n,
+            rows.alpha,
+            _row(rows.rates, start),
+            ctypes.byref(rule),
+            *map(ctypes.byref, corrections),
+            *map(_pointer, quadratic),
+            *(_row(values, start) for values in states),
+        )
+        if at >= 0:
+            return start + int(at)
+    return None
 
 
 def fill_many(library: ctypes.CDLL, runs: Sequence[Rows], done: int = 0) -> None:
@@ -136,8 +144,16 @@ def fill_many(library: ctypes.CDLL, runs: Sequence[Rows], done: int = 0) -> None
     for at, rows in zip(first_lane, runs, strict=True):
         if rows.steps > start:
             remaining = ctypes.byref(table, at * ctypes.sizeof(_Lane))
-            library.lockstep(done, start, rows.steps, len(lanes) - at, remaining)
+            for first, last in _calls(start, rows.steps, len(lanes) - at):
+                library.lockstep(done, first, last, len(lanes) - at, remaining)
             start = rows.steps
+
+
+def _calls(start: int, stop: int, width: int) -> Iterator[tuple[int, int]]:
+    """Divide rows ``start`` to ``stop``, of ``width`` numbers, into those of one call each."""
+    rows = max(1, _CALL // width)
+    for first in range(start, stop, rows):
+        yield first, min(first + rows, stop)
 
 
 def _corrections(library: ctypes.CDLL, runs: Sequence[Rows], done: int) -> dict[float, Array]:
@@ -213,6 +229,11 @@ def _correction(factor: Array | None) -> _Correction:
 def _pointer(values: Array | None, at: int = 0) -> int | None:
     """Return the address of a number of the first row."""
     return None if values is None else values.ctypes.data + at * values.itemsize
+
+
+def _row(values: Array | None, row: int) -> int | None:
+    """Return the address of a row."""
+    return None if values is None else values.ctypes.data + row * values.strides[0]
 
 
 @cache

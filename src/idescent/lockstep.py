@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.discrete import BLOCK, Run, check_objective, point
+from idescent import memory
+from idescent.discrete import BLOCK, Run, check_objective, needed, point
 from idescent.kernels import fill_many
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
@@ -66,12 +67,15 @@ def simulate_many(
         raise ValueError(f"{text}: must be one for each run")
     runs = []
     seen: set[bytes] = set()
+    size = 0
     for i in range(max(counts.values(), default=1)):
         one = {**given, "theta0": theta0, **{name: values[i] for name, values in each.items()}}
         start = point(one["alpha"], one.pop("theta0"), one["steps"])
         if start.tobytes() not in seen:
             check_objective(CountedObjective(objective), start)
             seen.add(start.tobytes())
+        size += needed(one["optimizer"], len(start), one["steps"], one["schedule"], keep)
+        memory.check(one["steps"], size)
         runs.append(Run(objective=objective, start=start, keep=keep, **one))
     found = dict(_in_lockstep(runs))
     return [found[i] if i in found else run.go() for i, run in enumerate(runs)]

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
+from idescent.cli import interrupt
+
 COMMANDS = {
     "simulate": ("simulate", "run an optimizer"),
     "solve": ("solve", "solve a continuous-time model of an optimizer"),
@@ -56,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status: 0, 1 or 2 after bad input, 130 after Ctrl-C."""
     given = list(_values(sys.argv[1:] if arguments is None else arguments))
     command = given[0] if given and not given[0].startswith("-") else ""
+    name = f"idescent {command}".rstrip()
+    if arguments is None:
+        interrupt.watch(name)
     try:
         top = parser(command)
         if command and command not in {**COMMANDS, **_HIDDEN}:
@@ -64,8 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = _run(parsed)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.stderr.write(f"idescent {command}: interrupted\n")
-        return 128 + signal.SIGINT
+        return interrupt.end(name)
     except BrokenPipeError:  # whoever read has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
