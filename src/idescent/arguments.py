@@ -21,15 +21,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from idescent import registry
 from idescent.messages import ConfigError, path, refused, rule_of
 from idescent.provenance import find_module, modules
-
-NEEDED = {
-    "objective": ("value", "gradient"),
-    "optimizer": ("moments", "decay1", "decay2", "squares", "hyperparameters"),
-    "model": ("name", "order", "equation"),
-    "solver": ("solve",),
-    "schedule": ("rate", "breaks"),
-}
-"""What an object must have to serve as one of a kind."""
+from idescent.registry import NEEDED
 
 
 def check_class(where: str, kind: str, name: str, given: Mapping[str, Any], key: str = "arguments") -> Any:

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_HOMES = {kind: f"idescent.{kind}s" for kind in ("objective", "optimizer", "model", "solver", "schedule")}
+NEEDED = {
+    "objective": ("value", "gradient"),
+    "optimizer": ("moments", "decay1", "decay2", "squares", "hyperparameters"),
+    "model": ("name", "order", "equation"),
+    "solver": ("solve",),
+    "schedule": ("rate", "breaks"),
+}
+"""What an object must have to serve as one of a kind."""
+
+_HOMES = {kind: f"idescent.{kind}s" for kind in NEEDED}
 
 
 def resolve(kind: str, name: str) -> Any:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,6 +194,13 @@ def write(
     write_table(path, pa.Table.from_arrays(list(columns.values()), schema=schema))
 
 
+def pyarrow_file(path: str | Path, mode: Literal["r", "w"] = "r") -> Any:
+    """Open a file for pyarrow, which takes bytes only where a name is no UTF-8."""
+    import pyarrow as pa
+
+    return pa.OSFile(os.fsencode(path), mode)
+
+
 def write_table(path: str | Path, table: Any) -> None:
     """Write a pyarrow table, whole or not at all: zstd, byte-stream split, page checksums, and a seal."""
     import pyarrow as pa
@@ -205,10 +213,10 @@ def write_table(path: str | Path, table: Any) -> None:
     split += [f"{f.name}.list.element" for f in table.schema if pa.types.is_fixed_size_list(f.type)]
     if DIGEST_KEY not in (table.schema.metadata or {}):  # a trajectory has its own
         table = sealed(table)
-    with whole(path) as partial:
+    with whole(path) as partial, pyarrow_file(partial, "w") as target:
         pq.write_table(
             table,
-            partial,
+            target,
             compression="zstd",
             use_dictionary=False,
             use_byte_stream_split=split,
@@ -235,7 +243,7 @@ def read_with_metadata(path: str | Path) -> tuple[Trajectory, dict[str, Any]]:
 
     try:
         # Not pq.read_table: it imports pandas.
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pyarrow_file(path) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
             table = file.read(use_threads=False)
         described = table.schema.metadata[METADATA_KEY]
         columns = {name: _values(table.column(name)) for name in table.column_names}

@@ -186,7 +186,6 @@ def test_a_predicted_run_is_within_its_estimate_of_the_run(folder, capsys):
     ("words", "status", "parts"),
     [
         (["simulat"], 2, ["'simulat'", "simulate, solve, compare"]),
-        ([], 2, ["COMMAND"]),
         (["simulate"], 2, ["OPTIMIZER"]),
         (["simulate", "Adamm"], 1, ["'Adamm'", "AdaGrad, Adam,", "module:Class"]),
         (["simulate", "Adam", "--beta", "0.9"], 1, ["--beta", "Adam", "beta1, beta2"]),

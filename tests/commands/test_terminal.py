@@ -208,6 +208,7 @@ def test_jobs_and_commands_of_that_name_load_what_they_need(stage, tmp_path):
     assert output.is_file()
     assert {"numpy", "pyarrow"} <= job
     assert not job & HEAVY
-    assert {name for name in job if name.startswith("idescent.cli")} == {"idescent.cli", "idescent.cli.jobs"}
+    commands = {name for name in job if name.startswith("idescent.cli")}
+    assert commands == {"idescent.cli", "idescent.cli.interrupt", "idescent.cli.jobs"}
     model = ["Paper"] if stage == "solve" else []
     assert not loaded(stage, *model, "Adam", "--steps", "5") & HEAVY

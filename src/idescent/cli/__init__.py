@@ -7,12 +7,14 @@ module each beside this one; only that of the command given is imported: nothing
 from __future__ import annotations
 
 import argparse
+import codecs
 import importlib
 import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from idescent.cli import interrupt
@@ -43,6 +45,7 @@ whole studies, from a file with their grid: snakemake --cores all --configfile c
 completion in bash: source <(idescent --print-completion bash)
 completion in zsh: idescent --print-completion zsh > _idescent, in a folder of $fpath
 """
+_ALIKE = {"–": "-", "−": "-", "µ": "u", "…": "...", "“": '"', "”": '"', "’": "'", "θ": "theta", "α": "alpha"}
 _VALUE = re.compile(r"-\.?\d")
 
 
@@ -53,27 +56,57 @@ class Parser(argparse.ArgumentParser):
         """End with status 2."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
+    def unknown(self, word: str) -> NoReturn:
+        """Refuse a word that stands for nothing."""
+        if not word.startswith("-"):
+            self.error(f"{word!r} is not allowed: there is no further argument")
+        options = [name for name in self._option_string_actions if name.startswith("--")]
+        name = word.partition("=")[0]
+        self.error(f"{name!r} is not allowed: {_one_of(options, name)}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            rule = _one_of(map(str, action.choices), str(value))
+            raise argparse.ArgumentError(action, f"{value!r} is not allowed: {rule}")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status: 0, 1 or 2 after bad input, 130 after Ctrl-C."""
+    """Run one command; return its exit status: 0, 1 or 2 after bad input, 130 after Ctrl-C.
+
+    Without any argument the help is printed, and the status is 0.
+    """
     given = list(_values(sys.argv[1:] if arguments is None else arguments))
     command = given[0] if given and not given[0].startswith("-") else ""
     name = f"idescent {command}".rstrip()
     if arguments is None:
+        _prepare_streams()
         interrupt.watch(name)
     try:
-        top = parser(command)
-        if command and command not in {**COMMANDS, **_HIDDEN}:
-            top.error(f"{command!r} is not allowed: must be one of {', '.join(COMMANDS)}")
-        parsed = top.parse_args(given)
-        status = _run(parsed)
-        sys.stdout.flush()
+        try:
+            return _ended(given, command)
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return interrupt.end(name)
-    except BrokenPipeError:  # whoever read has seen enough
+    except OSError as error:  # what was printed last did not arrive
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
-    return status
+        if isinstance(error, BrokenPipeError):  # whoever read has seen enough
+            return 128 + signal.SIGPIPE
+        sys.stderr.write(f"{name}: {error}\n")
+        return 1
+
+
+def _ended(given: Sequence[str], command: str) -> int:
+    top = parser(command)
+    if command and command not in {**COMMANDS, **_HIDDEN}:
+        top.error(f"{command!r} is not allowed: {_one_of(COMMANDS, command)}")
+    if not given:
+        top.print_help()
+        return 0
+    parsed, unknown = top.parse_known_args(given)
+    if unknown:
+        parsed.parser.unknown(unknown[0])
+    return _run(parsed)
 
 
 def parser(*loaded: str) -> argparse.ArgumentParser:
@@ -95,6 +128,7 @@ def parser(*loaded: str) -> argparse.ArgumentParser:
         if summary:  # what has none is left out of the help
             about["help"] = summary
         sub = commands.add_parser(name, formatter_class=argparse.RawDescriptionHelpFormatter, **about)
+        sub.set_defaults(parser=sub)
         if wanted is not None:
             wanted.add(sub)
             sub.set_defaults(run=wanted.run)
@@ -107,9 +141,30 @@ def _run(given: Any) -> int:
         return status
     try:
         return given.run(given) or 0  # only what gives a verdict returns a status
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"idescent {given.command}: {' '.join(str(error).split())}\n")
+    except BrokenPipeError:
+        raise
+    except (ValueError, OSError, MemoryError) as error:
+        text = " ".join(str(error).split()) or type(error).__name__
+        sys.stderr.write(f"idescent {given.command}: {text}\n")
         return 1
+
+
+def _prepare_streams() -> None:
+    """Let what is printed survive every encoding, and streams that are closed."""
+    codecs.register_error("idescent", _replaced)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (for good)
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="idescent")
+
+
+def _replaced(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Replace what an encoding lacks by something alike, if there is, or by its number."""
+    assert isinstance(error, UnicodeEncodeError)
+    alike = _ALIKE.get(error.object[error.start])
+    return codecs.backslashreplace_errors(error) if alike is None else (alike, error.start + 1)
 
 
 def _values(words: Sequence[str]) -> Iterator[str]:
@@ -127,6 +182,12 @@ def _values(words: Sequence[str]) -> Iterator[str]:
             yield word
     if kept:
         yield kept
+
+
+def _one_of(names: Iterable[str], given: str) -> str:
+    from idescent.cli.words import one_of  # what goes well is not to wait for it
+
+    return one_of(names, given)
 
 
 class _Version(argparse.Action):

@@ -9,12 +9,17 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from idescent import registry
+from idescent.cli.words import one_of, whole
+
+# Neither a file nor relative to a package.
+_MODULE = re.compile(r"(?!.*\.py$)[^\s./:]+(\.[^\s./:]+)*")
 
 HYPERPARAMETERS = {
     "beta": (0.99, "decay rate of RMSProp's average"),
@@ -80,7 +85,7 @@ def add(parser: argparse.ArgumentParser, *, schedule: bool = True) -> None:
         "seed:1 for a start that the objective draws",
     )
     group.add_argument(
-        "--steps", type=int, default=100, metavar="N", help="horizon in iterations (default 100)"
+        "--steps", type=whole, default=100, metavar="N", help="horizon in iterations (default 100)"
     )
     if schedule:
         group.add_argument(
@@ -116,7 +121,7 @@ def add_keep(parser: argparse.ArgumentParser) -> None:
     """Add which iterations are kept, and where they go."""
     group = parser.add_argument_group("the result")
     group.add_argument(
-        "--keep", type=int, metavar="N", help="store every N-th iteration and the last (default: all)"
+        "--keep", type=whole, metavar="N", help="store every N-th iteration and the last (default: all)"
     )
     group.add_argument("--output", type=Path, metavar="FILE", help="Parquet file to write instead of a table")
     group.add_argument("--json", action="store_true", help="print JSON, for machines")
@@ -152,6 +157,7 @@ def run(given: Any) -> Run:
         }
         _check_arguments("schedule", cell["schedule"], "--schedule-set")
         schedule = {"schedule": registry.schedule(cell)}
+        _check_kind("schedule", given.schedule, schedule["schedule"])
     built = build("objective", objective, "--set")
     arguments = {
         "alpha": given.alpha,
@@ -184,11 +190,19 @@ def build(kind: str, spec: Mapping[str, Any], option: str) -> Any:
     """
     constructor = _check_arguments(kind, spec, option)
     try:
-        return constructor(**spec["arguments"])
+        built = constructor(**spec["arguments"])
     except ValueError:
         raise
     except Exception as error:  # the class may be the user's own: whatever it raises, it was built from this
         raise ValueError(f"{kind} {spec['class']}: {type(error).__name__}: {error}") from error
+    _check_kind(kind, spec["class"], built)
+    return built
+
+
+def _check_kind(kind: str, name: str, built: Any) -> None:
+    lacking = [needed for needed in registry.NEEDED[kind] if not hasattr(built, needed)]
+    if lacking:
+        raise ValueError(f"{kind}: {name!r} is not allowed: it has no {', '.join(lacking)}")
 
 
 def _check_arguments(kind: str, spec: Mapping[str, Any], option: str) -> Any:
@@ -200,7 +214,7 @@ def _check_arguments(kind: str, spec: Mapping[str, Any], option: str) -> Any:
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         for name in given:
             if name not in known:
-                allowed = f"must be one of {', '.join(known)}" if known else "it takes none"
+                allowed = one_of(known, name) if known else "it takes none"
                 where = option or f"--{name.replace('_', '-')}"
                 raise ValueError(f"{where}: {name!r} is no argument of {spec['class']}: {allowed}")
     missing = [p.name for p in named if p.default is p.empty and p.name not in given]
@@ -212,14 +226,20 @@ def _check_arguments(kind: str, spec: Mapping[str, Any], option: str) -> Any:
 
 def resolved(kind: str, name: str) -> Any:
     """Return the class of that name; if there is none, say which ones there are."""
+    module, colon, attribute = name.rpartition(":")
+    if colon and not _MODULE.fullmatch(module):
+        file = Path(module)
+        example = f", here {file.stem}:{attribute}" if file.is_file() and file.suffix == ".py" else ""
+        rule = f"must be module:Class, from a file module.py in the current folder{example}"
+        raise ValueError(f"{kind}: {name!r} is not allowed: {rule}")
     try:
         return registry.resolve(kind, name)
     except ValueError as error:
-        if ":" in name:
+        if colon:
             raise
         from idescent.arguments import known
 
-        allowed = f"must be one of {', '.join(sorted(known(kind)))}, or your own as module:Class"
+        allowed = one_of(sorted(known(kind)), name, ", or your own as module:Class")
         raise ValueError(f"{kind}: {name!r} is not allowed: {allowed}") from error
     except Exception as error:  # a module of the user's own, which may raise anything when it is loaded
         raise ValueError(f"{kind} {name}: {type(error).__name__}: {error}") from error
@@ -242,8 +262,8 @@ def start(text: str) -> list[float] | dict[str, int]:
     """Read ``1``, ``1,2.5`` or ``seed:1``."""
     kind, _, seed = text.partition(":")
     try:
-        return {"seed": int(seed)} if kind == "seed" else [float(word) for word in text.split(",")]
-    except ValueError:
+        return {"seed": whole(seed)} if kind == "seed" else [float(word) for word in text.split(",")]
+    except (ValueError, argparse.ArgumentTypeError):
         rule = "must be a number, numbers with commas between, or seed:N"
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}") from None
 

@@ -9,6 +9,7 @@ import sys
 from typing import Any, NoReturn
 
 from idescent.cli import cell, terminal
+from idescent.cli.words import one_of, question, whole
 
 HELP = """\
 Check an objective, an optimizer or a model, above all one of your own, and tell what is wrong with it.
@@ -99,7 +100,7 @@ def _found(given: Any) -> tuple[str, Any, dict[str, Any]]:
     if taken is not None:
         for name in arguments:
             if name not in taken:
-                allowed = f"must be one of {', '.join(taken)}" if taken else "it takes none"
+                allowed = one_of(taken, name) if taken else "it takes none"
                 raise ValueError(f"--arguments: {name!r} is no argument of {given.name}: {allowed}")
     if kind is None:
         # A function that makes an object, unlike a class, tells what it is by what it makes only.
@@ -128,7 +129,11 @@ def _class(given: Any) -> Any:
         return cell.resolved(given.kind or "class", given.name)
     kinds = [given.kind] if given.kind else [kind for kind in KINDS if _has(kind, given.name)]
     if not kinds:
-        raise ValueError(f"{given.name!r} is not allowed: must be module:Class, or a class of the package")
+        from idescent.arguments import known
+
+        meant = question([name for kind in KINDS for name in known(kind)], given.name)
+        allowed = f"must be module:Class, or a class of the package{meant}"
+        raise ValueError(f"{given.name!r} is not allowed: {allowed}")
     return cell.resolved(kinds[0], given.name)
 
 
@@ -159,12 +164,12 @@ def _refused(text: str) -> NoReturn:
 
 
 def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    if (number := whole(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: must be a whole number >= 1")
-    return int(text)
+    return number
 
 
 def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**32:
+    if not 0 <= (number := whole(text)) < 2**32:
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: must be a whole number in [0, 2**32)")
-    return int(text)
+    return number

@@ -70,11 +70,11 @@ def _parquet(file: Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     from idescent.files import refused
-    from idescent.trajectory import METADATA_KEY
+    from idescent.trajectory import METADATA_KEY, pyarrow_file
 
     try:
-        with pq.ParquetFile(file) as opened:
-            schema, rows = opened.schema_arrow, opened.metadata.num_rows
+        with pyarrow_file(file) as source, pq.ParquetFile(source) as table:
+            schema, rows = table.schema_arrow, table.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
         raise refused(file, "Parquet file", error) from error
     metadata = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
@@ -127,14 +127,15 @@ def _folder(folder: Path) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from idescent.trajectory import METADATA_KEY
+    from idescent.trajectory import METADATA_KEY, pyarrow_file
 
     runs: Counter[str] = Counter()
     solutions: dict[str, Counter[str]] = {}
     tables, unread = [], []
     for file in sorted(folder.rglob("*.parquet")):
         try:
-            metadata = json.loads((pq.read_schema(file).metadata or {}).get(METADATA_KEY, b"{}"))
+            with pyarrow_file(file) as source:
+                metadata = json.loads((pq.read_schema(source).metadata or {}).get(METADATA_KEY, b"{}"))
         except (pa.ArrowException, OSError):
             unread.append(str(file))
             continue

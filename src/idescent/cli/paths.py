@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -64,7 +65,7 @@ def check_output(output: Path | None, *suffixes: str) -> None:
     Raises
     ------
     ValueError
-        If its suffix is not one of these, or its folder does not exist.
+        If its suffix is not one of these, its folder does not exist, or it or its folder is write-protected.
     """
     if output is None:
         return
@@ -72,6 +73,13 @@ def check_output(output: Path | None, *suffixes: str) -> None:
         raise ValueError(f"--output: {str(output)!r} is not allowed: must end in {' or '.join(suffixes)}")
     if not output.parent.is_dir():
         raise ValueError(f"--output: {str(output)!r} is not allowed: there is no folder {output.parent}")
+    if output.is_dir():
+        raise ValueError(f"--output: {str(output)!r} is not allowed: it is a folder")
+    # It is the folder that a file is put into: a file alone would not be protected by its own permissions.
+    writable = output.stat().st_mode & 0o222 and os.access(output, os.W_OK) if output.exists() else True
+    if not writable or not os.access(output.parent, os.W_OK):
+        protected = output.parent if writable else "it"
+        raise ValueError(f"--output: {str(output)!r} is not allowed: {protected} is write-protected")
 
 
 def deliver(given: Any, cell: Mapping[str, Any], trajectory: Trajectory) -> None:

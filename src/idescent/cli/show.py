@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from idescent.cli import cell, paths
+from idescent.cli.words import one_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -187,7 +188,7 @@ def _curve(one: _Shown, y: Any, vector: bool) -> Curve:
 def _quantity(one: _Shown, name: str) -> Any:
     known = ("theta", "loss", *one.trajectory.moments)
     if name not in known:
-        raise ValueError(f"--quantity: {name!r} is not allowed: must be one of {', '.join(known)}")
+        raise ValueError(f"--quantity: {name!r} is not allowed: {one_of(known, name)}")
     return one.trajectory.quantity(name)
 
 

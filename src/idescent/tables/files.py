@@ -13,7 +13,7 @@ from typing import Any
 from idescent.errors import HYPERPARAMETERS
 from idescent.files import refused, write_text
 from idescent.seals import opened
-from idescent.trajectory import write_table
+from idescent.trajectory import pyarrow_file, write_table
 
 FORMATS = (".parquet", ".csv", ".md", ".tex")
 
@@ -56,8 +56,11 @@ def read_errors(files: Iterable[str | Path]) -> Any:
     for file in files:
         try:
             # Not pq.read_table: it imports pandas.
-            with pq.ParquetFile(file, page_checksum_verification=True) as source:
-                tables.append(opened(source.read()))
+            with (
+                pyarrow_file(file) as source,
+                pq.ParquetFile(source, page_checksum_verification=True) as table,
+            ):
+                tables.append(opened(table.read()))
         except (pa.ArrowException, OSError, ValueError) as error:
             raise refused(file, "table of errors", error) from error
     if not tables:
