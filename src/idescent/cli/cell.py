@@ -247,15 +247,17 @@ def resolved(kind: str, name: str) -> Any:
 
 def described(cell: Mapping[str, Any]) -> str:
     """Return a cell in one line."""
-    objective, optimizer = (_called(cell[kind]) for kind in ("objective", "optimizer"))
-    theta0 = cell["theta0"]
-    begin = (
-        f"seed {theta0['seed']}"
-        if isinstance(theta0, Mapping)
-        else ", ".join(f"{x:g}" for x in theta0[:4]) + (", ..." if len(theta0) > 4 else "")
-    )
-    text = f"{optimizer} on {objective}, alpha {cell['alpha']:g}, theta0 {begin}, {cell['steps']} iterations"
-    return text + (f", schedule {_called(cell['schedule'])}" if "schedule" in cell else "")
+    objective, optimizer = (called(cell[kind]) for kind in ("objective", "optimizer"))
+    place = begin(cell["theta0"])
+    text = f"{optimizer} on {objective}, alpha {cell['alpha']:g}, theta0 {place}, {cell['steps']} iterations"
+    return text + (f", schedule {called(cell['schedule'])}" if "schedule" in cell else "")
+
+
+def begin(theta0: Any) -> str:
+    """Return where a run begins in a few words."""
+    if isinstance(theta0, Mapping):
+        return f"seed {theta0['seed']}"
+    return ", ".join(f"{x:g}" for x in theta0[:4]) + (", ..." if len(theta0) > 4 else "")
 
 
 def start(text: str) -> list[float] | dict[str, int]:
@@ -296,6 +298,7 @@ def _hyperparameters(given: Any) -> dict[str, Any]:
     return found
 
 
-def _called(spec: Mapping[str, Any]) -> str:
+def called(spec: Mapping[str, Any]) -> str:
+    """Return a class and its arguments in one line."""
     arguments = ", ".join(f"{name}={value}" for name, value in spec.get("arguments", {}).items())
     return f"{spec['class']}({arguments})" if arguments else str(spec["class"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from idescent.cli import cell, paths
+from idescent.cli import cell, paths, terminal
 from idescent.cli.words import one_of
 
 if TYPE_CHECKING:
@@ -36,8 +37,15 @@ examples
 {cell.COMMON}"""
 
 
+# What a run and its solutions share, but for the optimizer.
+_COMMON = ("objective", "alpha", "theta0", "schedule")
+# Arguments that are not the run's: those of the plot, and of the command itself.
+_OF_FILES = ("command", "run", "parser", "what", "quantity", "errors", "log", "title", "output")
+
+
 @dataclass(frozen=True)
 class _Shown:
+    file: str
     cell: dict[str, Any]
     name: str
     trajectory: Trajectory
@@ -84,13 +92,15 @@ def run(given: Any) -> None:
 
 
 def _read(given: Any) -> list[_Shown]:
-    if given.model:
-        raise ValueError("--model: files are drawn as they are; with an optimizer instead, models are solved")
+    for name, value in vars(given).items():
+        if name not in _OF_FILES and value != given.parser.get_default(name):
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{option}: files are drawn as they are; it is for an optimizer, which is run")
     shown = []
     for file in given.what:
         trajectory, metadata = paths.read(file)
         solution = metadata["cell"].pop("solution", {"name": "discrete"})
-        shown.append(_Shown(metadata["cell"], solution["name"], trajectory))
+        shown.append(_Shown(file, metadata["cell"], solution["name"], trajectory))
     return shown
 
 
@@ -99,10 +109,11 @@ def _made(given: Any) -> list[_Shown]:
         raise ValueError(f"{given.what[1]!r} is not allowed: give either files or one optimizer")
     (given.optimizer,) = given.what
     described = cell.run(given)
-    shown = [_Shown(described.cell, "discrete", paths.simulated(described))]
+    shown = [_Shown("the run", described.cell, "discrete", paths.simulated(described))]
     for model in given.model:
         solution, path = paths.solved(described, given, model)
-        shown.append(_Shown(described.cell, solution["solution"]["name"], path))
+        name = solution["solution"]["name"]
+        shown.append(_Shown(name, described.cell, name, path))
     return shown
 
 
@@ -110,27 +121,30 @@ def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[
     """Return what is shown as the workflow's figures are: panels of curves."""
     from idescent.figures.spec import FigureSpec
 
-    panels: dict[tuple[str, float], list[_Shown]] = {}
+    panels: dict[str, list[_Shown]] = {}
     for one in shown:
-        panels.setdefault((one.cell["objective"]["name"], one.cell["alpha"]), []).append(one)
-    several = len({objective for objective, _ in panels}) > 1
+        panels.setdefault(_problem(one.cell), []).append(one)
+    problems = [group[0].cell for group in panels.values()]
     names = list(dict.fromkeys(one.name for one in shown))
     if given.errors and ("discrete" not in names or len(names) == 1):
         raise ValueError("--errors: there must be a discrete run and a solution of it")
-    drawn = [_errors(given, group) if given.errors else _curves(given, group) for group in panels.values()]
+    notes: list[str] = []
+    draw = _errors if given.errors else _curves
+    drawn = [draw(given, group, notes) for group in panels.values()]
+    if not any(map(len, drawn)):
+        raise ValueError("there is nothing to draw: " + _why(given, shown))
+    for note in notes:
+        terminal.note(note)
     spec = FigureSpec.model_validate(
         {
             "title": given.title or given.quantity,
             "caption": "; ".join(dict.fromkeys(cell.described(one.cell) for one in shown)),
             "quantity": given.quantity,
-            "objective": next(iter(panels))[0],
+            "objective": problems[0]["objective"]["name"],
             "select": [{"optimizer": one.cell["optimizer"]["class"]} for one in shown],
             "panels": [
-                {
-                    "alpha": alpha,
-                    "title": given.title or (rf"{objective}, $\alpha = {alpha:g}$" if several else None),
-                }
-                for objective, alpha in panels
+                {"alpha": problem["alpha"], "title": given.title or _title(problem, problems)}
+                for problem in problems
             ],
             "show": [name for name in names if name == "discrete"]
             + [name for name in names if name != "discrete"],
@@ -139,6 +153,42 @@ def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[
         }
     )
     return spec, drawn
+
+
+def _problem(cell: Mapping[str, Any]) -> str:
+    """Return what the curves of a panel have in common: they differ in optimizer and solution only."""
+    return json.dumps({name: cell.get(name) for name in _COMMON}, sort_keys=True)
+
+
+def _title(problem: Mapping[str, Any], problems: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return what tells a panel from the others, or None if that is alpha only."""
+
+    def differ(what: Callable[[Mapping[str, Any]], Any]) -> bool:
+        return len({json.dumps(what(other), sort_keys=True) for other in problems}) > 1
+
+    parts = []
+    if differ(lambda other: other["objective"]):
+        alike = [other for other in problems if other["objective"]["name"] == problem["objective"]["name"]]
+        same = all(other["objective"] == problem["objective"] for other in alike)
+        parts.append(problem["objective"]["name"] if same else cell.called(problem["objective"]))
+    parts.append(rf"$\alpha = {problem['alpha']:g}$")
+    if differ(lambda other: other["theta0"]):
+        parts.append(rf"$\theta_0$ = {cell.begin(problem['theta0'])}")
+    if differ(lambda other: other.get("schedule")):
+        parts.append(cell.called(problem["schedule"]) if problem.get("schedule") else "constant rate")
+    return ", ".join(parts) if len(parts) > 1 else None
+
+
+def _why(given: Any, shown: Sequence[_Shown]) -> str:
+    """Return why no curve has a point."""
+    if not given.errors:
+        return f"{given.quantity} is nowhere {'positive' if given.log else 'finite'}"
+    runs = [one for one in shown if one.name == "discrete"]
+    for one in shown:
+        if one.name != "discrete" and all(one.cell != run.cell for run in runs):
+            others = "; ".join(f"{run.file}: {cell.described(run.cell)}" for run in runs)
+            return f"{one.file} is a solution of another run: {cell.described(one.cell)} ({others})"
+    return f"runs and solutions have the same {given.quantity}, or none that is finite, at all k > 0"
 
 
 def _lines(names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -150,45 +200,61 @@ def _lines(names: Sequence[str]) -> dict[str, dict[str, str]]:
     }
 
 
-def _curves(given: Any, group: Sequence[_Shown]) -> list[Curve]:
+def _curves(given: Any, group: Sequence[_Shown], notes: list[str]) -> list[Curve]:
     import numpy as np
 
-    return [
-        _curve(one, wide[:, 0] if wide.shape[1] == 1 else np.linalg.norm(wide, axis=1), wide.shape[1] > 1)
-        for one in group
-        for wide in [_quantity(one, given.quantity)]
-    ]
-
-
-def _errors(given: Any, group: Sequence[_Shown]) -> list[Curve]:
-    from idescent.errors import common, distance
-
     curves = []
-    for run in (one for one in group if one.name == "discrete"):
-        for one in group:
-            if one.name != "discrete" and one.cell == run.cell:
-                wide = _quantity(one, given.quantity)
-                _quantity(run, given.quantity)
-                y = distance(run.trajectory, one.trajectory, given.quantity)
-                kept = one.trajectory.rows(common(run.trajectory, one.trajectory))
-                curves.append(_curve(_Shown(one.cell, one.name, kept), y, wide.shape[1] > 1))
+    for one in group:
+        wide = _quantity(one, given.quantity)
+        y = wide[:, 0] if wide.shape[1] == 1 else np.linalg.norm(wide, axis=1)
+        seen = np.isfinite(y) & (y > 0.0) if given.log else np.isfinite(y)
+        curves += _curve(one, y, wide.shape[1] > 1, seen, notes)
     return curves
 
 
-def _curve(one: _Shown, y: Any, vector: bool) -> Curve:
+def _errors(given: Any, group: Sequence[_Shown], notes: list[str]) -> list[Curve]:
+    import numpy as np
+
+    from idescent.errors import common, distance
+
+    curves = []
+    runs = [one for one in group if one.name == "discrete"]
+    solutions = [one for one in group if one.name != "discrete"]
+    for run in runs:
+        for one in (one for one in solutions if one.cell == run.cell):
+            wide = _quantity(one, given.quantity)
+            _quantity(run, given.quantity)
+            y = distance(run.trajectory, one.trajectory, given.quantity)
+            kept = one.trajectory.rows(common(run.trajectory, one.trajectory))
+            seen = np.isfinite(y) & (y > 0.0) & (kept.k > 0)
+            curves += _curve(_Shown(one.file, one.cell, one.name, kept), y, wide.shape[1] > 1, seen, notes)
+    for some, others, lacking in ((runs, solutions, "no solution of it"), (solutions, runs, "no run of it")):
+        notes += [
+            f"{one.file} is not drawn: there is {lacking}: {cell.described(one.cell)}"
+            for one in some
+            if all(one.cell != other.cell for other in others)
+        ]
+    return curves
+
+
+def _curve(one: _Shown, y: Any, vector: bool, seen: Any, notes: list[str]) -> list[Curve]:
+    """Return the curve of the rows that can be seen; none, and a note, if there are none."""
     import numpy as np
 
     from idescent.figures.data import Curve
 
-    seen = np.isfinite(y)
-    k = one.trajectory.k[seen].astype(np.float64)
-    return Curve(one.cell, one.name, k, y[seen], vector, one.trajectory.report)
+    if not seen.any():
+        notes.append(f"{one.file} is not drawn: it has no point that can be seen")
+        return []
+    finite = np.isfinite(y)
+    k = one.trajectory.k[finite].astype(np.float64)
+    return [Curve(one.cell, one.name, k, y[finite], vector, one.trajectory.report)]
 
 
 def _quantity(one: _Shown, name: str) -> Any:
     known = ("theta", "loss", *one.trajectory.moments)
     if name not in known:
-        raise ValueError(f"--quantity: {name!r} is not allowed: {one_of(known, name)}")
+        raise ValueError(f"--quantity: {name!r} of {one.file} is not allowed: {one_of(known, name)}")
     return one.trajectory.quantity(name)
 
 
