@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -16,6 +17,7 @@ from idescent.claims.spec import ClaimsError
 from idescent.claims.spec import read as read_claims
 from idescent.config import ConfigError, load
 from idescent.files import DamagedError, remove_partials, write_text
+from idescent.kernels import MISSING, compiled
 from idescent.locks import BusyError, hold
 from idescent.packs import damaged, encode
 from idescent.provenance import digest, is_whole, pack_digest
@@ -339,6 +341,14 @@ def heed_force():
     asked = workflow.dag_settings
     if asked.forceall or asked.forcerun or asked.forcetargets:
         os.environ.update(IDESCENT_FRESH="1")
+
+
+def tell_of_missing_kernels():
+    """Once a run, not once a job."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        if compiled() is None:
+            print(f"warning: {MISSING}", file=sys.stderr)
 
 
 class Quiet(logging.Filter):

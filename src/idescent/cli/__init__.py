@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -83,7 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         interrupt.watch(name)
     try:
         try:
-            return _ended(given, command)
+            with warnings.catch_warnings():
+                warnings.showwarning = _warn
+                return _ended(given, command)
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -147,6 +150,11 @@ def _run(given: Any) -> int:
         text = " ".join(str(error).split()) or type(error).__name__
         sys.stderr.write(f"idescent {given.command}: {text}\n")
         return 1
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Show a warning in one line, without the code that gave it."""
+    sys.stderr.write(f"warning: {' '.join(str(message).split())}\n")
 
 
 def _prepare_streams() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -55,10 +56,12 @@ def run(given: Any) -> None:
 
 
 def _installation() -> dict[str, Any]:
-    from idescent.kernels import compiled
+    from idescent.kernels import MISSING, compiled
     from idescent.report.facts import machine, versions
 
-    loops = "compiled" if compiled() is not None else "Python (not compiled: slower, same numbers)"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # it is the answer
+        loops = "compiled" if compiled() is not None else f"Python ({MISSING})"
     folder = str(Path(__file__).parents[1])
     return {"kind": "installation", **versions(), "discrete runs": loops, "package": folder, **machine()}
 

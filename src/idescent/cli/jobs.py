@@ -14,6 +14,7 @@ import gc
 import json
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -35,6 +36,7 @@ def run(given: Any) -> int:
     # A job makes few cycles of objects and ends soon: looking for them as often as usual takes a tenth of
     # the time of a figure.
     gc.set_threshold(100_000, 20, 20)
+    warnings.filterwarnings("ignore", "no compiled kernels")  # the workflow says it, once a run
     subject = f"{_subject(given)}: " if hasattr(given, "output") else ""
     log: Log = _nowhere
     with ExitStack() as stack:
