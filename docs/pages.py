@@ -81,6 +81,7 @@ LAYERS = {
         "lockstep",
         "kernels",
         "corrections",
+        "memory",
         "stochastic",
     ),
     "What is solved": ("models", "solvers", "continuous", "forecast", "horizons"),

@@ -1,0 +1,32 @@
+"""`snakemake --delete-all-output`: what it removes, and that what it leaves is safe to keep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from projects import Project, new_project
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = new_project(tmp_path_factory.mktemp("deleted") / "project")
+    project.succeed()
+    return project
+
+
+def test_the_files_of_cells_stay_and_the_next_run_keeps_them(project: Project) -> None:
+    before = project.contents()
+    paths = ("discrete", "paper.exact", "paper.picard")
+    cells = {name for name in before if Path(name).name in {f"{path}.parquet" for path in paths}}
+    assert len(cells) == 9
+    outcome = project.run("--delete-all-output")
+    assert outcome.status == 0, outcome.text
+    left = set(project.contents())
+    assert left == cells
+    outcome = project.run()
+    assert outcome.status == 0, outcome.text
+    assert outcome.text.count(", kept\n") == len(cells)
+    assert project.contents() == before
