@@ -164,12 +164,14 @@ def _refused(text: str) -> NoReturn:
 
 
 def _positive(text: str) -> int:
-    if (number := whole(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: must be a whole number >= 1")
+    rule = "must be a whole number >= 1"
+    if (number := whole(text, rule)) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
     return number
 
 
 def _seed(text: str) -> int:
-    if not 0 <= (number := whole(text)) < 2**32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: must be a whole number in [0, 2**32)")
+    rule = "must be a whole number in [0, 2**32)"
+    if not 0 <= (number := whole(text, rule)) < 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
     return number

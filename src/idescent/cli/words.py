@@ -14,17 +14,15 @@ from decimal import Decimal, InvalidOperation
 _MOST = 2**53
 
 
-def whole(text: str) -> int:
-    """Read a whole number, ``1000000`` or ``1e6``."""
+def whole(text: str, rule: str = "must be a whole number up to 2**53, for example 100 or 1e6") -> int:
+    """Read a whole number, ``1000000`` or ``1e6``; ``rule`` is what is said if it is none."""
     try:
         number = Decimal(text)
     except InvalidOperation:
         number = Decimal("nan")
     # Compared before anything is computed: 1e999999999 has a billion digits.
     if not (number.is_finite() and -_MOST <= number <= _MOST and number == number.to_integral_value()):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not allowed: must be a whole number up to 2**53, for example 100 or 1e6"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}")
     return int(number)
 
 
