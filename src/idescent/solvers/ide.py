@@ -217,7 +217,7 @@ def solve_ide(
 
     found, integral = search(grid, rule, guess, ode_rtol, tolerance)
     if not np.isfinite(found.initial_error):
-        equation.check_kernel(integral, found.given)
+        equation.check_values(integral, found.given)
     estimate = math.nan
     if found.status == "converged":
         half = np.insert(grid, np.arange(1, len(grid)), 0.5 * (grid[:-1] + grid[1:]))

@@ -6,6 +6,7 @@ the checks of what F and K return.  What does not: solving (:mod:`idescent.solve
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,9 @@ from idescent.solvers.quadrature import (
 Array = NDArray[Any]
 RightHandSide = Callable[[Array, Array, Array], Array]
 Bound = float | Callable[[Array], ArrayLike]
+
+# A path that exceeds its initial value this many times is called diverged, and overflows in K its fault.
+MODERATE = 1e6
 
 
 @dataclass(frozen=True)
@@ -57,19 +61,22 @@ class IntegroDifferential:
         upper = self._bound("upper", self.upper, grid, grid)
         return Integral(self.kernel, grid, grid, lower, upper, rule, interpolation)
 
-    def check_kernel(self, integral: Integral, path: Array) -> None:
-        """Raise ValueError if K is not finite, along a finite path and along the initial value alike."""
-        constant = np.broadcast_to(self.y0, path.shape)
-        if not np.isfinite(path).all():
-            return
+    def check_values(self, integral: Integral, path: Array) -> None:
+        """Raise ValueError if F at the first point, or K along a moderate path, is not finite."""
+        if not np.abs(path[1:]).max() <= MODERATE * (1.0 + np.abs(self.y0).max()):
+            path = np.array(np.broadcast_to(self.y0, path.shape))
         with np.errstate(all="ignore"):
-            bad = ~(np.isfinite(integral(path)) | np.isfinite(integral(constant))).all(axis=1)
-        if bad.any():
-            at = float(self.grid[np.argmax(bad)])
+            memory = integral(path)
+            slope = self.right(self.grid[:1], self.y0, memory[0])
+        good = np.isfinite(memory).all(axis=1)
+        if not good.all():
             raise ValueError(
-                f"K: infinite or NaN values in the integral at t = {at:g} are not allowed: must be finite "
-                "between the bounds (at the bounds, and at tau = t with 'tanh-sinh', it may be singular)"
+                f"K: infinite or NaN values in the integral at t = {float(self.grid[np.argmin(good)]):g} "
+                "are not allowed: must be finite between the bounds (use 'tanh-sinh' if K is singular at tau = t)"
             )
+        if not np.isfinite(slope).all():
+            value = shown(slope.tolist())
+            raise ValueError(f"F: {value} at the first point is not allowed: every value must be finite")
 
     def _bound(self, name: str, bound: Bound | None, default: Array, grid: Array) -> Array:
         if bound is None:
@@ -114,7 +121,7 @@ def checked(
         If an argument is outside its range, or F or K returns another shape.
     """
     for name, function in (("F", right), ("K", kernel)):
-        if not callable(function):
+        if not _takes_three(function):
             raise ValueError(
                 f"{name}: {shown(function)} is not allowed: must be a function of three arguments"
             )
@@ -163,6 +170,16 @@ def checked(
     return IntegroDifferential(checked_right, own, start, grid, width, lower, upper)
 
 
+def _takes_three(function: Any) -> bool:
+    try:
+        inspect.signature(function).bind(None, None, None)
+    except TypeError:
+        return False
+    except ValueError:  # written in C: calling it will tell
+        return callable(function)
+    return True
+
+
 def _check_kind(name: str, values: Array) -> None:
     if values.dtype.kind not in "iufcb":
         raise ValueError(f"{name}: a result of type {values.dtype} is not allowed: must be numbers")
@@ -171,6 +188,8 @@ def _check_kind(name: str, values: Array) -> None:
 def _shaped(name: str, values: Any, batch: tuple[int, ...], width: int) -> Array:
     """Return what F or K returned as shape (*batch, width); constants and vectors (width,) are repeated."""
     array = np.asarray(values)
+    if array.shape == (*batch, width):
+        return array
     fits = (array.ndim == 0 and width == 1) or (
         array.ndim in (1, len(batch) + 1) and array.shape[-1] == width
     )
