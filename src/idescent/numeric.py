@@ -40,6 +40,19 @@ def integer(name: str, value: Any, least: int = 1, most: int | None = None) -> N
         raise ValueError(f"{name}: {shown(value)} is not allowed: must be {rule}")
 
 
+def fraction(name: str, value: Any) -> None:
+    """Raise ValueError unless a value is a number in (0, 1)."""
+    if not is_number(value) or not 0.0 < value < 1.0:
+        raise ValueError(f"{name}: {shown(value)} is not allowed: must be a number in (0, 1)")
+
+
+def offers(name: str, value: Any, *parts: str) -> None:
+    """Raise ValueError unless a value is an object, not a class, that has these attributes or methods."""
+    if isinstance(value, type) or not all(hasattr(value, part) for part in parts):
+        what = f"an object with {' and '.join(parts)}"
+        raise ValueError(f"{name}: {shown(value)} is not allowed: must be {what}")
+
+
 def numbers(name: str, value: Any, *, allow_complex: bool = False) -> np.ndarray[Any, Any]:
     """Return a value as an array of finite float64 or complex128.
 

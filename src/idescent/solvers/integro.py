@@ -72,7 +72,8 @@ class IntegroDifferential:
         if not good.all():
             raise ValueError(
                 f"K: infinite or NaN values in the integral at t = {float(self.grid[np.argmin(good)]):g} "
-                "are not allowed: must be finite between the bounds (use 'tanh-sinh' if K is singular at tau = t)"
+                "are not allowed: must be finite between the bounds "
+                "(use 'tanh-sinh' if K is singular at tau = t)"
             )
         if not np.isfinite(slope).all():
             value = shown(slope.tolist())
