@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from idescent.corrections import correction
 from idescent.kernels import Rows, compiled, empty, fill, in_lanes
-from idescent.numeric import offers
+from idescent.numeric import offers, shown
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.schedules import Schedule, factors
@@ -215,11 +215,13 @@ def point(alpha: float, theta0: ArrayLike, steps: int) -> Array:
         if np.asarray(theta0).dtype.kind in "bUS" or np.ma.is_masked(theta0):
             raise TypeError("text, booleans and masked values are no numbers")
     except (TypeError, ValueError) as error:
-        raise ValueError(f"theta0: {theta0!r} is not allowed: must be a number or a vector (n,)") from error
+        raise ValueError(
+            f"theta0: {shown(theta0)} is not allowed: must be a number or a vector (n,)"
+        ) from error
     if start.ndim != 1 or start.size == 0:
         raise ValueError(f"theta0: shape {start.shape} is not allowed: must be a number or a vector (n,)")
     if not np.isfinite(start).all():
-        raise ValueError(f"theta0: {theta0!r} is not allowed: every value must be finite")
+        raise ValueError(f"theta0: {shown(theta0)} is not allowed: every value must be finite")
     return start
 
 
