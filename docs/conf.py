@@ -39,7 +39,7 @@ nitpick_ignore_regex = [("py:class", r"(?!idescent\.).*"), ("py:class", r".*\._\
 # Modules that docstrings name and that have no page: how the package is built inside.
 nitpick_ignore_regex += [
     ("py:mod", r"idescent\..*"),
-    ("py:class", r"idescent\.solvers\.(march|quadrature)\..*"),
+    ("py:class", r"idescent\.solvers\.(march|quadrature|integro)\..*"),
 ]
 suppress_warnings = ["ref.python"]  # words of that prose that are also names of attributes
 

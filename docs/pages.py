@@ -63,7 +63,10 @@ API = {
             "models.heredia_second_order",
         ),
     ),
-    "solvers": ("Solvers", ("solvers", "solvers.collocation", "solvers.picard", "solvers.ide")),
+    "solvers": (
+        "Solvers",
+        ("solvers", "solvers.collocation", "solvers.picard", "solvers.ide", "solvers.relaxation"),
+    ),
     "stochastic": (
         "Stochastic gradients",
         ("stochastic.noise", "stochastic.streams", "stochastic.runs", "stochastic.sde", "stochastic.weak"),
@@ -89,7 +92,9 @@ LAYERS = {
         "trajectory", "columns", "errors", "orders", "scaling", "fidelity", "ensembles", "claims",
     ),
     "What people see": ("tables", "figures", "report", "cli", "check"),
-    "How a configuration is read": ("config", "spec", "fields", "arguments", "messages", "registry"),
+    "How a configuration is read": (
+        "config", "spec", "fields", "arguments", "numeric", "messages", "registry",
+    ),
     "How a study becomes jobs and files": (
         "study", "packs", "stages", "provenance", "locks", "files", "seals",
     ),

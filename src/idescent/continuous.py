@@ -8,9 +8,10 @@ from typing import Protocol
 from numpy.typing import ArrayLike
 
 from idescent import memory, solvers
-from idescent.discrete import checked_start
+from idescent.discrete import OPTIMIZER, checked_start
 from idescent.models.equation import Model
 from idescent.models.scheduled import under
+from idescent.numeric import fraction, offers
 from idescent.objectives.protocol import Objective
 from idescent.optimizers import Optimizer
 from idescent.schedules import Schedule, factors
@@ -94,17 +95,19 @@ def solve(
         If an argument is outside its range, the objective is not finite at ``theta0``, or the rows kept do
         not fit into the memory available.
     """
+    offers("model", model, "equation")
+    offers("optimizer", optimizer, *OPTIMIZER)
     start = checked_start(objective, alpha, theta0, steps)
     memory.check(steps, memory.numbers(optimizer, len(start), steps, keep))
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        if not 0.0 < value < 1.0:
-            raise ValueError(f"{name}: {value!r} is not allowed: must be a number in (0, 1)")
+    fraction("rtol", rtol)
+    fraction("atol", atol)
     if schedule is not None:
         factors(schedule, steps)
         model = under(model, schedule, steps)
     if solver is None:
         # Through the lazy registry: the default's code is no part of what another solver depends on.
         solver = solvers.Collocation()
+    offers("solver", solver, "solve")
     return solver.solve(
         model,
         optimizer,

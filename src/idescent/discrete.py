@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from idescent import memory
 from idescent.corrections import correction, fading
 from idescent.kernels import Rows, compiled, empty, fill, in_lanes
+from idescent.numeric import offers, shown
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.schedules import Schedule, factors
@@ -23,6 +24,8 @@ Array = NDArray[np.float64]
 # Numbers in a block of rows that is thinned before the next one is made.
 BLOCK = 2**22
 MOST_STEPS = 2**53
+# What an object must have to be run as an optimizer.
+OPTIMIZER = ("moments", "decay1", "decay2", "squares")
 
 
 def simulate(
@@ -92,6 +95,7 @@ class Run:
         schedule: Schedule | None,
         keep: Keep | None,
     ) -> None:
+        offers("optimizer", optimizer, *OPTIMIZER)
         self.optimizer, self.start, self.alpha, self.steps = optimizer, start, float(alpha), int(steps)
         self.objective = CountedObjective(objective)
         memory.check(self.steps, needed(optimizer, len(start), self.steps, schedule, keep))
@@ -206,6 +210,7 @@ def _state(optimizer: Optimizer, start: Array, steps: int) -> tuple[Array, Array
 
 def checked_start(objective: Objective, alpha: float, theta0: ArrayLike, steps: int) -> Array:
     """Check the arguments that runs and solutions share; return ``theta0`` as a vector, shape (n,)."""
+    offers("objective", objective, "value", "gradient")
     start = point(alpha, theta0, steps)
     check_objective(CountedObjective(objective), start)
     return start
@@ -221,12 +226,16 @@ def point(alpha: float, theta0: ArrayLike, steps: int) -> Array:
         raise ValueError(f"steps: {steps!r} is not allowed: must be <= 2**53, beyond which time is not exact")
     try:
         start = np.atleast_1d(np.asarray(theta0, dtype=np.float64))
+        if np.asarray(theta0).dtype.kind in "bUS" or np.ma.is_masked(theta0):
+            raise TypeError("text, booleans and masked values are no numbers")
     except (TypeError, ValueError) as error:
-        raise ValueError(f"theta0: {theta0!r} is not allowed: must be a number or a vector (n,)") from error
+        raise ValueError(
+            f"theta0: {shown(theta0)} is not allowed: must be a number or a vector (n,)"
+        ) from error
     if start.ndim != 1 or start.size == 0:
         raise ValueError(f"theta0: shape {start.shape} is not allowed: must be a number or a vector (n,)")
     if not np.isfinite(start).all():
-        raise ValueError(f"theta0: {theta0!r} is not allowed: every value must be finite")
+        raise ValueError(f"theta0: {shown(theta0)} is not allowed: every value must be finite")
     return start
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.columns import nullable
+from idescent.numeric import shown
 from idescent.trajectory import Report, Trajectory, read_with_metadata
 
 Array = NDArray[np.float64]
@@ -94,6 +95,9 @@ def compare(run: Trajectory, path: Trajectory, exact: Trajectory | None = None) 
     ValueError
         If the two do not have the same last iteration or the same number of coordinates.
     """
+    for name, value in (("run", run), ("path", path), ("exact", exact)):
+        if not (isinstance(value, Trajectory) or (name == "exact" and value is None)):
+            raise ValueError(f"{name}: {shown(value)} is not allowed: must be a Trajectory")
     k = common(run, path, *(() if exact is None else (exact,)))
     run, path = run.rows(k), path.rows(k)
     origin = run if exact is None else exact.rows(k)

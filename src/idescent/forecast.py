@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.discrete import checked_start, run_python, simulate
+from idescent.discrete import OPTIMIZER, checked_start, run_python, simulate
 from idescent.models.half_step import HalfStep
+from idescent.numeric import fraction, offers
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.solvers.collocation import Collocation, Recorded
@@ -110,7 +111,7 @@ def fast_forward(
         Initial parameters.
     steps : int, >= 1
         Horizon in iterations.
-    rtol, atol : float
+    rtol, atol : float, in (0, 1)
         Tolerance of the solver; the model's error is what it is, and reported.
 
     Returns
@@ -123,7 +124,10 @@ def fast_forward(
     ValueError
         If an argument is outside its range.
     """
+    offers("optimizer", optimizer, *OPTIMIZER)
     start = checked_start(objective, alpha, theta0, steps)
+    fraction("rtol", rtol)
+    fraction("atol", atol)
     counted = CountedObjective(objective)
     model = HalfStep(frozen=FROZEN)
     solver = Collocation(stages=7)

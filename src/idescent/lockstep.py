@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from idescent import memory
 from idescent.discrete import BLOCK, Run, check_objective, needed, point
 from idescent.kernels import fill_many
+from idescent.numeric import offers
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.schedules import Schedule
@@ -65,6 +66,7 @@ def simulate_many(
     if len(set(counts.values())) > 1:
         text = ", ".join(f"{count} of {name}" for name, count in counts.items())
         raise ValueError(f"{text}: must be one for each run")
+    offers("objective", objective, "value", "gradient")
     runs = []
     seen: set[bytes] = set()
     size = 0

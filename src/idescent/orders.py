@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.numeric import integer, positive, shown
+
 Array = NDArray[np.float64]
 
 FEWEST = 4
@@ -128,8 +130,8 @@ def fit(
     ValueError
         If the learning rates are not positive and falling, lengths differ, or ``fewest`` is below 3.
     """
-    if fewest < 3:
-        raise ValueError(f"fewest: {fewest!r} is not allowed: must be an integer >= 3")
+    integer("fewest", fewest, least=3)
+    positive("spread", spread)
     good = usable(alphas, errors, floors)
     rates, values = (np.asarray(row, dtype=np.float64)[good] for row in (alphas, errors))
     if len(rates) < fewest:
@@ -198,9 +200,19 @@ def _student(freedom: int) -> float:
 
 
 def _checked(alphas: Sequence[float], errors: Sequence[float]) -> tuple[Array, Array]:
-    rates, values = np.asarray(alphas, dtype=np.float64), np.asarray(errors, dtype=np.float64)
+    rates, values = _row("alphas", alphas), _row("errors", errors)
     if rates.shape != values.shape:
         raise ValueError(f"errors: {len(values)} of them are not allowed: must be {len(rates)}, as alphas")
     if not (rates > 0.0).all() or not (np.diff(rates) < 0.0).all():
         raise ValueError(f"alphas: {list(alphas)!r} is not allowed: must be positive and falling")
     return rates, values
+
+
+def _row(name: str, values: Sequence[float]) -> Array:
+    try:
+        row = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        row = np.empty(())
+    if row.ndim != 1:
+        raise ValueError(f"{name}: {shown(values)} is not allowed: must be a list of numbers")
+    return row

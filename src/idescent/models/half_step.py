@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.models.equation import Equation, LearningRate, Memory
+from idescent.numeric import integer
 from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]
@@ -60,8 +61,7 @@ class HalfStep:
 
     def __post_init__(self) -> None:
         """Check the number of frozen iterations."""
-        if self.frozen < 1:
-            raise ValueError(f"HalfStep.frozen: {self.frozen!r} is not allowed: must be an integer >= 1")
+        integer("HalfStep.frozen", self.frozen)
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the model's equation for the structure of ``optimizer``."""

@@ -11,6 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from idescent.numeric import shown
+
 Array = NDArray[np.float64]
 Indices = NDArray[np.integer[Any]]
 DENSE = 100
@@ -109,7 +111,12 @@ class CountedObjective:
 
 def finite(name: str, value: ArrayLike) -> Array:
     """Return a value as numbers; raise ValueError with its name if one of them is not finite."""
-    array = np.asarray(value, dtype=np.float64)
+    try:
+        if np.asarray(value).dtype.kind in "bUS":
+            raise TypeError("text and booleans are no numbers")
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: {shown(value)} is not allowed: must be a number or numbers") from error
     if not np.isfinite(array).all():
-        raise ValueError(f"{name}: {value!r} is not allowed: every value must be finite")
+        raise ValueError(f"{name}: {shown(value)} is not allowed: every value must be finite")
     return array

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.models.equation import Equation, Model
+from idescent.numeric import integer, is_number, positive, shown
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.solvers.march import March
@@ -23,6 +24,9 @@ from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
+
+# Above, the conversion to Legendre coefficients loses digits.
+MOST_STAGES = 50
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Collocation:
 
     Parameters
     ----------
-    stages : int, >= 3
+    stages : int, 3 ... 50
         Nodes per element.
     max_sweeps : int, >= 1
         Sweeps on one window before its elements are shortened.
@@ -65,7 +69,7 @@ class Collocation:
     Raises
     ------
     ValueError
-        If ``max_gradients`` is not positive.
+        If a setting is outside its range.
     """
 
     stages: int = 9
@@ -75,10 +79,15 @@ class Collocation:
     max_gradients: float | None = None
 
     def __post_init__(self) -> None:
-        """Check the limit of work."""
-        if self.max_gradients is not None and not self.max_gradients > 0.0:
+        """Check every setting; the message names field, value and what is allowed."""
+        integer("Collocation.stages", self.stages, least=3, most=MOST_STAGES)
+        integer("Collocation.max_sweeps", self.max_sweeps)
+        integer("Collocation.max_elements", self.max_elements, least=2)
+        positive("Collocation.overlap", self.overlap)
+        limit = self.max_gradients
+        if limit is not None and not (is_number(limit) and limit > 0.0):
             raise ValueError(
-                f"Collocation.max_gradients: {self.max_gradients!r} is not allowed: must be > 0, or None"
+                f"Collocation.max_gradients: {shown(limit)} is not allowed: must be > 0, or None"
             )
 
     def solve(

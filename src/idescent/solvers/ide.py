@@ -1,11 +1,13 @@
 r"""Integro-differential equations by a relaxed fixed point over the whole path.
 
-What lives here: the one loop of sweep, relaxation and stopping, and :func:`solve_ide` for a general equation.
-What does not: the paper's optimizers (:mod:`idescent.solvers.picard`).
+What lives here: :func:`solve_ide` for a general equation.  What does not: the loop of sweeps
+(:mod:`idescent.solvers.relaxation`), the integrals (:mod:`idescent.solvers.quadrature`), the check of
+arguments (:mod:`idescent.solvers.integro`), and the paper's optimizers (:mod:`idescent.solvers.picard`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,122 +15,27 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from idescent.numeric import is_number, numbers, shown
+from idescent.solvers.integro import Bound, IntegroDifferential, RightHandSide, checked
 from idescent.solvers.quadrature import (
-    Adaptive,
-    ExactExponential,
-    Gauss,
+    Integral,
     Interpolant,
     Interpolation,
     Kernel,
     Quadrature,
+    finer,
+    named_quadrature,
 )
+from idescent.solvers.relaxation import PAPER_SMOOTHING, Relaxation, Smoothing, Status, check_settings, relax
 
 Array = NDArray[Any]
-RightHandSide = Callable[[Array, Array, Array], Array]
-Bound = float | Callable[[Array], ArrayLike]
-Sweep = Callable[[Array], Array]
-Status = Literal["converged", "smoothing exhausted", "iteration limit", "diverged"]
-Smoothing = tuple[float, float, int]
+Method = Literal["euler", "rk45", "radau"]
 
-PAPER_SMOOTHING: Smoothing = (0.5, 0.9999, 1000)
-PAPER_SWEEPS = 10**10
+# A call of solve_ide makes at most twice as many sweeps: those of the solution and of its error estimate.
+MAX_SWEEPS = 10_000
 
 _METHODS = {"rk45": "RK45", "radau": "Radau"}
-
-
-@dataclass(frozen=True)
-class Relaxation:
-    """How a fixed point was sought.
-
-    Attributes
-    ----------
-    path : ndarray
-        Output of the last sweep.
-    given : ndarray
-        Its input.
-    initial_error : float
-        Distance of the first guess from its own sweep.
-    errors, factors : tuple of float
-        Of every later sweep: 2-norm of output minus input, and the smoothing factor that made the input.
-    status : str
-    """
-
-    path: Array
-    given: Array
-    initial_error: float
-    errors: tuple[float, ...]
-    factors: tuple[float, ...]
-    status: Status
-
-    @property
-    def sweeps(self) -> int:
-        """Sweeps after the one from the first guess, as the paper counts."""
-        return len(self.errors)
-
-    @property
-    def residual(self) -> float:
-        """The last error."""
-        return self.errors[-1] if self.errors else self.initial_error
-
-
-def relax(
-    sweep: Sweep,
-    first: Array,
-    *,
-    tolerance: float,
-    smoothing: Smoothing = PAPER_SMOOTHING,
-    max_sweeps: int = PAPER_SWEEPS,
-    progress: Callable[[str], None] | None = None,
-) -> Relaxation:
-    r"""Seek a path that a sweep leaves as it is (Algorithm 4 of the paper, lines 4-23).
-
-    .. math:: y_\text{new} = a\,y_\text{current} + (1-a)\,\text{sweep}(y_\text{current})
-
-    until :math:`\|y_\text{new} - \text{sweep}(y_\text{new})\|_2` is at most the tolerance.  Whenever that
-    error rises, ``a`` moves on in its list; a rise at the end of the list ends the search.
-
-    Parameters
-    ----------
-    sweep : callable
-        Path to path, shape (N, n).
-    first : ndarray, shape (N, n)
-    tolerance : float
-    smoothing : (first, last, number)
-        The list of ``a``, evenly spaced.
-    max_sweeps : int
-    progress : callable, optional
-        Receives lines for a log.
-    """
-    factors = np.linspace(*smoothing).tolist()
-    level = 0
-    current, guess = first, sweep(first)
-    error = initial = float(np.linalg.norm(guess - current))
-    errors: list[float] = []
-    used: list[float] = []
-
-    def ended(status: Status) -> Relaxation:
-        return Relaxation(guess, current, initial, tuple(errors), tuple(used), status)
-
-    while not error <= tolerance:
-        # The published loop would leave on a NaN and call it converged.
-        if not np.isfinite(error):
-            return ended("diverged")
-        if len(errors) >= max_sweeps:
-            return ended("iteration limit")
-        factor = factors[level]
-        current = factor * current + (1.0 - factor) * guess
-        guess = sweep(current)
-        new_error = float(np.linalg.norm(guess - current))
-        errors.append(new_error)
-        used.append(factor)
-        if progress and (len(errors) <= 20 or len(errors) % 50 == 0):
-            progress(f"sweep {len(errors)}: error {new_error:.4g}, smoothing {factor:.4f}")
-        if new_error > error:
-            if level == len(factors) - 1:
-                return ended("smoothing exhausted")
-            level += 1
-        error = new_error
-    return ended("converged")
+_RTOL = 1e-9
 
 
 @dataclass(frozen=True)
@@ -143,48 +50,34 @@ class IDESolution:
         I along ``y``.
     relaxation : Relaxation
         Status, sweeps, error and smoothing factor of every sweep.
+    error_estimate : float
+        Estimated sup-norm error of ``y`` on the grid: of its spacing, the quadrature and the last sweep
+        together.  NaN where none is made: the sweeps did not converge, or those on the finer grid did not.
     """
 
     t: Array
     y: Array
     integral: Array
     relaxation: Relaxation
+    error_estimate: float
 
     @property
     def status(self) -> Status:
-        """``converged``, ``smoothing exhausted``, ``iteration limit`` or ``diverged``."""
+        """``converged``, ``smoothing exhausted``, ``iteration limit`` or ``diverged``: of the sweeps alone.
+
+        ``converged`` says that the equations on this grid are solved; ``error_estimate`` says how far that is
+        from the equation itself.
+        """
         return self.relaxation.status
 
-
-@dataclass(frozen=True)
-class Integral:
-    r"""The memory of a path, :math:`I(t) = \int_{a(t)}^{b(t)} K(t, \tau, y(\tau))\,d\tau`, on a grid.
-
-    Attributes
-    ----------
-    kernel : callable
-    grid : ndarray, shape (N,)
-        Where paths are given.
-    lower, upper : ndarray, shape (M,)
-        Bounds at the times asked for.
-    at : ndarray, shape (M,)
-        The times asked for.
-    quadrature : Quadrature
-    interpolation : {"cubic", "linear"}
-    """
-
-    kernel: Kernel
-    grid: Array
-    at: Array
-    lower: Array
-    upper: Array
-    quadrature: Quadrature
-    interpolation: Interpolation = "cubic"
-
-    def __call__(self, path: Array) -> Array:
-        """Return I along a path of shape (N, n), shape (M, m)."""
-        return self.quadrature(
-            self.kernel, Interpolant(self.grid, path, self.interpolation), self.at, self.lower, self.upper
+    @property
+    def message(self) -> str:
+        """One line for a person: sweeps, and the error estimate."""
+        found = self.relaxation
+        estimate = "none" if math.isnan(self.error_estimate) else f"{self.error_estimate:.2g}"
+        return (
+            f"{found.status}: {found.sweeps} sweeps, last change {found.residual:.2g}, "
+            f"error estimate {estimate}"
         )
 
 
@@ -199,15 +92,15 @@ def solve_ide(
     y0: ArrayLike,
     t: ArrayLike,
     *,
-    lower: Bound = 0.0,
+    lower: Bound | None = None,
     upper: Bound | None = None,
-    ode: Literal["euler", "rk45", "radau"] = "rk45",
-    quadrature: Literal["gauss", "adaptive", "exact"] | Quadrature = "gauss",
+    ode: Method = "rk45",
+    quadrature: Literal["gauss", "tanh-sinh", "adaptive", "exact"] | Quadrature = "gauss",
     nodes: int = 200,
     interpolation: Interpolation = "cubic",
     tolerance: float = 1e-8,
     smoothing: Smoothing = PAPER_SMOOTHING,
-    max_sweeps: int = PAPER_SWEEPS,
+    max_sweeps: int = MAX_SWEEPS,
     first: ArrayLike | None = None,
     ode_rtol: float | None = None,
 ) -> IDESolution:
@@ -215,9 +108,9 @@ def solve_ide(
 
     .. math:: y' = F(t, y, I), \quad I(t) = \int_{a(t)}^{b(t)} K(t, \tau, y(\tau))\,d\tau, \quad y(t_0) = y_0
 
-    Volterra (bounds that move with t), Fredholm (bounds that do not) and advanced equations alike: the path
-    outside the grid is its interpolant's continuation.  Each sweep takes I along the last path, on the grid,
-    and then solves the ordinary equation that is left:
+    Volterra (bounds that move with t), Fredholm (bounds that do not) and advanced equations (bounds up to one
+    step beyond the last point, where the path is its interpolant's continuation) alike.  Each sweep takes I
+    along the last path, on the grid, and then solves the ordinary equation that is left:
 
     - ``ode="euler"`` as the paper did: F too is taken along the last path, and summed.  Order 1.  Long or
       stiff equations make such sweeps diverge.
@@ -234,21 +127,30 @@ def solve_ide(
     K : callable
         ``K(t, tau, y)`` for t and tau of shape (..., 1), y (..., n); returns shape (..., m), broadcast.
     y0 : number or array_like, shape (n,), real or complex
+        The path is complex if ``y0``, ``first`` or F at the first point is.
     t : array_like, shape (N,)
         Increasing, N >= 2; the solution is found on it, and its spacing is the resolution.
-    lower, upper : float or callable
-        ``a`` and ``b``; functions of t of shape (N,).  Default: from 0 to t.
-    quadrature : {"gauss", "adaptive", "exact"} or Quadrature
-        ``gauss`` is one rule with ``nodes`` nodes over the whole interval, ``adaptive`` is slow and sure,
-        ``exact`` is O(N) and needs an :class:`~idescent.solvers.quadrature.ExponentialKernel`.
+    lower, upper : float or callable, optional
+        ``a`` and ``b``; functions of t, elementwise.  Default: from the first point of the grid, whatever it
+        is, to t.  Neither may be before the first point, where there is no path, nor further than one step
+        beyond the last.
+    quadrature : {"gauss", "tanh-sinh", "adaptive", "exact"} or Quadrature
+        ``gauss`` is one rule with ``nodes`` nodes over the whole interval, for smooth kernels; ``tanh-sinh``
+        has its nodes at the ends, for kernels weakly singular or stiff at :math:`\tau = t`; ``adaptive`` is
+        slow and sure; ``exact`` is O(N) and needs an
+        :class:`~idescent.solvers.quadrature.ExponentialKernel`.
+    nodes : int, 1 ... 5000
     interpolation : {"cubic", "linear"}
-    tolerance : float
+    tolerance : float, > 0
         For the 2-norm, over all points, of a sweep's output minus its input.
-    smoothing, max_sweeps
-        See :func:`relax`.
+    smoothing : (first, last, number)
+        See :func:`~idescent.solvers.relaxation.relax`.
+    max_sweeps : int, >= 1
+        The status is ``iteration limit`` after so many, whatever is left of ``smoothing``; default 10 000.
+        The error estimate makes at most as many again.
     first : array_like, shape (N, n), optional
         First path; default the solution of :math:`y' = F(t, y, 0)`.
-    ode_rtol : float, optional
+    ode_rtol : float, optional, in (0, 1)
         Let ``solve_ivp`` choose the steps of ``rk45`` by this tolerance; ``radau`` always does (default
         1e-9).  The noise of such steps keeps the sweeps from settling below about ``ode_rtol`` times the root
         of N.
@@ -256,90 +158,126 @@ def solve_ide(
     Returns
     -------
     IDESolution
+        ``status`` is that of the sweeps; ``error_estimate`` says how far the solution is from the equation's.
 
     Raises
     ------
     ValueError
-        If an option is not known, the grid does not increase, or a quadrature does not fit the kernel.
+        If an argument is outside its range, F or K returns another shape or a complex value for a real path,
+        K is not finite along the first path, or a quadrature does not fit the kernel.
     RuntimeError
         If ``solve_ivp`` fails.
+
+    Notes
+    -----
+    The estimate compares with a second solution, on a grid of half the spacing, started from the first; its
+    integrals are taken by a tanh-sinh rule with more nodes, which go exponentially close to both bounds and
+    to :math:`\tau = t`, so that a singularity or a layer there is seen however narrow (``exact`` keeps its
+    rule).  An error of order p falls by :math:`2^{-p}`: twice the difference is 1 to 2 errors for p >= 1.
+    Added is what the last sweeps left, from their rate of convergence.  Not seen: a feature of F or K inside
+    the interval that both grids and rules miss.  The second solution about triples the cost.
     """
-    if ode not in ("euler", "rk45", "radau"):
-        raise ValueError(f"ode: {ode!r} is not allowed: must be 'euler', 'rk45' or 'radau'")
-    if interpolation not in ("cubic", "linear"):
-        raise ValueError(f"interpolation: {interpolation!r} is not allowed: must be 'cubic' or 'linear'")
-    grid = np.asarray(t, dtype=np.float64)
-    if grid.ndim != 1 or len(grid) < 2 or not np.all(np.diff(grid) > 0.0):
-        raise ValueError(
-            f"t: shape {grid.shape} is not allowed: must be an increasing grid of 2 points or more"
+    if not isinstance(ode, str) or ode not in ("euler", "rk45", "radau"):
+        raise ValueError(f"ode: {shown(ode)} is not allowed: must be 'euler', 'rk45' or 'radau'")
+    if not isinstance(interpolation, str) or interpolation not in ("cubic", "linear"):
+        raise ValueError(f"interpolation: {shown(interpolation)} is not allowed: must be 'cubic' or 'linear'")
+    if ode_rtol is not None and (not is_number(ode_rtol) or not 0.0 < ode_rtol < 1.0):
+        raise ValueError(f"ode_rtol: {shown(ode_rtol)} is not allowed: must be a number in (0, 1), or None")
+    smoothing = check_settings("", tolerance, smoothing, max_sweeps)
+    rule = named_quadrature(quadrature, nodes)
+    guess = None if first is None else numbers("first", first, allow_complex=True)
+    equation = checked(F, K, y0, t, lower, upper, guess)
+    if ode == "radau" and np.iscomplexobj(equation.y0):
+        raise ValueError("ode: 'radau' is not allowed with complex values: must be 'rk45' or 'euler'")
+    grid = equation.grid
+    if guess is not None:
+        try:
+            guess = np.array(np.broadcast_to(guess.astype(equation.y0.dtype), (len(grid), len(equation.y0))))
+        except ValueError as error:
+            raise ValueError(
+                f"first: shape {guess.shape} is not allowed: must be {(len(grid), len(equation.y0))}"
+            ) from error
+
+    def search(
+        grid: Array, rule: Quadrature, guess: Array | None, rtol: float | None, tolerance: float
+    ) -> tuple[Relaxation, Integral]:
+        integral = equation.integral(grid, rule, interpolation)
+        step = _stepper(equation, grid, ode, interpolation, rtol)
+        if guess is None:
+            none = np.zeros((len(grid), equation.width), dtype=equation.y0.dtype)
+            guess = _march_euler(equation, grid, none) if ode == "euler" else step(none, none)
+        found = relax(
+            lambda path: step(path, integral(path)),
+            guess,
+            tolerance=tolerance,
+            smoothing=smoothing,
+            max_sweeps=max_sweeps,
         )
-    start = np.atleast_1d(np.asarray(y0))
-    start = start.astype(np.complex128 if np.iscomplexobj(start) else np.float64)
-    columns = grid[:, None]
-    integral = Integral(
-        K,
-        grid,
-        grid,
-        _bound(lower, grid),
-        _bound(upper, grid),
-        named_quadrature(quadrature, nodes),
-        interpolation,
-    )
+        return found, integral
 
-    def follow(memory: Array) -> Array:
-        between = Interpolant(grid, memory, interpolation)
-        if ode == "rk45" and ode_rtol is None:
-            return _step(F, grid, start, between)
-        return _adapt(F, grid, start, between, _METHODS[ode], ode_rtol or 1e-9)
+    found, integral = search(grid, rule, guess, ode_rtol, tolerance)
+    if not np.isfinite(found.initial_error):
+        equation.check_values(integral, found.given)
+    estimate = math.nan
+    if found.status == "converged":
+        half = np.insert(grid, np.arange(1, len(grid)), 0.5 * (grid[:-1] + grid[1:]))
+        start = Interpolant(grid, found.path, interpolation)(half)
+        start[::2] = found.path
+        # Solver tolerances a tenth as large: their error too is then part of the difference.
+        rtol = None if ode == "rk45" and ode_rtol is None else max(0.1 * (ode_rtol or _RTOL), 1e-13)
+        with np.errstate(all="ignore"):
+            second, _ = search(half, finer(rule), start, rtol, math.sqrt(2.0) * tolerance)
+        if second.status == "converged":
+            estimate = _error(found, second)
+    return IDESolution(grid, found.path, integral(found.path), found, estimate)
 
-    def sweep(path: Array) -> Array:
-        memory = integral(path)
+
+def _error(found: Relaxation, second: Relaxation) -> float:
+    """Estimate the error of a solution from a second one on half its spacing."""
+    difference = float(np.abs(second.path[::2] - found.path).max())
+    left = sum(float(np.abs(each.path - each.given).max()) for each in (found, second))
+    rounding = float(np.finfo(np.float64).eps * np.abs(found.path).max())
+    return 2.0 * difference + max(_amplification(found), _amplification(second)) * left + rounding
+
+
+def _amplification(found: Relaxation) -> float:
+    r"""Return how many times the last change is the distance from the fixed point.
+
+    With the smoothing factor a, errors that fall by q per sweep are those of a sweep that contracts by s,
+    with :math:`q = a + (1-a)s`: the distance is :math:`1/(1-s) = (1-a)/(1-q)` changes.
+    """
+    if not found.factors:
+        return 1.0
+    before, after = (found.initial_error, *found.errors)[-2:]
+    return max(1.0, (1.0 - found.factors[-1]) / (1.0 - after / before))
+
+
+def _stepper(
+    equation: IntegroDifferential,
+    grid: Array,
+    ode: Method,
+    interpolation: Interpolation,
+    rtol: float | None,
+) -> Callable[[Array, Array], Array]:
+    """Return the map from a path and its memory to the next path."""
+    steps = np.diff(grid)[:, None]
+
+    def step(path: Array, memory: Array) -> Array:
         if ode == "euler":
-            return euler(F(columns[:-1], path[:-1], memory[:-1]), start, np.diff(grid)[:, None])
-        return follow(memory)
+            return euler(equation.right(grid[:-1, None], path[:-1], memory[:-1]), equation.y0, steps)
+        between = Interpolant(grid, memory, interpolation)
+        if ode == "rk45" and rtol is None:
+            return _step(equation.right, grid, equation.y0, between)
+        return _adapt(equation.right, grid, equation.y0, between, _METHODS[ode], rtol or _RTOL)
 
-    if first is None:
-        shape = np.shape(K(columns[0], columns[0], start))
-        none = np.zeros((len(grid), shape[-1] if shape else 1), dtype=start.dtype)
-        first_path = _march_euler(F, columns, start, none) if ode == "euler" else follow(none)
-    else:
-        first_path = np.array(np.broadcast_to(np.asarray(first, dtype=start.dtype), (len(grid), len(start))))
-    found = relax(sweep, first_path, tolerance=tolerance, smoothing=smoothing, max_sweeps=max_sweeps)
-    return IDESolution(grid, found.path, integral(found.path), found)
+    return step
 
 
-def named_quadrature(quadrature: str | Quadrature, nodes: int) -> Quadrature:
-    """Return the rule of a name, or the rule itself.
-
-    Raises
-    ------
-    ValueError
-        If the name is not known.
-    """
-    if not isinstance(quadrature, str):
-        return quadrature
-    rules: dict[str, Quadrature] = {
-        "gauss": Gauss(nodes),
-        "adaptive": Adaptive(),
-        "exact": ExactExponential(),
-    }
-    if quadrature not in rules:
-        raise ValueError(
-            f"quadrature: {quadrature!r} is not allowed: must be one of {', '.join(rules)}, or a rule"
-        )
-    return rules[quadrature]
-
-
-def _bound(bound: Bound | None, grid: Array) -> Array:
-    values = grid if bound is None else bound(grid) if callable(bound) else bound
-    return np.array(np.broadcast_to(np.asarray(values, dtype=np.float64), grid.shape))
-
-
-def _march_euler(right: RightHandSide, t: Array, y0: Array, memory: Array) -> Array:
-    path = np.empty((len(t), len(y0)), dtype=y0.dtype)
-    path[0] = y0
-    for i, h in enumerate(np.diff(t[:, 0])):
-        path[i + 1] = path[i] + h * right(t[i], path[i], memory[i])
+def _march_euler(equation: IntegroDifferential, t: Array, memory: Array) -> Array:
+    path = np.empty((len(t), len(equation.y0)), dtype=equation.y0.dtype)
+    path[0] = equation.y0
+    for i, h in enumerate(np.diff(t)):
+        path[i + 1] = path[i] + h * equation.right(t[i : i + 1], path[i], memory[i])
     return path
 
 

@@ -16,18 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from idescent.models.equation import Equation, Memory, Model, Velocity
 from idescent.models.paper import Paper
+from idescent.numeric import integer
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
-from idescent.solvers.ide import (
-    PAPER_SMOOTHING,
-    PAPER_SWEEPS,
-    Integral,
-    Relaxation,
-    euler,
-    named_quadrature,
-    relax,
-)
-from idescent.solvers.quadrature import ExponentialKernel
+from idescent.solvers.ide import euler
+from idescent.solvers.quadrature import MAX_NODES, ExponentialKernel, Integral, named_quadrature
+from idescent.solvers.relaxation import MAX_SWEEPS, PAPER_SMOOTHING, Relaxation, check_settings, relax
 from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 
 Array = NDArray[np.float64]
@@ -50,7 +44,7 @@ class Picard:
 
     where every term of the right-hand side R, the local gradient too, is taken along the last path; between
     the points the path is its not-a-knot cubic spline, beyond them that spline's continuation.  Relaxation
-    and stopping are :func:`~idescent.solvers.ide.relax`.
+    and stopping are :func:`~idescent.solvers.relaxation.relax`.
 
     Rows 0 ... K - 1 of the trajectory are the published path.  The last row, k = K, is one more Euler step of
     the last sweep, so that the rows are those of a discrete run of as many steps.  Moments are those of the
@@ -74,7 +68,8 @@ class Picard:
     smoothing : (first, last, number)
         Evenly spaced list of the weight of the last path; the next is taken whenever the error rises.
     max_sweeps : int, >= 1
-    nodes : int, >= 1
+        Default 100 000; the published runs take thousands at most, whether or not they converge.
+    nodes : int, 1 ... 5000
 
     Raises
     ------
@@ -97,7 +92,7 @@ class Picard:
     quadrature: Rule = "gauss"
     tolerance: float = 1e-4
     smoothing: tuple[float, float, int] = PAPER_SMOOTHING
-    max_sweeps: int = PAPER_SWEEPS
+    max_sweeps: int = MAX_SWEEPS
     nodes: int = 1000
 
     def __post_init__(self) -> None:
@@ -107,26 +102,9 @@ class Picard:
                 raise ValueError(
                     f"Picard.{name}: {getattr(self, name)!r} is not allowed: must be one of {allowed}"
                 )
-        for name in ("max_sweeps", "nodes"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"Picard.{name}: {value!r} is not allowed: must be an integer >= 1")
-        if not 0.0 < self.tolerance < np.inf:
-            raise ValueError(
-                f"Picard.tolerance: {self.tolerance!r} is not allowed: must be a finite number > 0"
-            )
-        values = tuple(self.smoothing)
-        if (
-            len(values) != 3
-            or not 0.0 <= values[0] <= values[1] < 1.0
-            or int(values[2]) != values[2]
-            or values[2] < 1
-        ):
-            raise ValueError(
-                f"Picard.smoothing: {self.smoothing!r} is not allowed: "
-                "must be (first, last, number) with 0 <= first <= last < 1"
-            )
-        object.__setattr__(self, "smoothing", (float(values[0]), float(values[1]), int(values[2])))
+        smoothing = check_settings("Picard.", self.tolerance, self.smoothing, self.max_sweeps)
+        object.__setattr__(self, "smoothing", smoothing)
+        integer("Picard.nodes", self.nodes, most=MAX_NODES)
 
     def solve(
         self,

@@ -16,12 +16,16 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.numeric import integer, is_number, positive, shown
+
 Array = NDArray[Any]
 Kernel = Callable[[Array, Array, Array], Array]
 Interpolation = Literal["cubic", "linear"]
 
 # Numbers held at once by a rule with many nodes per row: 2 MB an array stays in the cache.
 CHUNK = 1 << 18
+# A Gauss rule of n nodes costs an eigenvalue problem of size n: 30 s and 400 MB here.
+MAX_NODES = 5000
 
 
 class Path(Protocol):
@@ -108,6 +112,10 @@ class Gauss:
 
     nodes: int = 1000
 
+    def __post_init__(self) -> None:
+        """Check the number of nodes."""
+        integer("Gauss.nodes", self.nodes, most=MAX_NODES)
+
     def __call__(self, kernel: Kernel, path: Path, t: Array, lower: Array, upper: Array) -> Array:
         """See :class:`Quadrature`."""
         points, weights = _legendre(self.nodes)
@@ -133,6 +141,10 @@ class Adaptive:
 
     tolerance: float = 1e-10
 
+    def __post_init__(self) -> None:
+        """Check the tolerance."""
+        positive("Adaptive.tolerance", self.tolerance)
+
     def __call__(self, kernel: Kernel, path: Path, t: Array, lower: Array, upper: Array) -> Array:
         """See :class:`Quadrature`."""
         from scipy.integrate import quad_vec
@@ -151,6 +163,63 @@ class Adaptive:
         return np.stack(
             [integral(*bounds) for bounds in zip(t.tolist(), lower.tolist(), upper.tolist(), strict=True)]
         )
+
+
+@dataclass(frozen=True)
+class TanhSinh:
+    r"""The double exponential rule of Takahasi and Mori (1974), on both sides of t where that is inside.
+
+    .. math:: \tau = \frac{a+b}{2} + \frac{b-a}{2}\tanh\Big(\frac{\pi}{2}\sinh u\Big), \quad
+              |u| \le u_\text{max}
+
+    by the trapezoidal rule in u.  The nodes come exponentially close to both ends: kernels singular or stiff
+    at :math:`\tau = t` cost no digits, down to layers of 1e-12 of the interval.
+
+    Attributes
+    ----------
+    nodes : int
+    reach : float
+        :math:`u_\text{max}`.
+    """
+
+    nodes: int = 400
+    reach: float = 3.0
+
+    def __post_init__(self) -> None:
+        """Check nodes and reach: beyond 3.2 every node is an end, to rounding."""
+        integer("TanhSinh.nodes", self.nodes, least=2, most=10 * MAX_NODES)
+        if not is_number(self.reach) or not 0.0 < self.reach <= 3.2:
+            raise ValueError(f"TanhSinh.reach: {shown(self.reach)} is not allowed: must be in (0, 3.2]")
+
+    def __call__(self, kernel: Kernel, path: Path, t: Array, lower: Array, upper: Array) -> Array:
+        """See :class:`Quadrature`."""
+        cut = np.clip(t, np.minimum(lower, upper), np.maximum(lower, upper))
+        # Both sides of t, but no empty intervals: the kernel is not asked for its value at tau = t.
+        left, right = np.flatnonzero(lower != cut), np.flatnonzero(cut != upper)
+        row = np.concatenate((left, right))
+        a = np.concatenate((lower[left], cut[right]))[:, None]
+        b = np.concatenate((cut[left], upper[right]))[:, None]
+        size = max(1, CHUNK // self.nodes)
+        parts = [
+            self._part(kernel, path, t[row[at : at + size], None], a[at : at + size], b[at : at + size])
+            for at in range(0, len(row), size)
+        ]
+        pieces = np.concatenate(parts)
+        total = np.zeros((len(t), pieces.shape[1]), dtype=pieces.dtype)
+        np.add.at(total, row, pieces)
+        return total
+
+    def _part(self, kernel: Kernel, path: Path, t: Array, a: Array, b: Array) -> Array:
+        u = np.linspace(-self.reach, self.reach, self.nodes)
+        near = 1.0 / (1.0 + np.exp(np.pi * np.sinh(np.abs(u))))
+        weights = np.cosh(u) * near * (1.0 - near)
+        tau = np.where(u < 0.0, a + (b - a) * near, b - (b - a) * near)
+        # A node that rounding puts on an end, where the kernel may be singular, is left out.
+        end = np.minimum(np.abs(tau - a), np.abs(b - tau)) <= 4.0 * np.spacing(np.abs(tau))
+        tau = np.where(end, (a + b) / 2.0, tau)
+        values = kernel(t[..., None], tau[..., None], path(tau))
+        terms = np.where(end[..., None], 0.0, weights[:, None] * values)
+        return np.asarray((b - a) / weights.sum() * terms.sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -187,6 +256,11 @@ class ExactExponential:
         edges, at = _edges(lower[0], upper, path.knots)
         width = np.diff(edges)
         stiffness = float(kernel.rate.max(initial=0.0) * width.max(initial=0.0))
+        if not stiffness <= MAX_NODES:
+            raise ValueError(
+                f"quadrature: 'exact' is not allowed with a rate of {stiffness:.3g} per step: "
+                f"must be at most {MAX_NODES}; refine the grid, or use 'tanh-sinh'"
+            )
         points, weights = _legendre(4 if stiffness == 0.0 else 8 + math.ceil(stiffness))
         back = width[:, None] * (1.0 - points) / 2.0
         values = kernel.source(path(edges[1:, None] - back))
@@ -198,6 +272,81 @@ class ExactExponential:
             total[:, m] = _accumulate(np.exp(-rate * width), pieces[:, m]) if rate else _sum(pieces[:, m])
         late = (t + kernel.lead - upper)[:, None]
         return np.asarray(np.exp(-kernel.rate * late) * total[at])
+
+
+@dataclass(frozen=True)
+class Integral:
+    r"""The memory of a path, :math:`I(t) = \int_{a(t)}^{b(t)} K(t, \tau, y(\tau))\,d\tau`, on a grid.
+
+    Attributes
+    ----------
+    kernel : callable
+    grid : ndarray, shape (N,)
+        Where paths are given.
+    lower, upper : ndarray, shape (M,)
+        Bounds at the times asked for.
+    at : ndarray, shape (M,)
+        The times asked for.
+    quadrature : Quadrature
+    interpolation : {"cubic", "linear"}
+    """
+
+    kernel: Kernel
+    grid: Array
+    at: Array
+    lower: Array
+    upper: Array
+    quadrature: Quadrature
+    interpolation: Interpolation = "cubic"
+
+    def __call__(self, path: Array) -> Array:
+        """Return I along a path of shape (N, n), shape (M, m)."""
+        along = Interpolant(self.grid, path, self.interpolation)
+        empty = self.lower == self.upper
+        if not empty.any():
+            return self.quadrature(self.kernel, along, self.at, self.lower, self.upper)
+        # The integral over nothing is 0, whatever the kernel is there: singular ones have no value.
+        rows = ~empty
+        at, lower, upper = (values[rows] for values in (self.at, self.lower, self.upper))
+        if not rows.any():
+            here = self.at[:1, None]
+            with np.errstate(all="ignore"):
+                shape = np.shape(self.kernel(here, here, along(self.at[:1])))
+            return np.zeros((len(rows), shape[-1] if shape else 1))
+        values = self.quadrature(self.kernel, along, at, lower, upper)
+        full = np.zeros((len(rows), values.shape[1]), dtype=values.dtype)
+        full[rows] = values
+        return full
+
+
+def named_quadrature(quadrature: str | Quadrature, nodes: int) -> Quadrature:
+    """Return the rule of a name, or the rule itself.
+
+    Raises
+    ------
+    ValueError
+        If there is no such rule, or ``nodes`` is outside its range.
+    """
+    integer("nodes", nodes, most=MAX_NODES)
+    rules: dict[str, Quadrature] = {
+        "gauss": Gauss(nodes),
+        "tanh-sinh": TanhSinh(nodes),
+        "adaptive": Adaptive(),
+        "exact": ExactExponential(),
+    }
+    if isinstance(quadrature, str) and quadrature in rules:
+        return rules[quadrature]
+    if not callable(quadrature) or isinstance(quadrature, type):
+        rule = f"must be one of {', '.join(rules)}, or a rule"
+        raise ValueError(f"quadrature: {shown(quadrature)} is not allowed: {rule}")
+    return quadrature
+
+
+def finer(quadrature: Quadrature) -> Quadrature:
+    """Return a rule to judge another by: with other nodes, more of them, and denser at the ends."""
+    if isinstance(quadrature, ExactExponential):
+        return quadrature  # its nodes follow the grid
+    return TanhSinh(max(400, 2 * getattr(quadrature, "nodes", 0)), reach=3.2)
 
 
 def _edges(lower: float, upper: Array, knots: Array) -> tuple[Array, Array]:
