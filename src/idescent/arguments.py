@@ -87,13 +87,17 @@ def build(where: str, kind: str, name: str, constructor: Any, given: Mapping[str
 
 
 def check_own(where: str, name: str) -> None:
-    """Check that a module of the user's own is there, can be parsed, and has the class.
+    """Check that a module of the user's own is allowed, is there, can be parsed, and has the class.
 
     Raises
     ------
     ConfigError
         If not.
     """
+    try:
+        registry.check_trusted()
+    except ValueError as error:
+        raise refused(where, name, str(error)) from None
     module, _, attribute = name.rpartition(":")
     file = find_module(module)
     if file is None:
