@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def check(path: str | Path) -> str:
     file = Path(path)
     try:
         if not file.is_file():
-            raise DocumentError("cannot be read: No such file")
+            raise DocumentError("cannot be read: there is no such file")
         if (size := file.stat().st_size) > LARGEST_FILE:
             raise DocumentError(f"{size} bytes are not allowed: must be at most {LARGEST_FILE}")
         text = file.read_text(encoding="utf-8")
@@ -82,7 +82,7 @@ class _Node:
     anchor: str | None
     keys: dict[str, int] | None
     values: int = 1
-    at_key: bool = field(default=True)
+    at_key: bool = True
 
 
 def _examine(events: Iterable[Any]) -> None:
@@ -90,11 +90,10 @@ def _examine(events: Iterable[Any]) -> None:
     scalars: dict[str, str] = {}
     open_nodes = [_Node(None, None)]
     for event in events:
-        parent, line = open_nodes[-1], event.start_mark.line + 1
-        if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
-            _check_tag(event, line)
+        line = event.start_mark.line + 1
+        key = None
         if isinstance(event, yaml.CollectionStartEvent):
-            parent.at_key = not parent.at_key
+            _check_tag(event, line)
             keys: dict[str, int] | None = {} if isinstance(event, yaml.MappingStartEvent) else None
             open_nodes.append(_Node(event.anchor, keys))
             if len(open_nodes) > DEEPEST + 1:
@@ -102,22 +101,25 @@ def _examine(events: Iterable[Any]) -> None:
             continue
         if isinstance(event, yaml.CollectionEndEvent):
             ended = open_nodes.pop()
-            parent, values = open_nodes[-1], ended.values
+            values = ended.values
             if ended.anchor:
                 sizes[ended.anchor] = values
-        elif isinstance(event, yaml.NodeEvent):
-            alias = isinstance(event, yaml.AliasEvent)
-            if alias and event.anchor not in sizes:
-                raise DocumentError(f"line {line}: *{event.anchor} stands for nothing that is complete above")
-            text = scalars.get(event.anchor) if alias else event.value
-            values = sizes[event.anchor] if alias else 1
-            if parent.keys is not None and parent.at_key and text is not None:
-                _add_key(parent.keys, text, line, top=len(open_nodes) == 2)
-            parent.at_key = not parent.at_key
-            if event.anchor and not alias:
-                sizes[event.anchor], scalars[event.anchor] = 1, text
+        elif isinstance(event, yaml.AliasEvent):
+            anchor = event.anchor or ""
+            if anchor not in sizes:
+                raise DocumentError(f"line {line}: *{anchor} stands for nothing that is complete above")
+            values, key = sizes[anchor], scalars.get(anchor)
+        elif isinstance(event, yaml.ScalarEvent):
+            _check_tag(event, line)
+            values, key = 1, event.value
+            if event.anchor:
+                sizes[event.anchor], scalars[event.anchor] = 1, event.value
         else:
-            continue  # the beginning and the end of stream and document
+            continue  # the beginning or the end of a stream or document
+        parent = open_nodes[-1]
+        if parent.keys is not None and parent.at_key and key is not None:
+            _add_key(parent.keys, key, line, top=len(open_nodes) == 2)
+        parent.at_key = not parent.at_key
         parent.values += values
         if parent.values > MOST_VALUES:
             rule = f"must have at most {MOST_VALUES} values, with each alias counted as what it stands for"

@@ -27,7 +27,9 @@ MOST_NAMES = 1000
 MOST_PANELS = 100
 """Panels of a figure."""
 MOST_RESULTS = 1_000_000
-"""Runs, solutions, forecasts and ensembles of a study: each has a file, or a row and a curve."""
+"""Runs and solutions of a study: each has a file."""
+MOST_PREDICTIONS = 10_000
+"""Forecasts, and ensembles, of a study: each takes a second at least."""
 LARGEST_RUN = 10**9
 """Iterations times parameters of a run, whose every row is kept: theta alone has 8 GB."""
 LARGEST_ENSEMBLE = 10**9
@@ -91,14 +93,16 @@ def check_grid(spec: StudySpec) -> None:
             if ":" not in objective.class_ and isinstance(given, int | float) and given > LARGEST_SIZE:
                 rule = f"must be at most {LARGEST_SIZE}"
                 raise refused(f"objectives.{name}.arguments.{key}", given, rule)
-    total = 0
     for section, blocks in (("runs", spec.runs), ("forecast", spec.forecast), ("ensembles", spec.ensembles)):
+        total, most, what = 0, MOST_PREDICTIONS, section.rstrip("s") + "s"
+        if section == "runs":
+            most, what = MOST_RESULTS, "runs and solutions"
         for i, block in enumerate(blocks):
             at = f"{section}.{i}"
             total += _results(spec, section, block)
-            if total > MOST_RESULTS:
-                rule = f"must be at most {MOST_RESULTS} runs and solutions in a study"
-                raise ConfigError(f"config: {at}: up to it {total} are not allowed: {rule}")
+            if total > most:
+                rule = f"must be at most {most} in the whole study"
+                raise ConfigError(f"config: {at}: {total} {what} up to here are not allowed: {rule}")
             check_length(at, block, len(block.theta0) if isinstance(block.theta0, list) else 1)
 
 
@@ -131,10 +135,9 @@ def check_length(at: str, block: RunSpec, parameters: int) -> None:
 
 def _results(spec: StudySpec, section: str, block: RunSpec) -> int:
     cells = len(block.alpha) * math.prod(map(len, block.hyperparameters.values()))
-    if section == "forecast":
-        return cells
-    files = 1 + len(spec.solutions if block.solutions is None else block.solutions)
-    return cells * files * len(getattr(block, "batch", [1]))
+    if section != "runs":
+        return cells * len(getattr(block, "batch", [1]))
+    return cells * (1 + len(spec.solutions if block.solutions is None else block.solutions))
 
 
 def _horizon(block: RunSpec, j: int, alpha: float) -> tuple[str, Any, float]:

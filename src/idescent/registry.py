@@ -28,17 +28,20 @@ VARIABLE = "IDESCENT_USER_CODE"
 """The environment variable that forbids classes of a user's own: no file that a stranger wrote can set it."""
 
 
-def check_trusted() -> None:
-    """Refuse a class of the user's own where the environment allows only those of the package.
+def check_trusted(module: str) -> None:
+    """Refuse modules of the user's own if the environment allows only the package, and Python's always.
 
     Raises
     ------
     ValueError
-        If ``IDESCENT_USER_CODE`` is set to anything but ``yes``.
+        If ``IDESCENT_USER_CODE`` is set to anything but ``yes``, or the module is of the standard library: a
+        file that names ``os:system`` could run any command, without any module of its own.
     """
     value = os.environ.get(VARIABLE, "")
     if value not in ("", "yes"):
         raise ValueError(f"{VARIABLE}={value} allows classes of the package only")
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        raise ValueError(f"{module!r} is a module of Python's own")
 
 
 def resolve(kind: str, name: str) -> Any:
@@ -58,11 +61,9 @@ def resolve(kind: str, name: str) -> Any:
     home, _, attribute = name.rpartition(":")
     if home:
         try:
-            check_trusted()
+            check_trusted(home)
         except ValueError as error:
             raise ValueError(f"{kind}: {name!r} is not allowed: {error}") from None
-        if home.partition(".")[0] in sys.stdlib_module_names:
-            raise ValueError(f"{kind}: {name!r} is not allowed: {home!r} is a module of Python's own")
         folder = str(Path.cwd())
         if folder not in sys.path:
             sys.path.insert(0, folder)

@@ -19,6 +19,7 @@ from idescent.files import DamagedError, remove_partials, write_text
 from idescent.locks import BusyError, hold
 from idescent.packs import damaged, encode
 from idescent.provenance import digest, is_whole, pack_digest
+from idescent.report.markup import literal
 from idescent.study import spread
 
 # Trees of code and graphs of jobs have few cycles: looking for them as often as usual is a sixth of the start.
@@ -171,7 +172,7 @@ def figure_json(wildcards):
 
 
 def figure_caption(wildcards):
-    return STUDY.figures[wildcards.figure].spec["caption"]
+    return literal(STUDY.figures[wildcards.figure].spec["caption"])
 
 
 def figure_code(wildcards):
