@@ -231,8 +231,13 @@ def test_runs_that_nobody_waits_for_are_refused_though_each_could_be_kept() -> N
         config.load(raw)
 
 
-def test_a_prediction_may_be_as_long_as_a_number_of_iterations_can_be() -> None:
-    assert config.load(changed("forecast/0/steps", 2**53)).forecast[0]["steps"] == 2**53
+def test_a_prediction_may_be_longer_than_a_run_but_not_its_pilots() -> None:
+    assert config.load(changed("forecast/0/steps", 10**10)).forecast[0]["steps"] == 10**10
+    said = (
+        r"^config: forecast\.0\.steps: 10000000001 is not allowed: alpha \(0\.01\) times iterations must be "
+    )
+    with pytest.raises(config.ConfigError, match=said):
+        config.load(changed("forecast/0/steps", 10**10 + 1))
 
 
 def test_a_hundred_thousand_cells_are_allowed() -> None:
@@ -255,6 +260,7 @@ def test_the_documentation_states_the_limits() -> None:
         limits.MOST_RESULTS,
         limits.MOST_PREDICTIONS,
         limits.LARGEST_RUN,
+        limits.LARGEST_FORECAST,
         limits.LARGEST_SIZE,
     ):
         assert f" {number:,} ".replace(",", " ") in text

@@ -32,6 +32,8 @@ MOST_PREDICTIONS = 10_000
 """Forecasts, and ensembles, of a study: each takes a second at least."""
 LARGEST_RUN = 10**9
 """Iterations times parameters of a run, whose every row is kept: theta alone has 8 GB."""
+LARGEST_FORECAST = 10**8
+"""Learning rate times iterations of a forecast: its pilot runs can be as long."""
 LARGEST_ENSEMBLE = 10**9
 """Runs of an ensemble times the parameters, the batch, or the points."""
 MOST_ITERATIONS = 10**13
@@ -115,13 +117,15 @@ def check_length(at: str, block: RunSpec, parameters: int) -> None:
         One line that names the field, its value, and the limit.
     """
     section = at.partition(".")[0]
-    if section == "forecast":
-        return  # its cost does not depend on its length, and it keeps no rows
     times = math.prod(map(len, block.hyperparameters.values()))
     iterations = 0.0
     for j, alpha in enumerate(block.alpha):
         key, given, steps = _horizon(block, j, alpha)
-        if section == "runs":
+        if section == "forecast":
+            if alpha * steps > LARGEST_FORECAST:
+                rule = f"alpha ({alpha!r}) times iterations must be at most {LARGEST_FORECAST}"
+                raise refused(f"{at}.{key}", given, rule)
+        elif section == "runs":
             if steps * parameters > LARGEST_RUN:
                 rule = f"iterations times parameters ({parameters}) must be at most {LARGEST_RUN}"
                 raise refused(f"{at}.{key}", given, rule)
