@@ -63,7 +63,7 @@ def blocks(draw, objective, optimizer, n, known):
     if draw(st.booleans()):
         block["steps"] = [draw(st.integers(1, 10**6)) for _ in alpha]
     else:
-        block["time"] = draw(st.floats(1.0, 1e4))
+        block["time"] = draw(st.floats(1.0, 1e2))
     if draw(st.booleans()):
         block["solutions"] = ["exact", *draw(st.lists(st.sampled_from(tuple(known)), max_size=2))]
     return block

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -79,7 +80,7 @@ def build(where: str, kind: str, name: str, constructor: Any, given: Mapping[str
 
 
 def check_own(where: str, name: str) -> None:
-    """Check that a module of the user's own is there, can be parsed, and has the class.
+    """Check that a module of the user's own is allowed, is there, can be parsed, and has the class.
 
     Raises
     ------
@@ -87,6 +88,10 @@ def check_own(where: str, name: str) -> None:
         If not.
     """
     module, _, attribute = name.rpartition(":")
+    try:
+        registry.check_trusted(module)
+    except ValueError as error:
+        raise refused(where, name, str(error)) from None
     file = find_module(module)
     if file is None:
         raise refused(where, name, f"there is no module {module!r}")
@@ -113,11 +118,25 @@ def check_schedule(where: str, spec: Mapping[str, Any]) -> None:
     if ":" in name or not any(isinstance(value, Mapping | list) for value in given.values()):
         check_class(where, "schedule", name, given)
         return
+    for inner in _own_classes(given):
+        check_own(where, inner)
     try:
         registry.schedule({"schedule": spec})
     except Exception as error:  # as in build
         text = f"there is no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise refused(where, dict(spec), text) from error
+
+
+def _own_classes(value: Any) -> Iterator[str]:
+    """Yield the names of the user's own classes among the schedules inside another."""
+    if isinstance(value, Mapping):
+        name = value.get("class")
+        if isinstance(name, str) and ":" in name:
+            yield name
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _own_classes(item)
 
 
 def _check_arguments(at: str, constructor: Any, given: Mapping[str, Any]) -> None:
@@ -141,6 +160,7 @@ def _check_arguments(at: str, constructor: Any, given: Mapping[str, Any]) -> Non
             raise refused(f"{at}.{path([name])}", value, wanted)
 
 
+@cache
 def _hints(constructor: Any) -> dict[str, Any]:
     typed = getattr(constructor, "__init__", None) if inspect.isclass(constructor) else constructor
     try:
@@ -159,12 +179,17 @@ def _mismatch(hint: Any, value: Any) -> str | None:
         return None
     try:
         # By way of JSON, where a list is good for a tuple, but no text for a number.
-        TypeAdapter(hint).validate_json(json.dumps(value), strict=True)
-    except PydanticUserError:
-        return None
+        _adapter(hint).validate_json(json.dumps(value), strict=True)
+    except (PydanticUserError, TypeError):
+        return None  # an annotation that pydantic does not know, or that cannot be hashed
     except ValidationError as error:
         return rule_of(error.errors(include_url=False)[0])
     return None
+
+
+@cache  # thousands of cells have arguments of a few types
+def _adapter(hint: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(hint)
 
 
 def known(kind: str) -> list[str]:

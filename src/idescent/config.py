@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from idescent import registry
+from idescent import limits, registry
 from idescent.arguments import build, check_class, check_own, check_schedule
 from idescent.fields import LARGEST_COUNT, LONGEST_FILE, RESERVED, argument
 from idescent.figures.spec import required
@@ -40,10 +40,12 @@ def load(raw: Mapping[str, Any]) -> Study:
     ConfigError
         If anything in it cannot be run; one line per problem.
     """
+    limits.check_values(raw)
     try:
         spec = StudySpec.model_validate(raw)
     except ValidationError as error:
         raise ConfigError("\n".join(problem_lines(error, schema()))) from None
+    limits.check_grid(spec)
     _check_classes(spec)
     for name, s in spec.solutions.items():
         if s.reference is not None:
@@ -213,9 +215,10 @@ def _check_starts(spec: StudySpec, name: str, objective: Any) -> None:
         for i, run in enumerate(runs):
             if run.objective == name:
                 try:
-                    registry.start(run.theta0, objective)
+                    point = registry.start(run.theta0, objective)
                 except ValueError as error:
                     raise ConfigError(f"config: {section}.{i}.{error}") from error
+                limits.check_length(f"{section}.{i}", run, point.size)
 
 
 def _check_samples(spec: StudySpec, name: str, objective: Any) -> None:
@@ -239,9 +242,7 @@ def _check_reference(spec: StudySpec, name: str, solution: SolutionSpec) -> None
     ]
     if solution.reference not in known:
         rule = f"must be one of {', '.join(known)}" if known else "no other solution has this model"
-        raise ConfigError(
-            f"config: solutions.{name}.reference: {solution.reference!r} is not allowed: {rule}"
-        )
+        raise refused(f"solutions.{name}.reference", solution.reference, rule)
 
 
 def _figures(spec: StudySpec, study: Study) -> dict[str, Figure]:
@@ -288,9 +289,7 @@ def _scaling(spec: StudySpec, study: Study, cells: Iterable[tuple[int, Cell]]) -
     where, alphas = "config: scaling", sorted({cell.alpha for cell in study.cells}, reverse=True)
     known = ", ".join(study.solutions)
     if spec.scaling.reference not in (None, *study.solutions):
-        raise ConfigError(
-            f"{where}.reference: {spec.scaling.reference!r} is not allowed: must be one of {known}"
-        )
+        raise refused("scaling.reference", spec.scaling.reference, f"must be one of {known}")
     for alpha in spec.scaling.alpha or ():
         if alpha not in alphas:
             rates = ", ".join(f"{a:g}" for a in alphas)

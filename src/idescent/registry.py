@@ -2,12 +2,15 @@
 
 What lives here: the one place where a class is found by name, and where ``theta0`` becomes a point.  A name
 without a colon is looked up in the package (``Adam``, ``MeanSquaredError.synthetic``, ``Paper``);
-``module:Class`` names a user's own class, imported from the current folder or the environment.
+``module:Class`` names a user's own class, imported from the current folder or the environment; importing and
+building it runs what whoever wrote it wants, unless the environment forbids it (:func:`check_trusted`).
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
+import os
 import sys
 from collections.abc import Mapping
 from functools import reduce
@@ -30,6 +33,26 @@ NEEDED = {
 _HOMES = {kind: f"idescent.{kind}s" for kind in NEEDED}
 
 
+VARIABLE = "IDESCENT_USER_CODE"
+"""The environment variable that forbids classes of a user's own: no file that a stranger wrote can set it."""
+
+
+def check_trusted(module: str) -> None:
+    """Refuse modules of the user's own if the environment allows only the package, and Python's always.
+
+    Raises
+    ------
+    ValueError
+        If ``IDESCENT_USER_CODE`` is set to anything but ``yes``, or the module is of the standard library: a
+        file that names ``os:system`` could run any command, without any module of its own.
+    """
+    value = os.environ.get(VARIABLE, "")
+    if value not in ("", "yes"):
+        raise ValueError(f"{VARIABLE}={value} allows classes of the package only")
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        raise ValueError(f"{module!r} is a module of Python's own")
+
+
 def resolve(kind: str, name: str) -> Any:
     """Return the class (or constructor) that ``name`` stands for.
 
@@ -42,15 +65,19 @@ def resolve(kind: str, name: str) -> Any:
     Raises
     ------
     ValueError
-        If there is no such class.
+        If there is no such class, or the environment allows none of the user's own.
     """
     home, _, attribute = name.rpartition(":")
     if home:
+        try:
+            check_trusted(home)
+        except ValueError as error:
+            raise ValueError(f"{kind}: {name!r} is not allowed: {error}") from None
         folder = str(Path.cwd())
         if folder not in sys.path:
             sys.path.insert(0, folder)
     else:
-        home = _HOMES[kind]
+        return _of_package(kind, name)
     try:
         found = reduce(getattr, attribute.split("."), importlib.import_module(home))
     except (ImportError, AttributeError) as error:
@@ -58,6 +85,24 @@ def resolve(kind: str, name: str) -> Any:
     if not callable(found):
         raise ValueError(f"{kind}: {name!r} is not a class")
     return found
+
+
+def _of_package(kind: str, name: str) -> Any:
+    """Return a class of the package, or a class method of one; never what its modules import."""
+    first, _, method = name.partition(".")
+    try:
+        found = getattr(importlib.import_module(_HOMES[kind]), first)
+        if method:
+            inspect.getattr_static(found, method)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{kind}: {name!r} is not known: {error}") from error
+    if not (inspect.isclass(found) and found.__module__.startswith("idescent.")):
+        raise ValueError(f"{kind}: {name!r} is not a class")
+    if not method:
+        return found
+    if not isinstance(inspect.getattr_static(found, method), classmethod):
+        raise ValueError(f"{kind}: {name!r} is not a class method")
+    return getattr(found, method)
 
 
 def build(kind: str, spec: Mapping[str, Any]) -> Any:

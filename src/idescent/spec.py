@@ -6,6 +6,7 @@ What does not: checks across sections and the expansion of the grid (:mod:`idesc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -27,6 +28,9 @@ from idescent.fields import (
     plain,
 )
 from idescent.figures.spec import FigureSpec
+
+FREE = "x-"
+"""What keys begin with that mean nothing here: they hold what YAML's aliases repeat elsewhere."""
 
 
 def _class_shorthand(value: Any) -> Any:
@@ -171,7 +175,9 @@ class FidelitySpec(_Strict):
 
 
 class StudySpec(_Strict):
-    """One study: everything under ``results/<study>``."""
+    """One study: everything under ``results/<study>``; keys that begin with ``x-`` are of no meaning."""
+
+    model_config = ConfigDict(json_schema_extra={"patternProperties": {f"^{FREE}": {}}})
 
     study: Name = Field(description="Name of the study and of its folder under results/")
     objectives: dict[Name, ClassOrName] = Field(description="What is minimised, by name")
@@ -206,3 +212,10 @@ class StudySpec(_Strict):
         default=5.0,
         description="Least work of a job in seconds where cells_per_job is auto and cells suffice",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_free_keys(cls, raw: Any) -> Any:
+        if not isinstance(raw, Mapping):
+            return raw
+        return {key: v for key, v in raw.items() if not (isinstance(key, str) and key.startswith(FREE))}

@@ -21,6 +21,7 @@ from idescent.kernels import MISSING, compiled
 from idescent.locks import BusyError, hold
 from idescent.packs import damaged, encode
 from idescent.provenance import digest, is_whole, pack_digest
+from idescent.report.markup import literal
 from idescent.study import spread
 
 # Trees of code and graphs of jobs have few cycles: looking for them as often as usual is a sixth of the start.
@@ -173,7 +174,7 @@ def figure_json(wildcards):
 
 
 def figure_caption(wildcards):
-    return STUDY.figures[wildcards.figure].spec["caption"]
+    return literal(STUDY.figures[wildcards.figure].spec["caption"])
 
 
 def figure_code(wildcards):

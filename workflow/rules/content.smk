@@ -1,5 +1,6 @@
 # What the report shows of a study.
 from idescent.report.selection import selected
+from idescent.spec import FREE
 
 REPORT = f"{ROOT}/report.html"
 NUMBERS = f"{ROOT}/report.json"
@@ -24,11 +25,11 @@ def drawn():
 
 
 def page_content():
-    # How the cells are packed into jobs is no part of what was found.
+    # How the cells are packed into jobs is no part of what was found, nor are keys of no meaning.
     shown = {
         key: value
         for key, value in config.items()
-        if key not in ("cells_per_job", "seconds_per_job")
+        if key not in ("cells_per_job", "seconds_per_job") and not key.startswith(FREE)
     }
     return {"study": STUDY.name, "config": shown, "figures": drawn()}
 

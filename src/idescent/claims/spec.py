@@ -201,14 +201,13 @@ def read(path: str | Path) -> Claims:
     ClaimsError
         If there is none, or anything in it cannot be evaluated.
     """
-    import yaml
+    from idescent.documents import DocumentError
+    from idescent.documents import read as read_document
 
     try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ClaimsError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ClaimsError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        raw = read_document(path)
+    except DocumentError as error:
+        raise ClaimsError(f"{path}: {error}") from error
     return parse(raw, str(path))
 
 

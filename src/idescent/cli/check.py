@@ -1,4 +1,4 @@
-"""``idescent check``: what is wrong with a class of one's own."""
+"""``idescent check``: what is wrong with a class of one's own, or with a configuration."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import argparse
 import inspect
 import json
 import sys
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from idescent.cli import cell, terminal
 from idescent.cli.words import one_of, question, whole
+
+if TYPE_CHECKING:
+    from idescent.check.verdicts import Verdict
 
 HELP = """\
 Check an objective, an optimizer or a model, above all one of your own, and tell what is wrong with it.
 
 Objectives: shapes, types, batches, purity, the gradient against differences of the value, Hessians against
 differences of the gradient, speed.  Optimizers: structure, hyper-parameters, loops, models.  Models:
-equations, and the declared order against the observed one.
+equations, and the declared order against the observed one.  Configurations, by the name of their file: all
+that the workflow would refuse, found without Snakemake and without a run.
 
 One line for every check goes to the screen: ok, FAIL with how to mend it, or – where there was nothing to
 check.  The exit status is 0 if nothing failed, 1 if something did, 2 after bad input.
@@ -28,13 +32,16 @@ examples
   idescent check Quadratic --dimension 4 --seed 2 --json
 
 for a class of your own, from a file my_objective.py in the current folder: idescent check my_objective:Class
+for a configuration that you do not trust: IDESCENT_USER_CODE=no idescent check theirs.yaml
 """
 _MARKS = {"ok": "ok", "fail": "FAIL", "not offered": "–", "not checked": "–"}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("name", metavar="CLASS", help="module:Class, or a class of the package")
+    parser.add_argument(
+        "name", metavar="CLASS", help="module:Class, a class of the package, or the file of a configuration"
+    )
     parser.add_argument(
         "--arguments", default="{}", metavar="JSON", help="what the class is made with, as an object"
     )
@@ -56,6 +63,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: Any) -> int:
     """Check and tell; return 1 if something failed."""
+    if given.name.endswith((".yaml", ".yml", ".json")):
+        return _tell(given, "configuration", _configuration(given.name))
     from idescent.check import check
 
     try:
@@ -71,6 +80,30 @@ def run(given: Any) -> int:
         verdicts = check(kind, constructor, arguments, **more)
     except ValueError as error:
         _refused(f"--{error}")
+    return _tell(given, kind, verdicts)
+
+
+def _configuration(file: str) -> list[Verdict]:
+    """Check a configuration, and the claims file that it names."""
+    from idescent.check.verdicts import Verdict
+    from idescent.claims.spec import ClaimsError
+    from idescent.claims.spec import read as read_claims
+    from idescent.config import ConfigError, load
+    from idescent.documents import DocumentError, read
+
+    try:
+        study = load(read(file))
+        if study.claims:
+            read_claims(study.claims)
+    except (DocumentError, ConfigError, ClaimsError) as error:
+        return [Verdict("configuration", "fail", line) for line in str(error).splitlines()]
+    solutions = sum(len(cell.solutions) for cell in study.cells)
+    text = f"study {study.name}: {len(study.cells)} runs, {solutions} solutions"
+    return [Verdict("configuration", "ok", text)]
+
+
+def _tell(given: Any, kind: str, verdicts: list[Verdict]) -> int:
+    """Print a line for each verdict; return 1 if one is a failure."""
     passed = all(verdict.status != "fail" for verdict in verdicts)
     if given.json:
         plain = [{"check": v.check, "status": v.status, "text": v.text} for v in verdicts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,15 @@ Content = str | Html | Number
 def escape(text: object) -> str:
     """Return a text as HTML shows it, inside attributes too."""
     return html.escape(str(text))
+
+
+def literal(text: str) -> str:
+    """Return a text that reStructuredText shows as it is: Snakemake's report reads captions as markup.
+
+    A directive could otherwise put any file of the machine, or a script, into that report.
+    """
+    # An escaped space is nothing, but what follows it begins no directive, list or heading.
+    return "\\ " + re.sub(r"([\\`*_|<>:])", r"\\\1", " ".join(text.split()))
 
 
 def link(target: str, text: str) -> Html:
