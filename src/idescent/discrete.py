@@ -95,7 +95,6 @@ class Run:
         schedule: Schedule | None,
         keep: Keep | None,
     ) -> None:
-        offers("optimizer", optimizer, *OPTIMIZER)
         self.optimizer, self.start, self.alpha, self.steps = optimizer, start, float(alpha), int(steps)
         self.objective = CountedObjective(objective)
         memory.check(self.steps, needed(optimizer, len(start), self.steps, schedule, keep))
@@ -191,6 +190,7 @@ class Run:
 
 def needed(optimizer: Optimizer, n: int, steps: int, schedule: Schedule | None, keep: Keep | None) -> int:
     """Return how many numbers a run needs, to be checked by :func:`idescent.memory.check`."""
+    offers("optimizer", optimizer, *OPTIMIZER)
     rates = 0 if schedule is None else 2 * steps
     decays = (optimizer.decay1, optimizer.decay2) if optimizer.bias_correction else ()
     corrections = sum(min(steps, fading(beta)) for beta in decays)
