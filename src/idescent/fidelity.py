@@ -5,12 +5,16 @@ first time.  What does not: errors in norms over all iterations (:mod:`idescent.
 
 With :math:`L_k` the loss of the discrete run and :math:`\tilde L_k` that of the solution at ``s = k``,
 
-.. math:: e^{\text{loss}}_k = \frac{|\tilde L_k - L_k|}{\max(|L_k|,\; 10^{-3} |L_0|)}, \qquad
+.. math:: e^{\text{loss}}_k = \frac{|\tilde L_k - L_k|}{\max(|L_k - L_*|,\; 10^{-3} |L_0 - L_*|)}, \qquad
           e^{\theta}_k = \frac{\|\tilde\theta_k - \theta_k\|_2}{\max_j \|\theta_j - \theta_0\|_2}.
 
-Losses below a thousandth of the first one count as that: near a minimum of value 0 no model would hold.  The
-distance from the run is set in ratio to the way that the run has gone in all: at the first iterations the way
-up to there is itself as small as any error.
+:math:`L_*` is 0 if no loss of the run is negative, and the smallest loss of the run otherwise: such a loss
+has no zero of its own, and a constant added to it must not change the error.  Losses closer to :math:`L_*`
+than a thousandth of the first one count as that far: near the minimum no model would hold.  Where the
+denominator is 0 (a run that starts in its minimum), an error is 0 or infinite.
+
+The distance from the run is set in ratio to the way that the run has gone in all: at the first iterations the
+way up to there is itself as small as any error.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ from idescent.trajectory import Trajectory, read_with_metadata
 Array = NDArray[np.float64]
 
 SMALLEST_LOSS = 1e-3
+_NO_SIZE = 1e-300
 QUANTITIES = ("loss", "theta")
 # Iterations at which the accuracy is compared, at most: every one takes a pass over all samples.
 MOST_ACCURACIES = 101
@@ -75,17 +80,30 @@ def relative_errors(run: Trajectory, path: Trajectory) -> tuple[NDArray[np.int64
     k = common(run, path)
     run, path = run.rows(k), path.rows(k)
     with np.errstate(invalid="ignore", over="ignore"):
-        floor = SMALLEST_LOSS * abs(float(run.loss[0]))
-        loss = np.abs(path.loss - run.loss) / np.maximum(np.maximum(np.abs(run.loss), floor), 1e-300)
+        size = np.abs(run.loss - least(run.loss))
+        floor = SMALLEST_LOSS * float(size[0])
+        loss = _ratio(np.abs(path.loss - run.loss), np.maximum(size, floor))
         way = np.linalg.norm(run.theta - run.theta[0], axis=1)
         travelled = float(way[np.isfinite(way)].max(initial=0.0))
-        theta = np.linalg.norm(path.theta - run.theta, axis=1) / max(travelled, 1e-300)
+        theta = _ratio(np.linalg.norm(path.theta - run.theta, axis=1), np.full(len(k), travelled))
     errors = {"loss": loss, "theta": theta}
     for values in errors.values():
         bad = ~np.isfinite(values)
         if bad.any():
             values[int(np.argmax(bad)) :] = math.inf
     return k, errors
+
+
+def least(loss: Array) -> float:
+    """Return what losses of a run are measured from: 0, or the smallest of them if that is negative."""
+    return min(0.0, float(loss[np.isfinite(loss)].min(initial=0.0)))
+
+
+def _ratio(difference: Array, size: Array) -> Array:
+    """Return the ratio, 0 where there is no difference; infinite where a difference has no size beside it."""
+    found = difference / np.where(size > _NO_SIZE, size, math.nan)
+    alike = np.where(difference == 0.0, 0.0, math.inf)
+    return np.where(size > _NO_SIZE, found, np.where(np.isnan(difference), math.nan, alike))
 
 
 def horizon(k: NDArray[np.int64], errors: Array, within: float) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from idescent.figures.data import Curve
     from idescent.figures.spec import FigureSpec
-    from idescent.trajectory import Trajectory
+    from idescent.trajectory import Report, Trajectory
 
 HELP = """\
 Plot runs and solutions over the iterations, from Parquet files or made for the occasion.
@@ -73,11 +73,12 @@ def run(given: Any) -> None:
     from idescent.figures import draw, saving
 
     spec, drawn = _figure(given, shown)
+    left_out = _left_out(spec, drawn, errors=given.errors)
     with saving.styled():
         figure = (draw.error_figure if given.errors else draw.figure)(spec, drawn)
         if given.output is not None:
             saving.save(figure, [given.output], spec.title, spec.caption)
-            sys.stdout.write(f"{given.output}: {sum(map(len, drawn))} curves\n")
+            sys.stdout.write(f"{given.output}: {sum(map(len, drawn))} curves{left_out}\n")
         else:
             _open(figure)
 
@@ -140,6 +141,26 @@ def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[
     return spec, drawn
 
 
+def _left_out(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], *, errors: bool) -> str:
+    """Return what no panel shows, for the line that is printed.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw.
+    """
+    from idescent.figures.draw import part
+
+    accounts = [part(spec, curves, errors=errors)[1] for curves in drawn]
+    if not any(found.drawn for found in accounts):
+        reasons = dict.fromkeys(found.whole for found in accounts)
+        raise ValueError(f"nothing to draw of {spec.quantity}: {'; '.join(reasons)}")
+    told = dict.fromkeys(
+        (found.whole or found.part).lower() for found in accounts if found.whole or found.part
+    )
+    return "".join(f"; {text}" for text in told)
+
+
 def _lines(names: Sequence[str]) -> dict[str, dict[str, str]]:
     # The models' own names: all that is in a plot of one's own is known by them.
     kinds = ("solid", "dashed", "dotted", "dashdot")
@@ -170,18 +191,15 @@ def _errors(given: Any, group: Sequence[_Shown]) -> list[Curve]:
                 _quantity(run, given.quantity)
                 y = distance(run.trajectory, one.trajectory, given.quantity)
                 kept = one.trajectory.rows(common(run.trajectory, one.trajectory))
-                curves.append(_curve(_Shown(one.cell, one.name, kept), y, wide.shape[1] > 1))
+                of = _Shown(one.cell, one.name, kept)
+                curves.append(_curve(of, y, wide.shape[1] > 1, run.trajectory.report))
     return curves
 
 
-def _curve(one: _Shown, y: Any, vector: bool) -> Curve:
-    import numpy as np
+def _curve(one: _Shown, y: Any, vector: bool, run: Report | None = None) -> Curve:
+    from idescent.figures.data import curve
 
-    from idescent.figures.data import Curve
-
-    seen = np.isfinite(y)
-    k = one.trajectory.k[seen].astype(np.float64)
-    return Curve(one.cell, one.name, k, y[seen], vector, one.trajectory.report)
+    return curve(one.cell, one.name, one.trajectory.k, y, one.trajectory.report, vector=vector, run=run)
 
 
 def _quantity(one: _Shown, name: str) -> Any:

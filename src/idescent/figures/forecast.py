@@ -14,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from idescent.figures import style
+from idescent.figures.drawable import account, drawable, say
 from idescent.figures.saving import save, styled
 
 TITLE = "Fast-forward: cost and error of predicted runs"
@@ -47,17 +48,18 @@ def forecast_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     handles = []
     for name, members in curves.items():
         colour, marker = style.look(members[0]["look"])
-        alphas = [row["alpha"] for row in members]
         drawn: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 3.5}
-        cost.plot(alphas, [row["gradients"] for row in members], **drawn)
-        cost.plot(alphas, [row["steps"] for row in members], **drawn, linestyle="--", markerfacecolor="white")
-        error.plot(alphas, [row["estimate"] for row in members], color=colour, linestyle=":")
-        made = [row for row in members if row["error"] != ""]
-        error.plot([row["alpha"] for row in made], [row["error"] for row in made], **drawn)
+        cost.plot(*_points(members, "gradients"), **drawn)
+        cost.plot(*_points(members, "steps"), **drawn, linestyle="--", markerfacecolor="white")
+        error.plot(*_points(members, "estimate"), color=colour, linestyle=":")
+        error.plot(*_points([row for row in members if row["error"] != ""], "error"), **drawn)
         bad = [row for row in members if row["status"] != "converged"]
-        error.plot([r["alpha"] for r in bad], [r["estimate"] for r in bad], "x", color="black", markersize=5)
+        error.plot(*_points(bad, "estimate"), "x", color="black", markersize=5)
         handles.append(Line2D([], [], **drawn, label=name))
-    for ax in (cost, error):
+    costs = [[row[name] for row in rows] for name in ("gradients", "steps")]
+    errors = [[row["estimate"] for row in rows], [row["error"] for row in rows if row["error"] != ""]]
+    for ax, values, noun in ((cost, costs, "value"), (error, errors, "error")):
+        say(ax, account(values, log=True, noun=noun))
         ax.set(xscale="log", yscale="log", xlabel=r"learning rate $\alpha$")
         ax.invert_xaxis()
     cost.set_ylabel("gradient evaluations")
@@ -67,3 +69,8 @@ def forecast_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     styles = [Line2D([], [], color=style.GREY, linestyle=line, label=label) for label, line in keys]
     figure.legend(handles=styles, loc="outside lower center", ncols=3)
     return figure
+
+
+def _points(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[list[float], list[float]]:
+    kept = [row for row in rows if drawable(row[key], log=True)]
+    return [row["alpha"] for row in kept], [row[key] for row in kept]
