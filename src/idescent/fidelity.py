@@ -5,16 +5,20 @@ first time.  What does not: errors in norms over all iterations (:mod:`idescent.
 
 With :math:`L_k` the loss of the discrete run and :math:`\tilde L_k` that of the solution at ``s = k``,
 
-.. math:: e^{\text{loss}}_k = \frac{|\tilde L_k - L_k|}{\max(|L_k - L_*|,\; 10^{-3} |L_0 - L_*|)}, \qquad
+.. math:: e^{\text{loss}}_k = \frac{|\tilde L_k - L_k|}{\max(|L_k|,\; 10^{-3} |L_0|)}, \qquad
           e^{\theta}_k = \frac{\|\tilde\theta_k - \theta_k\|_2}{\max_j \|\theta_j - \theta_0\|_2}.
 
-:math:`L_*` is 0 if no loss of the run is negative, and the smallest loss of the run otherwise: such a loss
-has no zero of its own, and a constant added to it must not change the error.  Losses closer to :math:`L_*`
-than a thousandth of the first one count as that far: near the minimum no model would hold.  Where the
-denominator is 0 (a run that starts in its minimum), an error is 0 or infinite.
+Losses below a thousandth of the first one count as that: near a minimum of value 0 no model would hold.  The
+distance from the run is set in ratio to the way that the run has gone in all: at the first iterations the way
+up to there is itself as small as any error.
 
-The distance from the run is set in ratio to the way that the run has gone in all: at the first iterations the
-way up to there is itself as small as any error.
+Where a loss of the run is negative, its zero has no meaning, and a loss near it would make any error large.
+The error is then relative to the range of the run's losses,
+
+.. math:: e^{\text{loss}}_k = \frac{|\tilde L_k - L_k|}{\max_j L_j - \min_j L_j},
+
+which no constant added to the objective changes.  Where a denominator is 0 (a run that stays where it
+starts), an error is 0 or infinite.
 """
 
 from __future__ import annotations
@@ -80,9 +84,11 @@ def relative_errors(run: Trajectory, path: Trajectory) -> tuple[NDArray[np.int64
     k = common(run, path)
     run, path = run.rows(k), path.rows(k)
     with np.errstate(invalid="ignore", over="ignore"):
-        size = np.abs(run.loss - least(run.loss))
-        floor = SMALLEST_LOSS * float(size[0])
-        loss = _ratio(np.abs(path.loss - run.loss), np.maximum(size, floor))
+        floor = SMALLEST_LOSS * abs(float(run.loss[0]))
+        size = np.maximum(np.abs(run.loss), floor)
+        if negative(run):
+            size = np.full(len(k), np.ptp(run.loss[np.isfinite(run.loss)]))
+        loss = _ratio(np.abs(path.loss - run.loss), size)
         way = np.linalg.norm(run.theta - run.theta[0], axis=1)
         travelled = float(way[np.isfinite(way)].max(initial=0.0))
         theta = _ratio(np.linalg.norm(path.theta - run.theta, axis=1), np.full(len(k), travelled))
@@ -94,9 +100,9 @@ def relative_errors(run: Trajectory, path: Trajectory) -> tuple[NDArray[np.int64
     return k, errors
 
 
-def least(loss: Array) -> float:
-    """Return what losses of a run are measured from: 0, or the smallest of them if that is negative."""
-    return min(0.0, float(loss[np.isfinite(loss)].min(initial=0.0)))
+def negative(run: Trajectory) -> bool:
+    """Whether a loss of a run is negative: its errors are then relative to the range of its losses."""
+    return bool((run.loss < 0.0).any())
 
 
 def _ratio(difference: Array, size: Array) -> Array:

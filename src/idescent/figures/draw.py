@@ -31,7 +31,7 @@ from idescent.figures.data import (
     spaced,
     thinned,
 )
-from idescent.figures.drawable import Account, drawable, say
+from idescent.figures.drawable import Account, drawable, say, without_scale
 from idescent.figures.saving import save, styled
 from idescent.figures.spec import FigureSpec, Inset, Panel
 from idescent.study import DISCRETE
@@ -117,7 +117,7 @@ def figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
         _frame(ax, panel, curves)
         if panel.inset is not None and found.drawn:
             _draw_inset(ax, spec, panel.inset, curves)
-        say(ax, found)
+        _say(ax, found)
     vector = any(curve.vector for curves in drawn for curve in curves)
     label = rf"${style.symbol(spec.quantity, vector=vector)}$"
     axes[0].set_ylabel(spec.y_label or (f"loss {label}" if spec.quantity == "loss" else label))
@@ -161,7 +161,7 @@ def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
             ax.set_ylim(bottom=max(floor, ax.get_ylim()[0]))
         _frame(ax, panel, curves)
         _log_ticks(ax)
-        say(ax, found)
+        _say(ax, found)
     vector = any(curve.vector for curves in drawn for curve in curves)
     symbol = style.symbol(spec.quantity)
     bars = r"\Vert" if vector else "|"
@@ -184,6 +184,12 @@ def part(spec: FigureSpec, curves: Sequence[Curve], *, errors: bool = False) -> 
         # The caption tells that there is no point where both are equal.
         return drawn_part(curves, x_log=True, y_log=True, noun="error", told=("zero",))
     return drawn_part(curves, x_log=spec.x_scale == "log", y_log=spec.y_scale == "log")
+
+
+def _say(ax: Axes, found: Account) -> None:
+    say(ax, found)
+    if found.whole:
+        without_scale([ax], "y")
 
 
 def _canvas(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], keys: bool) -> tuple[Figure, list[Axes]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -155,6 +155,12 @@ def say(ax: Axes, found: Account) -> None:
         return
     # A long sentence must not squeeze the panel.
     note.set_in_layout(False)
+
+
+def without_scale(axes: Iterable[Axes], axis: Literal["x", "y", "both"]) -> None:
+    """Remove ticks where no value gives them a meaning."""
+    for ax in axes:
+        ax.tick_params(axis=axis, which="both", length=0.0, labelleft=axis == "x", labelbottom=axis == "y")
 
 
 def _wrapped(ax: Axes, text: str, size: float) -> str:

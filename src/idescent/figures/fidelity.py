@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from idescent.fidelity import SMALLEST_LOSS, horizon, least, relative_errors, unsolved
+from idescent.fidelity import SMALLEST_LOSS, horizon, negative, relative_errors, unsolved
 from idescent.figures import style
 from idescent.figures.data import MOST_POINTS
-from idescent.figures.drawable import Account, account, drawable, held, say
+from idescent.figures.drawable import Account, account, drawable, held, say, without_scale
 from idescent.figures.looks import model_look
 from idescent.figures.saving import save, styled
 from idescent.trajectory import Trajectory, read_with_metadata
@@ -33,10 +33,7 @@ CAPTION = (
     "or at the lower left where there is none: the solution did not reach its tolerance, or diverged."
 )
 _FLOOR = "Dotted: a thousandth of the first loss; smaller losses count as that in the relative error."
-_SHIFTED = (
-    "Where a run has negative losses, they are measured from its smallest one in the relative error, and "
-    "losses closer to it than a thousandth of the first count as that far."
-)
+_SHIFTED = "Where a run has negative losses, the error is relative to the range of its losses."
 MOST_COLUMNS = 4
 
 _LEAST_ERROR, _LARGEST_ERROR = 1e-7, 10.0
@@ -96,7 +93,7 @@ def fidelity_figure(
     )
     grid = figure.subplots(2, columns, sharex="col", sharey="row", squeeze=False)
     names: dict[str, None] = {}
-    odd = False
+    odd, empty = False, True
     lowest = math.inf
     # A loss that is negative somewhere has no logarithm: all are then drawn on a linear axis.
     log = not _negative(cells)
@@ -138,11 +135,17 @@ def fidelity_figure(
                 end = (k[seen][-1], errors["loss"][seen][-1]) if seen.any() else (0, _LEAST_ERROR)
                 end = (end[0], min(max(end[1], _LEAST_ERROR), _LARGEST_ERROR))
                 below.plot(*([x] for x in end), "x", color=colour, markersize=6, zorder=4, clip_on=False)
-        say(below, _in_frame(offered, diverged))
+        inside = _in_frame(offered, diverged)
+        say(below, inside)
+        if not found.drawn and not inside.drawn:
+            below.set_xlim(-0.05 * run.steps, 1.05 * run.steps)
+        empty = empty and not found.drawn
         _dress(above, below, log=log)
     _bounds(grid[1], within)
     if log:
         _losses(grid[0], lowest)
+    if empty:
+        without_scale(grid[0], "y")
     grid[0, 0].set_ylabel("loss")
     grid[1, 0].set_ylabel("relative error of the loss")
     figure.legend(
@@ -152,7 +155,7 @@ def fidelity_figure(
 
 
 def _negative(cells: Iterable[Mapping[str, tuple[Trajectory, Any]]]) -> bool:
-    return any(least(cell["discrete"][0].loss) < 0.0 for cell in cells)
+    return any(negative(cell["discrete"][0]) for cell in cells)
 
 
 def _in_frame(errors: Sequence[Any], diverged: bool) -> Account:

@@ -20,7 +20,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.errors import HYPERPARAMETERS, hyperparameters
 from idescent.figures import style
-from idescent.figures.drawable import account_of, drawable, say
+from idescent.figures.drawable import account_of, drawable, say, without_scale
 from idescent.figures.saving import save, styled
 from idescent.study import spread
 from idescent.tables.files import in_order, read_errors
@@ -181,6 +181,8 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
         ax.xaxis.set_major_locator(LogLocator(numticks=9))
         ax.xaxis.set_minor_formatter(NullFormatter())
         say(ax, accounts[objective])
+    if all(found.whole for found in accounts.values()):
+        without_scale(axes, "x")
     axes[-1].set_xlabel(r"$\max_k\,\Vert\theta_\mathrm{discrete} - \theta_\mathrm{model}\Vert$")
     # Greys in between are told by their neighbours.
     keys = {

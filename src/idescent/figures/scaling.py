@@ -22,7 +22,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.errors import hyperparameters
 from idescent.figures import style
-from idescent.figures.drawable import Account, account_of, drawable, say
+from idescent.figures.drawable import Account, account_of, drawable, say, without_scale
 from idescent.figures.looks import SCHEMES, model_look
 from idescent.figures.saving import save, styled
 from idescent.orders import ABOVE_FLOOR
@@ -118,6 +118,10 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     if shown:
         low, high = (pick(row["error"] for row in shown) for pick in (min, max))
         first.set_ylim(10.0 ** (math.log10(low) - 0.4), 10.0 ** (math.log10(high) + 0.4))
+    else:
+        alphas = [row["alpha"] for row in rows]
+        first.set_xlim(0.8 * min(alphas), 1.25 * max(alphas))
+        without_scale(axes, "y")
     for axis in (first.xaxis, first.yaxis):
         axis.set_major_locator(LogLocator(numticks=9))
         axis.set_minor_formatter(NullFormatter())
