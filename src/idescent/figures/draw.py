@@ -42,6 +42,7 @@ _ERROR_MARK: dict[str, Any] = {"markersize": 2.8, "markerfacecolor": "white", "m
 _PANEL_HEIGHT = 2.1
 _ROW_HEIGHT = 0.17
 _MARKS = "†‡§¶"
+_MOST_NOTES = 8
 # Below this fraction of the largest error in the panel an error has no meaning in double precision.
 _DECADES = 1e-10
 # The solver's estimate is drawn if it is at least this fraction of the smallest error.
@@ -315,17 +316,20 @@ def _legends(
         label = style.configuration(optimizer)
         for remark in remarks:
             notes += [] if remark in notes else [remark]
-            label += _MARKS[notes.index(remark) % len(_MARKS)]
+            if (i := notes.index(remark)) < _MOST_NOTES:
+                label += _MARKS[i % len(_MARKS)]
         handles.append(_key(label, "solid" if line else "none", shape if marker else "none", colour))
     columns = _legend_columns(spec)
     together = len(handles) + len(keys) <= columns
     above = [*handles, *keys] if together else handles
     canvas.legend(handles=_by_row(above, columns), loc="outside upper center", ncols=columns)
     if keys and not together:
-        below = len(keys) if spec.width == "double" else 1
+        below = _key_columns(len(keys)) if spec.width == "double" else 1
         canvas.legend(handles=list(keys), loc="outside lower center", ncols=below)
     if notes:
-        marked = [f"{_MARKS[i % len(_MARKS)]} {note}" for i, note in enumerate(notes)]
+        marked = [f"{_MARKS[i % len(_MARKS)]} {note}" for i, note in enumerate(notes[:_MOST_NOTES])]
+        if len(notes) > _MOST_NOTES:
+            marked.append(f"and {len(notes) - _MOST_NOTES} more: see the table of errors")
         below_all = canvas.axes[len(spec.panels) - 1]
         below_all.set_xlabel("\n".join([below_all.get_xlabel(), *marked]))
 
@@ -353,6 +357,10 @@ def _called(spec: FigureSpec, name: str) -> str:
 
 def _legend_columns(spec: FigureSpec) -> int:
     return 4 if spec.width == "double" else 1
+
+
+def _key_columns(keys: int) -> int:
+    return keys if keys <= 6 else 4
 
 
 def _by_row(handles: Sequence[Line2D], columns: int) -> list[Line2D]:

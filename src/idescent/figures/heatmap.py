@@ -40,6 +40,7 @@ _FAILED, _DROWNED = "not converged", "near solver and rounding error"
 _HATCHES = {_FAILED: "////", _DROWNED: "...."}
 _DASHES: Any = (0, (3, 2))
 _MOST_TICKS = 9
+_LEAST_PANEL = 0.6  # inches
 _BANDS = 2  # a decade
 _MOST_DECADES = 100  # a colour map has 256 colours
 
@@ -96,8 +97,10 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     high = max(min(high, 0.0), low + 1.0)
     low = max(low, high - _MOST_DECADES)
     levels = np.arange(math.floor(_BANDS * low), math.ceil(_BANDS * high) + 1) / _BANDS
+    # Very many models make it wider than a page: narrower panels show nothing.
+    width = max(min(style.WIDTHS["double"], 1.5 + 1.55 * len(solutions)), _LEAST_PANEL * len(solutions))
     figure = Figure(
-        figsize=(min(style.WIDTHS["double"], 1.5 + 1.55 * len(solutions)), 0.75 + 1.45 * len(others)),
+        figsize=(width, 0.75 + 1.45 * len(others)),
         layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03),
     )
     grid = figure.subplots(len(others), len(solutions), sharex=True, sharey=True, squeeze=False)
