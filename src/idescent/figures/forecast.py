@@ -78,5 +78,7 @@ def forecast_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _plot(ax: Axes, rows: Sequence[Mapping[str, Any]], key: str, **look: Any) -> None:
-    if kept := [row for row in rows if drawable(row[key], log=True)]:
+    kept = [row for row in rows if drawable(row[key], log=True)]
+    # Axes that know of empty curves only cannot become logarithmic.
+    if kept or ax.lines:
         ax.plot([row["alpha"] for row in kept], [row[key] for row in kept], **look)

@@ -121,13 +121,15 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     symbol = r"\beta_2" if rows[0]["beta2"] is not None else r"\beta"
     for ax in grid[-1]:
         ax.set_xlabel(f"${symbol}$")
+    _legend(figure, rows)
+    if not coloured:
+        return figure
     bar = figure.colorbar(mesh, ax=grid, pad=0.015, aspect=14 * len(others), shrink=0.95)
     decades = [level for level in levels if level == round(level)]
     decades = decades[:: 1 + len(decades) // _MOST_TICKS]
     bar.set_ticks(decades, labels=[rf"$10^{{{level:.0f}}}$" for level in decades])
     bar.set_label(r"relative error of $\theta$")
     bar.ax.yaxis.set_minor_locator(NullLocator())
-    _legend(figure, rows)
     return figure
 
 

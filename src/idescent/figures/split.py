@@ -16,7 +16,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.errors import hyperparameters
 from idescent.figures import style
-from idescent.figures.drawable import account_of, drawable, say
+from idescent.figures.drawable import account_of, drawable, say, without_scale
 from idescent.figures.saving import save, styled
 from idescent.tables.files import in_order, read_errors
 
@@ -110,6 +110,8 @@ def split_figure(rows: list[dict[str, Any]]) -> Figure:
             ax.xaxis.set_minor_formatter(NullFormatter())
             if here:
                 say(ax, found)
+    if all(account_of([row]).whole for row in rows):
+        without_scale(grid.ravel(), "x")
     for ax in grid[-1]:
         ax.set_xlabel(r"largest error of $\theta$")
     handles = [
