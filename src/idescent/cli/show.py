@@ -151,6 +151,10 @@ def _left_out(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], *, errors: boo
     """
     from idescent.figures.draw import part
 
+    if not any(drawn):
+        raise ValueError(
+            "--errors: no solution is of the same cell as a run: all but the solution must be equal, steps too"
+        )
     accounts = [part(spec, curves, errors=errors)[1] for curves in drawn]
     if not any(found.drawn for found in accounts):
         reasons = dict.fromkeys(found.whole for found in accounts)
