@@ -153,7 +153,7 @@ def _left_out(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], *, errors: boo
 
     if not any(drawn):
         raise ValueError(
-            "--errors: no solution is of the same cell as a run: all but the solution must be equal, steps too"
+            "--errors: no solution is of the same cell as a run: all but the model must be equal, steps too"
         )
     accounts = [part(spec, curves, errors=errors)[1] for curves in drawn]
     if not any(found.drawn for found in accounts):
