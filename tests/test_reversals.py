@@ -8,6 +8,7 @@ from odd import path
 
 import idescent as ide
 from idescent import errors, orders
+from idescent.objectives import Quadratic
 
 LADDER = [0.1, 0.05, 0.02, 0.01, 0.005]
 NONE = [0.0] * 5
@@ -35,7 +36,7 @@ def test_an_oscillation_that_the_run_resolves_and_rounding_are_no_reversals() ->
 
 def test_sign_descent_reverses_at_every_iteration_once_it_is_there() -> None:
     # Steps of 0.1 from 1 to 4 are 30; from then on it goes to and fro about 4.
-    run = ide.simulate(ide.RMSProp(beta=0.0), ide.objectives.Quadratic(4.0), alpha=0.1, theta0=1.0, steps=50)
+    run = ide.simulate(ide.RMSProp(beta=0.0), Quadratic(4.0), alpha=0.1, theta0=1.0, steps=50)
     increments = np.diff(run.theta[:, 0])
     turned = np.flatnonzero(increments[1:] * increments[:-1] < 0.0)
     assert len(turned) > 15
