@@ -225,6 +225,7 @@ def test_the_table_has_a_row_for_each_solution_kind_quantity_and_norm(tmp_path):
         "error_estimate": 0.25,
         "gradient_evaluations": 70,
         "sweeps": 9,
+        "reversals": 0,
     }
     assert [(row["norm"], row["at"]) for row in rows[:3]] == [("sup", 1), ("rms", None), ("final", 2)]
     assert rows[18]["error_estimate"] is None

@@ -173,6 +173,32 @@ def distance(run: Trajectory, path: Trajectory, quantity: str) -> Array:
         return _length(left - right)
 
 
+def reversals(run: Trajectory) -> int:
+    """Count the iterations at which a discrete run chatters.
+
+    A coordinate reverses at an iteration if its increments before and after have opposite signs.  Where it
+    reverses at two successive iterations and more it goes to and fro with period two, which no solution of a
+    differential equation does: such reversals are counted, others (an oscillation that the run resolves) are
+    not, and neither are increments of the size of rounding.
+
+    Returns
+    -------
+    int
+        The largest count of all coordinates.
+    """
+    most = 0
+    # Rows that are not stored tell nothing of the increments between.
+    stored = np.diff(run.k) == 1
+    for values in run.theta.T:
+        with np.errstate(invalid="ignore", over="ignore"):
+            steps = np.diff(values)
+            rounding = 4.0 * np.finfo(np.float64).eps * np.abs(values[1:])
+        signs = np.where(stored & np.isfinite(steps) & (np.abs(steps) > rounding), np.sign(steps), 0.0)
+        turned = np.concatenate([[False], signs[1:] * signs[:-1] < 0.0, [False]])
+        most = max(most, int((turned[1:-1] & (turned[2:] | turned[:-2])).sum()))
+    return most
+
+
 def table(files: Iterable[str | Path]) -> Any:
     """Compare every solution with the discrete run beside it.
 
@@ -186,11 +212,11 @@ def table(files: Iterable[str | Path]) -> Any:
     -------
     pyarrow.Table
         One row for each cell, solution, quantity, norm and kind; ``label`` is the name of the cell's folder,
-        ``compared`` the last iteration compared.  ``kind`` is ``total`` (the solution against the discrete
-        run), ``model`` (the model's exact solution against the discrete run) or ``solver`` (the solution
-        against the exact one); the last two need an exact solution, which a solution either is or
-        names as its ``reference``.  Numbers that do not exist (no such hyper-parameter, a diverged run, no
-        estimate) are null.
+        ``compared`` the last iteration compared, ``reversals`` what :func:`reversals` counts of the discrete
+        run.  ``kind`` is ``total`` (the solution against the discrete run), ``model`` (the model's exact
+        solution against the discrete run) or ``solver`` (the solution against the exact one); the last two
+        need an exact solution, which a solution either is or names as its ``reference``.  Numbers that do
+        not exist (no such hyper-parameter, a diverged run, no estimate) are null.
 
     Raises
     ------
@@ -219,7 +245,7 @@ def as_table(rows: Iterable[Mapping[str, Any]]) -> Any:
     columns |= {"steps": integer, "solution": text, "status": text, "discrete_status": text}
     columns |= {"quantity": text, "norm": text, "kind": text, "error": number, "relative": number}
     columns |= {"at": integer, "compared": integer, "error_estimate": number}
-    columns |= {"gradient_evaluations": integer, "sweeps": integer}
+    columns |= {"gradient_evaluations": integer, "sweeps": integer, "reversals": integer}
     rows = list(rows)
     arrays = [nullable([_known(row.get(name)) for row in rows], type_) for name, type_ in columns.items()]
     return pa.Table.from_arrays(arrays, names=list(columns))
@@ -239,6 +265,7 @@ def _cell_rows(folder: Path, files: list[Path]) -> list[dict[str, Any]]:
     if len(runs) != 1:
         raise ValueError(f"{folder}: {len(runs)} discrete runs among the files given: must be exactly one")
     cell, run = runs[0]
+    turns = reversals(run)
     rows = []
     for name, (other, solution, path) in paths.items():
         if other != cell:
@@ -254,6 +281,7 @@ def _cell_rows(folder: Path, files: list[Path]) -> list[dict[str, Any]]:
             **{key: arguments.get(key) for key in HYPERPARAMETERS},
             "steps": run.steps,
             "solution": name,
+            "reversals": turns,
         }
         reference = solution.get("reference")
         kinds = {"total": compare(run, path)}

@@ -11,6 +11,14 @@ With :math:`L_k` the loss of the discrete run and :math:`\tilde L_k` that of the
 Losses below a thousandth of the first one count as that: near a minimum of value 0 no model would hold.  The
 distance from the run is set in ratio to the way that the run has gone in all: at the first iterations the way
 up to there is itself as small as any error.
+
+Where a loss of the run is negative, its zero has no meaning, and a loss near it would make any error large.
+The error is then relative to the range of the run's losses,
+
+.. math:: e^{\text{loss}}_k = \frac{|\tilde L_k - L_k|}{\max_j L_j - \min_j L_j},
+
+which no constant added to the objective changes.  Where a denominator is 0 (a run that stays where it
+starts), an error is 0 or infinite.
 """
 
 from __future__ import annotations
@@ -30,6 +38,7 @@ from idescent.trajectory import Trajectory, read_with_metadata
 Array = NDArray[np.float64]
 
 SMALLEST_LOSS = 1e-3
+_NO_SIZE = 1e-300
 QUANTITIES = ("loss", "theta")
 # Iterations at which the accuracy is compared, at most: every one takes a pass over all samples.
 MOST_ACCURACIES = 101
@@ -76,16 +85,31 @@ def relative_errors(run: Trajectory, path: Trajectory) -> tuple[NDArray[np.int64
     run, path = run.rows(k), path.rows(k)
     with np.errstate(invalid="ignore", over="ignore"):
         floor = SMALLEST_LOSS * abs(float(run.loss[0]))
-        loss = np.abs(path.loss - run.loss) / np.maximum(np.maximum(np.abs(run.loss), floor), 1e-300)
+        size = np.maximum(np.abs(run.loss), floor)
+        if negative(run):
+            size = np.full(len(k), np.ptp(run.loss[np.isfinite(run.loss)]))
+        loss = _ratio(np.abs(path.loss - run.loss), size)
         way = np.linalg.norm(run.theta - run.theta[0], axis=1)
         travelled = float(way[np.isfinite(way)].max(initial=0.0))
-        theta = np.linalg.norm(path.theta - run.theta, axis=1) / max(travelled, 1e-300)
+        theta = _ratio(np.linalg.norm(path.theta - run.theta, axis=1), np.full(len(k), travelled))
     errors = {"loss": loss, "theta": theta}
     for values in errors.values():
         bad = ~np.isfinite(values)
         if bad.any():
             values[int(np.argmax(bad)) :] = math.inf
     return k, errors
+
+
+def negative(run: Trajectory) -> bool:
+    """Whether a loss of a run is negative: its errors are then relative to the range of its losses."""
+    return bool((run.loss < 0.0).any())
+
+
+def _ratio(difference: Array, size: Array) -> Array:
+    """Return the ratio, 0 where there is no difference; infinite where a difference has no size beside it."""
+    found = difference / np.where(size > _NO_SIZE, size, math.nan)
+    alike = np.where(difference == 0.0, 0.0, math.inf)
+    return np.where(size > _NO_SIZE, found, np.where(np.isnan(difference), math.nan, alike))
 
 
 def horizon(k: NDArray[np.int64], errors: Array, within: float) -> int:

@@ -24,6 +24,8 @@ FEWEST = 4
 SPREAD = 0.15
 ABOVE_FLOOR = 10.0
 CONFIDENCE = 0.95
+# Reversals of a coordinate from which on a run chatters.
+CHATTER = 4
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,54 @@ def fit(
     drift = abs(order - pairwise[-1]) + 2.0 * abs(pairwise[-1] - pairwise[-2]) / (math.sqrt(ratio) - 1.0)
     half = max(_student(n - 2) * deviation, float(drift))
     return Order(order, order - half, order + half, float(rates[first]), float(rates[-1]), n)
+
+
+def reason(
+    alphas: Sequence[float],
+    errors: Sequence[float],
+    floors: Sequence[float],
+    trusted: Sequence[bool],
+    reversals: Sequence[int],
+) -> str:
+    """Say why there is no order where :func:`fit` finds none.
+
+    Parameters
+    ----------
+    alphas, errors, floors : sequence of float
+        As for :func:`fit`, with the errors that are not trusted.
+    trusted : sequence of bool
+        Whether an error is of a solution that converged and a run that was completed.
+    reversals : sequence of int
+        How often a coordinate of each run reverses, see :func:`idescent.errors.reversals`.
+
+    Returns
+    -------
+    str
+        The kind, a colon, and the numbers: ``not counted``, ``too few``, ``zero``, ``floor``, ``chatter`` or
+        ``slopes differ``.
+    """
+    _, values = _checked(alphas, errors)
+    kept = [i for i, good in enumerate(trusted) if good]
+    if not kept:
+        return f"not counted: 0 of {len(alphas)} errors count"
+    told = usable(alphas, np.where(trusted, values, math.nan).tolist(), floors)
+    if (count := int(told.sum())) < FEWEST:
+        zero = sum(values[i] == 0.0 for i in kept)
+        drowned = len(kept) - zero - count
+        if len(kept) >= FEWEST and zero + drowned:
+            kind, n = ("zero", zero) if zero > drowned else ("floor", drowned)
+            return f"{kind}: {n} of {len(kept)} errors"
+        if len(kept) < len(alphas) >= FEWEST:
+            return f"not counted: {len(kept)} of {len(alphas)} errors count"
+        return f"too few: {len(alphas)} errors"
+    chatters = [i for i in kept if told[i] and reversals[i] >= CHATTER]
+    if chatters:
+        # At the smallest learning rate of them: there the window would begin.
+        last = chatters[-1]
+        return f"chatter: {reversals[last]} reversals at α = {alphas[last]:g}"
+    found = slopes(alphas, np.where(told, values, math.nan).tolist())
+    found = found[np.isfinite(found)]
+    return f"slopes differ: {found.min():.2f} to {found.max():.2f}"
 
 
 def constant(alphas: Sequence[float], errors: Sequence[float], order: float) -> tuple[float, float, float]:

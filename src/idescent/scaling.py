@@ -25,7 +25,7 @@ _FIT = (
     *("order", "order_low", "order_high", "window_from", "window_to"),
     *("constant", "constant_low", "constant_high"),
 )
-_COUNTS = ("gradient_evaluations", "sweeps")
+_COUNTS = ("gradient_evaluations", "sweeps", "reversals")
 # Of these quantities a model declares an order.
 _ORDERED = ("theta", "loss")
 _GOOD = ("converged", "completed")
@@ -48,6 +48,8 @@ class Line:
         None without an asymptotic window.
     window : tuple (largest, smallest learning rate, number of errors) or None
         Of the sup error of theta.
+    reason : str or None
+        Why it has none, see :func:`idescent.orders.reason`.
     declared, evaluations : int or None
         Declared order; gradient evaluations at the smallest learning rate shown.
     marked : bool
@@ -66,6 +68,7 @@ class Line:
     slopes: dict[float, float]
     orders: dict[tuple[str, str], tuple[float, float, float] | None]
     window: tuple[float, float, int] | None
+    reason: str | None
     declared: int | None
     evaluations: int | None
     marked: bool
@@ -110,7 +113,8 @@ def rows(
     list of dict
         Learning rates fall within a group.  ``slope`` is the pairwise slope from the learning rate before,
         ``floor`` what of the error may be solver and rounding, ``used`` whether the row is in the asymptotic
-        window; order and constant (at the declared order) of the group stand in each of its rows.
+        window; order and constant (at the declared order) of the group stand in each of its rows, and
+        ``reason`` says why there is no order (:func:`idescent.orders.reason`).
         ``horizon`` is ``given``, ``reached`` (the run has settled) or ``capped`` (it was cut before).  Models
         declare an order of theta, and so of the loss, but none of their moments.
     """
@@ -140,7 +144,7 @@ def as_table(found: Sequence[Row]) -> Any:
     """Return the complete table as a pyarrow table; what does not exist is null."""
     import pyarrow as pa
 
-    columns = dict.fromkeys((*_TEXT, *_STATUS), pa.string())
+    columns = dict.fromkeys((*_TEXT, *_STATUS, "reason"), pa.string())
     columns |= dict.fromkeys((*HYPERPARAMETERS, "alpha", "time", *_NUMBERS, *_FIT), pa.float64())
     columns |= dict.fromkeys(("declared_order", "steps", "points", *_COUNTS), pa.int64())
     columns["used"] = pa.bool_()
@@ -154,7 +158,7 @@ def as_table(found: Sequence[Row]) -> Any:
         "time",
         *_STATUS,
     )
-    order += (*_NUMBERS, "used", *_FIT, "points", *_COUNTS)
+    order += (*_NUMBERS, "used", *_FIT, "points", "reason", *_COUNTS)
     arrays = [nullable([finite(row.get(name)) for row in found], columns[name]) for name in order]
     return pa.Table.from_arrays(arrays, names=list(order))
 
@@ -191,6 +195,7 @@ def _line(members: Sequence[Row], alphas: Sequence[float]) -> Line:
         window=None
         if first["order"] is None
         else (first["window_from"], first["window_to"], first["points"]),
+        reason=first.get("reason"),
         declared=first["declared_order"],
         evaluations=cheapest["gradient_evaluations"] if cheapest else None,
         marked=not all(good(row) for row in of_theta),
@@ -242,14 +247,18 @@ def _group(
     usable = orders.usable(alphas, trusted, floors)
     model, order = declared[members[0]["solution"]]
     ordered = members[0]["quantity"] in _ORDERED
-    shared: dict[str, Any] = dict.fromkeys((*_FIT, "points"))
+    shared: dict[str, Any] = dict.fromkeys((*_FIT, "points", "reason"))
+    if fitted is None:
+        good_ones = [math.isfinite(error) for error in trusted]
+        turns = [row.get("reversals") or 0 for row in members]
+        shared["reason"] = orders.reason(alphas, errors, floors, good_ones, turns)
     if fitted is not None:
         window = [i for i, alpha in enumerate(alphas) if usable[i] and alpha <= fitted.largest]
         chosen = [alphas[i] for i in window], [errors[i] for i in window]
         constants = orders.constant(*chosen, float(order)) if ordered else (None,) * 3
         interval = (fitted.order, fitted.low, fitted.high)
         values = (*interval, fitted.largest, fitted.smallest, *constants, fitted.points)
-        shared = dict(zip((*_FIT, "points"), values, strict=True))
+        shared |= dict(zip((*_FIT, "points"), values, strict=True))
     made = []
     for i, (row, slope) in enumerate(zip(members, orders.slopes(alphas, errors), strict=True)):
         kept: tuple[str, ...] = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from idescent.figures.data import Curve
     from idescent.figures.spec import FigureSpec
-    from idescent.trajectory import Trajectory
+    from idescent.trajectory import Report, Trajectory
 
 HELP = """\
 Plot runs and solutions over the iterations, from Parquet files or made for the occasion.
@@ -81,12 +81,15 @@ def run(given: Any) -> None:
     shown = _read(given) if given.what[0].endswith(".parquet") else _made(given)
     from idescent.figures import draw, saving
 
-    spec, drawn = _figure(given, shown)
+    spec, drawn, notes = _figure(given, shown)
+    left_out = _left_out(spec, drawn, errors=given.errors)
+    for note in notes:
+        terminal.note(note)
     with saving.styled():
         figure = (draw.error_figure if given.errors else draw.figure)(spec, drawn)
         if given.output is not None:
             saving.save(figure, [given.output], spec.title, spec.caption)
-            sys.stdout.write(f"{given.output}: {sum(map(len, drawn))} curves\n")
+            sys.stdout.write(f"{given.output}: {sum(map(len, drawn))} curves{left_out}\n")
         else:
             _open(figure)
 
@@ -117,8 +120,8 @@ def _made(given: Any) -> list[_Shown]:
     return shown
 
 
-def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[Curve]]]:
-    """Return what is shown as the workflow's figures are: panels of curves."""
+def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[Curve]], list[str]]:
+    """Return what is shown, as panels of curves like the workflow's figures, and notes on files left out."""
     from idescent.figures.spec import FigureSpec
 
     panels: dict[str, list[_Shown]] = {}
@@ -129,12 +132,16 @@ def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[
     if given.errors and ("discrete" not in names or len(names) == 1):
         raise ValueError("--errors: there must be a discrete run and a solution of it")
     notes: list[str] = []
+    hidden: list[Curve] = []  # without a point that can be seen
     draw = _errors if given.errors else _curves
-    drawn = [draw(given, group, notes) for group in panels.values()]
-    if not any(map(len, drawn)):
-        raise ValueError("there is nothing to draw: " + _why(given, shown))
-    for note in notes:
-        terminal.note(note)
+    drawn = [draw(given, group, notes, hidden) for group in panels.values()]
+    if any(drawn) and not given.errors:
+        problems = [problem for problem, curves in zip(problems, drawn, strict=True) if curves]
+        drawn = [curves for curves in drawn if curves]
+    elif not any(drawn):
+        problems, drawn = problems[:1], [hidden]
+    if not any(drawn):
+        raise ValueError(f"--errors: there is nothing to draw: {_others(shown)}")
     spec = FigureSpec.model_validate(
         {
             "title": given.title or given.quantity,
@@ -152,7 +159,7 @@ def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[
             "y_scale": "log" if given.log else "linear",
         }
     )
-    return spec, drawn
+    return spec, drawn, notes
 
 
 def _problem(cell: Mapping[str, Any]) -> str:
@@ -179,16 +186,32 @@ def _title(problem: Mapping[str, Any], problems: Sequence[Mapping[str, Any]]) ->
     return ", ".join(parts) if len(parts) > 1 else None
 
 
-def _why(given: Any, shown: Sequence[_Shown]) -> str:
-    """Return why no curve has a point."""
-    if not given.errors:
-        return f"{given.quantity} is nowhere {'positive' if given.log else 'finite'}"
+def _others(shown: Sequence[_Shown]) -> str:
+    """Return which solution belongs to none of the runs."""
     runs = [one for one in shown if one.name == "discrete"]
-    for one in shown:
-        if one.name != "discrete" and all(one.cell != run.cell for run in runs):
-            others = "; ".join(f"{run.file}: {cell.described(run.cell)}" for run in runs)
-            return f"{one.file} is a solution of another run: {cell.described(one.cell)} ({others})"
-    return f"runs and solutions have the same {given.quantity}, or none that is finite, at all k > 0"
+    one = next(one for one in shown if one.name != "discrete" and all(one.cell != run.cell for run in runs))
+    others = "; ".join(f"{run.file}: {cell.described(run.cell)}" for run in runs)
+    return f"{one.file} is a solution of another run: {cell.described(one.cell)} ({others})"
+
+
+def _left_out(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], *, errors: bool) -> str:
+    """Return what no panel shows, for the line that is printed.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw.
+    """
+    from idescent.figures.draw import part
+
+    accounts = [part(spec, curves, errors=errors)[1] for curves in drawn]
+    if not any(found.drawn for found in accounts):
+        reasons = dict.fromkeys(found.whole for found in accounts)
+        raise ValueError(f"nothing to draw of {spec.quantity}: {'; '.join(reasons)}")
+    told = dict.fromkeys(
+        (found.whole or found.part).lower() for found in accounts if found.whole or found.part
+    )
+    return "".join(f"; {text}" for text in told)
 
 
 def _lines(names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -200,21 +223,22 @@ def _lines(names: Sequence[str]) -> dict[str, dict[str, str]]:
     }
 
 
-def _curves(given: Any, group: Sequence[_Shown], notes: list[str]) -> list[Curve]:
+def _curves(given: Any, group: Sequence[_Shown], notes: list[str], hidden: list[Curve]) -> list[Curve]:
     import numpy as np
 
-    curves = []
+    curves: list[Curve] = []
     for one in group:
         wide = _quantity(one, given.quantity)
         y = wide[:, 0] if wide.shape[1] == 1 else np.linalg.norm(wide, axis=1)
-        seen = np.isfinite(y) & (y > 0.0) if given.log else np.isfinite(y)
-        curves += _curve(one, y, wide.shape[1] > 1, seen, notes)
+        if (np.isfinite(y) & (y > 0.0) if given.log else np.isfinite(y)).any():
+            curves.append(_curve(one, y, wide.shape[1] > 1))
+        else:
+            notes.append(f"{one.file} is not drawn: it has no point that can be seen")
+            hidden.append(_curve(one, y, wide.shape[1] > 1))
     return curves
 
 
-def _errors(given: Any, group: Sequence[_Shown], notes: list[str]) -> list[Curve]:
-    import numpy as np
-
+def _errors(given: Any, group: Sequence[_Shown], notes: list[str], _: list[Curve]) -> list[Curve]:
     from idescent.errors import common, distance
 
     curves = []
@@ -226,8 +250,8 @@ def _errors(given: Any, group: Sequence[_Shown], notes: list[str]) -> list[Curve
             _quantity(run, given.quantity)
             y = distance(run.trajectory, one.trajectory, given.quantity)
             kept = one.trajectory.rows(common(run.trajectory, one.trajectory))
-            seen = np.isfinite(y) & (y > 0.0) & (kept.k > 0)
-            curves += _curve(_Shown(one.file, one.cell, one.name, kept), y, wide.shape[1] > 1, seen, notes)
+            of = _Shown(one.file, one.cell, one.name, kept)
+            curves.append(_curve(of, y, wide.shape[1] > 1, run.trajectory.report))
     for some, others, lacking in ((runs, solutions, "no solution of it"), (solutions, runs, "no run of it")):
         notes += [
             f"{one.file} is not drawn: there is {lacking}: {cell.described(one.cell)}"
@@ -237,18 +261,10 @@ def _errors(given: Any, group: Sequence[_Shown], notes: list[str]) -> list[Curve
     return curves
 
 
-def _curve(one: _Shown, y: Any, vector: bool, seen: Any, notes: list[str]) -> list[Curve]:
-    """Return the curve of the rows that can be seen; none, and a note, if there are none."""
-    import numpy as np
+def _curve(one: _Shown, y: Any, vector: bool, run: Report | None = None) -> Curve:
+    from idescent.figures.data import curve
 
-    from idescent.figures.data import Curve
-
-    if not seen.any():
-        notes.append(f"{one.file} is not drawn: it has no point that can be seen")
-        return []
-    finite = np.isfinite(y)
-    k = one.trajectory.k[finite].astype(np.float64)
-    return [Curve(one.cell, one.name, k, y[finite], vector, one.trajectory.report)]
+    return curve(one.cell, one.name, one.trajectory.k, y, one.trajectory.report, vector=vector, run=run)
 
 
 def _quantity(one: _Shown, name: str) -> Any:

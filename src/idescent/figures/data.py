@@ -7,8 +7,8 @@ the choice of cells (:mod:`.spec`) and matplotlib (:mod:`.draw`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from idescent import registry
 from idescent.errors import distance
+from idescent.figures.drawable import Account, account, drawable
 from idescent.figures.spec import FigureSpec, Panel, chosen
 from idescent.study import DISCRETE
 from idescent.trajectory import Report, Trajectory, read_with_metadata
@@ -53,6 +54,12 @@ class Curve:
     vector : bool
         Whether it is such a norm.
     report : Report
+    missing : int
+        Values that are not finite although neither path nor run diverged.
+    diverged : bool
+        Whether the path, or the run that it is compared with, diverged.
+    breaks : tuple of int
+        Rows before which values are left out: no line leads there.
     """
 
     cell: dict[str, Any]
@@ -61,6 +68,9 @@ class Curve:
     y: Array
     vector: bool
     report: Report
+    missing: int = 0
+    diverged: bool = False
+    breaks: tuple[int, ...] = ()
 
     @property
     def remark(self) -> str:
@@ -120,8 +130,59 @@ def error_curves(spec: FigureSpec, panel: Panel, sources: Iterable[Source]) -> l
             trajectory = run[name]
             _quantity(trajectory, spec.quantity)
             y = distance(run[DISCRETE], trajectory, spec.quantity)
-            curves.append(_curve(spec, panel, cell, name, trajectory, y))
+            curves.append(_curve(spec, panel, cell, name, trajectory, y, run[DISCRETE].report))
     return curves
+
+
+def curve(
+    cell: dict[str, Any],
+    name: str,
+    k: NDArray[np.int64],
+    y: Array,
+    report: Report,
+    *,
+    vector: bool,
+    run: Report | None = None,
+) -> Curve:
+    """Return the curve of a path's finite values; ``run`` is that of the run that it is compared with."""
+    finite = np.isfinite(y)
+    diverged = any(of is not None and of.diverged_at is not None for of in (report, run))
+    missing = 0 if diverged else int((~finite).sum())
+    return Curve(cell, name, k[finite].astype(np.float64), y[finite], vector, report, missing, diverged)
+
+
+def drawn_part(
+    curves: Sequence[Curve], *, x_log: bool, y_log: bool, noun: str = "value", told: Collection[str] = ()
+) -> tuple[list[Curve], Account]:
+    """Return curves without the values that their axes cannot hold, and the account of those.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        Of one panel.
+    x_log, y_log : bool
+        Whether the axes are logarithmic; on one of iterations the start has no place.
+    noun : str
+        What the values are.
+    told : collection of str
+        Reasons that the figure's caption gives: not told in the panel unless it is empty.
+    """
+    parts = []
+    for of in curves:
+        across = of.k > 0.0 if x_log else np.ones(len(of.k), dtype=bool)
+        kept = across & drawable(of.y, log=y_log)
+        rows = np.flatnonzero(kept)
+        breaks = tuple(int(i) + 1 for i in np.flatnonzero(np.diff(rows) > 1))
+        parts.append((of.y[across], replace(of, k=of.k[kept], y=of.y[kept], breaks=breaks)))
+    found = account(
+        [y for y, _ in parts],
+        log=y_log,
+        noun=noun,
+        missing=sum(of.missing for of in curves),
+        diverged=bool(curves) and all(of.diverged for of in curves),
+        told=told,
+    )
+    return [of for _, of in parts], found
 
 
 def minimiser(objective: Mapping[str, Any]) -> float | None:
@@ -228,10 +289,14 @@ def _scalar(values: Array) -> Array:
 
 
 def _curve(
-    spec: FigureSpec, panel: Panel, cell: dict[str, Any], name: str, trajectory: Trajectory, y: Array
+    spec: FigureSpec,
+    panel: Panel,
+    cell: dict[str, Any],
+    name: str,
+    trajectory: Trajectory,
+    y: Array,
+    run: Report | None = None,
 ) -> Curve:
-    shown = np.isfinite(y)
-    if panel.k_max is not None:
-        shown &= trajectory.k <= panel.k_max
+    within = np.ones(len(y), dtype=bool) if panel.k_max is None else trajectory.k <= panel.k_max
     vector = _quantity(trajectory, spec.quantity).shape[1] > 1
-    return Curve(cell, name, trajectory.k[shown].astype(np.float64), y[shown], vector, trajectory.report)
+    return curve(cell, name, trajectory.k[within], y[within], trajectory.report, vector=vector, run=run)

@@ -22,6 +22,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from idescent.figures import style
 from idescent.figures.data import (
     Curve,
+    drawn_part,
     error_curves,
     evenly,
     minimiser,
@@ -30,6 +31,7 @@ from idescent.figures.data import (
     spaced,
     thinned,
 )
+from idescent.figures.drawable import Account, drawable, say, without_scale
 from idescent.figures.saving import save, styled
 from idescent.figures.spec import FigureSpec, Inset, Panel
 from idescent.study import DISCRETE
@@ -40,6 +42,7 @@ _ERROR_MARK: dict[str, Any] = {"markersize": 2.8, "markerfacecolor": "white", "m
 _PANEL_HEIGHT = 2.1
 _ROW_HEIGHT = 0.17
 _MARKS = "†‡§¶"
+_MOST_NOTES = 8
 # Below this fraction of the largest error in the panel an error has no meaning in double precision.
 _DECADES = 1e-10
 # The solver's estimate is drawn if it is at least this fraction of the smallest error.
@@ -102,17 +105,20 @@ def figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
     """Build the figure from the curves of each panel, inside :func:`~idescent.figures.saving.styled`."""
     discrete_only = not spec.solutions
     canvas, axes = _canvas(spec, drawn, len(spec.show) > 1)
-    for ax, panel, curves in zip(axes, spec.panels, drawn, strict=True):
-        if spec.quantity == "theta" and curves and not any(curve.vector for curve in curves):
+    for ax, panel, offered in zip(axes, spec.panels, drawn, strict=True):
+        curves, found = part(spec, offered)
+        if found.drawn and spec.quantity == "theta" and not any(curve.vector for curve in curves):
             least = minimiser(curves[0].cell["objective"])
-            if least is not None:
+            if least is not None and drawable(least, log=spec.y_scale == "log"):
                 ax.axhline(least, **_MINIMUM, zorder=0.5, gid="minimum")
-        _draw_curves(ax, spec, curves, with_line=discrete_only)
+        if found.drawn:
+            _draw_curves(ax, spec, curves, with_line=discrete_only)
         ax.set_xscale(spec.x_scale)
         ax.set_yscale(spec.y_scale)
         _frame(ax, panel, curves)
-        if panel.inset is not None:
+        if panel.inset is not None and found.drawn:
             _draw_inset(ax, spec, panel.inset, curves)
+        _say(ax, found)
     vector = any(curve.vector for curves in drawn for curve in curves)
     label = rf"${style.symbol(spec.quantity, vector=vector)}$"
     axes[0].set_ylabel(spec.y_label or (f"loss {label}" if spec.quantity == "loss" else label))
@@ -130,17 +136,16 @@ def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
     """Build the companion from the error curves, inside :func:`~idescent.figures.saving.styled`."""
     canvas, axes = _canvas(spec, drawn, True)
     estimates = spec.quantity == "theta"
-    for ax, panel, curves in zip(axes, spec.panels, drawn, strict=True):
-        # All start from the same point, but for a trace in the memories of schemes that begin just after 0.
-        kept = [(curve.k > 0.0) & (curve.y > 0.0) for curve in curves]
-        shown = [curve.y[rows] for curve, rows in zip(curves, kept, strict=True) if rows.any()]
+    for ax, panel, offered in zip(axes, spec.panels, drawn, strict=True):
+        curves, found = part(spec, offered, errors=True)
+        shown = [curve.y for curve in curves if len(curve.y)]
         peak = max((float(y.max()) for y in shown), default=0.0)
         floor = peak * _DECADES
         positive = (float(y.min()) for y in shown)
         lowest = max(floor, min(positive, default=0.0))
-        for i, (curve, seen) in enumerate(zip(curves, kept, strict=True)):
+        for i, curve in enumerate(curves if found.drawn else ()):
             colour, marker = style.look(curve.cell["optimizer"])
-            k, y = curve.k[seen], np.maximum(curve.y[seen], floor)
+            k, y = curve.k, np.maximum(curve.y, floor)
             rows = thinned(np.log(y))
             look = style.line(curve.name, spec.solutions.index(curve.name), spec.lines)
             looks: dict[str, Any] = {"color": colour, "linestyle": look.line, "linewidth": 0.9}
@@ -157,6 +162,7 @@ def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
             ax.set_ylim(bottom=max(floor, ax.get_ylim()[0]))
         _frame(ax, panel, curves)
         _log_ticks(ax)
+        _say(ax, found)
     vector = any(curve.vector for curves in drawn for curve in curves)
     symbol = style.symbol(spec.quantity)
     bars = r"\Vert" if vector else "|"
@@ -170,6 +176,21 @@ def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
         keys.append(Line2D([], [], **_ESTIMATE, color=style.GREY, label="solver's error estimate"))
     _legends(canvas, spec, drawn, keys, line=True, marker=True)
     return canvas
+
+
+def part(spec: FigureSpec, curves: Sequence[Curve], *, errors: bool = False) -> tuple[list[Curve], Account]:
+    """Return what a panel of :func:`figure`, or of :func:`error_figure`, draws, and what it leaves out."""
+    if errors:
+        # All start from the same point, but for a trace in the memories of schemes that begin just after 0.
+        # The caption tells that there is no point where both are equal.
+        return drawn_part(curves, x_log=True, y_log=True, noun="error", told=("zero",))
+    return drawn_part(curves, x_log=spec.x_scale == "log", y_log=spec.y_scale == "log")
+
+
+def _say(ax: Axes, found: Account) -> None:
+    say(ax, found)
+    if found.whole:
+        without_scale([ax], "y")
 
 
 def _canvas(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], keys: bool) -> tuple[Figure, list[Axes]]:
@@ -195,23 +216,14 @@ def _draw_curves(
     seen = 0
     for curve in curves:
         colour, marker = style.look(curve.cell["optimizer"])
-        rows = thinned(curve.y)
         if curve.name != DISCRETE:
             look = style.line(curve.name, spec.solutions.index(curve.name), spec.lines)
-            ax.plot(
-                curve.k[rows],
-                curve.y[rows],
-                color=colour,
-                linestyle=look.line,
-                linewidth=look.width,
-                zorder=2,
-                gid=_gid(curve),
-            )
+            _draw_line(ax, curve, color=colour, linestyle=look.line, linewidth=look.width)
             continue
         marked = spaced(curve.k, curve.y, markers, seen / runs)
         seen += 1
         if with_line:
-            ax.plot(curve.k[rows], curve.y[rows], color=colour, linewidth=1.0, zorder=2, gid=_gid(curve))
+            _draw_line(ax, curve, color=colour, linewidth=1.0)
         ax.plot(
             curve.k[marked],
             curve.y[marked],
@@ -226,6 +238,15 @@ def _draw_curves(
         )
         if curve.report.diverged_at is not None:
             ax.plot(curve.k[-1:], curve.y[-1:], marker="x", color=colour, markersize=6, gid="diverged")
+
+
+def _draw_line(ax: Axes, curve: Curve, **look: Any) -> None:
+    """Draw a curve, in pieces where values are left out; a piece of one value is a dot."""
+    for piece in np.split(np.arange(len(curve.y)), curve.breaks):
+        rows = piece[thinned(curve.y[piece])]
+        if len(rows) == 1:
+            look = look | {"marker": "."}
+        ax.plot(curve.k[rows], curve.y[rows], **look, zorder=2, gid=_gid(curve))
 
 
 def _draw_inset(ax: Axes, spec: FigureSpec, inset: Inset, curves: Sequence[Curve]) -> None:
@@ -295,17 +316,20 @@ def _legends(
         label = style.configuration(optimizer)
         for remark in remarks:
             notes += [] if remark in notes else [remark]
-            label += _MARKS[notes.index(remark) % len(_MARKS)]
+            if (i := notes.index(remark)) < _MOST_NOTES:
+                label += _MARKS[i % len(_MARKS)]
         handles.append(_key(label, "solid" if line else "none", shape if marker else "none", colour))
     columns = _legend_columns(spec)
     together = len(handles) + len(keys) <= columns
     above = [*handles, *keys] if together else handles
     canvas.legend(handles=_by_row(above, columns), loc="outside upper center", ncols=columns)
     if keys and not together:
-        below = len(keys) if spec.width == "double" else 1
+        below = _key_columns(len(keys)) if spec.width == "double" else 1
         canvas.legend(handles=list(keys), loc="outside lower center", ncols=below)
     if notes:
-        marked = [f"{_MARKS[i % len(_MARKS)]} {note}" for i, note in enumerate(notes)]
+        marked = [f"{_MARKS[i % len(_MARKS)]} {note}" for i, note in enumerate(notes[:_MOST_NOTES])]
+        if len(notes) > _MOST_NOTES:
+            marked.append(f"and {len(notes) - _MOST_NOTES} more: see the table of errors")
         below_all = canvas.axes[len(spec.panels) - 1]
         below_all.set_xlabel("\n".join([below_all.get_xlabel(), *marked]))
 
@@ -333,6 +357,10 @@ def _called(spec: FigureSpec, name: str) -> str:
 
 def _legend_columns(spec: FigureSpec) -> int:
     return 4 if spec.width == "double" else 1
+
+
+def _key_columns(keys: int) -> int:
+    return keys if keys <= 6 else 4
 
 
 def _by_row(handles: Sequence[Line2D], columns: int) -> list[Line2D]:

@@ -18,6 +18,7 @@ from matplotlib.patches import Patch
 
 from idescent.ensembles import RUNS
 from idescent.figures import style
+from idescent.figures.drawable import account, held, say
 from idescent.figures.looks import model_look
 from idescent.figures.saving import save, styled
 from idescent.tables.files import read_errors
@@ -73,14 +74,25 @@ def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
         curves: dict[str, list[Mapping[str, Any]]] = {}
         for row in rows:
             curves.setdefault(row["model"], []).append(row)
-        _runs(above, curves.pop(RUNS))
+        runs = curves.pop(RUNS)
+        means = account([_column(rows, "mean")], log=True, told=("not finite",))
+        if means.drawn:
+            _runs(above, runs)
         for name, curve in curves.items():
             names[name] = None
-            _model(above, below, name, curve)
+            if means.drawn:
+                _mean(above, name, curve)
+        differences = [np.abs(_column(curve, "error")) for curve in curves.values()]
+        found = account(differences, log=True, noun="difference", told=("zero", "not finite"))
+        if found.drawn:
+            for name, curve in curves.items():
+                _difference(below, name, curve)
+        say(above, means)
+        say(below, found)
         above.set_title(_title(rows[0]), fontsize=7)
         above.set_yscale("log")
         below.set_yscale("log")
-        below.set_ylim(bottom=_LOWEST)
+        below.set_ylim(_LOWEST, max(below.get_ylim()[1], 10.0 * _LOWEST))
         below.set_xlabel("iteration k")
         for ax in (above, below):
             ax.grid(axis="both", color="#E9E9E9", linewidth=0.4)
@@ -104,22 +116,30 @@ def _runs(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     import seaborn as sns
 
     k = _column(rows, "k")
-    ax.fill_between(k, _column(rows, "q05"), _column(rows, "q95"), color="#DDDDDD", linewidth=0, zorder=1)
+    low, high = (held(_column(rows, name), log=True) for name in ("q05", "q95"))
+    ax.fill_between(k, low, high, color="#DDDDDD", linewidth=0, zorder=1)
     look = {"color": "#8C8C8C", "linewidth": 3.2, "solid_capstyle": "butt", "zorder": 1.5}
-    sns.lineplot(x=k, y=_column(rows, "mean"), estimator=None, ax=ax, **look)
+    sns.lineplot(x=k, y=held(_column(rows, "mean"), log=True), estimator=None, ax=ax, **look)
 
 
-def _model(above: Axes, below: Axes, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def _mean(ax: Axes, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    colour, line = _look(name)
+    mean = held(_column(rows, "mean"), log=True)
+    ax.plot(_column(rows, "k"), mean, color=colour, linestyle=line, linewidth=0.9, gid=name)
+
+
+def _difference(ax: Axes, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
     colour, line = _look(name)
     k = _column(rows, "k")
-    above.plot(k, _column(rows, "mean"), color=colour, linestyle=line, linewidth=0.9, gid=name)
     low, high = _column(rows, "band_low"), _column(rows, "band_high")
     smallest = np.where((low > 0.0) | (high < 0.0), np.minimum(np.abs(low), np.abs(high)), _LOWEST)
     largest = np.maximum(np.abs(low), np.abs(high))
-    below.fill_between(k, np.maximum(smallest, _LOWEST), largest, color=colour, alpha=0.18, linewidth=0)
-    difference = np.abs(_column(rows, "error"))
+    ax.fill_between(
+        k, np.maximum(smallest, _LOWEST), held(largest, log=True), color=colour, alpha=0.18, linewidth=0
+    )
+    difference = held(np.abs(_column(rows, "error")), log=True)
     difference[difference == 0.0] = np.nan
-    below.plot(k, difference, color=colour, linestyle=line, linewidth=0.9)
+    ax.plot(k, difference, color=colour, linestyle=line, linewidth=0.9)
 
 
 def _look(name: str) -> tuple[str, Any]:

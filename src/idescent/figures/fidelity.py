@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
-from idescent.fidelity import SMALLEST_LOSS, horizon, relative_errors, unsolved
+from idescent.fidelity import SMALLEST_LOSS, horizon, negative, relative_errors, unsolved
 from idescent.figures import style
 from idescent.figures.data import MOST_POINTS
+from idescent.figures.drawable import Account, account, drawable, held, say, without_scale
 from idescent.figures.looks import model_look
 from idescent.figures.saving import save, styled
 from idescent.trajectory import Trajectory, read_with_metadata
@@ -27,13 +29,14 @@ from idescent.trajectory import Trajectory, read_with_metadata
 CAPTION = (
     "Loss along the runs of {optimizer} (objective: {objective}; wide grey line) and as its continuous "
     "models predict it, and below the relative error of the prediction. Horizontal lines: the bounds "
-    "{bounds}; markers: where a model leaves them for the first time. Dotted: a thousandth of the first "
-    "loss; smaller losses count as that in the relative error. Crosses at the end of a curve, or at the "
-    "lower left where there is none: the solution did not reach its tolerance, or diverged."
+    "{bounds}; markers: where a model leaves them for the first time. {floor} Crosses at the end of a curve, "
+    "or at the lower left where there is none: the solution did not reach its tolerance, or diverged."
 )
+_FLOOR = "Dotted: a thousandth of the first loss; smaller losses count as that in the relative error."
+_SHIFTED = "Where a run has negative losses, the error is relative to the range of its losses."
 MOST_COLUMNS = 4
 
-_LEAST_ERROR = 1e-7
+_LEAST_ERROR, _LARGEST_ERROR = 1e-7, 10.0
 
 # Losses below this share of the first one are not drawn: mostly they are rounding.
 _DRAWN = 1e-3 * SMALLEST_LOSS
@@ -70,7 +73,8 @@ def render_fidelity(
     for file in map(Path, files):
         cells.setdefault(file.parent, {})[file.stem] = read_with_metadata(file)
     bounds = ", ".join(f"{bound:.0%}" for bound in within)
-    caption = CAPTION.format(optimizer=optimizer, objective=objective, bounds=bounds)
+    floor = _SHIFTED if _negative(cells.values()) else _FLOOR
+    caption = CAPTION.format(optimizer=optimizer, objective=objective, bounds=bounds, floor=floor)
     with styled():
         picture = fidelity_figure(list(cells.values()), models, within)
         save(picture, outputs, f"Loss curves of {optimizer} and its continuous models", caption)
@@ -89,23 +93,37 @@ def fidelity_figure(
     )
     grid = figure.subplots(2, columns, sharex="col", sharey="row", squeeze=False)
     names: dict[str, None] = {}
-    odd = False
+    odd, empty = False, True
     lowest = math.inf
+    # A loss that is negative somewhere has no logarithm: all are then drawn on a linear axis.
+    log = not _negative(cells)
     for (above, below), cell in zip(grid.T, cells, strict=True):
         run, metadata = cell["discrete"]
         first = abs(float(run.loss[0]))
-        lowest = min(lowest, _DRAWN * first)
-        above.axhline(SMALLEST_LOSS * first, color=style.GREY, linewidth=0.6, linestyle=":", zorder=0)
+        if log and drawable(_DRAWN * first, log=True):
+            lowest = min(lowest, _DRAWN * first)
+            above.axhline(SMALLEST_LOSS * first, color=style.GREY, linewidth=0.6, linestyle=":", zorder=0)
         above.set_title(_title(metadata["cell"]), fontsize=7)
-        above.plot(*_thin(run.k, run.loss), color="#B8B8B8", linewidth=3.2, solid_capstyle="butt", zorder=1)
+        diverged = all(path.report.diverged_at is not None for path, _ in cell.values())
+        losses = [path.loss for path, _ in cell.values()]
+        told = ("zero", "too small", "not finite")
+        found = account(losses, log=log, noun="loss value", diverged=diverged, told=told)
+        say(above, found)
+        if found.drawn:
+            look = {"color": "#B8B8B8", "linewidth": 3.2, "solid_capstyle": "butt", "zorder": 1}
+            above.plot(*_thin(run.k, held(run.loss, log=log)), **look)
+        offered: list[Any] = []
         for name, (path, _) in cell.items():
             if name == "discrete":
                 continue
             names[name] = None
             colour, marker, size, line = model_look(models[name])
-            above.plot(*_thin(path.k, path.loss), color=colour, linestyle=line, linewidth=0.9, gid=name)
+            if found.drawn:
+                x, y = _thin(path.k, held(path.loss, log=log))
+                above.plot(x, y, color=colour, linestyle=line, linewidth=0.9, gid=name)
             k, errors = relative_errors(run, path)
-            seen = np.isfinite(errors["loss"]) & (errors["loss"] > 0.0)
+            offered.append(errors["loss"])
+            seen = drawable(errors["loss"], log=True)
             below.plot(*_thin(k[seen], errors["loss"][seen]), color=colour, linestyle=line, linewidth=0.9)
             for bound in within:
                 left = horizon(k, errors["loss"], bound)
@@ -115,16 +133,40 @@ def fidelity_figure(
                 odd = True
                 # Where nothing was solved the cross lies at the start, where the error is 0.
                 end = (k[seen][-1], errors["loss"][seen][-1]) if seen.any() else (0, _LEAST_ERROR)
+                end = (end[0], min(max(end[1], _LEAST_ERROR), _LARGEST_ERROR))
                 below.plot(*([x] for x in end), "x", color=colour, markersize=6, zorder=4, clip_on=False)
-        _dress(above, below)
+        inside = _in_frame(offered, diverged)
+        say(below, inside)
+        if not found.drawn and not inside.drawn:
+            below.set_xlim(-0.05 * run.steps, 1.05 * run.steps)
+        empty = empty and not found.drawn
+        _dress(above, below, log=log)
     _bounds(grid[1], within)
-    _losses(grid[0], lowest)
+    if log:
+        _losses(grid[0], lowest)
+    if empty:
+        without_scale(grid[0], "y")
     grid[0, 0].set_ylabel("loss")
     grid[1, 0].set_ylabel("relative error of the loss")
     figure.legend(
         handles=_keys(names, models, odd), loc="outside upper center", ncols=5 if columns > 1 else 3
     )
     return figure
+
+
+def _negative(cells: Iterable[Mapping[str, tuple[Trajectory, Any]]]) -> bool:
+    return any(negative(cell["discrete"][0]) for cell in cells)
+
+
+def _in_frame(errors: Sequence[Any], diverged: bool) -> Account:
+    """Count the relative errors that a panel can draw, within its frame."""
+    found = account(errors, log=True, noun="error", diverged=diverged, told=("zero", "not finite"))
+    values = np.concatenate([error[drawable(error, log=True)] for error in errors]) if errors else np.empty(0)
+    for outside, where in ((values < _LEAST_ERROR, "below"), (values > _LARGEST_ERROR, "above")):
+        if found.drawn and outside.all():
+            limit = _LEAST_ERROR if where == "below" else _LARGEST_ERROR
+            return replace(found, drawn=0, whole=f"all errors are {where} {limit:g}")
+    return found
 
 
 def _keys(names: Iterable[str], models: Mapping[str, str], odd: bool) -> list[Line2D]:
@@ -138,10 +180,11 @@ def _keys(names: Iterable[str], models: Mapping[str, str], odd: bool) -> list[Li
     return keys
 
 
-def _dress(above: Axes, below: Axes) -> None:
-    above.set_yscale("log")
+def _dress(above: Axes, below: Axes, *, log: bool) -> None:
+    if log:
+        above.set_yscale("log")
     below.set_yscale("log")
-    below.set_ylim(_LEAST_ERROR, 10.0)
+    below.set_ylim(_LEAST_ERROR, _LARGEST_ERROR)
     below.set_xlabel("iteration k")
     for ax in (above, below):
         ax.grid(axis="both", color="#E9E9E9", linewidth=0.4)
@@ -150,12 +193,13 @@ def _dress(above: Axes, below: Axes) -> None:
 
 def _losses(row: Sequence[Axes], lowest: float) -> None:
     """Cut off what is far below the first loss."""
-    bottom = min(float(np.nanmin(np.where(y > 0.0, y, np.nan))) for ax in row for y in _values(ax))
-    row[0].set_ylim(bottom=max(0.5 * bottom, lowest))
+    positive = [float(y[y > 0.0].min()) for ax in row for y in _values(ax) if (y > 0.0).any()]
+    if positive and math.isfinite(lowest):
+        row[0].set_ylim(bottom=max(0.5 * min(positive), lowest))
 
 
 def _values(ax: Axes) -> list[Any]:
-    return [np.asarray(line.get_ydata(), dtype=np.float64) for line in ax.lines[1:]]
+    return [np.asarray(line.get_ydata(), dtype=np.float64) for line in ax.lines if line.get_zorder() > 0]
 
 
 def _bounds(row: Sequence[Axes], within: Sequence[float]) -> None:

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from idescent.figures import style
+from idescent.figures.drawable import account, drawable, say, without_scale
 from idescent.figures.saving import save, styled
 
 TITLE = "Fast-forward: cost and error of predicted runs"
@@ -47,18 +49,24 @@ def forecast_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     handles = []
     for name, members in curves.items():
         colour, marker = style.look(members[0]["look"])
-        alphas = [row["alpha"] for row in members]
         drawn: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 3.5}
-        cost.plot(alphas, [row["gradients"] for row in members], **drawn)
-        cost.plot(alphas, [row["steps"] for row in members], **drawn, linestyle="--", markerfacecolor="white")
-        error.plot(alphas, [row["estimate"] for row in members], color=colour, linestyle=":")
-        made = [row for row in members if row["error"] != ""]
-        error.plot([row["alpha"] for row in made], [row["error"] for row in made], **drawn)
+        _plot(cost, members, "gradients", **drawn)
+        _plot(cost, members, "steps", **drawn, linestyle="--", markerfacecolor="white")
+        _plot(error, members, "estimate", color=colour, linestyle=":")
+        _plot(error, [row for row in members if row["error"] != ""], "error", **drawn)
         bad = [row for row in members if row["status"] != "converged"]
-        error.plot([r["alpha"] for r in bad], [r["estimate"] for r in bad], "x", color="black", markersize=5)
+        _plot(error, bad, "estimate", marker="x", linestyle="none", color="black", markersize=5)
         handles.append(Line2D([], [], **drawn, label=name))
-    for ax in (cost, error):
+    costs = [[row[name] for row in rows] for name in ("gradients", "steps")]
+    errors = [[row["estimate"] for row in rows], [row["error"] for row in rows if row["error"] != ""]]
+    for ax, values, noun in ((cost, costs, "value"), (error, errors, "error")):
+        found = account(values, log=True, noun=noun)
+        say(ax, found)
         ax.set(xscale="log", yscale="log", xlabel=r"learning rate $\alpha$")
+        if found.whole:
+            rates = [row["alpha"] for row in rows]
+            ax.set_xlim(0.8 * min(rates), 1.25 * max(rates))
+            without_scale([ax], "y")
         ax.invert_xaxis()
     cost.set_ylabel("gradient evaluations")
     error.set_ylabel(r"largest error of $\theta$")
@@ -67,3 +75,10 @@ def forecast_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     styles = [Line2D([], [], color=style.GREY, linestyle=line, label=label) for label, line in keys]
     figure.legend(handles=styles, loc="outside lower center", ncols=3)
     return figure
+
+
+def _plot(ax: Axes, rows: Sequence[Mapping[str, Any]], key: str, **look: Any) -> None:
+    kept = [row for row in rows if drawable(row[key], log=True)]
+    # Axes that know of empty curves only cannot become logarithmic.
+    if kept or ax.lines:
+        ax.plot([row["alpha"] for row in kept], [row[key] for row in kept], **look)

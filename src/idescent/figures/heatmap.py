@@ -22,6 +22,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocat
 from numpy.typing import NDArray
 
 from idescent.figures import style
+from idescent.figures.drawable import account_of, drawable, say
 from idescent.figures.saving import save, styled
 from idescent.orders import ABOVE_FLOOR
 from idescent.scaling import good
@@ -39,7 +40,9 @@ _FAILED, _DROWNED = "not converged", "near solver and rounding error"
 _HATCHES = {_FAILED: "////", _DROWNED: "...."}
 _DASHES: Any = (0, (3, 2))
 _MOST_TICKS = 9
+_LEAST_PANEL = 0.6  # inches
 _BANDS = 2  # a decade
+_MOST_DECADES = 100  # a colour map has 256 colours
 
 
 def render_heatmap(table: str | Path, objective: str, optimizer: str, outputs: Iterable[str | Path]) -> None:
@@ -57,7 +60,7 @@ def render_heatmap(table: str | Path, objective: str, optimizer: str, outputs: I
     Raises
     ------
     ValueError
-        If the table is damaged or holds nothing that can be drawn.
+        If the table is damaged or holds no error of theta of cells with a memory.
     """
     rows = heatmap_rows(read_errors([table]).to_pylist(), objective, optimizer)
     title = f"Errors of the continuous models of {optimizer} over learning rate and memory"
@@ -79,11 +82,12 @@ def heatmap_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str)
 def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Build the picture, models across and further rates down; call it inside the style's context."""
     # What drowns in rounding would stretch the scale of what does not.
-    errors = [row["relative"] for row in rows if row["relative"] and _sign(row) != _DROWNED]
-    if not errors:
-        raise ValueError(
-            "heatmap: no relative error of theta is given: there must be at least one above its floor"
-        )
+    if not rows:
+        raise ValueError("heatmap: no error of theta is given: there must be at least one")
+    coloured = [row for row in rows if drawable(row["relative"], log=True)]
+    errors = [row["relative"] for row in coloured if _sign(row) != _DROWNED]
+    # Without any, the scale of those that drown, or one decade below 1.
+    errors = errors or [row["relative"] for row in coloured] or [1.0]
     solutions = list(dict.fromkeys(row["solution"] for row in rows))
     others = list(dict.fromkeys(_other(row) for row in rows))
     alphas, betas = (sorted({value(row) for row in rows}) for value in (_alpha, _mapped))
@@ -91,9 +95,12 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     # A relative error above 1 is none of interest, however large.
     ends: Any = "both" if high > 0.0 else "min"
     high = max(min(high, 0.0), low + 1.0)
+    low = max(low, high - _MOST_DECADES)
     levels = np.arange(math.floor(_BANDS * low), math.ceil(_BANDS * high) + 1) / _BANDS
+    # Very many models make it wider than a page: narrower panels show nothing.
+    width = max(min(style.WIDTHS["double"], 1.5 + 1.55 * len(solutions)), _LEAST_PANEL * len(solutions))
     figure = Figure(
-        figsize=(min(style.WIDTHS["double"], 1.5 + 1.55 * len(solutions)), 0.75 + 1.45 * len(others)),
+        figsize=(width, 0.75 + 1.45 * len(others)),
         layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03),
     )
     grid = figure.subplots(len(others), len(solutions), sharex=True, sharey=True, squeeze=False)
@@ -107,17 +114,22 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
             }
             mesh = _panel(ax, members, alphas, betas, colours)
             ax.set_title(solution if ax in grid[0] else "", fontsize=7.5)
+            found = account_of(list(members.values()), "relative")
+            if members and found.whole:
+                say(ax, found)
         line[0].set_ylabel(f"{other}\n" + r"learning rate $\alpha$" if other else r"learning rate $\alpha$")
     symbol = r"\beta_2" if rows[0]["beta2"] is not None else r"\beta"
     for ax in grid[-1]:
         ax.set_xlabel(f"${symbol}$")
+    _legend(figure, rows)
+    if not coloured:
+        return figure
     bar = figure.colorbar(mesh, ax=grid, pad=0.015, aspect=14 * len(others), shrink=0.95)
     decades = [level for level in levels if level == round(level)]
     decades = decades[:: 1 + len(decades) // _MOST_TICKS]
     bar.set_ticks(decades, labels=[rf"$10^{{{level:.0f}}}$" for level in decades])
     bar.set_label(r"relative error of $\theta$")
     bar.ax.yaxis.set_minor_locator(NullLocator())
-    _legend(figure, rows)
     return figure
 
 
@@ -136,13 +148,13 @@ def _panel(
             row = members.get((alpha, beta))
             if row is None:
                 continue
-            if row["relative"]:
+            if drawable(row["relative"], log=True):
                 values[i, j] = math.log10(row["relative"])
             sign = _sign(row)
             if sign:
                 corner, wide, high = (across[j], up[i]), across[j + 1] - across[j], up[i + 1] - up[i]
                 # Without an error there is no colour: the grey below the hatch tells it from an empty cell.
-                face = "none" if row["relative"] else style.GREY
+                face = "none" if drawable(row["relative"], log=True) else style.GREY
                 box = Rectangle(
                     corner, wide, high, facecolor=face, edgecolor="white", linewidth=0.0, zorder=2, gid=sign
                 )
@@ -163,6 +175,8 @@ def _panel(
 def _edges(values: Sequence[float]) -> NDArray[np.float64]:
     """Return the borders of cells around values on a logarithmic axis, one more than values."""
     logs = np.log(np.asarray(values, dtype=np.float64))
+    if len(logs) == 1:
+        return np.asarray(np.exp([logs[0] - 0.5, logs[0] + 0.5]))
     inner = 0.5 * (logs[1:] + logs[:-1])
     return np.asarray(np.exp([2.0 * logs[0] - inner[0], *inner, 2.0 * logs[-1] - inner[-1]]))
 

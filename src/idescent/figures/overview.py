@@ -20,6 +20,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.errors import HYPERPARAMETERS, hyperparameters
 from idescent.figures import style
+from idescent.figures.drawable import account_of, drawable, say, without_scale
 from idescent.figures.saving import save, styled
 from idescent.study import spread
 from idescent.tables.files import in_order, read_errors
@@ -56,7 +57,7 @@ def render_overview(errors: str | Path | Iterable[str | Path], outputs: Iterable
     Raises
     ------
     ValueError
-        If a table is damaged or holds no error that can be drawn.
+        If a table is damaged or holds no error of theta.
     """
     files = [errors] if isinstance(errors, str | Path) else list(errors)
     rows = overview_rows(in_order(read_errors(files)).select(_COLUMNS).to_pylist())
@@ -68,7 +69,7 @@ def overview_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Choose and name what is drawn: one row for each cell and solution, in order."""
     chosen = []
     for row in rows:
-        if row["quantity"] != "theta" or row["norm"] != "sup" or row["kind"] != "total" or not row["error"]:
+        if row["quantity"] != "theta" or row["norm"] != "sup" or row["kind"] != "total":
             continue
         chosen.append(
             {
@@ -79,6 +80,7 @@ def overview_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
                 "alpha": row["alpha"],
                 "solution": row["solution"],
                 "error": row["error"],
+                "discrete_status": row["discrete_status"],
                 "good": row["status"] == "converged" and row["discrete_status"] == "completed",
             }
         )
@@ -120,7 +122,13 @@ def _layout(counts: Sequence[int], alphas: int) -> _Layout:
 def overview_figure(rows: list[dict[str, Any]]) -> Figure:
     """Build the picture; call it inside the style's context."""
     if not rows:
-        raise ValueError("errors: no sup error of theta is given: there must be at least one that is not 0")
+        raise ValueError("errors: no sup error of theta is given: there must be at least one")
+    objectives: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        objectives.setdefault(row["objective"], []).append(row)
+    accounts = {name: account_of(members) for name, members in objectives.items()}
+    # Where some can be drawn, the others have no row; where none can, all have one.
+    rows = [row for row in rows if accounts[row["objective"]].whole or drawable(row["error"], log=True)]
     names: dict[str, list[str]] = {}
     for row in rows:
         known = names.setdefault(row["objective"], [])
@@ -143,7 +151,7 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
         part = [
             (row, row["error"], place[row["configuration"]] + lines[row["alpha"]])
             for row in rows
-            if row["objective"] == objective
+            if row["objective"] == objective and drawable(row["error"], log=True)
         ]
         for solution, shape in shapes.items():
             if marks := [(x, y, palette[row["alpha"]]) for row, x, y in part if row["solution"] == solution]:
@@ -172,6 +180,9 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
         ax.tick_params(axis="y", length=0)
         ax.xaxis.set_major_locator(LogLocator(numticks=9))
         ax.xaxis.set_minor_formatter(NullFormatter())
+        say(ax, accounts[objective])
+    if all(found.whole for found in accounts.values()):
+        without_scale(axes, "x")
     axes[-1].set_xlabel(r"$\max_k\,\Vert\theta_\mathrm{discrete} - \theta_\mathrm{model}\Vert$")
     # Greys in between are told by their neighbours.
     keys = {

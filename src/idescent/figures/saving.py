@@ -18,12 +18,21 @@ from matplotlib.figure import Figure
 from idescent.figures import style
 from idescent.files import whole
 
+_LEAST_PANELS = 1.0 / 3.0  # of the height
 FORMATS = (".pdf", ".svg", ".png")
 
 
 def styled() -> AbstractContextManager[None]:
     """Return the context in which figures are built and written: matplotlib's defaults, then the style."""
     return matplotlib.style.context(["default", style.STYLE_FILE])
+
+
+def _make_room(canvas: Figure) -> None:
+    """Make a figure higher if its legends, of very many entries, would leave nothing to the panels."""
+    height = canvas.get_figheight()
+    legends = sum(legend.get_window_extent().height for legend in canvas.legends) / canvas.dpi
+    if height - legends < _LEAST_PANELS * height:
+        canvas.set_figheight(legends + max(0.6 * height, 2.0))
 
 
 def save(canvas: Figure, outputs: Iterable[str | Path], title: str, caption: str) -> None:
@@ -49,6 +58,7 @@ def save(canvas: Figure, outputs: Iterable[str | Path], title: str, caption: str
     # The layout is found once: each format would be drawn once more for it.  At the resolution of the PNG,
     # whose texts are then measured already.
     canvas.set_dpi(matplotlib.rcParams["savefig.dpi"])
+    _make_room(canvas)
     if (engine := canvas.get_layout_engine()) is not None:
         engine.execute(canvas)
     with matplotlib.rc_context({"figure.constrained_layout.use": False}):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.errors import hyperparameters
 from idescent.figures import style
+from idescent.figures.drawable import Account, account_of, drawable, say, without_scale
 from idescent.figures.looks import SCHEMES, model_look
 from idescent.figures.saving import save, styled
 from idescent.orders import ABOVE_FLOOR
@@ -54,7 +56,7 @@ def render_scaling(table: str | Path, objective: str, optimizer: str, outputs: I
     Raises
     ------
     ValueError
-        If the table is damaged or holds nothing that can be drawn.
+        If the table is damaged or holds no error of theta of this objective and optimizer.
     """
     rows = scaling_rows(read_errors([table]).to_pylist(), objective, optimizer)
     title = f"Errors of the continuous models of {optimizer} against the learning rate"
@@ -63,21 +65,32 @@ def render_scaling(table: str | Path, objective: str, optimizer: str, outputs: I
 
 
 def scaling_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str) -> list[dict[str, Any]]:
-    """Choose what is drawn: sup errors of theta that are above their floor."""
+    """Choose the rows of a figure: sup errors of theta."""
     return [
         row
         for row in rows
         if (row["quantity"], row["norm"], row["objective"]) == ("theta", "sup", objective)
         and row["optimizer"].rpartition(":")[2] == optimizer
-        and row["error"]
-        and row["error"] > ABOVE_FLOOR * row["floor"]
     ]
+
+
+def _shown(row: Mapping[str, Any]) -> bool:
+    """Whether an error is drawn: above its floor."""
+    return bool(drawable(row["error"], log=True) and row["error"] > ABOVE_FLOOR * row["floor"])
+
+
+def _account(rows: Sequence[Mapping[str, Any]]) -> Account:
+    # The caption tells of errors near their floor, and 0 is one of them.
+    found = account_of(rows, told=("zero",))
+    if found.drawn and not any(map(_shown, rows)):
+        return replace(found, drawn=0, whole="all errors are within solver and rounding error")
+    return found
 
 
 def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Build the picture; call it inside the style's context."""
     if not rows:
-        raise ValueError("scaling: no error of theta is above its floor: there must be at least one")
+        raise ValueError("scaling: no error of theta is given: there must be at least one")
     panels: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         panels.setdefault(row["configuration"], []).append(row)
@@ -90,22 +103,32 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     )
     grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
     axes = list(grid.ravel())
-    solutions = _solutions(rows)
+    accounts = [_account(members) for members in panels.values()]
+    shown = [row for row in rows if _shown(row)]
+    solutions = _solutions(shown or rows)
     for ax, members in zip(axes, panels.values(), strict=False):
         for name in solutions:
-            _draw(ax, name, [row for row in members if row["solution"] == name], solutions)
+            chosen = [row for row in members if row["solution"] == name and _shown(row)]
+            _draw(ax, name, chosen, solutions)
         ax.set_title(_title(members[0]), fontsize=7.5)
         ax.grid(axis="both", color="#E3E3E3", linewidth=0.4)
         ax.set_axisbelow(True)
     first = axes[0]
     first.set(xscale="log", yscale="log")
-    low, high = (pick(row["error"] for row in rows) for pick in (min, max))
-    first.set_ylim(10.0 ** (math.log10(low) - 0.4), 10.0 ** (math.log10(high) + 0.4))
+    if shown:
+        low, high = (pick(row["error"] for row in shown) for pick in (min, max))
+        first.set_ylim(10.0 ** (math.log10(low) - 0.4), 10.0 ** (math.log10(high) + 0.4))
+    else:
+        alphas = [row["alpha"] for row in rows]
+        first.set_xlim(0.8 * min(alphas), 1.25 * max(alphas))
+        without_scale(axes, "y")
     for axis in (first.xaxis, first.yaxis):
         axis.set_major_locator(LogLocator(numticks=9))
         axis.set_minor_formatter(NullFormatter())
-    for ax, members in zip(axes, panels.values(), strict=False):
-        _triangles(ax, members)
+    for ax, members, found in zip(axes, panels.values(), accounts, strict=False):
+        if not found.whole:
+            _triangles(ax, [row for row in members if _shown(row)])
+        say(ax, found)
     for ax in axes[len(panels) :]:
         ax.set_visible(False)
     for i, ax in enumerate(axes[: len(panels)]):
@@ -116,7 +139,7 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for row_of in grid:
         row_of[0].set_ylabel(r"$\max_k\,\Vert\theta_\mathrm{discrete} - \theta_\mathrm{model}\Vert$")
     keys = [_key(name, model, second) for name, (model, second) in solutions.items()]
-    if not all(good(row) for row in rows):
+    if not all(good(row) for row in shown):
         keys.append(Line2D([], [], color="black", marker="x", linestyle="", label="not converged"))
     figure.legend(handles=keys, loc="outside upper center", ncols=min(len(keys), 5 if columns > 1 else 3))
     return figure

@@ -16,6 +16,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.errors import hyperparameters
 from idescent.figures import style
+from idescent.figures.drawable import account_of, drawable, say, without_scale
 from idescent.figures.saving import save, styled
 from idescent.tables.files import in_order, read_errors
 
@@ -57,7 +58,7 @@ def render_split(errors: str | Path | Iterable[str | Path], outputs: Iterable[st
 
 def split_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Choose the sup errors of theta that come in three kinds; of a cell, its first such solution."""
-    rows = [row for row in rows if row["quantity"] == "theta" and row["norm"] == "sup" and row["error"]]
+    rows = [row for row in rows if row["quantity"] == "theta" and row["norm"] == "sup"]
     schemes: dict[tuple[str, str, str], str] = {}
     for row in rows:
         if row["kind"] == "solver":
@@ -88,7 +89,10 @@ def split_figure(rows: list[dict[str, Any]]) -> Figure:
         for j, alpha in enumerate(alphas):
             ax = grid[i, j]
             here = [r for r in rows if r["objective"] == objective and r["alpha"] == alpha]
+            found = account_of(here)
             for row in here:
+                if not drawable(row["error"], log=True):
+                    continue
                 colour, marker, _ = _KINDS[row["kind"]]
                 y = names[objective].index(_name(row))
                 hollow = "none" if row["kind"] == "solver" else colour
@@ -104,6 +108,10 @@ def split_figure(rows: list[dict[str, Any]]) -> Figure:
             ax.tick_params(axis="y", length=0)
             ax.xaxis.set_major_locator(LogLocator(numticks=8))
             ax.xaxis.set_minor_formatter(NullFormatter())
+            if here:
+                say(ax, found)
+    if all(account_of([row]).whole for row in rows):
+        without_scale(grid.ravel(), "x")
     for ax in grid[-1]:
         ax.set_xlabel(r"largest error of $\theta$")
     handles = [

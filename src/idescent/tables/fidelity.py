@@ -18,9 +18,10 @@ Row = Mapping[str, Any]
 _WELL = ("converged", "completed")
 _EXPLAINED = (
     "Iterations up to which the loss that a model predicts stays within the bound named of that of the "
-    f"discrete run (losses below {SMALLEST_LOSS:g} of the first count as that), then the largest relative "
-    "error of the loss, and of the parameters in ratio to the way that the run has gone, over all "
-    "iterations. Gradients: evaluations of the solution in ratio to those of the run."
+    f"discrete run (losses below {SMALLEST_LOSS:g} of the first count as that; where some are negative, the "
+    "error is relative to the range of the run's losses), then the largest relative error of the loss, and "
+    "of the parameters in ratio to the way that the run has gone, over all iterations. Gradients: "
+    "evaluations of the solution in ratio to those of the run."
 )
 _ACCURACY = "Accuracy: that of the run at the end, and the largest gap between run and model along the way."
 _NOTE = "The solution did not reach its tolerance, or a run diverged."

@@ -24,6 +24,13 @@ _RULE = (
     "α, their number in brackets. Where there is no such window there is no order; the last pairwise slope "
     "then stands in brackets. Declared: the order that the model claims as α → 0."
 )
+_REASONS = (
+    "Where there is no window, the table says why. Too few: the ladder has too few α. Not counted: too few "
+    "solutions reached their tolerance over a horizon that was not cut. Zero and floor: errors are 0, or "
+    f"within {orders.ABOVE_FLOOR:g} times of what solver and rounding may make. Chatter: a coordinate of the "
+    "run goes to and fro from one iteration to the next. Slopes differ: pairwise slopes do, by more than "
+    f"{orders.SPREAD:g}."
+)
 _NOTE = "A solution did not reach its tolerance, or a run diverged; it does not count for the order."
 _CUT = (
     "A run had not settled at the largest horizon allowed and was cut there; it does not count for the order."
@@ -54,6 +61,7 @@ class _Form:
     betas: str
     text: Callable[[str], str]
     symbol: Callable[[str], str]
+    reason: Callable[[str], str]
 
 
 _MARKDOWN = _Form(
@@ -69,6 +77,7 @@ _MARKDOWN = _Form(
     betas="β",
     text=str,
     symbol=str,
+    reason=str,
 )
 _LATEX = _Form(
     number=r"${} \times 10^{{{}}}$",
@@ -83,6 +92,8 @@ _LATEX = _Form(
     betas=r"$\beta$",
     text=escaped,
     symbol=lambda name: {"theta": r"$\theta$", "loss": "loss"}.get(name, f"${name}$"),
+    # The column has room for the kind alone.
+    reason=lambda text: text.partition(":")[0],
 )
 
 
@@ -114,7 +125,7 @@ def markdown(lines: Sequence[Line], alphas: Sequence[float], reference: str | No
     text = ["# Errors and orders of the models", ""]
     text += ["Error: largest |discrete − continuous| of θ over all iterations."]
     text += [f"Ratio: the error of `{reference}` over this one's, at the same α."] if reference else []
-    text += [_RULE, "Gradients: gradient evaluations of the solver, at the tolerance of the study."]
+    text += [_rule(lines), "Gradients: gradient evaluations of the solver, at the tolerance of the study."]
     text += [f"Slope: pairwise, {_PAIR}. Last table: {_ORDERS}.", ""]
     for (objective, optimizer), members in _sections(lines).items():
         text += [f"## {optimizer}, {objective}", "", f"Horizon: {_horizon(members)}.", ""]
@@ -134,7 +145,7 @@ def latex(lines: Sequence[Line], alphas: Sequence[float], reference: str | None 
     """
     text = [r"% Errors and orders of the models. Needs \usepackage{booktabs,longtable}, 16 cm of text width."]
     text += [r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}\setlength{\LTcapwidth}{\textwidth}"]
-    rule = _RULE
+    rule = _rule(lines)
     for (objective, optimizer), members in _sections(lines).items():
         subject = f"{escaped(optimizer)}, objective {escaped(objective)}, horizon {_tex(_horizon(members))}"
         cost = "Gradient evaluations of the solver at the smallest $\\alpha$ of the table of errors"
@@ -151,6 +162,10 @@ def latex(lines: Sequence[Line], alphas: Sequence[float], reference: str | None 
         for caption, (head, rows) in zip(captions, tables, strict=True):
             text += ["", *_longtable(caption + notes, head, rows)] if len(head) > 2 else []
     return "\n".join([*text, r"\endgroup"]) + "\n"
+
+
+def _rule(lines: Iterable[Line]) -> str:
+    return f"{_RULE} {_REASONS}" if any(line.reason for line in lines) else _RULE
 
 
 def _longtable(caption: str, head: Sequence[Column], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -250,7 +265,7 @@ def _decimal(value: float | None, form: _Form) -> str:
 
 def _window(line: Line, form: _Form) -> str:
     if line.window is None:
-        return "none"
+        return "none" if line.reason is None else f"none ({form.reason(line.reason)})"
     largest, smallest, points = line.window
     ends = (form.rate.format(_rate(alpha, form.power)) for alpha in (largest, smallest))
     return form.window.format(*ends, points)

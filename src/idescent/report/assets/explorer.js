@@ -142,10 +142,12 @@ function draw() {
     const box = host.querySelector(`#plot-${name}`), target = box.querySelector(".canvas");
     box.querySelector("h3").textContent = title;
     box.setAttribute("aria-label", `Plot of ${title}. Arrow keys move along the iterations, plus and minus zoom, zero shows all.`);
-    box.querySelector(".empty").hidden = members.length > 0;
-    if (!members.length) continue;
+    const offered = members.map(c => ({ ...c, y: c[name] })), empty = box.querySelector(".empty");
+    empty.textContent = nothing(offered, logY, name);
+    empty.hidden = !empty.textContent;
+    if (empty.textContent) continue;
     plots.push(drawn(target, {
-      x, curves: members.map(c => ({ ...c, y: c[name] })), xLabel: state.x === "t" ? "time t = αk" : "iteration k", yLabel,
+      x, curves: offered, xLabel: state.x === "t" ? "time t = αk" : "iteration k", yLabel,
       logX: state.log.includes("x"), logY, onMove: moved, onZoom: zoomed,
     }));
   }
@@ -291,7 +293,7 @@ function chosen(event) {
 
 function build() {
   const select = (name, title) => `<label>${title}<select name="${name}"></select></label>`;
-  const plot = name => `<div class="paper plot" id="plot-${name}" role="application" aria-roledescription="plot" tabindex="0"><h3></h3><p class="empty" hidden>Nothing to draw here: no solution is chosen.</p><div class="canvas"></div></div>`;
+  const plot = name => `<div class="paper plot" id="plot-${name}" role="application" aria-roledescription="plot" tabindex="0"><h3></h3><p class="empty" hidden></p><div class="canvas"></div></div>`;
   host.innerHTML = `<form class="tool" aria-label="What the explorer shows">
     ${select("objective", "Objective")}${select("optimizer", "Optimizer")}${select("alpha", "Learning rate α")}${select("quantity", "Quantity")}
     <label>Across<select name="x"><option value="k">iterations k</option><option value="t">time t = αk</option></select></label>

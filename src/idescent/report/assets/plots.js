@@ -41,6 +41,14 @@ function axis(label, log, extra) {
   };
 }
 
+// Why nothing of some curves can be drawn; empty if something can.
+function nothing(curves, log, noun) {
+  const values = curves.flatMap(curve => curve.y).filter(v => v !== null && v !== undefined);
+  if (values.some(v => !log || v > 0)) return "";
+  if (!values.length) return curves.length ? `No finite ${noun} to draw.` : "Nothing to draw here: no solution is chosen.";
+  return values.every(v => v === 0) ? `All ${noun}s are zero.` : `No positive ${noun} to draw on a logarithmic axis.`;
+}
+
 // curves: [{x, y, colour, line, marker, label}], all on the same x.
 function drawn(target, { x, curves, xLabel, yLabel, logX, logY, onMove, onZoom }) {
   const positive = y => y.map(v => (v !== null && v !== undefined && v <= 0 ? null : v));
