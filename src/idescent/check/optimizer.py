@@ -19,7 +19,7 @@ from idescent.continuous import solve
 from idescent.discrete import simulate
 from idescent.kernels import compiled
 from idescent.objectives import DoubleWell, Quadratic
-from idescent.optimizers import Optimizer
+from idescent.optimizers import Optimizer, contradiction
 from idescent.trajectory import Trajectory
 
 _CELL: dict[str, Any] = {"alpha": 0.05, "theta0": [1.0, -0.5, 3.0], "steps": 40}
@@ -87,33 +87,10 @@ def _frozen(optimizer: Any, make: Callable[[], Any]) -> str:
 
 
 def _structure(optimizer: Any) -> str:
-    moments = optimizer.moments
-    texts = isinstance(moments, tuple) and all(isinstance(m, str) and m.isidentifier() for m in moments)
-    if not texts or len(set(moments)) != len(moments) or set(moments) & {"k", "t", "theta", "loss"}:
-        raise FaultError(f"moments is {moments!r}: name one or two, such as ('v',) or ('m', 'v')")
-    if not (len(moments) == 1 or (len(moments) == 2 and moments[0] == "m")) or moments[-1] == "m":
-        raise FaultError(f"moments is {moments!r}: the second moment is last, and one before it must be 'm'")
-    for name in ("summing", "bias_correction"):
-        if not isinstance(getattr(optimizer, name), bool | np.bool_):
-            raise FaultError(f"{name} is {getattr(optimizer, name)!r}: it must be True or False")
-    if optimizer.summing and optimizer.bias_correction:
-        raise FaultError("summing and bias_correction are both set: a sum has no bias; leave one out")
-    for name, most in (("decay1", 1.0), ("decay2", math.inf if optimizer.summing else 1.0)):
-        if not 0.0 <= getattr(optimizer, name) < most:
-            raise FaultError(f"{name} is {getattr(optimizer, name)!r}: it must be in [0, 1)")
-    if optimizer.summing != (optimizer.decay2 == 1.0):
-        raise FaultError(
-            f"summing is {optimizer.summing} but decay2 is {optimizer.decay2!r}: "
-            "a sum, and nothing else, has decay2 = 1"
-        )
-    for name in ("eps", "decoupled_decay", "coupled_decay"):
-        if not 0.0 <= getattr(optimizer, name) < math.inf:
-            raise FaultError(f"{name} is {getattr(optimizer, name)!r}: it must be finite and >= 0")
-    if optimizer.decay1 and not optimizer.momentum:
-        raise FaultError(
-            f"decay1 is {optimizer.decay1!r} but moments is {moments!r}: a first moment must be named 'm'"
-        )
-    return f"moments {', '.join(moments)}"
+    found = contradiction(optimizer)
+    if found is not None:
+        raise FaultError(found)
+    return f"moments {', '.join(optimizer.moments)}"
 
 
 def _squares(optimizer: Any) -> str:

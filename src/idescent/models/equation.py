@@ -1,7 +1,7 @@
 r"""What a continuous-time model is, to a solver: exponential memories and a velocity.
 
-What lives here: the data types that models fill in and solvers read.  What does not: any particular model,
-any method.
+What lives here: the data types that models fill in and solvers read, and :func:`derive`, which compares an
+equation with what the optimizer declares.  What does not: any particular model, any method.
 
 Everything is in k-time :math:`s = t/\alpha`, in which all rates are per iteration and every ``alpha`` stands
 in the velocity.
@@ -9,14 +9,14 @@ in the velocity.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.optimizers import Optimizer
+from idescent.optimizers import Optimizer, check_declared
 
 Array = NDArray[np.float64]
 
@@ -107,6 +107,8 @@ class Equation:
         Where else it or a derivative may jump, in increasing order.
     held_until : float
         Up to here all memories keep their initial values.
+    eliminates : mapping of str to str
+        Moments of the optimizer that the equation does without, with the derivation that eliminates them.
     """
 
     memories: tuple[Memory, ...]
@@ -119,6 +121,7 @@ class Equation:
     breaks_until: float = 0.0
     breaks: tuple[float, ...] = ()
     held_until: float = 0.0
+    eliminates: Mapping[str, str] = field(default_factory=dict)
 
 
 class Model(Protocol):
@@ -146,3 +149,74 @@ class Model(Protocol):
         Under a schedule ``alpha`` is an array of the shape of the ``s`` that the equation's functions are
         then called with.
         """
+
+
+def derive(model: Model, optimizer: Optimizer, alpha: LearningRate) -> Equation:
+    """Return the model's equation, after comparing it with what the optimizer declares.
+
+    Raises
+    ------
+    ValueError
+        If the model refuses the optimizer, the optimizer contradicts itself, or the equation leaves out a
+        moment or the weight decay (:func:`omission`).
+    """
+    check_declared(optimizer)
+    equation = model.equation(optimizer, alpha)
+    omitted = omission(equation, optimizer)
+    if omitted is not None:
+        raise ValueError(f"{type(model).__name__} does not model {type(optimizer).__name__}: {omitted}")
+    return equation
+
+
+def omission(equation: Equation, optimizer: Optimizer) -> str | None:
+    """Return what an equation leaves out of the optimizer, and what to do; None if it has everything.
+
+    Every moment must be the name of a memory on which the velocity depends, or stand in ``eliminates``; the
+    equation must have the optimizer's weight decay.
+    """
+    names = [memory.name for memory in equation.memories]
+    for moment in optimizer.moments:
+        if moment in equation.eliminates:
+            continue
+        if moment not in names:
+            return f"the equation has no memory {moment!r}: add it, or state in eliminates why it needs none"
+        # With a decay of 0 a moment is the present gradient or its square.
+        decay = optimizer.decay1 if moment == "m" else optimizer.decay2
+        if decay and not _depends_on(equation, optimizer, moment):
+            return (
+                f"the velocity does not depend on the memory {moment!r}: "
+                "use it, or state in eliminates why it needs none"
+            )
+    if equation.coupled_decay != optimizer.coupled_decay:
+        return (
+            f"coupled_decay of the equation is {equation.coupled_decay!r}, "
+            f"of the optimizer {optimizer.coupled_decay!r}: pass it on"
+        )
+    if optimizer.decoupled_decay and not _depends_on(equation, optimizer, "theta"):
+        return (
+            f"the velocity does not depend on theta, but decoupled_decay is {optimizer.decoupled_decay!r}: "
+            "add the decay"
+        )
+    return None
+
+
+def _depends_on(equation: Equation, optimizer: Optimizer, name: str) -> bool:
+    """Whether the velocity changes with a memory or theta at any of three points in k-time."""
+    memories = equation.memories
+    changed = [i for i, memory in enumerate(memories) if memory.name == name]
+    if any(memory.source is not None for memory in memories[min(changed, default=len(memories)) + 1 :]):
+        return True  # A later memory accumulates a function of this one.
+    s, theta = np.array([[0.75], [3.5], [40.5]]), np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 0.25]])
+    gradient = np.array([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]])
+    squares = optimizer.squares(gradient)
+    felt = [squares + 0.5 if memory.squared else 0.5 * gradient for memory in memories]
+    other = [
+        value if i not in changed else 2.0 * value if memories[i].squared else -1.5 * value
+        for i, value in enumerate(felt)
+    ]
+    with np.errstate(all="ignore"):
+        base = np.asarray(equation.velocity(s, theta.copy(), gradient.copy(), felt))
+        theta = 1.5 * theta + 1.0 if name == "theta" else theta
+        moved = np.asarray(equation.velocity(s, theta, gradient, other))
+    # Nothing can be said where a schedule stops the motion at all of these points, or the velocity fails.
+    return not np.array_equal(base, moved) or not base.any()

@@ -102,18 +102,19 @@ def inertial_average(
     r"""Return two memories and how, at ``s``, they make the solution of :math:`\tfrac12M''+M'+(1-\beta)M =
     (1-\beta)h`.
     """
+    name = optimizer.moments[-1] if squared else "m"
     gain, kappa = 1.0 - beta, math.sqrt(abs(2.0 * beta - 1.0))
 
     def memory(rate: float, factor: Callable[[Array], Array] | None = None) -> Memory:
         if factor is None:
-            return Memory("part", gain, rate, squared=squared, stored=False)
+            return Memory(name, gain, rate, squared=squared, stored=False)
 
         def source(
             s: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
         ) -> Array:
             return factor(s) * (optimizer.squares(gradient) if squared else gradient)
 
-        return Memory("part", gain, rate, squared=squared, stored=False, source=source)
+        return Memory(name, gain, rate, squared=squared, stored=False, source=source)
 
     if kappa < 1e-3:
         # sinh(x)/x and sin(x)/x are 1 here; what that neglects is below (kappa s)^2 e^{-s}/6.
