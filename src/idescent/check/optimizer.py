@@ -8,18 +8,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from idescent import models, registry
 from idescent.arguments import known
+from idescent.check.model import use_of_moments
 from idescent.check.verdicts import Checks, FaultError, NotOfferedError, Verdict, told
 from idescent.continuous import solve
 from idescent.discrete import simulate
 from idescent.kernels import compiled
+from idescent.models.equation import derive
 from idescent.objectives import DoubleWell, Quadratic
 from idescent.optimizers import Optimizer, contradiction
+from idescent.stochastic import sde
+from idescent.stochastic.sde import Compagnoni, Malladi
 from idescent.trajectory import Trajectory
 
 _CELL: dict[str, Any] = {"alpha": 0.05, "theta0": [1.0, -0.5, 3.0], "steps": 40}
@@ -54,6 +59,10 @@ def check(make: Callable[[], Any]) -> list[Verdict]:
     checks.add("run", lambda: _run(optimizer), "structure", "squares")
     checks.add("loops agree", lambda: _loops(optimizer), "run")
     checks.add("hyper-parameters", lambda: _matter(optimizer), "run", "frozen")
+    for name in sorted(known("model")):
+        checks.add(f"model {name}", partial(_model, optimizer, name), "structure", "run")
+    for equation in (Malladi(), Compagnoni()):
+        checks.add(f"model {type(equation).__name__}", partial(_sde, optimizer, equation), "structure", "run")
     checks.add("models", lambda: _models(optimizer), "structure", "run")
     return checks.verdicts
 
@@ -179,11 +188,32 @@ def _matter(optimizer: Any) -> str:
     return f"all {len(fields(optimizer))} change the run"
 
 
+def _model(optimizer: Any, name: str) -> str:
+    try:
+        equation = derive(registry.resolve("model", name)(), optimizer, 0.05)
+    except ValueError as refused:
+        raise NotOfferedError(_reason(refused)) from refused
+    return use_of_moments(equation, optimizer)
+
+
+def _sde(optimizer: Any, equation: sde.Equation) -> str:
+    try:
+        equation.check(optimizer)
+    except ValueError as refused:
+        raise NotOfferedError(_reason(refused)) from refused
+    return f"uses {', '.join(optimizer.moments)}"
+
+
+def _reason(refused: ValueError) -> str:
+    # The line already begins with the name of the model.
+    return f"refuses: {str(refused).partition(': ')[2]}"
+
+
 def _models(optimizer: Any) -> str:
     built, why = [], ""
     for name in sorted(known("model")):
         try:
-            registry.resolve("model", name)().equation(optimizer, 0.05)
+            derive(registry.resolve("model", name)(), optimizer, 0.05)
         except ValueError as error:
             why = why or f"{name}: {error}"
             continue

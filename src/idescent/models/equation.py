@@ -175,48 +175,54 @@ def omission(equation: Equation, optimizer: Optimizer) -> str | None:
     equation must have the optimizer's weight decay.
     """
     names = [memory.name for memory in equation.memories]
-    for moment in optimizer.moments:
-        if moment in equation.eliminates:
-            continue
+    needed = [moment for moment in optimizer.moments if moment not in equation.eliminates]
+    for moment in needed:
         if moment not in names:
             return f"the equation has no memory {moment!r}: add it, or state in eliminates why it needs none"
-        # With a decay of 0 a moment is the present gradient or its square.
-        decay = optimizer.decay1 if moment == "m" else optimizer.decay2
-        if decay and not _depends_on(equation, optimizer, moment):
-            return (
-                f"the velocity does not depend on the memory {moment!r}: "
-                "use it, or state in eliminates why it needs none"
-            )
     if equation.coupled_decay != optimizer.coupled_decay:
         return (
             f"coupled_decay of the equation is {equation.coupled_decay!r}, "
             f"of the optimizer {optimizer.coupled_decay!r}: pass it on"
         )
-    if optimizer.decoupled_decay and not _depends_on(equation, optimizer, "theta"):
+    # With a decay of 0 a moment is the present gradient or its square.
+    felt = [m for m in needed if (optimizer.decay1 if m == "m" else optimizer.decay2)]
+    unused = _unused(equation, optimizer, (*felt, *(("theta",) if optimizer.decoupled_decay else ())))
+    if unused == "theta":
         return (
             f"the velocity does not depend on theta, but decoupled_decay is {optimizer.decoupled_decay!r}: "
             "add the decay"
         )
+    if unused is not None:
+        return (
+            f"the velocity does not depend on the memory {unused!r}: "
+            "use it, or state in eliminates why it needs none"
+        )
     return None
 
 
-def _depends_on(equation: Equation, optimizer: Optimizer, name: str) -> bool:
-    """Whether the velocity changes with a memory or theta at any of three points in k-time."""
-    memories = equation.memories
-    changed = [i for i, memory in enumerate(memories) if memory.name == name]
-    if any(memory.source is not None for memory in memories[min(changed, default=len(memories)) + 1 :]):
-        return True  # A later memory accumulates a function of this one.
+def _unused(equation: Equation, optimizer: Optimizer, names: Sequence[str]) -> str | None:
+    """Return the first of some memories and theta that changes the velocity at none of three points."""
     s, theta = np.array([[0.75], [3.5], [40.5]]), np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 0.25]])
     gradient = np.array([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]])
-    squares = optimizer.squares(gradient)
-    felt = [squares + 0.5 if memory.squared else 0.5 * gradient for memory in memories]
-    other = [
-        value if i not in changed else 2.0 * value if memories[i].squared else -1.5 * value
-        for i, value in enumerate(felt)
-    ]
+    squares, memories = optimizer.squares(gradient), equation.memories
+
+    def velocity(changed: str) -> Array:
+        values = [
+            (2.0 if memory.name == changed else 1.0) * (squares + 0.5)
+            if memory.squared
+            else (-1.5 if memory.name == changed else 1.0) * gradient
+            for memory in memories
+        ]
+        point = 1.5 * theta + 1.0 if changed == "theta" else theta.copy()
+        return np.asarray(equation.velocity(s, point, gradient.copy(), values))
+
     with np.errstate(all="ignore"):
-        base = np.asarray(equation.velocity(s, theta.copy(), gradient.copy(), felt))
-        theta = 1.5 * theta + 1.0 if name == "theta" else theta
-        moved = np.asarray(equation.velocity(s, theta, gradient, other))
-    # Nothing can be said where a schedule stops the motion at all of these points, or the velocity fails.
-    return not np.array_equal(base, moved) or not base.any()
+        base = velocity("")
+        # Nothing can be said where a schedule stops the motion at all three points.
+        for name in names if base.any() else ():
+            # A later memory may accumulate a function of this one.
+            later = memories[max((i for i, m in enumerate(memories) if m.name == name), default=0) + 1 :]
+            through = name != "theta" and any(memory.source is not None for memory in later)
+            if not through and np.array_equal(base, velocity(name)):
+                return name
+    return None
