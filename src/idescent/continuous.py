@@ -8,7 +8,7 @@ from typing import Protocol
 from numpy.typing import ArrayLike
 
 from idescent import solvers
-from idescent.discrete import checked_start
+from idescent.discrete import check_tolerances, checked_start
 from idescent.models.equation import Model
 from idescent.models.scheduled import under
 from idescent.objectives.protocol import Objective
@@ -94,9 +94,7 @@ def solve(
         If an argument is outside its range, or the objective is not finite at ``theta0``.
     """
     checked_start(objective, alpha, theta0, steps)
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        if not 0.0 < value < 1.0:
-            raise ValueError(f"{name}: {value!r} is not allowed: must be a number in (0, 1)")
+    check_tolerances(rtol, atol)
     if schedule is not None:
         factors(schedule, steps)
         model = under(model, schedule, steps)
@@ -107,11 +105,11 @@ def solve(
         model,
         optimizer,
         objective,
-        alpha=alpha,
+        alpha=float(alpha),
         theta0=theta0,
-        steps=steps,
-        rtol=rtol,
-        atol=atol,
+        steps=int(steps),
+        rtol=float(rtol),
+        atol=float(atol),
         progress=progress,
         keep=keep,
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.discrete import checked_start, run_python, simulate
+from idescent.discrete import check_tolerances, checked_start, run_python, simulate
 from idescent.models.half_step import HalfStep
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
@@ -124,6 +124,8 @@ def fast_forward(
         If an argument is outside its range.
     """
     start = checked_start(objective, alpha, theta0, steps)
+    check_tolerances(rtol, atol)
+    alpha, steps, rtol, atol = float(alpha), int(steps), float(rtol), float(atol)
     counted = CountedObjective(objective)
     model = HalfStep(frozen=FROZEN)
     solver = Collocation(stages=7)

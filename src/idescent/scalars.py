@@ -5,7 +5,7 @@ What lives here: the two tests that every check of an argument shares.  What doe
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -15,6 +15,6 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
 
 
-def is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> TypeGuard[int | np.integer[Any]]:
     """Whether a value is an integer: int, or an integer scalar of numpy."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -198,7 +198,7 @@ def _model(optimizer: Any, name: str) -> str:
 
 def _sde(optimizer: Any, equation: sde.Equation) -> str:
     try:
-        equation.check(optimizer)
+        sde.check_covered(equation, optimizer)
     except ValueError as refused:
         raise NotOfferedError(_reason(refused)) from refused
     return f"uses {', '.join(optimizer.moments)}"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from idescent.models.averages import UNCORRECTED, refusal
 from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.optimizers import Optimizer
+from idescent.scalars import is_whole
 
 Array = NDArray[np.float64]
 
@@ -62,7 +63,7 @@ class HalfStep:
 
     def __post_init__(self) -> None:
         """Check the number of frozen iterations."""
-        if self.frozen < 1:
+        if not is_whole(self.frozen) or self.frozen < 1:
             raise ValueError(f"HalfStep.frozen: {self.frozen!r} is not allowed: must be an integer >= 1")
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:

@@ -13,6 +13,7 @@ from idescent.models.averages import refusal
 from idescent.models.equation import Equation, HessianVector, LearningRate, Memory
 from idescent.models.paper import mass
 from idescent.optimizers import Optimizer
+from idescent.scalars import is_number
 
 Array = NDArray[np.float64]
 
@@ -58,7 +59,7 @@ class HerediaSecondOrder:
 
     def __post_init__(self) -> None:
         """Check the look-ahead."""
-        if not 0.0 <= self.lookahead < math.inf:
+        if not is_number(self.lookahead) or not 0.0 <= self.lookahead < math.inf:
             raise ValueError(f"HerediaSecondOrder.lookahead: {self.lookahead!r} is not allowed: must be >= 0")
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:

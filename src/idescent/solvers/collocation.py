@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from idescent.models.equation import Equation, Model, derive
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
+from idescent.scalars import is_number
 from idescent.solvers.march import March
 from idescent.solvers.radau import Radau, radau
 from idescent.solvers.window import ROUNDING, Problem
@@ -76,7 +77,8 @@ class Collocation:
 
     def __post_init__(self) -> None:
         """Check the limit of work."""
-        if self.max_gradients is not None and not self.max_gradients > 0.0:
+        most = self.max_gradients
+        if most is not None and not (is_number(most) and most > 0.0):
             raise ValueError(
                 f"Collocation.max_gradients: {self.max_gradients!r} is not allowed: must be > 0, or None"
             )

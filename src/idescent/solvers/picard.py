@@ -18,6 +18,7 @@ from idescent.models.equation import Equation, Memory, Model, Velocity, derive
 from idescent.models.paper import Paper
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
+from idescent.scalars import is_number, is_whole
 from idescent.solvers.ide import (
     PAPER_SMOOTHING,
     PAPER_SWEEPS,
@@ -109,9 +110,9 @@ class Picard:
                 )
         for name in ("max_sweeps", "nodes"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if not is_whole(value) or value < 1:
                 raise ValueError(f"Picard.{name}: {value!r} is not allowed: must be an integer >= 1")
-        if not 0.0 < self.tolerance < np.inf:
+        if not is_number(self.tolerance) or not 0.0 < self.tolerance < np.inf:
             raise ValueError(
                 f"Picard.tolerance: {self.tolerance!r} is not allowed: must be a finite number > 0"
             )

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.discrete import checked_start
-from idescent.optimizers import Optimizer
+from idescent.optimizers import Optimizer, check_declared
+from idescent.scalars import is_whole
 from idescent.schedules import Schedule, factors
 from idescent.stochastic.noise import Noise
 from idescent.stochastic.runs import Ensemble, Recorder, iterate, run_numbers
@@ -189,6 +190,35 @@ def _check(name: str, optimizer: Optimizer) -> None:
         raise ValueError(f"{name}: {kind} is not allowed: must be RMSProp, Adam, AdamW or AdamL2")
 
 
+def check_covered(equation: Equation, optimizer: Optimizer) -> None:
+    """Compare an equation with what the optimizer declares.
+
+    Raises
+    ------
+    ValueError
+        If the equation refuses the optimizer, or the drift of theta does not depend on one of its moments or
+        leaves out its decoupled decay.
+    """
+    check_declared(optimizer)
+    equation.check(optimizer)
+    gradient = np.array([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]])
+    first = 0.5 * gradient if optimizer.momentum else None
+    point = Point(40.5, 0.1, gradient + 1.0, first, optimizer.squares(gradient) + 0.5, gradient, gradient**2)
+    changed = {optimizer.moments[-1]: point._replace(second=2.0 * point.second)}
+    if first is not None and optimizer.decay1:
+        changed["m"] = point._replace(first=-1.5 * first)
+    if optimizer.decoupled_decay:
+        changed["weight_decay"] = point._replace(theta=1.5 * point.theta)
+    with np.errstate(all="ignore"):
+        drift = np.asarray(equation.slopes(optimizer, point).theta)
+        for name, other in changed.items():
+            if np.array_equal(drift, equation.slopes(optimizer, other).theta):
+                raise ValueError(
+                    f"{equation.name} does not model {type(optimizer).__name__}: "
+                    f"the drift of theta does not depend on {name!r}: use it, or let check refuse"
+                )
+
+
 def simulate_paths(
     equation: Equation,
     optimizer: Optimizer,
@@ -240,13 +270,14 @@ def simulate_paths(
     """
     begin = checked_start(noise.objective, alpha, theta0, steps)
     numbers = run_numbers(runs, first_run)
-    equation.check(optimizer)
-    if isinstance(start, bool) or not isinstance(start, int) or not 1 <= start < steps:
+    check_covered(equation, optimizer)
+    if not is_whole(start) or not 1 <= start < steps:
         raise ValueError(f"start: {start!r} is not allowed: must be an integer in [1, {steps})")
+    alpha, steps, start = float(alpha), int(steps), int(start)
     recorder = Recorder(noise.objective, observe, at, steps, runs)
     factors(schedule, steps)
     increments = brownian(noise.sources(len(begin)), substeps, seed=seed, runs=numbers)
-    for state in iterate(optimizer, noise, float(alpha), begin, start, numbers, seed, schedule):
+    for state in iterate(optimizer, noise, alpha, begin, start, numbers, seed, schedule):
         recorder.take(state.k, state.theta, state.second)
         if state.k:
             next(increments)
@@ -265,7 +296,7 @@ def simulate_paths(
                     first = first + h * slope.first + slope.first_noise * vector
                 second = second + h * slope.second
             recorder.take(k + 1, theta, second)
-    full = (steps - start) * substeps * runs
-    details = {"start": start, "substeps": substeps, "full_gradients": full}
-    report = Report("", "", start * runs + full, details=details)
+    full = (steps - start) * int(substeps) * len(numbers)
+    details = {"start": start, "substeps": int(substeps), "full_gradients": full}
+    report = Report("", "", start * len(numbers) + full, details=details)
     return recorder.ensemble(alpha, numbers, theta, second, report)
