@@ -133,9 +133,10 @@ def one_buffer():
     return gradient
 
 
+BUFFER = one_buffer()
 SAME = {
     "one buffer": one_buffer(),
-    "a view of a buffer": lambda theta, of=one_buffer(): of(theta)[..., :],
+    "a view of a buffer": lambda theta: BUFFER(theta)[..., :],
     "a read-only array": lambda theta: np.broadcast_to(2.0 * (theta - 4.0), theta.shape),
     "lists": lambda theta: (2.0 * (theta - 4.0)).tolist(),
     "objects": lambda theta: (2.0 * (theta - 4.0)).astype(object),
@@ -258,3 +259,14 @@ def test_what_is_no_schedule_is_told_what_one_is(call, schedule):
         call(ide.Quadratic(4.0), schedule=schedule)
     with pytest.raises(ValueError, match=r"^schedule: .* such as ide.schedules.Cosine\(1000\)$"):
         Sequential([Constant(), schedule], [3])
+
+
+@pytest.mark.parametrize("call", SCHEDULED)
+def test_a_schedule_that_works_in_place_is_refused(call):
+    class Falling(Constant):
+        def rate(self, s):
+            s /= 100.0
+            return 1.0 - s
+
+    with pytest.raises(ValueError, match=r"^schedule: .* rate must not write to the array s"):
+        call(ide.Quadratic(4.0), schedule=Falling())

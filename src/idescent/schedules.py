@@ -248,12 +248,22 @@ def factors(schedule: Schedule | None, steps: int) -> Array | None:
     Raises
     ------
     ValueError
-        If it is no schedule, or one of them is negative or not finite.
+        If it is no schedule or writes to ``s``, or a factor is negative or not finite.
     """
     if schedule is None:
         return None
     check(schedule)
-    found = np.ascontiguousarray(schedule.rate(np.arange(0.5, steps)), dtype=np.float64)
+    s = np.arange(0.5, steps)
+    # Models ask with arrays that they use again: a rate that works in place would change their equations.
+    s.setflags(write=False)
+    try:
+        found = np.ascontiguousarray(schedule.rate(s), dtype=np.float64)
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise ValueError(
+            f"schedule: {schedule!r} is not allowed: rate must not write to the array s, which is read-only"
+        ) from error
     if found.shape != (steps,) or not (np.isfinite(found) & (found >= 0.0)).all():
         raise ValueError(f"schedule: {schedule!r} is not allowed: every factor must be a finite number >= 0")
     return found
