@@ -277,6 +277,22 @@ def test_a_model_that_states_a_derivation_may_leave_a_moment_out():
         derive(MyModel("decay", eliminates=True), Decoupled(), 0.1)
 
 
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        ide.AdamW(1e-300, 1e-300, 3e-87, eps=0.0),
+        ide.AdamW(0.9, 0.99, 1e-12, eps=1e300),
+        ide.AdamW(1.0 - 1e-16, 1.0 - 1e-16, 5.0),
+        ide.AdamW(0.9, 0.99, 9.9, eps=1e30, accumulator="norm"),
+        ide.RMSProp(1e-30),
+    ],
+    ids=repr,
+)
+def test_an_effect_that_is_lost_in_rounding_is_no_omission(optimizer):
+    for name in ("Paper", "Local", "LogRate", "HalfStep"):
+        derive(getattr(M, name)(), optimizer, 0.1)
+
+
 def test_check_compares_and_says_what_each_model_does():
     verdicts = {v.check: v for v in check("model", MyModel, {"without": "m"})}
     assert verdicts["memories"].status == "fail"
@@ -311,7 +327,7 @@ def test_a_stochastic_equation_that_drops_a_moment_or_the_decay_is_refused():
 
     cell = {**CELL, "runs": 2, "seed": 1}
     noise = Additive(DoubleWell(2), 0.1)
-    for equation, name in ((Memoryless(), "'m'"), (Undecayed(), "'weight_decay'")):
+    for equation, name in ((Memoryless(), "'m'"), (Undecayed(), "'theta'")):
         with pytest.raises(ValueError, match=f"compagnoni does not model AdamW: .* depend on {name}"):
             simulate_paths(equation, BUILT_IN[3], noise, **cell)
     with pytest.raises(ValueError, match="compagnoni: Mine is not allowed"):

@@ -20,6 +20,9 @@ from idescent.optimizers import Optimizer, check_declared
 
 Array = NDArray[np.float64]
 
+# Hyper-parameters below this may have no effect on a velocity but rounding.
+_TRACE = 1e-6
+
 LearningRate = float | Array
 """``alpha``: a number, or one for every ``s`` of shape (..., 1) that the equation's functions are given."""
 
@@ -174,19 +177,18 @@ def omission(equation: Equation, optimizer: Optimizer) -> str | None:
     Every moment must be the name of a memory on which the velocity depends, or stand in ``eliminates``; the
     equation must have the optimizer's weight decay.
     """
-    names = [memory.name for memory in equation.memories]
-    needed = [moment for moment in optimizer.moments if moment not in equation.eliminates]
-    for moment in needed:
-        if moment not in names:
+    there = {memory.name for memory in equation.memories} | set(equation.eliminates)
+    for moment in optimizer.moments:
+        if moment not in there:
             return f"the equation has no memory {moment!r}: add it, or state in eliminates why it needs none"
     if equation.coupled_decay != optimizer.coupled_decay:
         return (
             f"coupled_decay of the equation is {equation.coupled_decay!r}, "
             f"of the optimizer {optimizer.coupled_decay!r}: pass it on"
         )
-    # With a decay of 0 a moment is the present gradient or its square.
-    felt = [m for m in needed if (optimizer.decay1 if m == "m" else optimizer.decay2)]
-    unused = _unused(equation, optimizer, (*felt, *(("theta",) if optimizer.decoupled_decay else ())))
+    unused = _unused(
+        equation, optimizer, [name for name in felt(optimizer) if name not in equation.eliminates]
+    )
     if unused == "theta":
         return (
             f"the velocity does not depend on theta, but decoupled_decay is {optimizer.decoupled_decay!r}: "
@@ -200,29 +202,39 @@ def omission(equation: Equation, optimizer: Optimizer) -> str | None:
     return None
 
 
+def felt(optimizer: Optimizer) -> list[str]:
+    """Return the moments, and ``theta`` for decoupled decay, whose effect is not lost in rounding."""
+    found = ["m"] if optimizer.momentum and optimizer.decay1 > _TRACE else []
+    # With a decay of 0 a moment is the present gradient or its square; a large eps hides the root.
+    if optimizer.decay2 > _TRACE and optimizer.eps < 1.0 / _TRACE:
+        found.append(optimizer.moments[-1])
+    return [*found, "theta"] if optimizer.decoupled_decay > _TRACE else found
+
+
 def _unused(equation: Equation, optimizer: Optimizer, names: Sequence[str]) -> str | None:
     """Return the first of some memories and theta that changes the velocity at none of three points."""
-    s, theta = np.array([[0.75], [3.5], [40.5]]), np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 0.25]])
-    gradient = np.array([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]])
-    squares, memories = optimizer.squares(gradient), equation.memories
+    s, gradient = np.array([[0.75], [3.5], [40.5]]), np.array([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]])
+    squares, memories = optimizer.squares(gradient) + 0.5, equation.memories
 
     def velocity(changed: str) -> Array:
+        # Decay is tried where nothing else moves, memories where there is none: one may hide the other.
+        signed = 0.0 * gradient if changed == "theta" else gradient
         values = [
-            (2.0 if memory.name == changed else 1.0) * (squares + 0.5)
+            (2.0 if memory.name == changed else 1.0) * squares
             if memory.squared
-            else (-1.5 if memory.name == changed else 1.0) * gradient
+            else (-1.5 if memory.name == changed else 1.0) * signed
             for memory in memories
         ]
-        point = 1.5 * theta + 1.0 if changed == "theta" else theta.copy()
-        return np.asarray(equation.velocity(s, point, gradient.copy(), values))
+        theta = np.ones_like(gradient) if changed == "theta" else np.zeros_like(gradient)
+        return np.asarray(equation.velocity(s, theta, signed.copy(), values))
 
     with np.errstate(all="ignore"):
         base = velocity("")
         # Nothing can be said where a schedule stops the motion at all three points.
         for name in names if base.any() else ():
             # A later memory may accumulate a function of this one.
-            later = memories[max((i for i, m in enumerate(memories) if m.name == name), default=0) + 1 :]
-            through = name != "theta" and any(memory.source is not None for memory in later)
-            if not through and np.array_equal(base, velocity(name)):
+            later = memories[max((i for i, m in enumerate(memories) if m.name == name), default=-1) + 1 :]
+            still = np.zeros_like(base) if name == "theta" else base
+            if not any(m.source is not None for m in later) and np.array_equal(still, velocity(name)):
                 return name
     return None

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.discrete import checked_start
+from idescent.models.equation import felt
 from idescent.optimizers import Optimizer, check_declared
 from idescent.scalars import is_whole
 from idescent.schedules import Schedule, factors
@@ -203,16 +204,18 @@ def check_covered(equation: Equation, optimizer: Optimizer) -> None:
     equation.check(optimizer)
     gradient = np.array([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]])
     first = 0.5 * gradient if optimizer.momentum else None
-    point = Point(40.5, 0.1, gradient + 1.0, first, optimizer.squares(gradient) + 0.5, gradient, gradient**2)
-    changed = {optimizer.moments[-1]: point._replace(second=2.0 * point.second)}
-    if first is not None and optimizer.decay1:
-        changed["m"] = point._replace(first=-1.5 * first)
-    if optimizer.decoupled_decay:
-        changed["weight_decay"] = point._replace(theta=1.5 * point.theta)
+    still = np.zeros_like(gradient)
+    point = Point(40.5, 0.1, still, first, optimizer.squares(gradient) + 0.5, gradient, gradient**2)
+    at_rest = point._replace(first=None if first is None else still, gradient=still)
+    pairs = {
+        "m": (point, point._replace(first=None if first is None else -1.5 * first)),
+        optimizer.moments[-1]: (point, point._replace(second=2.0 * point.second)),
+        "theta": (at_rest, at_rest._replace(theta=still + 1.0)),
+    }
     with np.errstate(all="ignore"):
-        drift = np.asarray(equation.slopes(optimizer, point).theta)
-        for name, other in changed.items():
-            if np.array_equal(drift, equation.slopes(optimizer, other).theta):
+        for name in felt(optimizer):
+            one, other = (equation.slopes(optimizer, at).theta for at in pairs[name])
+            if np.array_equal(one, other):
                 raise ValueError(
                     f"{equation.name} does not model {type(optimizer).__name__}: "
                     f"the drift of theta does not depend on {name!r}: use it, or let check refuse"
