@@ -218,7 +218,7 @@ def _unused(equation: Equation, optimizer: Optimizer, names: Sequence[str]) -> s
 
     def velocity(changed: str) -> Array:
         # Decay is tried where nothing else moves, memories where there is none: one may hide the other.
-        signed = 0.0 * gradient if changed == "theta" else gradient
+        signed = 0.0 * gradient if changed in ("theta", "at rest") else gradient
         values = [
             (2.0 if memory.name == changed else 1.0) * squares
             if memory.squared
@@ -234,7 +234,7 @@ def _unused(equation: Equation, optimizer: Optimizer, names: Sequence[str]) -> s
         for name in names if base.any() else ():
             # A later memory may accumulate a function of this one.
             later = memories[max((i for i, m in enumerate(memories) if m.name == name), default=-1) + 1 :]
-            still = np.zeros_like(base) if name == "theta" else base
+            still = velocity("at rest") if name == "theta" else base
             if not any(m.source is not None for m in later) and np.array_equal(still, velocity(name)):
                 return name
     return None
