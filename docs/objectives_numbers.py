@@ -38,6 +38,7 @@ from refresh import fill_measured
 
 import idescent as ide
 from idescent import models
+from idescent.models.equation import derive
 from idescent.objectives.perceptron import Perceptron
 
 MODELS = [getattr(models, name)() for name in models.__all__ if name not in ("Equation", "Memory", "Model")]
@@ -126,7 +127,7 @@ def network(options):
                 if options.only and model.name not in options.only:
                     continue
                 try:
-                    model.equation(optimizer, alpha)
+                    derive(model, optimizer, alpha)
                 except ValueError:
                     continue  # the model says that it does not cover this optimizer
                 counted = Counted(objective)

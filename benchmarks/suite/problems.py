@@ -51,7 +51,14 @@ class Momentum:
         def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
             return -alpha * memories[0]
 
-        return Equation((Memory("m", gain=rate, rate=rate, squared=False),), velocity, mobility, direction=0)
+        memory = Memory("m", gain=rate, rate=rate, squared=False)
+        return Equation(
+            (memory,),
+            velocity,
+            mobility,
+            direction=0,
+            eliminates={"v": "the problem has m alone"},
+        )
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Protocol
 from numpy.typing import ArrayLike
 
 from idescent import memory, solvers
-from idescent.discrete import OPTIMIZER, checked_start
+from idescent.discrete import OPTIMIZER, check_tolerances, checked_start
 from idescent.models.equation import Model
 from idescent.models.scheduled import under
-from idescent.numeric import fraction, offers
+from idescent.numeric import offers
 from idescent.objectives.protocol import Objective
 from idescent.optimizers import Optimizer
 from idescent.schedules import Schedule, factors
@@ -99,8 +99,7 @@ def solve(
     offers("optimizer", optimizer, *OPTIMIZER)
     start = checked_start(objective, alpha, theta0, steps)
     memory.check(steps, memory.numbers(optimizer, len(start), steps, keep))
-    fraction("rtol", rtol)
-    fraction("atol", atol)
+    check_tolerances(rtol, atol)
     if schedule is not None:
         factors(schedule, steps)
         model = under(model, schedule, steps)
@@ -112,11 +111,11 @@ def solve(
         model,
         optimizer,
         objective,
-        alpha=alpha,
+        alpha=float(alpha),
         theta0=theta0,
-        steps=steps,
-        rtol=rtol,
-        atol=atol,
+        steps=int(steps),
+        rtol=float(rtol),
+        atol=float(atol),
         progress=progress,
         keep=keep,
     )

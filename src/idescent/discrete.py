@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from idescent import memory
 from idescent.corrections import correction, fading
 from idescent.kernels import Rows, compiled, empty, fill, in_lanes
-from idescent.numeric import offers, shown
+from idescent.numeric import fraction, is_number, is_whole, offers, shown
 from idescent.objectives.protocol import CountedObjective, Objective
-from idescent.optimizers import Optimizer
+from idescent.optimizers import Optimizer, check_declared
 from idescent.schedules import Schedule, factors
 from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 
@@ -95,6 +95,7 @@ class Run:
         schedule: Schedule | None,
         keep: Keep | None,
     ) -> None:
+        check_declared(optimizer)
         self.optimizer, self.start, self.alpha, self.steps = optimizer, start, float(alpha), int(steps)
         self.objective = CountedObjective(objective)
         memory.check(self.steps, needed(optimizer, len(start), self.steps, schedule, keep))
@@ -218,9 +219,9 @@ def checked_start(objective: Objective, alpha: float, theta0: ArrayLike, steps: 
 
 def point(alpha: float, theta0: ArrayLike, steps: int) -> Array:
     """Check these arguments; return ``theta0`` as a vector, shape (n,)."""
-    if isinstance(alpha, bool) or not isinstance(alpha, int | float | np.floating) or not 0.0 < alpha <= 1.0:
+    if not is_number(alpha) or not 0.0 < alpha <= 1.0:
         raise ValueError(f"alpha: {alpha!r} is not allowed: must be a number in (0, 1]")
-    if isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1:
+    if not is_whole(steps) or steps < 1:
         raise ValueError(f"steps: {steps!r} is not allowed: must be an integer >= 1")
     if steps > MOST_STEPS:
         raise ValueError(f"steps: {steps!r} is not allowed: must be <= 2**53, beyond which time is not exact")
@@ -239,6 +240,12 @@ def point(alpha: float, theta0: ArrayLike, steps: int) -> Array:
     return start
 
 
+def check_tolerances(rtol: float, atol: float) -> None:
+    """Check the tolerances of a solution."""
+    fraction("rtol", rtol)
+    fraction("atol", atol)
+
+
 def check_objective(objective: CountedObjective, start: Array) -> None:
     """Check that value and gradient have the shapes that they should have, and are finite, at the start."""
     n = start.size
@@ -246,13 +253,15 @@ def check_objective(objective: CountedObjective, start: Array) -> None:
     copies = 3 if n == 2 else 2
     for theta, where in ((start, "at theta0"), (np.tile(start, (copies, 1)), f"at {copies} points")):
         hint = "" if theta.ndim == 1 else "; set vectorized = False if it takes one point at a time"
-        for name, evaluate, shape in (
-            ("value", objective.value, theta.shape[:-1]),
-            ("gradient", objective.gradient, theta.shape),
+        for name, shape in (
+            ("value", theta.shape[:-1]),
+            ("gradient", theta.shape),
         ):
             try:
-                value = evaluate(theta)
+                value = objective.call(name, theta)
             except (TypeError, ValueError, IndexError) as error:
+                if str(error).startswith("objective."):
+                    raise
                 raise ValueError(f"objective.{name} {where} of shape {theta.shape}: {error}{hint}") from error
             if value.shape != shape:
                 raise ValueError(f"objective.{name}: shape {value.shape} {where}: must be {shape}{hint}")

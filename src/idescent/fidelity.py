@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from idescent.columns import nullable
 from idescent.errors import HYPERPARAMETERS, common
+from idescent.objectives.protocol import evaluate
 from idescent.trajectory import Trajectory, read_with_metadata
 
 Array = NDArray[np.float64]
@@ -212,7 +213,8 @@ def _accuracies(
     if not finite.all():
         return {}
     of_run, of_path = (
-        np.array([float(objective.accuracy(point)) for point in points]) for points in (mine, theirs)
+        np.array([float(evaluate(objective, "accuracy", point)) for point in points])
+        for points in (mine, theirs)
     )
     gap = float(np.abs(of_run - of_path).max())
     return {"accuracy_run": float(of_run[-1]), "accuracy": float(of_path[-1]), "accuracy_gap": gap}

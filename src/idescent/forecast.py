@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.discrete import OPTIMIZER, checked_start, run_python, simulate
+from idescent.discrete import OPTIMIZER, check_tolerances, checked_start, run_python, simulate
 from idescent.models.half_step import HalfStep
-from idescent.numeric import fraction, offers
+from idescent.numeric import offers
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.solvers.collocation import Collocation, Recorded
@@ -126,8 +126,8 @@ def fast_forward(
     """
     offers("optimizer", optimizer, *OPTIMIZER)
     start = checked_start(objective, alpha, theta0, steps)
-    fraction("rtol", rtol)
-    fraction("atol", atol)
+    check_tolerances(rtol, atol)
+    alpha, steps, rtol, atol = float(alpha), int(steps), float(rtol), float(atol)
     counted = CountedObjective(objective)
     model = HalfStep(frozen=FROZEN)
     solver = Collocation(stages=7)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import reprlib
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -26,6 +26,11 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
+def is_whole(value: Any) -> TypeGuard[int | np.integer[Any]]:
+    """Whether a value is one integer; booleans are not."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
 def positive(name: str, value: Any) -> None:
     """Raise ValueError unless a value is a finite number > 0."""
     if not is_number(value) or not 0.0 < value < math.inf:
@@ -34,8 +39,7 @@ def positive(name: str, value: Any) -> None:
 
 def integer(name: str, value: Any, least: int = 1, most: int | None = None) -> None:
     """Raise ValueError unless a value is an integer in a range."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < least or (most is not None and value > most):
+    if not is_whole(value) or value < least or (most is not None and value > most):
         rule = f"an integer >= {least}" if most is None else f"an integer in [{least}, {most}]"
         raise ValueError(f"{name}: {shown(value)} is not allowed: must be {rule}")
 

@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.numeric import is_number
+
 Array = NDArray[np.float64]
 Accumulator = Literal["coordinate", "norm"]
 
@@ -263,12 +265,62 @@ class AdamL2(Optimizer):
         return self.weight_decay
 
 
+def check_declared(optimizer: Optimizer) -> None:
+    """Refuse an optimizer that declares what no run and no model reads.
+
+    Raises
+    ------
+    ValueError
+        With :func:`contradiction` as its text, or if ``squares`` or ``width`` is overridden.
+    """
+    kind, found = type(optimizer), contradiction(optimizer)
+    if found is not None:
+        raise ValueError(f"{kind.__name__}: {found}")
+    for name in ("squares", "width"):
+        if isinstance(optimizer, Optimizer) and getattr(kind, name) is not getattr(Optimizer, name):
+            raise ValueError(
+                f"{kind.__name__}: {name} is overridden, which the compiled loop ignores: remove it"
+            )
+
+
+def contradiction(optimizer: Optimizer) -> str | None:
+    """Return which declaration contradicts the family, and how to mend it; None if none does."""
+    moments = optimizer.moments
+    texts = isinstance(moments, tuple) and all(isinstance(m, str) and m.isidentifier() for m in moments)
+    if not texts or len(set(moments)) != len(moments) or set(moments) & {"k", "t", "theta", "loss"}:
+        return f"moments is {moments!r}: name one or two, such as ('v',) or ('m', 'v')"
+    if not (len(moments) == 1 or (len(moments) == 2 and moments[0] == "m")) or moments[-1] == "m":
+        return f"moments is {moments!r}: the second moment is last, and one before it must be 'm'"
+    for name in ("summing", "bias_correction"):
+        if not isinstance(getattr(optimizer, name), bool | np.bool_):
+            return f"{name} is {getattr(optimizer, name)!r}: it must be True or False"
+    if optimizer.summing and optimizer.bias_correction:
+        return "summing and bias_correction are both set: a sum has no bias; leave one out"
+    for name, most in (("decay1", 1.0), ("decay2", math.inf if optimizer.summing else 1.0)):
+        if not 0.0 <= getattr(optimizer, name) < most:
+            return f"{name} is {getattr(optimizer, name)!r}: it must be in [0, 1)"
+    if optimizer.summing != (optimizer.decay2 == 1.0):
+        return (
+            f"summing is {optimizer.summing} but decay2 is {optimizer.decay2!r}: "
+            "a sum, and nothing else, has decay2 = 1"
+        )
+    for name in ("eps", "decoupled_decay", "coupled_decay"):
+        if not 0.0 <= getattr(optimizer, name) < math.inf:
+            return f"{name} is {getattr(optimizer, name)!r}: it must be finite and >= 0"
+    if optimizer.decay1 and not optimizer.momentum:
+        return f"decay1 is {optimizer.decay1!r} but moments is {moments!r}: a first moment must be named 'm'"
+    for name in ("update", "step"):
+        if hasattr(optimizer, name):
+            return f"it has {name}, which no run calls: the update is that of the family; remove it"
+    return None
+
+
 def _check(owner: str, name: str, value: Any) -> None:
     if name == "accumulator":
         if value not in ("coordinate", "norm"):
             raise ValueError(f"{owner}.accumulator: {value!r} is not allowed: must be 'coordinate' or 'norm'")
         return
-    number = isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
+    number = is_number(value)
     if name.startswith("beta"):
         if not number or not 0.0 <= value < 1.0:
             raise ValueError(f"{owner}.{name}: {value!r} is not allowed: must be a number in [0, 1)")

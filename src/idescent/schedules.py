@@ -22,6 +22,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.numeric import is_number, is_whole
+
 Array = NDArray[np.float64]
 
 # Ends of elements are whole s up to rounding; the end of a step belongs to it, not to the next.
@@ -200,7 +202,7 @@ class Sequential:
     Raises
     ------
     ValueError
-        If the numbers do not fit or the milestones do not increase.
+        If one of them is no schedule, the numbers do not fit or the milestones do not increase.
     """
 
     schedules: Sequence[Schedule]
@@ -210,6 +212,8 @@ class Sequential:
         """Check the milestones."""
         object.__setattr__(self, "schedules", tuple(self.schedules))
         object.__setattr__(self, "milestones", tuple(self.milestones))
+        for schedule in self.schedules:
+            check(schedule)
         for at in self.milestones:
             _whole("Sequential.milestones", at)
         rising = all(a < b for a, b in zip(self.milestones, self.milestones[1:], strict=False))
@@ -244,14 +248,35 @@ def factors(schedule: Schedule | None, steps: int) -> Array | None:
     Raises
     ------
     ValueError
-        If one of them is negative or not finite.
+        If it is no schedule or writes to ``s``, or a factor is negative or not finite.
     """
     if schedule is None:
         return None
-    found = np.ascontiguousarray(schedule.rate(np.arange(0.5, steps)), dtype=np.float64)
+    check(schedule)
+    s = np.arange(0.5, steps)
+    # Models ask with arrays that they use again: a rate that works in place would change their equations.
+    s.setflags(write=False)
+    try:
+        found = np.ascontiguousarray(schedule.rate(s), dtype=np.float64)
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise ValueError(
+            f"schedule: {schedule!r} is not allowed: rate must not write to the array s, which is read-only"
+        ) from error
     if found.shape != (steps,) or not (np.isfinite(found) & (found >= 0.0)).all():
         raise ValueError(f"schedule: {schedule!r} is not allowed: every factor must be a finite number >= 0")
     return found
+
+
+def check(schedule: Any) -> None:
+    """Refuse what is no schedule, such as a function or a class."""
+    methods = all(callable(getattr(schedule, name, None)) for name in ("rate", "breaks"))
+    if isinstance(schedule, type) or not methods:
+        raise ValueError(
+            f"schedule: {schedule!r} is not allowed: must be an object with the methods rate(s) and "
+            "breaks(steps), such as ide.schedules.Cosine(1000)"
+        )
 
 
 def within(at: Sequence[float], end: float) -> tuple[float, ...]:
@@ -260,19 +285,15 @@ def within(at: Sequence[float], end: float) -> tuple[float, ...]:
 
 
 def _positive(name: str, value: Any) -> None:
-    if not _number(value) or not 0.0 < value < math.inf:
+    if not is_number(value) or not 0.0 < value < math.inf:
         raise ValueError(f"{name}: {value!r} is not allowed: must be a finite number > 0")
 
 
 def _fraction(name: str, value: Any) -> None:
-    if not _number(value) or not 0.0 <= value <= 1.0:
+    if not is_number(value) or not 0.0 <= value <= 1.0:
         raise ValueError(f"{name}: {value!r} is not allowed: must be a number in [0, 1]")
 
 
 def _whole(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+    if not is_whole(value) or value < 1:
         raise ValueError(f"{name}: {value!r} is not allowed: must be an integer >= 1")
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)

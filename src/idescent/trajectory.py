@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.files import plain, refused, whole
+from idescent.numeric import is_whole
 from idescent.seals import SEAL_KEY, sealed
 
 Array = NDArray[np.float64]
@@ -136,7 +137,7 @@ def kept(steps: int, keep: Keep | None) -> NDArray[np.int64]:
     """
     if keep is None:
         return np.arange(steps + 1, dtype=np.int64)
-    if isinstance(keep, int | np.integer) and not isinstance(keep, bool) and keep >= 1:
+    if is_whole(keep) and keep >= 1:
         return np.append(np.arange(0, steps, keep, dtype=np.int64), np.int64(steps))
     k = np.asarray(keep)
     if k.ndim != 1 or k.dtype.kind not in "iu" or len(k) < 2 or (np.diff(k) <= 0).any():

@@ -6,6 +6,7 @@ import numpy as np
 
 import idescent as ide
 from idescent import models
+from idescent.models.equation import derive
 from suite.rows import Row, Spread
 from suite.settings import Settings
 
@@ -31,7 +32,7 @@ def measure(settings: Settings) -> list[Row]:
     for name, optimizer in list(OPTIMIZERS.items())[: 1 if settings.quick else None]:
         for model in MODELS:
             try:
-                model.equation(optimizer, ALPHAS[0])
+                derive(model, optimizer, ALPHAS[0])
             except ValueError:
                 continue  # the model says that it does not cover this optimizer
             for alpha in ALPHAS[:1] if settings.quick else ALPHAS:

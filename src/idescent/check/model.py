@@ -18,7 +18,7 @@ from idescent.check.verdicts import Checks, FaultError, Verdict, told
 from idescent.continuous import solve
 from idescent.discrete import simulate
 from idescent.errors import compare
-from idescent.models.equation import Array, Equation
+from idescent.models.equation import Array, Equation, omission
 from idescent.objectives import DoubleWell, Quadratic
 from idescent.optimizers import AdaGrad, Adam, AdamL2, AdamW, Optimizer, RMSProp
 
@@ -54,7 +54,8 @@ def check(make: Callable[[], Any]) -> list[Verdict]:
     checks.add("attributes", lambda: _attributes(model), "constructs")
     checks.add("equations", lambda: _equations(model, equations), "constructs")
     checks.add("velocity", lambda: _velocities(equations), "equations")
-    checks.add("solved", lambda: _solved(model, equations), "attributes", "equations", "velocity")
+    checks.add("memories", lambda: _memories(equations), "velocity")
+    checks.add("solved", lambda: _solved(model, equations), "attributes", "equations", "memories")
     checks.add("order", lambda: _order(model, equations), "solved")
     return checks.verdicts
 
@@ -120,6 +121,28 @@ def _velocities(equations: dict[str, Equation]) -> str:
                     f"{which} for {name} differs from call to call: compute it from its arguments alone"
                 )
     return ""
+
+
+def _memories(equations: dict[str, Equation]) -> str:
+    found: dict[str, list[str]] = {}
+    for optimizer in OPTIMIZERS:
+        name = type(optimizer).__name__
+        if name in equations:
+            omitted = omission(equations[name], optimizer)
+            if omitted is not None:
+                raise FaultError(f"for {name} {omitted}")
+            found.setdefault(use_of_moments(equations[name], optimizer), []).append(name)
+    return "; ".join(f"{', '.join(names)}: {use}" for use, names in found.items())
+
+
+def use_of_moments(equation: Equation, optimizer: Optimizer) -> str:
+    """Return which moments an equation uses, and which it eliminates by which derivation."""
+    used = [moment for moment in optimizer.moments if moment not in equation.eliminates]
+    parts = [f"uses {', '.join(used)}"] if used else []
+    for derivation in dict.fromkeys(equation.eliminates.values()):
+        moments = [m for m in optimizer.moments if equation.eliminates.get(m) == derivation]
+        parts.append(f"eliminates {', '.join(moments)} ({derivation})")
+    return ", ".join(parts)
 
 
 def _of(

@@ -83,7 +83,7 @@ def check(
     checks.add("batch = rows", lambda: _batch_rows(subject), "batches", *function)
     derivatives.add(checks, subject, *function)
     finite_sum.add(checks, subject, "batches", "gradient", *function)
-    checks.add("speed", lambda: _speed(subject), "one point", "batches", "finite")
+    checks.add("speed", lambda: _speed(subject), "one point", "batches", "finite", "input kept")
     return checks.verdicts
 
 

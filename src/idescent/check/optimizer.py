@@ -8,18 +8,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from idescent import models, registry
 from idescent.arguments import known
+from idescent.check.model import use_of_moments
 from idescent.check.verdicts import Checks, FaultError, NotOfferedError, Verdict, told
 from idescent.continuous import solve
 from idescent.discrete import simulate
 from idescent.kernels import compiled
+from idescent.models.equation import derive
 from idescent.objectives import DoubleWell, Quadratic
-from idescent.optimizers import Optimizer
+from idescent.optimizers import Optimizer, contradiction
+from idescent.stochastic import sde
+from idescent.stochastic.sde import Compagnoni, Malladi
 from idescent.trajectory import Trajectory
 
 _CELL: dict[str, Any] = {"alpha": 0.05, "theta0": [1.0, -0.5, 3.0], "steps": 40}
@@ -54,6 +59,10 @@ def check(make: Callable[[], Any]) -> list[Verdict]:
     checks.add("run", lambda: _run(optimizer), "structure", "squares")
     checks.add("loops agree", lambda: _loops(optimizer), "run")
     checks.add("hyper-parameters", lambda: _matter(optimizer), "run", "frozen")
+    for name in sorted(known("model")):
+        checks.add(f"model {name}", partial(_model, optimizer, name), "structure", "run")
+    for equation in (Malladi(), Compagnoni()):
+        checks.add(f"model {type(equation).__name__}", partial(_sde, optimizer, equation), "structure", "run")
     checks.add("models", lambda: _models(optimizer), "structure", "run")
     return checks.verdicts
 
@@ -87,33 +96,10 @@ def _frozen(optimizer: Any, make: Callable[[], Any]) -> str:
 
 
 def _structure(optimizer: Any) -> str:
-    moments = optimizer.moments
-    texts = isinstance(moments, tuple) and all(isinstance(m, str) and m.isidentifier() for m in moments)
-    if not texts or len(set(moments)) != len(moments) or set(moments) & {"k", "t", "theta", "loss"}:
-        raise FaultError(f"moments is {moments!r}: name one or two, such as ('v',) or ('m', 'v')")
-    if not (len(moments) == 1 or (len(moments) == 2 and moments[0] == "m")) or moments[-1] == "m":
-        raise FaultError(f"moments is {moments!r}: the second moment is last, and one before it must be 'm'")
-    for name in ("summing", "bias_correction"):
-        if not isinstance(getattr(optimizer, name), bool | np.bool_):
-            raise FaultError(f"{name} is {getattr(optimizer, name)!r}: it must be True or False")
-    if optimizer.summing and optimizer.bias_correction:
-        raise FaultError("summing and bias_correction are both set: a sum has no bias; leave one out")
-    for name, most in (("decay1", 1.0), ("decay2", math.inf if optimizer.summing else 1.0)):
-        if not 0.0 <= getattr(optimizer, name) < most:
-            raise FaultError(f"{name} is {getattr(optimizer, name)!r}: it must be in [0, 1)")
-    if optimizer.summing != (optimizer.decay2 == 1.0):
-        raise FaultError(
-            f"summing is {optimizer.summing} but decay2 is {optimizer.decay2!r}: "
-            "a sum, and nothing else, has decay2 = 1"
-        )
-    for name in ("eps", "decoupled_decay", "coupled_decay"):
-        if not 0.0 <= getattr(optimizer, name) < math.inf:
-            raise FaultError(f"{name} is {getattr(optimizer, name)!r}: it must be finite and >= 0")
-    if optimizer.decay1 and not optimizer.momentum:
-        raise FaultError(
-            f"decay1 is {optimizer.decay1!r} but moments is {moments!r}: a first moment must be named 'm'"
-        )
-    return f"moments {', '.join(moments)}"
+    found = contradiction(optimizer)
+    if found is not None:
+        raise FaultError(found)
+    return f"moments {', '.join(optimizer.moments)}"
 
 
 def _squares(optimizer: Any) -> str:
@@ -202,11 +188,32 @@ def _matter(optimizer: Any) -> str:
     return f"all {len(fields(optimizer))} change the run"
 
 
+def _model(optimizer: Any, name: str) -> str:
+    try:
+        equation = derive(registry.resolve("model", name)(), optimizer, 0.05)
+    except ValueError as refused:
+        raise NotOfferedError(_reason(refused)) from refused
+    return use_of_moments(equation, optimizer)
+
+
+def _sde(optimizer: Any, equation: sde.Equation) -> str:
+    try:
+        sde.check_covered(equation, optimizer)
+    except ValueError as refused:
+        raise NotOfferedError(_reason(refused)) from refused
+    return f"uses {', '.join(optimizer.moments)}"
+
+
+def _reason(refused: ValueError) -> str:
+    # The line already begins with the name of the model.
+    return f"refuses: {str(refused).partition(': ')[2]}"
+
+
 def _models(optimizer: Any) -> str:
     built, why = [], ""
     for name in sorted(known("model")):
         try:
-            registry.resolve("model", name)().equation(optimizer, 0.05)
+            derive(registry.resolve("model", name)(), optimizer, 0.05)
         except ValueError as error:
             why = why or f"{name}: {error}"
             continue

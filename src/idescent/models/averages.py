@@ -18,6 +18,8 @@ from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]
 
+UNCORRECTED = "it has a first moment without bias correction"
+
 
 @dataclass(frozen=True)
 class Average:
@@ -36,11 +38,11 @@ class Average:
     rate: float
     mass: Callable[[Array], Array]
 
-    def memory(self, name: str, *, squared: bool) -> Memory:
+    def memory(self, name: str, *, squared: bool, stored: bool = True) -> Memory:
         """Return the average as a memory of the gradient or its square."""
         if self.rate == math.inf:
-            return Memory(name, 1.0, math.inf, squared=squared, initial=1.0)
-        return Memory(name, self.rate, self.rate, squared=squared)
+            return Memory(name, 1.0, math.inf, squared=squared, initial=1.0, stored=stored)
+        return Memory(name, self.rate, self.rate, squared=squared, stored=stored)
 
 
 def corrected_ratio(
@@ -61,7 +63,10 @@ def corrected_ratio(
     def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
         return -mobility(s, memories) * memories[0] - decay * theta
 
-    memories = (first.memory("m", squared=False), second.memory("v", squared=True))
+    memories = (
+        first.memory("m", squared=False, stored=optimizer.momentum),
+        second.memory(optimizer.moments[-1], squared=True),
+    )
     return Equation(memories, velocity, mobility, direction=0, coupled_decay=optimizer.coupled_decay)
 
 

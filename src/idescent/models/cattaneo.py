@@ -47,7 +47,7 @@ class Cattaneo:
     perturbed one-norm, the dependence on hyper-parameters and stage; from a public summary: second order in
     alpha globally.  The
     formula was derived here, not read there.  RMSProp, whose uncorrected start the source treats too, and
-    weight decay are left out.  It has no moments.
+    weight decay are left out.  The expansion eliminates both moments.
 
     Parameters
     ----------
@@ -112,7 +112,13 @@ class Cattaneo:
             local_gradient(),
             Memory("change", 1.0, math.inf, squared=False, initial=1.0, stored=False, source=change),
         )
-        return Equation(memories, velocity, mobility, coupled_decay=optimizer.coupled_decay)
+        return Equation(
+            memories,
+            velocity,
+            mobility,
+            coupled_decay=optimizer.coupled_decay,
+            eliminates=dict.fromkeys(optimizer.moments, "its expansion in alpha stands in the velocity"),
+        )
 
     def _age(self, beta: float, s: Array) -> Array | float:
         """Mean age of what a corrected moment remembers."""

@@ -1,7 +1,7 @@
 r"""What a continuous-time model is, to a solver: exponential memories and a velocity.
 
-What lives here: the data types that models fill in and solvers read.  What does not: any particular model,
-any method.
+What lives here: the data types that models fill in and solvers read, and :func:`derive`, which compares an
+equation with what the optimizer declares.  What does not: any particular model, any method.
 
 Everything is in k-time :math:`s = t/\alpha`, in which all rates are per iteration and every ``alpha`` stands
 in the velocity.
@@ -9,16 +9,19 @@ in the velocity.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.optimizers import Optimizer
+from idescent.optimizers import Optimizer, check_declared
 
 Array = NDArray[np.float64]
+
+# Hyper-parameters below this may have no effect on a velocity but rounding.
+_TRACE = 1e-6
 
 LearningRate = float | Array
 """``alpha``: a number, or one for every ``s`` of shape (..., 1) that the equation's functions are given."""
@@ -107,6 +110,8 @@ class Equation:
         Where else it or a derivative may jump, in increasing order.
     held_until : float
         Up to here all memories keep their initial values.
+    eliminates : mapping of str to str
+        Moments of the optimizer that the equation does without, with the derivation that eliminates them.
     """
 
     memories: tuple[Memory, ...]
@@ -119,6 +124,7 @@ class Equation:
     breaks_until: float = 0.0
     breaks: tuple[float, ...] = ()
     held_until: float = 0.0
+    eliminates: Mapping[str, str] = field(default_factory=dict)
 
 
 class Model(Protocol):
@@ -146,3 +152,89 @@ class Model(Protocol):
         Under a schedule ``alpha`` is an array of the shape of the ``s`` that the equation's functions are
         then called with.
         """
+
+
+def derive(model: Model, optimizer: Optimizer, alpha: LearningRate) -> Equation:
+    """Return the model's equation, after comparing it with what the optimizer declares.
+
+    Raises
+    ------
+    ValueError
+        If the model refuses the optimizer, the optimizer contradicts itself, or the equation leaves out a
+        moment or the weight decay (:func:`omission`).
+    """
+    check_declared(optimizer)
+    equation = model.equation(optimizer, alpha)
+    omitted = omission(equation, optimizer)
+    if omitted is not None:
+        raise ValueError(f"{type(model).__name__} does not model {type(optimizer).__name__}: {omitted}")
+    return equation
+
+
+def omission(equation: Equation, optimizer: Optimizer) -> str | None:
+    """Return what an equation leaves out of the optimizer, and what to do; None if it has everything.
+
+    Every moment must be the name of a memory on which the velocity depends, or stand in ``eliminates``; the
+    equation must have the optimizer's weight decay.
+    """
+    there = {memory.name for memory in equation.memories} | set(equation.eliminates)
+    for moment in optimizer.moments:
+        if moment not in there:
+            return f"the equation has no memory {moment!r}: add it, or state in eliminates why it needs none"
+    if equation.coupled_decay != optimizer.coupled_decay:
+        return (
+            f"coupled_decay of the equation is {equation.coupled_decay!r}, "
+            f"of the optimizer {optimizer.coupled_decay!r}: pass it on"
+        )
+    unused = _unused(
+        equation, optimizer, [name for name in felt(optimizer) if name not in equation.eliminates]
+    )
+    if unused == "theta":
+        return (
+            f"the velocity does not depend on theta, but decoupled_decay is {optimizer.decoupled_decay!r}: "
+            "add the decay"
+        )
+    if unused is not None:
+        return (
+            f"the velocity does not depend on the memory {unused!r}: "
+            "use it, or state in eliminates why it needs none"
+        )
+    return None
+
+
+def felt(optimizer: Optimizer) -> list[str]:
+    """Return the moments, and ``theta`` for decoupled decay, whose effect is not lost in rounding."""
+    found = ["m"] if optimizer.momentum and optimizer.decay1 > _TRACE else []
+    # With a decay of 0 a moment is the present gradient or its square; a large eps hides the root.
+    if optimizer.decay2 > _TRACE and optimizer.eps < 1.0 / _TRACE:
+        found.append(optimizer.moments[-1])
+    return [*found, "theta"] if optimizer.decoupled_decay > _TRACE else found
+
+
+def _unused(equation: Equation, optimizer: Optimizer, names: Sequence[str]) -> str | None:
+    """Return the first of some memories and theta that changes the velocity at none of three points."""
+    s, gradient = np.array([[0.75], [3.5], [40.5]]), np.array([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]])
+    squares, memories = optimizer.squares(gradient) + 0.5, equation.memories
+
+    def velocity(changed: str) -> Array:
+        # Decay is tried where nothing else moves, memories where there is none: one may hide the other.
+        signed = 0.0 * gradient if changed in ("theta", "at rest") else gradient
+        values = [
+            (2.0 if memory.name == changed else 1.0) * squares
+            if memory.squared
+            else (-1.5 if memory.name == changed else 1.0) * signed
+            for memory in memories
+        ]
+        theta = np.ones_like(gradient) if changed == "theta" else np.zeros_like(gradient)
+        return np.asarray(equation.velocity(s, theta, signed.copy(), values))
+
+    with np.errstate(all="ignore"):
+        base = velocity("")
+        # Nothing can be said where a schedule stops the motion at all three points.
+        for name in names if base.any() else ():
+            # A later memory may accumulate a function of this one.
+            later = memories[max((i for i, m in enumerate(memories) if m.name == name), default=-1) + 1 :]
+            still = velocity("at rest") if name == "theta" else base
+            if not any(m.source is not None for m in later) and np.array_equal(still, velocity(name)):
+                return name
+    return None

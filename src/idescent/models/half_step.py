@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.models.averages import UNCORRECTED, refusal
 from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.numeric import integer
 from idescent.optimizers import Optimizer
@@ -52,7 +53,8 @@ class HalfStep:
     Raises
     ------
     ValueError
-        If ``frozen`` is below 1, or AdamW's ``alpha * weight_decay`` is not below 1.
+        If ``frozen`` is below 1, or AdamW's ``alpha * weight_decay`` is not below 1; for a first moment
+        without bias correction.
     """
 
     frozen: int = 30
@@ -65,6 +67,8 @@ class HalfStep:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the model's equation for the structure of ``optimizer``."""
+        if optimizer.momentum and not optimizer.bias_correction:
+            raise refusal("HalfStep", optimizer, UNCORRECTED)
         beta1, beta2, eps = optimizer.decay1, optimizer.decay2, optimizer.eps
         shrink, push = decoupled_decay(alpha, optimizer.decoupled_decay)
         corrected, frozen = optimizer.bias_correction, self.frozen
@@ -94,12 +98,12 @@ class HalfStep:
                 return np.ones_like(k)
             return -np.expm1(k * _log(beta2)) / half_step_mass(beta2, k - 0.5)
 
-        rate1 = half_step_rate(beta1)
+        rate1, name = half_step_rate(beta1), optimizer.moments[-1]
         if optimizer.summing:
-            second = Memory("G", gain=1.0, rate=0.0, squared=True, initial=1.0, readout=second_moment)
+            second = Memory(name, gain=1.0, rate=0.0, squared=True, initial=1.0, readout=second_moment)
         else:
             rate2 = half_step_rate(beta2)
-            second = Memory("v", rate2, rate2, squared=True, initial=1.0 - beta2, readout=second_moment)
+            second = Memory(name, rate2, rate2, squared=True, initial=1.0 - beta2, readout=second_moment)
         return Equation(
             memories=(
                 Memory(

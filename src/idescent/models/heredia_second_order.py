@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from idescent.models.averages import refusal
 from idescent.models.equation import Equation, HessianVector, LearningRate, Memory
 from idescent.models.paper import mass
+from idescent.numeric import is_number
 from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]
@@ -58,7 +59,7 @@ class HerediaSecondOrder:
 
     def __post_init__(self) -> None:
         """Check the look-ahead."""
-        if not 0.0 <= self.lookahead < math.inf:
+        if not is_number(self.lookahead) or not 0.0 <= self.lookahead < math.inf:
             raise ValueError(f"HerediaSecondOrder.lookahead: {self.lookahead!r} is not allowed: must be >= 0")
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
@@ -102,18 +103,19 @@ def inertial_average(
     r"""Return two memories and how, at ``s``, they make the solution of :math:`\tfrac12M''+M'+(1-\beta)M =
     (1-\beta)h`.
     """
+    name = optimizer.moments[-1] if squared else "m"
     gain, kappa = 1.0 - beta, math.sqrt(abs(2.0 * beta - 1.0))
 
     def memory(rate: float, factor: Callable[[Array], Array] | None = None) -> Memory:
         if factor is None:
-            return Memory("part", gain, rate, squared=squared, stored=False)
+            return Memory(name, gain, rate, squared=squared, stored=False)
 
         def source(
             s: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
         ) -> Array:
             return factor(s) * (optimizer.squares(gradient) if squared else gradient)
 
-        return Memory("part", gain, rate, squared=squared, stored=False, source=source)
+        return Memory(name, gain, rate, squared=squared, stored=False, source=source)
 
     if kappa < 1e-3:
         # sinh(x)/x and sin(x)/x are 1 here; what that neglects is below (kappa s)^2 e^{-s}/6.

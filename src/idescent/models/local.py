@@ -29,7 +29,8 @@ class Local:
 
     "step" is the paper's own Assumption 2 (an Euler step of one iteration: then the Euler method of step
     alpha for this model is the discrete optimizer), "relaxed" solves the memory's equation over the
-    iteration.  Adam, AdamW and AdamL2 look nowhere ahead and stay as in :class:`idescent.models.Paper`.
+    iteration.  Optimizers with a first moment or bias correction (Adam, AdamW, AdamL2) look nowhere ahead and
+    stay as in :class:`idescent.models.Paper`.
 
     Parameters
     ----------
@@ -52,9 +53,9 @@ class Local:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the closed proposition that belongs to the structure of ``optimizer``."""
-        if optimizer.bias_correction:
+        if optimizer.bias_correction or optimizer.momentum:
             return Paper().equation(optimizer, alpha)
-        rate = 1.0 - optimizer.decay2
+        rate, decay = 1.0 - optimizer.decay2, alpha * optimizer.decoupled_decay
         if optimizer.summing:
             root = HeldRoot(optimizer, 1.0, 1.0)
         elif self.closure == "step":
@@ -66,11 +67,12 @@ class Local:
             return alpha * root.slope(memories[0], memories[1])
 
         def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
-            return -alpha * root.direction(gradient, memories[1])
+            return -alpha * root.direction(gradient, memories[1]) - decay * theta
 
         gain = 1.0 if optimizer.summing else rate
         memory = Memory(optimizer.moments[-1], gain, rate, squared=True)
-        return Equation((local_gradient(), memory), velocity, mobility)
+        memories = (local_gradient(), memory)
+        return Equation(memories, velocity, mobility, coupled_decay=optimizer.coupled_decay)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.averages import Average, corrected_ratio, local_gradient, refusal
+from idescent.models.averages import UNCORRECTED, Average, corrected_ratio, local_gradient, refusal
 from idescent.models.equation import Equation, LearningRate
 from idescent.models.local import HeldRoot
 from idescent.models.paper import mass
@@ -41,7 +41,8 @@ class LogRate:
     Raises
     ------
     ValueError
-        For AdaGrad: a sum has no rate, the model would be the paper's.
+        For AdaGrad: a sum has no rate, the model would be the paper's.  For a first moment without bias
+        correction: with :math:`\beta_1 = 0` the velocity would be infinite at the start.
     """
 
     name: str = "log-rate"
@@ -51,7 +52,9 @@ class LogRate:
         """Return the equation for the structure of ``optimizer``."""
         if optimizer.summing:
             raise refusal("LogRate", optimizer, "a sum has no rate")
-        second = log_average(optimizer.decay2)
+        if optimizer.momentum and not optimizer.bias_correction:
+            raise refusal("LogRate", optimizer, UNCORRECTED)
+        second, decay = log_average(optimizer.decay2), alpha * optimizer.decoupled_decay
         if optimizer.bias_correction:
             return corrected_ratio(optimizer, alpha, log_average(optimizer.decay1), second)
         root = HeldRoot(optimizer, optimizer.decay2, 1.0 - optimizer.decay2)
@@ -60,9 +63,10 @@ class LogRate:
             return alpha * root.slope(memories[0], memories[1])
 
         def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
-            return -alpha * root.direction(gradient, memories[1])
+            return -alpha * root.direction(gradient, memories[1]) - decay * theta
 
-        return Equation((local_gradient(), second.memory("v", squared=True)), velocity, mobility)
+        memories = (local_gradient(), second.memory(optimizer.moments[-1], squared=True))
+        return Equation(memories, velocity, mobility, coupled_decay=optimizer.coupled_decay)
 
 
 def log_average(beta: float) -> Average:

@@ -33,7 +33,8 @@ class Paper:
     is meant on :math:`[0,\infty)`, restricted to the horizon.  AdamL2 is (5) with
     :math:`g + w'\theta` for the gradient; AdamW is (5) with :math:`-\alpha w'\theta` added: shifting
     :math:`\theta_{k+1} = (1-\alpha w')\theta_k - \dots` as in the proof of Proposition 3 and using Assumption
-    2.
+    2.  The same shifts give the equation of other members of the family: with a first moment and without bias
+    correction (5) has :math:`\beta_i^s = 0`, and either weight decay enters (3) and (4) as it enters (5).
 
     Near the start (5) is 0/0; its limit is
     :math:`-\alpha\,\mathrm{sign}(g_0)\,\frac{1-\beta_1}{-\ln\beta_1}\sqrt{\frac{-\ln\beta_2}{1-\beta_2}}`,
@@ -45,33 +46,33 @@ class Paper:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the proposition that belongs to the structure of ``optimizer``."""
-        if optimizer.bias_correction:
+        if optimizer.bias_correction or optimizer.momentum:
             return _adam(optimizer, alpha)
         return _gradient_over_root(optimizer, alpha)
 
 
 def _gradient_over_root(optimizer: Optimizer, alpha: LearningRate) -> Equation:
     """Propositions 1 and 2: the local gradient over the root of the memory one iteration ahead."""
-    eps = optimizer.eps
-    name = optimizer.moments[-1]
-    rate = 1.0 - optimizer.decay2
-    memory = Memory(name, gain=1.0 if optimizer.summing else rate, rate=rate, squared=True)
+    eps, decay = optimizer.eps, alpha * optimizer.decoupled_decay
 
     def mobility(s: Array, memories: Sequence[Array]) -> Array:
         return alpha / (np.sqrt(memories[0]) + eps)
 
     def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
-        return -mobility(s, memories) * gradient
+        return -mobility(s, memories) * gradient - decay * theta
 
-    return Equation((memory,), velocity, mobility, lookahead=1.0)
+    memories = (_second(optimizer),)
+    return Equation(memories, velocity, mobility, lookahead=1.0, coupled_decay=optimizer.coupled_decay)
 
 
 def _adam(optimizer: Optimizer, alpha: LearningRate) -> Equation:
-    """Proposition 3."""
+    """Proposition 3; without bias correction both masses are 1."""
     eps, decay = optimizer.eps, alpha * optimizer.decoupled_decay
-    rate1, rate2 = 1.0 - optimizer.decay1, 1.0 - optimizer.decay2
+    rate1 = 1.0 - optimizer.decay1
 
     def mobility(s: Array, memories: Sequence[Array]) -> Array:
+        if not optimizer.bias_correction:
+            return alpha / (np.sqrt(memories[1]) + eps)
         root_mass2 = np.sqrt(mass(optimizer.decay2, s))
         scale = alpha * root_mass2 / mass(optimizer.decay1, s)
         return scale / (np.sqrt(memories[1]) + eps * root_mass2)
@@ -80,10 +81,15 @@ def _adam(optimizer: Optimizer, alpha: LearningRate) -> Equation:
         return -mobility(s, memories) * memories[0] - decay * theta
 
     memories = (
-        Memory("m", gain=rate1, rate=rate1, squared=False),
-        Memory("v", gain=rate2, rate=rate2, squared=True),
+        Memory("m", gain=rate1, rate=rate1, squared=False, stored=optimizer.momentum),
+        _second(optimizer),
     )
     return Equation(memories, velocity, mobility, direction=0, coupled_decay=optimizer.coupled_decay)
+
+
+def _second(optimizer: Optimizer) -> Memory:
+    rate = 1.0 - optimizer.decay2
+    return Memory(optimizer.moments[-1], 1.0 if optimizer.summing else rate, rate, squared=True)
 
 
 def mass(beta: float, s: Array) -> Array:

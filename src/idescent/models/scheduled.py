@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.equation import Equation, LearningRate, Memory, Model
+from idescent.models.equation import Equation, LearningRate, Memory, Model, derive
 from idescent.optimizers import Optimizer
 from idescent.schedules import Constant, Schedule, within
 
@@ -53,7 +53,7 @@ class Scheduled:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the model's equation with a learning rate that depends on k-time."""
-        plain = self.model.equation(optimizer, alpha)
+        plain = derive(self.model, optimizer, alpha)
 
         def at(s: Array) -> Equation:
             # Models are closures over alpha: made anew they broadcast it against what they are given.

@@ -24,7 +24,7 @@ class SignFlow:
 
     The limit of RMSProp and Adam for :math:`\alpha\to0` at fixed :math:`\beta` (all memory is then of the
     present), so of first order in alpha as long as the gradient does not vanish.  With one accumulator for
-    all coordinates :math:`|g|` is the Euclidean norm.  It has no moments.
+    all coordinates :math:`|g|` is the Euclidean norm.  The limit eliminates both moments.
 
     That this limit is the subject of the source ("A qualitative study of the dynamic behavior for adaptive
     gradient algorithms", MSML 2022) was confirmed from its abstract; the smoothing and weight decay are this
@@ -52,4 +52,10 @@ class SignFlow:
         def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
             return -alpha * root.direction(gradient, np.zeros(1)) - decay * theta
 
-        return Equation((local_gradient(),), velocity, mobility, coupled_decay=optimizer.coupled_decay)
+        return Equation(
+            (local_gradient(),),
+            velocity,
+            mobility,
+            coupled_decay=optimizer.coupled_decay,
+            eliminates=dict.fromkeys(optimizer.moments, "for alpha to 0 averages are the present"),
+        )

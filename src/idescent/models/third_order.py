@@ -96,7 +96,10 @@ class ThirdOrder:
             return np.asarray(push * alpha * (1.0 + share) / (first.mass(s) * (root + eps)))
 
         return Equation(
-            memories=(first.memory("m", squared=False), second.memory("v", squared=True)),
+            memories=(
+                first.memory("m", squared=False, stored=optimizer.momentum),
+                second.memory(optimizer.moments[-1], squared=True),
+            ),
             velocity=velocity,
             mobility=mobility,
             direction=0,
@@ -129,14 +132,16 @@ class Filter:
         self.rate = 6.0 * bilinear / (6.0 - bilinear * bilinear)
         self.log = -math.log(beta) if beta > 0.0 else math.inf
 
-    def memory(self, name: str, squared: bool) -> Memory:
+    def memory(self, name: str, *, squared: bool, stored: bool = True) -> Memory:
         """Return it as solvers read it."""
 
         def readout(k: Array) -> Array:
             return np.asarray(-np.expm1(-k * self.log) / self.mass(k - 0.5))
 
         initial = 1.0 - math.sqrt(self.beta)
-        return Memory(name, self.rate, self.rate, squared=squared, initial=initial, readout=readout)
+        return Memory(
+            name, self.rate, self.rate, squared=squared, initial=initial, readout=readout, stored=stored
+        )
 
     def mass(self, s: Array) -> Array:
         """Mass of the memory."""

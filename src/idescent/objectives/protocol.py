@@ -1,6 +1,6 @@
 """What an objective is to the rest of the package.
 
-What lives here: the contracts :class:`Objective` and :class:`FiniteSum`, and a count of the evaluations.
+What lives here: the contracts :class:`Objective` and :class:`FiniteSum`, their evaluation, and a count of it.
 What does not: any particular objective.
 """
 
@@ -15,6 +15,7 @@ from idescent.numeric import shown
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.integer[Any]]
+_FLOAT64 = np.dtype(np.float64)
 DENSE = 100
 """Largest dimension for which the objectives of this package offer a full Hessian."""
 
@@ -24,7 +25,8 @@ class Objective(Protocol):
     r"""A differentiable :math:`f: \mathbb{R}^n \to \mathbb{R}`.
 
     Both methods take parameters of shape (..., n): leading axes are independent points.  If yours can only
-    take one point of shape (n,), set ``vectorized = False`` on it and points are passed one by one.
+    take one point of shape (n,), set ``vectorized = False`` on it and points are passed one by one.  Arrays
+    that are passed are read-only: ``theta -= c`` would change the run.
 
     Optional, for those who solve:
 
@@ -88,25 +90,67 @@ class CountedObjective:
     def gradient(self, theta: Array) -> Array:
         """Return the gradient, shape of ``theta``."""
         self.gradients += theta.size // theta.shape[-1]
-        return self.call("gradient", theta)
+        return self._shaped("gradient", theta, theta.shape)
 
     def value(self, theta: Array) -> Array:
         """Return the values, shape of ``theta`` without its last axis."""
-        return self.call("value", theta)
+        return self._shaped("value", theta, theta.shape[:-1])
 
     def call(self, method: str, theta: Array, *more: Array) -> Array:
         """Evaluate a method of the objective at points of shape (..., n), one by one if it asks for that.
 
         Further arguments have the shape of ``theta``.
         """
-        function = getattr(self.objective, method)
         if self.vectorized or theta.ndim == 1:
-            return np.asarray(function(theta, *more), dtype=np.float64)
+            return evaluate(self.objective, method, theta, *more)
         points = [argument.reshape(-1, theta.shape[-1]) for argument in (theta, *more)]
-        values = np.stack(
-            [np.asarray(function(*point), dtype=np.float64) for point in zip(*points, strict=True)]
-        )
+        values = np.stack([evaluate(self.objective, method, *point) for point in zip(*points, strict=True)])
         return values.reshape(*theta.shape[:-1], *values.shape[1:])
+
+    def _shaped(self, method: str, theta: Array, shape: tuple[int, ...]) -> Array:
+        values = self.call(method, theta)
+        # At the start shapes are checked in words of the start; a later call may differ, and broadcast.
+        if values.shape != shape:
+            raise ValueError(
+                f"objective.{method}: shape {values.shape} of theta {theta.shape}: must be {shape}"
+            )
+        return values
+
+
+def evaluate(objective: Any, method: str, theta: Array, *more: Any) -> Array:
+    """Call a method of an objective with read-only arrays; return a new array of float64.
+
+    Arrays are views: a method that works in place would change a run.  The result is a copy: a method may
+    return its argument, or the same buffer from every call.
+
+    Raises
+    ------
+    ValueError
+        If the method writes to its arguments, or returns anything but real numbers.
+    """
+    views = [read_only(other) if isinstance(other, np.ndarray) else other for other in more] if more else ()
+    try:
+        found = getattr(objective, method)(read_only(theta), *views)
+    except ValueError as error:
+        if "read-only" in str(error) or "readonly" in str(error):
+            raise ValueError(
+                f"objective.{method} writes to the array that it is given, which is read-only: "
+                "write theta = theta - c, not theta -= c, or copy it first"
+            ) from error
+        raise
+    if type(found) is np.ndarray and found.dtype is _FLOAT64:
+        return found.copy("K")
+    found = np.asarray(found)
+    if found.dtype.kind not in "fiuO":
+        raise ValueError(f"objective.{method} returns {found.dtype}: must be real numbers")
+    return np.array(found, dtype=np.float64)
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a view that cannot be written to."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
 
 
 def finite(name: str, value: ArrayLike) -> Array:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.models.equation import Equation, Model
+from idescent.models.equation import Equation, Model, derive
 from idescent.numeric import integer, is_number, positive, shown
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
@@ -175,7 +175,7 @@ class Collocation:
         self, model: Model, optimizer: Optimizer, objective: CountedObjective, alpha: float, steps: int
     ) -> Problem:
         most = math.inf if self.max_gradients is None else objective.gradients + self.max_gradients * steps
-        return Problem(model.equation(optimizer, alpha), optimizer, objective, radau(self.stages), most)
+        return Problem(derive(model, optimizer, alpha), optimizer, objective, radau(self.stages), most)
 
 
 class Rows:

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.models.equation import Equation, Memory, Model, Velocity
+from idescent.models.equation import Equation, Memory, Model, Velocity, derive
 from idescent.models.paper import Paper
 from idescent.numeric import integer
 from idescent.objectives.protocol import CountedObjective, Objective
@@ -122,7 +122,7 @@ class Picard:
     ) -> Trajectory:
         """Solve the model; see :func:`idescent.solve`."""
         counted = CountedObjective(objective)
-        equation = model.equation(optimizer, alpha)
+        equation = derive(model, optimizer, alpha)
         if any(memory.source is not None or memory.rate == np.inf for memory in equation.memories):
             raise ValueError(
                 f"model: {model.name!r} is not allowed with Picard: "
@@ -265,9 +265,13 @@ def _as_published(equation: Equation, optimizer: Optimizer, alpha: float, alignm
     """The paper's equation in the arithmetic of the paper's runs."""
     if optimizer.bias_correction:
         return replace(equation, velocity=_published_adam(optimizer, alpha))
-    if optimizer.summing and alignment == "published":
+    if optimizer.summing and not optimizer.momentum and alignment == "published":
+        decay = alpha * optimizer.decoupled_decay
         return replace(
-            equation, velocity=lambda s, theta, gradient, memories: -alpha * gradient / np.sqrt(memories[0])
+            equation,
+            velocity=lambda s, theta, gradient, memories: (
+                -alpha * gradient / np.sqrt(memories[0]) - decay * theta
+            ),
         )
     return equation
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.objectives.protocol import FiniteSum, Objective
+from idescent.objectives.protocol import CountedObjective, FiniteSum, Objective, evaluate
 from idescent.stochastic.streams import batches, brownian
 
 Array = NDArray[np.float64]
@@ -98,7 +98,7 @@ class Batches:
 
     def gradient(self, theta: Array, drawn: Any) -> tuple[Array, int]:
         """Return the mean gradients of the batches."""
-        return self.objective.gradient_of(theta, drawn), self.size
+        return evaluate(self.objective, "gradient_of", theta, drawn), self.size
 
     def sources(self, n: int) -> int:
         """Return N or n."""
@@ -119,7 +119,7 @@ class Batches:
         at_once = max(1, _AT_ONCE // (samples * n))
         for start in range(0, runs, at_once):
             part = slice(start, start + at_once)
-            each = self.objective.gradient_of(theta[part, None], every)
+            each = evaluate(self.objective, "gradient_of", theta[part, None], every)
             means[part] = each.mean(axis=1)
             each = each - means[part, None]
             variances[part] = self.scale * np.einsum("rjn,rjn->rn", each, each) / samples
@@ -164,7 +164,7 @@ class Additive:
 
     def gradient(self, theta: Array, drawn: Any) -> tuple[Array, int]:
         """Return the gradient plus noise."""
-        return self.objective.gradient(theta) + self._vector(drawn), 1
+        return CountedObjective(self.objective).gradient(theta) + self._vector(drawn), 1
 
     def sources(self, n: int) -> int:
         """Return n."""
@@ -175,7 +175,7 @@ class Additive:
         square = self._matrix * self._matrix
         variance = square.sum(axis=1) if square.ndim == 2 else square
         return (
-            self.objective.gradient(theta),
+            CountedObjective(self.objective).gradient(theta),
             self._vector(increments),
             np.broadcast_to(variance, theta.shape),
         )

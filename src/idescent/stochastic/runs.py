@@ -19,8 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from idescent.columns import nullable
 from idescent.discrete import checked_start, update
 from idescent.files import plain
-from idescent.objectives.protocol import Objective
-from idescent.optimizers import Optimizer
+from idescent.numeric import is_whole
+from idescent.objectives.protocol import CountedObjective, Objective, evaluate
+from idescent.optimizers import Optimizer, check_declared
 from idescent.schedules import Schedule, factors
 from idescent.stochastic.noise import Noise
 from idescent.trajectory import METADATA_KEY, Report, Trajectory, wrapped, write_table
@@ -137,13 +138,12 @@ def _observable(objective: Objective, name: str) -> Observable:
         i = int(place)
         return (lambda theta, second: theta[:, i]) if kind == "theta" else lambda theta, second: second[:, i]
     simple: dict[str, Observable] = {
-        "loss": lambda theta, second: objective.value(theta),
+        "loss": lambda theta, second: CountedObjective(objective).value(theta),
         "norm2": lambda theta, second: np.einsum("rn,rn->r", theta, theta),
         "second": lambda theta, second: second.mean(axis=1),
     }
-    accuracy = getattr(objective, "accuracy", None)
-    if accuracy is not None:
-        simple["accuracy"] = lambda theta, second: accuracy(theta, "test")
+    if hasattr(objective, "accuracy"):
+        simple["accuracy"] = lambda theta, second: evaluate(objective, "accuracy", theta, "test")
     if name not in simple:
         known = ", ".join((*simple, "theta_0, second_0, ..."))
         raise ValueError(f"observe: {name!r} is not allowed: must be one of {known}")
@@ -267,23 +267,24 @@ def simulate_runs(
     ValueError
         If an argument is outside its range.
     """
+    check_declared(optimizer)
     start = checked_start(noise.objective, alpha, theta0, steps)
-    numbers = run_numbers(runs, first_run)
+    numbers, alpha, steps = run_numbers(runs, first_run), float(alpha), int(steps)
     recorder = Recorder(noise.objective, observe, at, steps, runs)
     last = None
-    for last in iterate(optimizer, noise, float(alpha), start, int(steps), numbers, seed, schedule):
+    for last in iterate(optimizer, noise, alpha, start, steps, numbers, seed, schedule):
         recorder.take(last.k, last.theta, last.second)
     assert last is not None  # iteration 0 at least
-    report = Report("", "", steps * runs, details={"sample_gradients": last.sample_gradients})
+    report = Report("", "", steps * len(numbers), details={"sample_gradients": last.sample_gradients})
     return recorder.ensemble(alpha, numbers, last.theta, last.second, report)
 
 
 def run_numbers(runs: int, first_run: int) -> range:
     """Return the numbers of the runs."""
     for name, value, least in (("runs", runs, 1), ("first_run", first_run, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if not is_whole(value) or value < least:
             raise ValueError(f"{name}: {value!r} is not allowed: must be an integer >= {least}")
-    return range(first_run, first_run + runs)
+    return range(int(first_run), int(first_run) + int(runs))
 
 
 def iterate(

@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.discrete import checked_start
-from idescent.optimizers import Optimizer
+from idescent.models.equation import felt
+from idescent.numeric import is_whole
+from idescent.optimizers import Optimizer, check_declared
 from idescent.schedules import Schedule, factors
 from idescent.stochastic.noise import Noise
 from idescent.stochastic.runs import Ensemble, Recorder, iterate, run_numbers
@@ -189,6 +191,37 @@ def _check(name: str, optimizer: Optimizer) -> None:
         raise ValueError(f"{name}: {kind} is not allowed: must be RMSProp, Adam, AdamW or AdamL2")
 
 
+def check_covered(equation: Equation, optimizer: Optimizer) -> None:
+    """Compare an equation with what the optimizer declares.
+
+    Raises
+    ------
+    ValueError
+        If the equation refuses the optimizer, or the drift of theta does not depend on one of its moments or
+        leaves out its decoupled decay.
+    """
+    check_declared(optimizer)
+    equation.check(optimizer)
+    gradient = np.array([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]])
+    first = 0.5 * gradient if optimizer.momentum else None
+    still = np.zeros_like(gradient)
+    point = Point(40.5, 0.1, still, first, optimizer.squares(gradient) + 0.5, gradient, gradient**2)
+    at_rest = point._replace(first=None if first is None else still, gradient=still)
+    pairs = {
+        "m": (point, point._replace(first=None if first is None else -1.5 * first)),
+        optimizer.moments[-1]: (point, point._replace(second=2.0 * point.second)),
+        "theta": (at_rest, at_rest._replace(theta=still + 1.0)),
+    }
+    with np.errstate(all="ignore"):
+        for name in felt(optimizer):
+            one, other = (equation.slopes(optimizer, at).theta for at in pairs[name])
+            if np.array_equal(one, other):
+                raise ValueError(
+                    f"{equation.name} does not model {type(optimizer).__name__}: "
+                    f"the drift of theta does not depend on {name!r}: use it, or let check refuse"
+                )
+
+
 def simulate_paths(
     equation: Equation,
     optimizer: Optimizer,
@@ -240,13 +273,14 @@ def simulate_paths(
     """
     begin = checked_start(noise.objective, alpha, theta0, steps)
     numbers = run_numbers(runs, first_run)
-    equation.check(optimizer)
-    if isinstance(start, bool) or not isinstance(start, int) or not 1 <= start < steps:
+    check_covered(equation, optimizer)
+    if not is_whole(start) or not 1 <= start < steps:
         raise ValueError(f"start: {start!r} is not allowed: must be an integer in [1, {steps})")
+    alpha, steps, start = float(alpha), int(steps), int(start)
     recorder = Recorder(noise.objective, observe, at, steps, runs)
     factors(schedule, steps)
     increments = brownian(noise.sources(len(begin)), substeps, seed=seed, runs=numbers)
-    for state in iterate(optimizer, noise, float(alpha), begin, start, numbers, seed, schedule):
+    for state in iterate(optimizer, noise, alpha, begin, start, numbers, seed, schedule):
         recorder.take(state.k, state.theta, state.second)
         if state.k:
             next(increments)
@@ -265,7 +299,7 @@ def simulate_paths(
                     first = first + h * slope.first + slope.first_noise * vector
                 second = second + h * slope.second
             recorder.take(k + 1, theta, second)
-    full = (steps - start) * substeps * runs
-    details = {"start": start, "substeps": substeps, "full_gradients": full}
-    report = Report("", "", start * runs + full, details=details)
+    full = (steps - start) * int(substeps) * len(numbers)
+    details = {"start": start, "substeps": int(substeps), "full_gradients": full}
+    report = Report("", "", start * len(numbers) + full, details=details)
     return recorder.ensemble(alpha, numbers, theta, second, report)

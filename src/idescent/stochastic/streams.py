@@ -16,6 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.numeric import is_whole
+
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
@@ -55,7 +57,7 @@ def batches(
     ValueError
         If an argument is outside its range.
     """
-    if isinstance(size, bool) or size < 1 or (not replacement and size > samples):
+    if not is_whole(size) or size < 1 or (not replacement and size > samples):
         rule = ">= 1" if replacement else f"in [1, {samples}]"
         raise ValueError(f"batch: {size!r} is not allowed: must be an integer {rule}")
     generators = _generators(seed, runs, _BATCHES)
@@ -102,9 +104,9 @@ def brownian(dimension: int, substeps: int, *, seed: int, runs: range) -> Iterat
     ValueError
         If an argument is outside its range.
     """
-    if substeps < 1 or substeps & (substeps - 1):
+    if not is_whole(substeps) or substeps < 1 or substeps & (substeps - 1):
         raise ValueError(f"substeps: {substeps!r} is not allowed: must be a power of 2")
-    levels = substeps.bit_length()
+    levels = int(substeps).bit_length()
     # Level 0 is the whole iteration, level j its 2^(j-1) bridges of length 2^(1-j).
     widths = [1, *(1 << j for j in range(levels - 1))]
     streams = [
@@ -139,7 +141,7 @@ def _ahead(numbers: int) -> Iterator[int]:
 
 
 def _generators(seed: int, runs: range, purpose: int) -> list[np.random.Philox]:
-    if isinstance(seed, bool) or not 0 <= seed < 2**64:
+    if not is_whole(seed) or not 0 <= seed < 2**64:
         raise ValueError(f"seed: {seed!r} is not allowed: must be an integer in [0, 2**64)")
     if len(runs) == 0 or runs.start < 0 or runs.stop > 2**32 or runs.step != 1:
         raise ValueError(f"runs: {runs!r} is not allowed: must be numbers in [0, 2**32), at least one")
