@@ -1,4 +1,4 @@
-"""What a march is given: a model's equation on an objective, its solver's settings, and who gets the elements.
+"""What a march is given: a model's equation on an objective, settings, and who gets the elements.
 
 What lives here: the sources of memories, and what the objective can say of its Hessian.  What does not: the
 fixed point (:mod:`idescent.solvers.window`).
