@@ -20,7 +20,6 @@ from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.solvers.ide import (
     PAPER_SMOOTHING,
-    PAPER_SWEEPS,
     Integral,
     Relaxation,
     euler,
@@ -37,6 +36,9 @@ Rule = Literal["gauss", "exact"]
 
 # The published grid starts here and not at 0, where Adam's equation is 0/0.
 START = 1e-12
+
+# The published limit of 10^10 sweeps would be none.
+MOST_SWEEPS = 100_000
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Picard:
     smoothing : (first, last, number)
         Evenly spaced list of the weight of the last path; the next is taken whenever the error rises.
     max_sweeps : int, >= 1
+        Sweeps after which the search ends as ``iteration limit``, each with one gradient for every iteration
+        of the horizon (the paper's limit is 10^10).
     nodes : int, >= 1
 
     Raises
@@ -97,7 +101,7 @@ class Picard:
     quadrature: Rule = "gauss"
     tolerance: float = 1e-4
     smoothing: tuple[float, float, int] = PAPER_SMOOTHING
-    max_sweeps: int = PAPER_SWEEPS
+    max_sweeps: int = MOST_SWEEPS
     nodes: int = 1000
 
     def __post_init__(self) -> None:
