@@ -8,8 +8,9 @@ from idescent.models.equation import Equation, Memory
 from idescent.objectives import CountedObjective
 from idescent.solvers import march
 from idescent.solvers.march import March
+from idescent.solvers.problem import Problem
 from idescent.solvers.radau import radau
-from idescent.solvers.window import Problem, State, Window, relax
+from idescent.solvers.window import State, Window, relax
 
 
 @pytest.mark.parametrize("stages", [2, 3, 5, 9])

@@ -7,8 +7,8 @@ from scipy.integrate import quad, solve_ivp
 
 import idescent as ide
 from idescent.objectives import CountedObjective
+from idescent.solvers.problem import Problem
 from idescent.solvers.radau import radau
-from idescent.solvers.window import Problem
 
 M = ide.models
 QUADRATIC = ide.Quadratic(4.0)

@@ -11,7 +11,7 @@ import idescent as ide
 from idescent.objectives.data import Split
 from idescent.objectives.perceptron import Perceptron
 from idescent.solvers.acceleration import Anderson
-from idescent.solvers.window import BLOCK
+from idescent.solvers.newton import BLOCK
 from idescent.trajectory import kept, read, write
 
 M = ide.models
@@ -251,7 +251,7 @@ def test_a_solution_that_asks_for_too_many_gradients_stops_and_says_where(limit,
             <= limit * steps + 2 * solver.stages * path.report.details["largest_window"]
         )
         assert path.report.status == "not converged"
-        assert "more than 240 gradient evaluations" in path.report.message
+        assert "budget of 240 gradients is spent" in path.report.message
         reached = float(re.search(r"beyond iteration ([0-9.]+)", path.report.message)[1])
         filled = np.isfinite(path.theta).all(axis=1)
         assert filled.tolist() == (path.k <= reached).tolist()

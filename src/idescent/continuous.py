@@ -8,12 +8,12 @@ from typing import Protocol
 from numpy.typing import ArrayLike
 
 from idescent import memory, solvers
-from idescent.discrete import OPTIMIZER, check_tolerances, checked_start
+from idescent.discrete import check_tolerances, checked_start
 from idescent.models.equation import Model
 from idescent.models.scheduled import under
 from idescent.numeric import offers
 from idescent.objectives.protocol import Objective
-from idescent.optimizers import Optimizer
+from idescent.optimizers import Optimizer, check_declared
 from idescent.schedules import Schedule, factors
 from idescent.trajectory import Keep, Trajectory
 
@@ -96,7 +96,7 @@ def solve(
         not fit into the memory available.
     """
     offers("model", model, "equation")
-    offers("optimizer", optimizer, *OPTIMIZER)
+    check_declared(optimizer)
     start = checked_start(objective, alpha, theta0, steps)
     memory.check(steps, memory.numbers(optimizer, len(start), steps, keep))
     check_tolerances(rtol, atol)

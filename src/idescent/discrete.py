@@ -24,8 +24,6 @@ Array = NDArray[np.float64]
 # Numbers in a block of rows that is thinned before the next one is made.
 BLOCK = 2**22
 MOST_STEPS = 2**53
-# What an object must have to be run as an optimizer.
-OPTIMIZER = ("moments", "decay1", "decay2", "squares")
 
 
 def simulate(
@@ -95,7 +93,6 @@ class Run:
         schedule: Schedule | None,
         keep: Keep | None,
     ) -> None:
-        check_declared(optimizer)
         self.optimizer, self.start, self.alpha, self.steps = optimizer, start, float(alpha), int(steps)
         self.objective = CountedObjective(objective)
         memory.check(self.steps, needed(optimizer, len(start), self.steps, schedule, keep))
@@ -191,7 +188,8 @@ class Run:
 
 def needed(optimizer: Optimizer, n: int, steps: int, schedule: Schedule | None, keep: Keep | None) -> int:
     """Return how many numbers a run needs, to be checked by :func:`idescent.memory.check`."""
-    offers("optimizer", optimizer, *OPTIMIZER)
+    check_declared(optimizer)
+    steps = int(steps)
     rates = 0 if schedule is None else 2 * steps
     decays = (optimizer.decay1, optimizer.decay2) if optimizer.bias_correction else ()
     corrections = sum(min(steps, fading(beta)) for beta in decays)

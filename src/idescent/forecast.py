@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.discrete import OPTIMIZER, check_tolerances, checked_start, run_python, simulate
+from idescent.discrete import check_tolerances, checked_start, run_python, simulate
 from idescent.models.half_step import HalfStep
-from idescent.numeric import offers
 from idescent.objectives.protocol import CountedObjective, Objective
-from idescent.optimizers import Optimizer
+from idescent.optimizers import Optimizer, check_declared
 from idescent.solvers.collocation import Collocation, Recorded
 from idescent.trajectory import Report
 
@@ -124,7 +123,7 @@ def fast_forward(
     ValueError
         If an argument is outside its range.
     """
-    offers("optimizer", optimizer, *OPTIMIZER)
+    check_declared(optimizer)
     start = checked_start(objective, alpha, theta0, steps)
     check_tolerances(rtol, atol)
     alpha, steps, rtol, atol = float(alpha), int(steps), float(rtol), float(atol)

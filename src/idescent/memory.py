@@ -41,6 +41,7 @@ def available() -> int | None:
 
 def numbers(optimizer: Optimizer, n: int, steps: int, keep: Keep | None) -> int:
     """Return how many numbers a run or solution of n parameters stores, and its loss is computed with."""
+    steps = int(steps)  # one of numpy's small integers would overflow
     if keep is None:
         rows = steps + 1
     elif isinstance(keep, int | np.integer):

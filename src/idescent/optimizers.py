@@ -17,10 +17,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.numeric import is_number
+from idescent.numeric import is_number, offers
 
 Array = NDArray[np.float64]
 Accumulator = Literal["coordinate", "norm"]
+
+# What an object must have to be run as an optimizer.
+OPTIMIZER = ("moments", "decay1", "decay2", "squares")
 
 
 class Optimizer:
@@ -273,6 +276,7 @@ def check_declared(optimizer: Optimizer) -> None:
     ValueError
         With :func:`contradiction` as its text, or if ``squares`` or ``width`` is overridden.
     """
+    offers("optimizer", optimizer, *OPTIMIZER)
     kind, found = type(optimizer), contradiction(optimizer)
     if found is not None:
         raise ValueError(f"{kind.__name__}: {found}")

@@ -18,8 +18,9 @@ from idescent.numeric import integer, is_number, positive, shown
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.solvers.march import March
+from idescent.solvers.problem import Problem
 from idescent.solvers.radau import Radau, radau
-from idescent.solvers.window import ROUNDING, Problem
+from idescent.solvers.window import ROUNDING
 from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 
 Array = NDArray[np.float64]
@@ -27,6 +28,10 @@ Progress = Callable[[str], None]
 
 # Above, the conversion to Legendre coefficients loses digits.
 MOST_STAGES = 50
+
+
+# Default budget of gradients: at once, for each of the first iterations, and for each later one.
+START, EARLY, EARLY_STEPS, LATE = 2e6, 1000.0, 10_000, 50.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ class Collocation:
     the last few, and each new element starts from the continuation of the one before.  That serves equations
     that are about as stiff as the discrete run is stable.  Not so where the velocity turns round within eps
     of a gradient coordinate's zero (no memory, one accumulator per coordinate): elements become as short as
-    the time in which it does, and the cost is out of proportion.  ``max_gradients`` ends such a solution.
+    the time in which it does, and the cost is out of proportion.  ``max_gradients`` ends such a solution:
+    when it is spent, or once steadily short elements show that the rest of the horizon would exceed it.
 
     Memory is bounded by the window, not the horizon: at most ``max_elements * stages`` nodes of 2n +
     (memories) numbers, besides the returned rows.
@@ -64,7 +70,9 @@ class Collocation:
         fades faster than geometrically: on the paper's cells 4 iterations leave 1e-12, 8 leave rounding.
     max_gradients : float or None
         Gradient evaluations per iteration of the horizon, of all solutions together, after which the solver
-        gives up and says where it was; None is no limit.
+        gives up with the status ``not converged`` and says where it was.  None is a budget that solutions
+        which end do not meet: 2 million, 1 000 for each of the first 10 000 iterations, and 50 for each one
+        after; ``math.inf`` is no limit.
 
     Raises
     ------
@@ -174,7 +182,11 @@ class Collocation:
     def _problem(
         self, model: Model, optimizer: Optimizer, objective: CountedObjective, alpha: float, steps: int
     ) -> Problem:
-        most = math.inf if self.max_gradients is None else objective.gradients + self.max_gradients * steps
+        if self.max_gradients is None:
+            most = START + EARLY * min(steps, EARLY_STEPS) + LATE * max(steps - EARLY_STEPS, 0)
+        else:
+            most = self.max_gradients * steps
+        most += objective.gradients
         return Problem(derive(model, optimizer, alpha), optimizer, objective, radau(self.stages), most)
 
 
@@ -197,7 +209,7 @@ class Rows:
         self._next = {0.0: 1, problem.equation.moment_offset: 1}
 
     def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
-        """Fill the rows that lie in the element; see :class:`idescent.solvers.march.Sink`."""
+        """Fill the rows that lie in the element; see :class:`idescent.solvers.problem.Sink`."""
         offset = self.problem.equation.moment_offset
         memories = [memories[i] for i in self._stored]
         if not self._memories:
@@ -257,7 +269,7 @@ class Recorded:
         return len(self.left)
 
     def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
-        """Keep an element; see :class:`idescent.solvers.march.Sink`."""
+        """Keep an element; see :class:`idescent.solvers.problem.Sink`."""
         self.left.append(s)
         self.lengths.append(length)
         self.values.append(theta)

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
+from idescent.solvers.pace import Pace
+from idescent.solvers.problem import Problem, Settings, Sink
+from idescent.solvers.rest import begins_at_rest, soft_length, unknown
 from idescent.solvers.window import (
     ROUNDING,
     ExhaustedError,
     Outcome,
-    Problem,
     State,
     Window,
     relax,
@@ -35,31 +37,12 @@ Progress = Callable[[str], None]
 # amplifies what the last element has not settled yet.
 CONTINUED_PLAIN, CONTINUED_AHEAD, CONTINUED = 5, 7, 9
 
-# Shortest element, relative to the larger of s and 1: resolves a root singularity at the start to 1e-12.
+# Share of the tolerance to which windows are relaxed; and that for a path that began near a zero of the
+# gradient, where what a sweep leaves open must be small beside eps.
+OPEN, OPEN_AT_REST = 0.02, 1e-4
+
+# Shortest element, if s has so many digits: resolves a root singularity at the start to 1e-12.
 SHORTEST = 1e-24
-
-
-class Settings(Protocol):
-    """What a march reads of its solver's settings."""
-
-    @property
-    def stages(self) -> int:
-        """Nodes per element."""
-
-    @property
-    def max_sweeps(self) -> int:
-        """Sweeps on one window before its elements are shortened."""
-
-    @property
-    def max_elements(self) -> int:
-        """Elements in a window."""
-
-
-class Sink(Protocol):
-    """Who gets the accepted elements, in order."""
-
-    def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
-        """Take the element [s, s + length]: values at (left end, nodes), shape (p + 1, width)."""
 
 
 class March:
@@ -85,6 +68,7 @@ class March:
         sources = [problem.initial_source(m, theta0, gradient) for m in problem.equation.memories]
         memories = [m.initial * h for m, h in zip(problem.equation.memories, sources, strict=True)]
         self.state = State(0.0, theta0, memories)
+        self.sources = sources
         # Memories are judged against the largest value that they have had; at first, one iteration's worth.
         self.scales = [
             max(float(np.abs(m.gain * h).max()), 1e-300)
@@ -92,6 +76,10 @@ class March:
         ]
         self.sweeps = self.elements = self.windows = self.largest = 0
         self.matrix_free = problem.matrix_free(len(theta0))
+        # Whether the path began near a zero of the gradient.
+        self.thorough = False
+        # Whether whole iterations are elements up to where the velocity jumps no longer, all in one window.
+        self._whole = not self.matrix_free
         self._tail = 1.0
         self._last_element: tuple[float, Array] | None = None
         self.failed_at: float | None = None
@@ -103,29 +91,43 @@ class March:
         try:
             return self._march()
         except ExhaustedError:
-            return self._stop(f"more than {self.problem.most_gradients:.6g} gradient evaluations")
+            return self._stop(f"budget of {self.problem.most_gradients:.6g} gradients is spent")
 
     def _march(self) -> March:
         length, pending = 0.25, self._empty()
-        failures = 0
+        failures, problem = 0, self.problem
+        pace = Pace(self.steps, problem.most_gradients, problem.objective.gradients, self.state.theta)
         while self.state.s < self.steps:
             window = self._extend(pending, length)
+            outcome, worst = (window, math.inf) if isinstance(window, Outcome) else self._resolve(window)
+            if not outcome.converged and self._begins_at_rest(outcome):
+                self.thorough, self._whole, pending = True, False, self._empty()
+                length = soft_length(
+                    self.problem.equation, self.sources, self.state.memories, outcome.curvature
+                )
+                continue
             if isinstance(window, Outcome):
                 return self._fail(window)
-            outcome, worst = self._resolve(window)
             if not outcome.converged:
                 if self._last_element is not None and not (self.overlap or self.matrix_free):
                     # Where the velocity turns within eps a continuation may lead out of Newton's reach.
                     self._last_element, pending = None, self._empty()
                     continue
-                failures += 1
+                # What is no number may be the root of a memory whose polynomial is negative somewhere.
+                failures += math.isfinite(outcome.correction)
+                self._whole = False
                 length = float(window.lengths[0]) / 4.0
-                if failures > 12 or length < SHORTEST * max(1.0, self.state.s):
+                if failures > 12 or length < self._shortest():
                     return self._fail(outcome)
                 pending = self._empty()
                 continue
             failures = 0
             pending = self._accept(window, outcome)
+            unaffordable = pace.unaffordable(
+                self.state.s, self.elements, problem.objective.gradients, self.state.theta
+            )
+            if unaffordable:
+                return self._stop(unaffordable)
             growth = self._growth(worst)
             # Many sweeps mean that what Newton leaves out (changes of the normaliser, unknown Hessians) is
             # strong.
@@ -134,12 +136,22 @@ class March:
             length = float(window.lengths[self._last(window)]) * growth
         return self
 
+    def _begins_at_rest(self, outcome: Outcome) -> bool:
+        """Whether the first relaxation shows that the path begins near a zero of the gradient."""
+        if self.thorough or self.state.s > 0.0 or outcome.curvature == 0.0:
+            return False
+        target = self._tolerance(self.state.theta)
+        return begins_at_rest(self.problem.equation, self.sources, self.rtol, target, outcome.curvature)
+
     def _growth(self, tail: float) -> float:
         """Return the ratio of the next element's length to that of one with this Legendre tail."""
         # Too long an element is solved in vain, which costs most where sweeps are plain.
         safety = 0.8 if self.matrix_free else 0.9
         growth: float = safety * (1.0 / max(tail, 1e-12)) ** (1.0 / (self.settings.stages + 1))
         return min(max(growth, 0.3), 3.0)
+
+    def _shortest(self) -> float:
+        return max(SHORTEST, 4.0 * math.ulp(self.state.s))
 
     def _empty(self) -> Window:
         return Window(self.state, np.empty(0), np.empty((0, 0, 0)))
@@ -164,7 +176,7 @@ class March:
             window = self._append(window, tail)
             if not ahead:
                 # Newton's corrections converge on all elements at once, plain ones on a short window only.
-                together = 0.0 if self.matrix_free else self.state.s + 32.0
+                together = self.state.s + 32.0 if self._whole else 0.0
                 if window.edges[-1] < min(self.problem.equation.breaks_until, self.steps, together):
                     continue
                 return window
@@ -224,7 +236,7 @@ class March:
             if at.s < self.problem.equation.breaks_until:
                 # To the next whole s; elements that are split leave edges off by rounding.
                 whole = math.floor(at.s + 1e-9) + 1.0 - at.s
-                length = min(length, whole) if self.matrix_free else whole
+                length = whole if self._whole else min(length, whole)
             if self.breaks:
                 length = self._before_break(at.s, length)
             if at.s < (1.0 - 1e-9) * self.problem.equation.held_until:
@@ -247,8 +259,10 @@ class March:
                 if self._tail <= 1.0:
                     return Window(at, guess.lengths[:1], guess.theta[:1], [m[:1] for m in guess.memories])
             length *= 0.5
-            if length < (SHORTEST if self.matrix_free else 1e-6):
-                return Outcome(outcome.sweeps, outcome.correction, False)
+            if self._begins_at_rest(outcome) or length < (
+                SHORTEST if self.matrix_free or self.thorough else 1e-6
+            ):
+                return outcome
 
     def _continued(self, window: Window, at: State, length: float) -> Array:
         """Guess the path on an element behind ``window``, shape (p, n): as the last solved one goes on."""
@@ -278,28 +292,40 @@ class March:
         sweeps = 0
         while True:
             path = window.theta.copy()
-            outcome = relax(self.problem, window, 0.02 * target, self.settings.max_sweeps)
+            outcome = relax(
+                self.problem,
+                window,
+                (OPEN_AT_REST if self.thorough else OPEN) * target,
+                self.settings.max_sweeps,
+                thorough=self.thorough,
+            )
             if not outcome.converged and self.matrix_free and self.overlap:
                 window.theta, self.sweeps = path, self.sweeps + outcome.sweeps
-                outcome = relax_in_turn(self.problem, window, 0.02 * target, self.settings.max_sweeps)
+                outcome = relax_in_turn(self.problem, window, OPEN * target, self.settings.max_sweeps)
             sweeps += outcome.sweeps
             self.sweeps += outcome.sweeps
+            if self._begins_at_rest(outcome):
+                return replace(outcome, converged=False), math.inf
             if not outcome.converged:
                 return outcome, math.inf
-            tails = self._tails(window, target)
+            tails = self._tails(window, target, outcome.curvature)
             bad = tails > 1.0
             if not bad.any():
-                return Outcome(sweeps, outcome.correction, True), float(tails[self._last(window)])
-            if len(window.lengths) + bad.sum() > 2 * self.settings.max_elements or window.lengths[
-                bad
-            ].min() < SHORTEST * max(1.0, self.state.s):
-                return Outcome(sweeps, outcome.correction, False), math.inf
+                return Outcome(sweeps, outcome.correction, True, outcome.curvature), float(
+                    tails[self._last(window)]
+                )
+            shortest = float(window.lengths[bad].min())
+            if (
+                len(window.lengths) + bad.sum() > 2 * self.settings.max_elements
+                or shortest < self._shortest()
+            ):
+                return Outcome(sweeps, outcome.correction, False, outcome.curvature), math.inf
             self._halve(window, bad)
             if self.matrix_free and not self.overlap:
                 # What follows starts better from the solution on the first half than from this guess.
                 window.lengths, window.theta = window.lengths[:1], window.theta[:1]
 
-    def _tails(self, window: Window, target: float) -> Array:
+    def _tails(self, window: Window, target: float, curvature: float = 0.0) -> Array:
         """Size of the two highest Legendre coefficients, in units of what is allowed, shape (E,)."""
         start = window.start
         transform = self.problem.method.transform[-2:]
@@ -310,7 +336,9 @@ class March:
             if self.matrix_free and self.problem.equation.memories[i].rate == math.inf:
                 # No memory: only the path feels it, for as long as the element lasts.
                 tail = tail * np.minimum(1.0, window.lengths)
-            worst = np.maximum(worst, tail / (self.rtol * self.scales[i]))
+            memory = self.problem.equation.memories[i]
+            floor = unknown(memory, self.scales[i], target, curvature) if self.thorough else 0.0
+            worst = np.maximum(worst, tail / max(self.rtol * self.scales[i], floor))
         return np.asarray(worst)
 
     def _halve(self, window: Window, bad: NDArray[np.bool_]) -> None:

@@ -68,7 +68,8 @@ class Picard:
     smoothing : (first, last, number)
         Evenly spaced list of the weight of the last path; the next is taken whenever the error rises.
     max_sweeps : int, >= 1
-        Default 100 000; the published runs take thousands at most, whether or not they converge.
+        Sweeps after which the search ends as ``iteration limit``, each with one gradient for every iteration
+        of the horizon (the paper's limit is 10^10; its published runs take thousands at most).
     nodes : int, 1 ... 5000
 
     Raises

@@ -7,39 +7,29 @@ elements are and what is accepted is decided in :mod:`idescent.solvers.collocati
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.equation import Equation, Memory
-from idescent.objectives.protocol import CountedObjective
-from idescent.optimizers import Optimizer
+from idescent.models.equation import Memory
 from idescent.solvers.acceleration import Anderson
+from idescent.solvers.newton import Chain, Term, hessian_at, newton_step, square_terms
+from idescent.solvers.problem import Problem
 from idescent.solvers.radau import Radau
 
 Array = NDArray[np.float64]
-Chain = tuple[Array, Array]
 
 # Relative size of the rounding that piles up in one window's sums: no mesh or sweep can do better.
 ROUNDING = 4e-15
-
-# Up to this many parameters a missing Hessian is taken from n extra gradients a node.
-MOST_DIFFERENCED = 16
-
-# Up to this many parameters a full Hessian is used: an element is then one system of p*n unknowns.
-MOST_COUPLED = 64
 
 # Sweeps that the next one is made from where there is no Hessian.
 DEPTH = 5
 
 # Where elements are relaxed in turn: each to this share of the last round's correction.
 INNER = 0.1
-
-# Coordinates whose systems are solved at a time where the Hessian is diagonal.
-BLOCK = 4096
 
 
 class ExhaustedError(Exception):
@@ -93,81 +83,30 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What a window needs to know of the equation, and the number of gradients at which to stop."""
-
-    equation: Equation
-    optimizer: Optimizer
-    objective: CountedObjective
-    method: Radau
-    most_gradients: float = math.inf
-
-    def matrix_free(self, n: int) -> bool:
-        """Whether n parameters are too many for the Hessian that there is, or would have to be made."""
-        objective = self.objective.objective
-        if hasattr(objective, "hessian_diagonal"):
-            return False
-        return n > (MOST_COUPLED if hasattr(objective, "hessian") else MOST_DIFFERENCED)
-
-    def gradient(self, theta: Array) -> Array:
-        """Gradient of the objective and its coupled decay, shape of ``theta``."""
-        gradient = self.objective.gradient(theta)
-        if self.equation.coupled_decay:
-            gradient = gradient + self.equation.coupled_decay * theta
-        return gradient
-
-    def source(self, memory: Memory, s: Array, theta: Array, gradient: Array, felt: Sequence[Array]) -> Array:
-        """What a memory remembers."""
-        if memory.source is None:
-            return self.optimizer.squares(gradient) if memory.squared else gradient
-        return memory.source(s, gradient, felt, lambda direction: self.hessian_vector(theta, direction))
-
-    def initial_source(self, memory: Memory, theta: Array, gradient: Array) -> Array:
-        """What a memory remembers at ``s = 0``; 0 where that need not exist."""
-        if memory.source is not None and memory.initial == 0.0:
-            return np.zeros_like(self.optimizer.squares(gradient) if memory.squared else gradient)
-        return self.source(memory, np.zeros(1), theta, gradient, ())
-
-    def hessian_vector(self, theta: Array, direction: Array) -> Array:
-        """Hessian times ``direction`` with its coupled decay, shape of ``theta``.
-
-        From the objective where it has one of ``hessian_vector``, ``hessian_diagonal`` and ``hessian``; else
-        from four gradients a node, each counted.
-        """
-        objective, coupled = self.objective, self.equation.coupled_decay * direction
-        if hasattr(objective.objective, "hessian_vector"):
-            return objective.call("hessian_vector", theta, direction) + coupled
-        if hasattr(objective.objective, "hessian_diagonal"):
-            return objective.call("hessian_diagonal", theta) * direction + coupled
-        if hasattr(objective.objective, "hessian"):
-            product: Array = (objective.call("hessian", theta) @ direction[..., None])[..., 0]
-            return product + coupled
-        size = np.abs(direction).max(axis=-1, keepdims=True)
-        # Fourth-order differences: eps^(1/5) balances their truncation against rounding.
-        shift = 1e-3 * (1.0 + np.abs(theta).max(axis=-1, keepdims=True)) / np.where(size > 0.0, size, 1.0)
-        points = theta + np.array([-2.0, -1.0, 1.0, 2.0]).reshape(-1, *[1] * theta.ndim) * shift * direction
-        far, near, right, beyond = objective.gradient(points)
-        differences: Array = (far - beyond + 8.0 * (right - near)) / (12.0 * shift)
-        return differences + coupled
-
-
-@dataclass(frozen=True)
 class Outcome:
-    """How a relaxation ended: sweeps, size of the last correction, whether it converged."""
+    """How a relaxation ended: sweeps, last correction, whether it converged; largest entry of the Hessian."""
 
     sweeps: int
     correction: float
     converged: bool
+    curvature: float = 0.0
 
 
 def relax(
-    problem: Problem, window: Window, tolerance: float, max_sweeps: int, known: Array | None = None
+    problem: Problem,
+    window: Window,
+    tolerance: float,
+    max_sweeps: int,
+    known: Array | None = None,
+    *,
+    thorough: bool = False,
 ) -> Outcome:
     """Sweep until the path's correction is below ``tolerance`` (sup norm) or rounding, or no longer falls.
 
     One sweep takes the gradient on the whole window, integrates the memories exactly for the polynomial
-    that interpolates it, and corrects the path by one Newton step with the memories frozen.  Where there is
-    no Hessian the plain correction is accelerated instead, from the last few of them.
+    that interpolates it, and corrects the path by one Newton step with the memories frozen; a ``thorough``
+    step includes how memories of the square change.  Where there is no Hessian the plain correction is
+    accelerated instead, from the last few of them.
 
     With gradients ``known``, shape (E, p, n), only the first element is swept; its gradients are renewed in
     there, and the others are what lies ahead of it.
@@ -186,7 +125,7 @@ def relax(
     ahead = _lookahead(problem, window) if problem.equation.lookahead else None
     acceleration = Anderson(DEPTH) if problem.matrix_free(window.theta.shape[-1]) else None
     swept = slice(None) if known is None else slice(1)
-    best, rising, correction = np.inf, 0, np.inf
+    best, rising, correction, curvature = np.inf, 0, np.inf, 0.0
     for sweep in range(1, max_sweeps + 1):
         if problem.objective.gradients >= problem.most_gradients:
             raise ExhaustedError
@@ -212,24 +151,26 @@ def relax(
             correction = float(np.abs(delta).max())
             delta = acceleration.step(path, delta)
         else:
-            hessian = _hessian(problem, window.theta, gradient)
+            hessian = hessian_at(problem, window.theta, gradient)
+            curvature = float(np.abs(hessian).max())
             mobility = np.broadcast_to(problem.equation.mobility(s, felt), delta.shape)
             direction = problem.equation.direction
-            delta = _newton(
-                delta, hessian, mobility, lengths, method, None if direction is None else chains[direction]
-            )
+            terms: list[Term] = [(mobility, None, None if direction is None else chains[direction])]
+            if thorough and ahead is None:
+                terms += square_terms(problem, s, window.theta, gradient, felt, velocity, chains)
+            delta = newton_step(delta, hessian, terms, lengths, method)
             correction = float(np.abs(delta).max())
         # Not in place: the acceleration remembers the path that this one was made from.
         window.theta = np.concatenate((path + delta, window.theta[len(path) :]))
         if not np.isfinite(correction):
-            return Outcome(sweep, correction, False)
+            return Outcome(sweep, correction, False, curvature)
         if correction <= max(tolerance, 0.5 * ROUNDING * float(np.abs(window.theta).max())):
-            return Outcome(sweep, correction, True)
+            return Outcome(sweep, correction, True, curvature)
         rising = rising + 1 if correction > 0.9 * best else 0
         best = min(best, correction)
         if rising >= 8:
-            return Outcome(sweep, correction, False)
-    return Outcome(max_sweeps, correction, False)
+            return Outcome(sweep, correction, False, curvature)
+    return Outcome(max_sweeps, correction, False, curvature)
 
 
 def relax_in_turn(problem: Problem, window: Window, tolerance: float, max_sweeps: int) -> Outcome:
@@ -317,79 +258,3 @@ def _lookahead(problem: Problem, window: Window) -> Callable[[Memory, Array, Arr
         return reshaped
 
     return ahead
-
-
-def _hessian(problem: Problem, theta: Array, gradient: Array) -> Array:
-    """Hessian at the nodes: (E, p, n) if the objective has a diagonal one, else (E, p, n, n).
-
-    Not for problems that are ``matrix_free``.
-    """
-    objective, n = problem.objective, theta.shape[-1]
-    coupled = problem.equation.coupled_decay
-    if hasattr(objective.objective, "hessian_diagonal"):
-        return objective.call("hessian_diagonal", theta) + coupled
-    if hasattr(objective.objective, "hessian"):
-        full: Array = objective.call("hessian", theta) + coupled * np.eye(n)
-        return full
-    # Newton's matrix only steers the convergence, so a one-sided difference is good enough.
-    shift = 1e-7 * (1.0 + np.abs(theta).max())
-    shifted = theta[..., None, :] + shift * np.eye(n)
-    differences: Array = np.swapaxes(problem.gradient(shifted) - gradient[..., None, :], -1, -2) / shift
-    return differences[..., 0] if n == 1 else differences
-
-
-def _newton(
-    residual: Array, hessian: Array, mobility: Array, lengths: Array, method: Radau, chain: Chain | None
-) -> Array:
-    """Solve the path's equation linearised about its last iterate, element by element.
-
-    With the velocity along the local gradient: delta = residual + left - h A (mobility * H delta).  Along a
-    memory (``chain``): H delta is replaced by the change of that memory, carry * left + drive (H delta).  A
-    diagonal Hessian gives one system of p unknowns per coordinate, a full one a system of p*n unknowns.
-    """
-    elements, p, n = residual.shape
-    if hessian.ndim == 3 and n > BLOCK:
-        blocks = [slice(i, i + BLOCK) for i in range(0, n, BLOCK)]
-        corrections = [
-            _newton(residual[..., b], hessian[..., b], mobility[..., b], lengths, method, chain)
-            for b in blocks
-        ]
-        return np.concatenate(corrections, axis=2)
-    weighted = (lengths[:, None, None] * method.integration)[:, None] * np.swapaxes(mobility, 1, 2)[
-        :, :, None
-    ]
-    # Right-hand sides per coordinate, shape (E, n, p): what a unit change of path and memory at the left
-    # brings.
-    columns = [np.ones((elements, n, p))]
-    if chain is not None:
-        carry, drive = chain
-        columns.append(-(weighted @ carry[:, None, :, None])[..., 0])
-        weighted = weighted @ drive[:, None]
-    if hessian.ndim == 3:
-        system = np.eye(p) + weighted * np.swapaxes(hessian, 1, 2)[:, :, None]
-        right = np.stack((np.swapaxes(residual, 1, 2), *columns), axis=-1)
-        solved: Any = np.linalg.solve(system, right)
-        delta, *responses = np.moveaxis(solved, (3, 2, 1), (0, 2, 3))
-        delta = np.ascontiguousarray(delta, dtype=np.float64)
-        product: Callable[[Array, Array], Array] = np.multiply
-    else:
-        system = np.einsum("eaij,ejab->eiajb", weighted, hessian).reshape(elements, p * n, p * n) + np.eye(
-            p * n
-        )
-        spread = [(np.swapaxes(c, 1, 2)[..., None] * np.eye(n)).reshape(elements, p * n, n) for c in columns]
-        right = np.concatenate((residual.reshape(elements, p * n, 1), *spread), axis=2)
-        solved = np.linalg.solve(system, right)
-        delta = np.ascontiguousarray(solved[..., 0].reshape(elements, p, n))
-        parts = np.split(solved[..., 1:], len(columns), axis=2)
-        responses = [part.reshape(elements, p, n, n) for part in parts]
-        product = np.matmul
-    left, remembered = np.zeros(n), np.zeros(n)
-    for e in range(elements):
-        delta[e] += product(responses[0][e], left)
-        if chain is not None:
-            delta[e] += product(responses[1][e], remembered)
-            turn = hessian[e]
-            turned = turn * delta[e] if turn.ndim == 2 else (turn @ delta[e][..., None])[..., 0]
-            remembered = chain[0][e, -1] * remembered + chain[1][e, -1] @ turned
-        left = delta[e, -1]
-    return np.asarray(delta, dtype=np.float64)

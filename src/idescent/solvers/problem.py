@@ -1,0 +1,110 @@
+"""What a march is given: a model's equation on an objective, settings, and who gets the elements.
+
+What lives here: the sources of memories, and what the objective can say of its Hessian.  What does not: the
+fixed point (:mod:`idescent.solvers.window`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idescent.models.equation import Equation, Memory
+from idescent.objectives.protocol import CountedObjective
+from idescent.optimizers import Optimizer
+from idescent.solvers.radau import Radau
+
+Array = NDArray[np.float64]
+
+# Up to this many parameters a missing Hessian is taken from n extra gradients a node.
+MOST_DIFFERENCED = 16
+
+# Up to this many parameters a full Hessian is used: an element is then one system of p*n unknowns.
+MOST_COUPLED = 64
+
+
+class Settings(Protocol):
+    """What a march reads of its solver's settings."""
+
+    @property
+    def stages(self) -> int:
+        """Nodes per element."""
+
+    @property
+    def max_sweeps(self) -> int:
+        """Sweeps on one window before its elements are shortened."""
+
+    @property
+    def max_elements(self) -> int:
+        """Elements in a window."""
+
+
+class Sink(Protocol):
+    """Who gets the accepted elements, in order."""
+
+    def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
+        """Take the element [s, s + length]: values at (left end, nodes), shape (p + 1, width)."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a window needs to know of the equation, and the number of gradients at which to stop."""
+
+    equation: Equation
+    optimizer: Optimizer
+    objective: CountedObjective
+    method: Radau
+    most_gradients: float = math.inf
+
+    def matrix_free(self, n: int) -> bool:
+        """Whether n parameters are too many for the Hessian that there is, or would have to be made."""
+        objective = self.objective.objective
+        if hasattr(objective, "hessian_diagonal"):
+            return False
+        return n > (MOST_COUPLED if hasattr(objective, "hessian") else MOST_DIFFERENCED)
+
+    def gradient(self, theta: Array) -> Array:
+        """Gradient of the objective and its coupled decay, shape of ``theta``."""
+        gradient = self.objective.gradient(theta)
+        if self.equation.coupled_decay:
+            gradient = gradient + self.equation.coupled_decay * theta
+        return gradient
+
+    def source(self, memory: Memory, s: Array, theta: Array, gradient: Array, felt: Sequence[Array]) -> Array:
+        """What a memory remembers."""
+        if memory.source is None:
+            return self.optimizer.squares(gradient) if memory.squared else gradient
+        return memory.source(s, gradient, felt, lambda direction: self.hessian_vector(theta, direction))
+
+    def initial_source(self, memory: Memory, theta: Array, gradient: Array) -> Array:
+        """What a memory remembers at ``s = 0``; 0 where that need not exist."""
+        if memory.source is not None and memory.initial == 0.0:
+            return np.zeros_like(self.optimizer.squares(gradient) if memory.squared else gradient)
+        return self.source(memory, np.zeros(1), theta, gradient, ())
+
+    def hessian_vector(self, theta: Array, direction: Array) -> Array:
+        """Hessian times ``direction`` with its coupled decay, shape of ``theta``.
+
+        From the objective where it has one of ``hessian_vector``, ``hessian_diagonal`` and ``hessian``; else
+        from four gradients a node, each counted.
+        """
+        objective, coupled = self.objective, self.equation.coupled_decay * direction
+        if hasattr(objective.objective, "hessian_vector"):
+            return objective.call("hessian_vector", theta, direction) + coupled
+        if hasattr(objective.objective, "hessian_diagonal"):
+            return objective.call("hessian_diagonal", theta) * direction + coupled
+        if hasattr(objective.objective, "hessian"):
+            product: Array = (objective.call("hessian", theta) @ direction[..., None])[..., 0]
+            return product + coupled
+        size = np.abs(direction).max(axis=-1, keepdims=True)
+        # Fourth-order differences: eps^(1/5) balances their truncation against rounding.
+        shift = 1e-3 * (1.0 + np.abs(theta).max(axis=-1, keepdims=True)) / np.where(size > 0.0, size, 1.0)
+        points = theta + np.array([-2.0, -1.0, 1.0, 2.0]).reshape(-1, *[1] * theta.ndim) * shift * direction
+        far, near, right, beyond = objective.gradient(points)
+        differences: Array = (far - beyond + 8.0 * (right - near)) / (12.0 * shift)
+        return differences + coupled
