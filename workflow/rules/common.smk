@@ -15,10 +15,12 @@ from idescent.claims.audit import required as required_by
 from idescent.claims.spec import ClaimsError
 from idescent.claims.spec import read as read_claims
 from idescent.config import ConfigError, load
+from idescent import job_files
 from idescent.files import DamagedError, remove_partials, write_text
 from idescent.locks import BusyError, hold
-from idescent.packs import damaged, encode
+from idescent.packs import damaged
 from idescent.provenance import digest, is_whole, pack_digest
+from idescent.report.markup import restructured
 from idescent.study import spread
 
 # Trees of code and graphs of jobs have few cycles: looking for them as often as usual is a sixth of the start.
@@ -115,6 +117,39 @@ wildcard_constraints:
     solution=one_of(STUDY.solutions),
 
 
+def job_file(given, code):
+    """The parameters of a rule: digests of what its jobs are given and of the code, and the file to read it from.
+
+    A change of either digest runs a job again.  Texts and lists stay in the file: Snakemake takes braces in a
+    parameter for wildcards, and a command line has its limits.
+    """
+
+    def of(value, wildcards):
+        return value(wildcards) if callable(value) else value
+
+    def path(wildcards, input, output):
+        file = job_files.place(ROOT, output[0])
+        if may_change():
+            content = {
+                "code": of(code, wildcards),
+                "given": of(given, wildcards),
+                "input": list(input),
+                "output": list(output),
+                "plan": PLAN,
+            }
+            try:
+                job_files.write(file, content)
+            except OSError as error:
+                raise WorkflowError(f"{ROOT} cannot be written to: {error.strerror}")
+        return file
+
+    return {
+        "given": lambda wildcards: job_files.digest(of(given, wildcards)),
+        "code": code,
+        "job": path,
+    }
+
+
 def pack_of(wildcards):
     return PACKS[f"{wildcards.objective}/{wildcards.optimizer}/{wildcards.pack}"]
 
@@ -125,14 +160,6 @@ def simulate_job(wildcards):
 
 def solve_job(wildcards):
     return STUDY.job(pack_of(wildcards), wildcards.solution)
-
-
-def simulate_json(wildcards):
-    return encode(simulate_job(wildcards))
-
-
-def solve_json(wildcards):
-    return encode(solve_job(wildcards))
 
 
 # Of jobs of whose length nothing is known, but that they take longer than a pack: as a thousand seconds.
@@ -162,16 +189,13 @@ def figure_input(wildcards):
     return STUDY.manifests(STUDY.figures[wildcards.figure].shown)
 
 
-def figure_files(wildcards):
-    return STUDY.figures[wildcards.figure].inputs
-
-
-def figure_json(wildcards):
-    return json.dumps(STUDY.figures[wildcards.figure].spec)
+def figure_given(wildcards):
+    figure = STUDY.figures[wildcards.figure]
+    return {"figure": figure.spec, "files": figure.inputs}
 
 
 def figure_caption(wildcards):
-    return STUDY.figures[wildcards.figure].spec["caption"]
+    return restructured(STUDY.figures[wildcards.figure].spec["caption"])
 
 
 def figure_code(wildcards):
@@ -182,8 +206,9 @@ def figure_code(wildcards):
     return digest("render", *(("objective", spec) for spec in objectives.values()))
 
 
-def fidelity_objective(wildcards):
-    return json.dumps(pack_of(wildcards).cells[0].objective)
+def fidelity_given(wildcards):
+    objective = pack_of(wildcards).cells[0].objective
+    return {"objective": objective, "within": FIDELITY["within"]}
 
 
 def fidelity_code(wildcards):
@@ -199,14 +224,14 @@ def curves_input(wildcards):
     return STUDY.manifests(curves_shown(wildcards))
 
 
-def curves_files(wildcards):
-    return [STUDY.place(cell, name) for cell, name in curves_shown(wildcards)]
-
-
-def curves_json(wildcards):
+def curves_given(wildcards):
     objective, optimizer = CURVES[wildcards.curves][0].group
-    given = {key: FIDELITY[key] for key in ("within", "models")}
-    return json.dumps({**given, "objective": objective, "optimizer": optimizer})
+    return {
+        **{key: FIDELITY[key] for key in ("within", "models")},
+        "objective": objective,
+        "optimizer": optimizer,
+        "files": [STUDY.place(cell, name) for cell, name in curves_shown(wildcards)],
+    }
 
 
 def curves_code(wildcards):
@@ -220,10 +245,6 @@ def ensemble_given(wildcards):
     return ENSEMBLES[
         f"{wildcards.objective}/{wildcards.optimizer}/{wildcards.ensemble}"
     ]
-
-
-def ensemble_json(wildcards):
-    return encode(ensemble_given(wildcards))
 
 
 def ensemble_code(wildcards):
@@ -242,12 +263,9 @@ def crowd_input(wildcards):
     return [f"{ROOT}/ensembles/{place}.parquet" for place in CROWDS[wildcards.crowd]]
 
 
-def ladder_objective(wildcards):
-    return LADDERS[wildcards.ladder][0]
-
-
-def ladder_optimizer(wildcards):
-    return LADDERS[wildcards.ladder][1]
+def ladder_given(wildcards):
+    objective, optimizer = LADDERS[wildcards.ladder]
+    return {"objective": objective, "optimizer": optimizer}
 
 
 def scaling_code():
@@ -265,6 +283,15 @@ def claimed():
         sys.exit(1)
     wanted = [(STUDY.cells[i], name) for i, name in needed]
     return [(cell, name) for cell, name in wanted if name in cell.paths]
+
+
+def claims_input(wildcards):
+    # By a function: in a string, braces would be wildcards.
+    return [STUDY.claims, *STUDY.manifests(claimed())]
+
+
+def claims_given():
+    return {"files": [STUDY.place(cell, name) for cell, name in claimed()]}
 
 
 def claims_code():
@@ -303,6 +330,7 @@ def remove_damaged():
     """Remove planned files that are not what was written, so that just they are made again."""
     if may_change():
         remove_partials(ROOT)
+        job_files.remove_stale(ROOT)
     for manifest in map(Path, MANIFESTS):
         if manifest.is_file():
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,11 @@ Content = str | Html | Number
 def escape(text: object) -> str:
     """Return a text as HTML shows it, inside attributes too."""
     return html.escape(str(text))
+
+
+def restructured(text: str) -> str:
+    """Return a text as reStructuredText shows it: one paragraph, without any markup."""
+    return re.sub(r"([^\w\s])", r"\\\1", " ".join(text.split()))
 
 
 def link(target: str, text: str) -> Html:
