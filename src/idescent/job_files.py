@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,42 @@ def place(root: str, output: str) -> str:
     """
     before, _, below = output.partition(f"{root}/")
     return f"{before}{root}/logs/jobs/{below}.json"
+
+
+def parameters(
+    given: Any, code: Any, root: str, plan: str, may_write: Callable[[], bool]
+) -> dict[str, Callable[..., str]]:
+    """Return the parameters of a rule of Snakemake, all of them functions of a job.
+
+    Snakemake takes braces in a string for wildcards, but not in what a function returns.  It runs a job again
+    when ``given`` or ``code`` has changed; the file is none of its inputs, and only its path, ``job``, stands
+    on the command line.
+
+    Parameters
+    ----------
+    given, code : any, str
+        What a job is given, as JSON can hold it, and the digest of the code; or functions of wildcards.
+    root, plan : str
+        Folder of the study, and the file of what a run makes.
+    may_write : callable
+        Whether this process may change anything: not in a dry run.
+    """
+
+    def of(value: Any, wildcards: Any) -> Any:
+        return value(wildcards) if callable(value) else value
+
+    def job(wildcards: Any, input: Any, output: Any) -> str:  # noqa: A002 (Snakemake's names)
+        file = place(root, output[0])
+        if may_write():
+            content = {"code": of(code, wildcards), "given": of(given, wildcards)}
+            write(file, content | {"input": list(input), "output": list(output), "plan": plan})
+        return file
+
+    return {
+        "given": lambda wildcards: digest(of(given, wildcards)),
+        "code": lambda wildcards: str(of(code, wildcards)),
+        "job": job,
+    }
 
 
 def write(path: str | Path, content: Mapping[str, Any]) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from idescent import job_files
 from idescent.claims.audit import required as required_by
 from idescent.claims.spec import ClaimsError
 from idescent.claims.spec import read as read_claims
 from idescent.config import ConfigError, load
-from idescent import job_files
+from idescent.figures import drawable
 from idescent.files import DamagedError, remove_partials, write_text
 from idescent.locks import BusyError, hold
 from idescent.packs import damaged
@@ -33,6 +34,8 @@ os.environ.update(IDESCENT_PYTHON=sys.executable)
 try:
     STUDY = load(config)
     CLAIMS = read_claims(STUDY.claims) if STUDY.claims else None
+    if workflow.is_main_process:
+        drawable.check(STUDY, Path(".snakemake/idescent"))
 except (ConfigError, ClaimsError) as error:
     print(error, file=sys.stderr)
     sys.exit(1)
@@ -118,36 +121,8 @@ wildcard_constraints:
 
 
 def job_file(given, code):
-    """The parameters of a rule: digests of what its jobs are given and of the code, and the file to read it from.
-
-    A change of either digest runs a job again.  Texts and lists stay in the file: Snakemake takes braces in a
-    parameter for wildcards, and a command line has its limits.
-    """
-
-    def of(value, wildcards):
-        return value(wildcards) if callable(value) else value
-
-    def path(wildcards, input, output):
-        file = job_files.place(ROOT, output[0])
-        if may_change():
-            content = {
-                "code": of(code, wildcards),
-                "given": of(given, wildcards),
-                "input": list(input),
-                "output": list(output),
-                "plan": PLAN,
-            }
-            try:
-                job_files.write(file, content)
-            except OSError as error:
-                raise WorkflowError(f"{ROOT} cannot be written to: {error.strerror}")
-        return file
-
-    return {
-        "given": lambda wildcards: job_files.digest(of(given, wildcards)),
-        "code": code,
-        "job": path,
-    }
+    """The parameters of a rule: what its jobs are given, and the file in which they find it."""
+    return job_files.parameters(given, code, ROOT, PLAN, may_change)
 
 
 def pack_of(wildcards):

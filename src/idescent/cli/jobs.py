@@ -85,7 +85,8 @@ def run(given: Any) -> int:
     # A job makes few cycles of objects and ends soon: looking for them as often as usual takes a tenth of
     # the time of a figure.
     gc.set_threshold(100_000, 20, 20)
-    subject, log = "", _nowhere
+    subject = ""
+    log: Log = _nowhere
     with ExitStack() as stack:
         try:
             job = Job.read(given.name, given.file)
