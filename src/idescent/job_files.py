@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def parameters(
     root, plan : str
         Folder of the study, and the file of what a run makes.
     may_write : callable
-        Whether this process may change anything: not in a dry run.
+        Whether this process may change anything: not in a dry run.  What then cannot be written ends it.
     """
 
     def of(value: Any, wildcards: Any) -> Any:
@@ -60,7 +61,10 @@ def parameters(
         file = place(root, output[0])
         if may_write():
             content = {"code": of(code, wildcards), "given": of(given, wildcards)}
-            write(file, content | {"input": list(input), "output": list(output), "plan": plan})
+            try:
+                write(file, content | {"input": list(input), "output": list(output), "plan": plan})
+            except OSError as error:  # Snakemake would show where in the code any other exception came from
+                sys.exit(f"{root} cannot be written to: {error.strerror}")
         return file
 
     return {

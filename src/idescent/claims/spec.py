@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from idescent.claims.measures import MEASURES
 from idescent.errors import HYPERPARAMETERS
-from idescent.messages import path, shown
+from idescent.messages import ConfigError, path, shown
 from idescent.texts import RULE, forbidden
 
 # Columns of claims.csv beside those of the sources.
@@ -31,7 +31,7 @@ _DECIDING = {
 }
 
 
-class ClaimsError(ValueError):
+class ClaimsError(ConfigError):
     """A claims file that cannot be used; its text is one line: claim, field, value, and what is allowed."""
 
 
@@ -171,9 +171,9 @@ class Claims(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Claims:
-        for title in self.sources:
-            if title in COLUMNS or title.endswith((" state", " note")):
-                raise ValueError(f"sources: {title!r} is not allowed: claims.csv has another such column")
+        for column in self.sources:
+            if column in COLUMNS or column.endswith((" state", " note")):
+                raise ValueError(f"sources: {column!r} is not allowed: claims.csv has another such column")
         roles = [source.role for source in self.sources.values()]
         for role in ("discrete", "exact"):
             if roles.count(role) != 1:
