@@ -26,7 +26,7 @@ from idescent import config, job_files, texts
 from idescent.claims import audit
 from idescent.claims import spec as claims_spec
 from idescent.claims import table as claims_table
-from idescent.figures import drawable
+from idescent.figures import formulas
 from idescent.figures.saving import save, styled
 from idescent.messages import ConfigError
 from idescent.report import figures
@@ -190,13 +190,13 @@ def drawing(text: str, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("text", SHORT, ids=ascii)
 def test_what_can_be_drawn_is_accepted(text: str, tmp_path: Path) -> None:
-    drawable.check(config.load(drawing(text)), tmp_path)
+    formulas.check(config.load(drawing(text)), tmp_path)
 
 
 @pytest.mark.parametrize("text", [*BESIDE_ONLY, r"$\frac{1$", "$ $", "$漢$", "\ue000"], ids=ascii)
 def test_what_cannot_be_drawn_is_said_in_one_line_for_each_place(text: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        drawable.check(config.load(drawing(text)), tmp_path)
+        formulas.check(config.load(drawing(text)), tmp_path)
     lines = str(caught.value).splitlines()
     places = ["x_label", "y_label", "panels.0.title", "lines.paper.exact.label"]
     assert [line.partition(": ")[2].partition(":")[0] for line in lines] == [
@@ -205,13 +205,13 @@ def test_what_cannot_be_drawn_is_said_in_one_line_for_each_place(text: str, tmp_
     assert all("is not allowed: " in line and len(line) < 400 for line in lines)
     assert not list(tmp_path.iterdir())
     # Beside the drawing it is a text like any other.
-    drawable.check(config.load(minimal() | {"figures": {"one": figure(title=text, caption=text)}}), tmp_path)
+    formulas.check(config.load(minimal() | {"figures": {"one": figure(title=text, caption=text)}}), tmp_path)
 
 
 def test_characters_that_are_not_tried_are_in_the_font() -> None:
     font = FT2Font(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"))
     known = {chr(code) for code in font.get_charmap()}
-    untried = {chr(code) for code in range(0x3000) if drawable._PLAIN.fullmatch(chr(code))}
+    untried = {chr(code) for code in range(0x3000) if formulas._PLAIN.fullmatch(chr(code))}
     assert untried - known == {"\n"}
     assert "$" not in untried
 
@@ -220,9 +220,9 @@ CHECK = """
 import sys
 from pathlib import Path
 from idescent import config
-from idescent.figures import drawable
+from idescent.figures import formulas
 import json
-drawable.check(config.load(json.loads(sys.argv[1])), Path(sys.argv[2]))
+formulas.check(config.load(json.loads(sys.argv[1])), Path(sys.argv[2]))
 print("matplotlib" in sys.modules)
 """
 

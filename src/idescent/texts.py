@@ -1,7 +1,7 @@
 """Which characters a text of a configuration may hold.
 
 What lives here: the check of every text, whatever its place, when a file is read.  What does not: what can be
-drawn (:mod:`idescent.figures.drawable`), how a text is quoted for HTML, LaTeX or Markdown (where these are
+drawn (:mod:`idescent.figures.formulas`), how a text is quoted for HTML, LaTeX or Markdown (where these are
 written).
 """
 

@@ -16,7 +16,7 @@ from idescent.claims.audit import required as required_by
 from idescent.claims.spec import ClaimsError
 from idescent.claims.spec import read as read_claims
 from idescent.config import ConfigError, load
-from idescent.figures import drawable
+from idescent.figures import formulas
 from idescent.files import DamagedError, remove_partials, write_text
 from idescent.locks import BusyError, hold
 from idescent.packs import damaged
@@ -35,7 +35,7 @@ try:
     STUDY = load(config)
     CLAIMS = read_claims(STUDY.claims) if STUDY.claims else None
     if workflow.is_main_process:
-        drawable.check(STUDY, Path(".snakemake/idescent"))
+        formulas.check(STUDY, Path(".snakemake/idescent"))
 except (ConfigError, ClaimsError) as error:
     print(error, file=sys.stderr)
     sys.exit(1)
