@@ -93,10 +93,10 @@ LAYERS = {
     ),
     "What people see": ("tables", "figures", "report", "cli", "check"),
     "How a configuration is read": (
-        "config", "documents", "spec", "fields", "limits", "arguments", "numeric", "messages", "registry",
+        "config", "documents", "spec", "fields", "texts", "limits", "arguments", "numeric", "messages", "registry",
     ),
     "How a study becomes jobs and files": (
-        "study", "packs", "stages", "provenance", "locks", "files", "seals",
+        "study", "packs", "job_files", "stages", "provenance", "locks", "files", "seals",
     ),
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from jobs import job_words
 
 from idescent import config, trajectory
 from idescent.claims import audit, spec, table
@@ -306,16 +307,7 @@ def test_the_command_writes_both_tables_from_files(tmp_path: Path) -> None:
     raw = {"sources": SOURCES, "claims": [claims().claims[0].model_dump(mode="json", exclude_defaults=True)]}
     listed.write_text(yaml.safe_dump(raw), encoding="utf-8")
     outputs = [tmp_path / "claims.md", tmp_path / "claims.csv"]
-    arguments = [
-        "job",
-        "claims",
-        "--claims",
-        str(listed),
-        "--output",
-        *map(str, outputs),
-        "--cells",
-        *map(str, files),
-    ]
+    arguments = job_words("claims", tmp_path, outputs, [listed], {"files": [str(file) for file in files]})
     assert main(arguments) == 0
     assert "**holds only for the scheme**" in outputs[0].read_text(encoding="utf-8")
     assert outputs[1].read_text(encoding="utf-8").count("\n") == 2
@@ -327,9 +319,7 @@ def test_a_bad_claims_file_stops_the_command_before_it_writes(
     listed = tmp_path / "claims.yaml"
     listed.write_text(yaml.safe_dump({"sources": SOURCES, "claims": [{"id": "one"}]}), encoding="utf-8")
     output = tmp_path / "claims.md"
-    assert (
-        main(["job", "claims", "--claims", str(listed), "--output", str(output), "--cells", "none.parquet"])
-        == 1
-    )
+    arguments = job_words("claims", tmp_path, [output], [listed], {"files": ["none.parquet"]})
+    assert main(arguments) == 1
     assert "claims.yaml: one: where is missing" in capsys.readouterr().err
-    assert sorted(tmp_path.iterdir()) == [listed]
+    assert sorted(tmp_path.iterdir()) == [listed, tmp_path / "jobs"]

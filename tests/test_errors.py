@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from jobs import job_words
 
 import idescent as ide
 from idescent import errors, packs, trajectory
@@ -320,8 +321,8 @@ def test_a_missing_reference_is_one_line_that_names_it(tmp_path):
         manifest, {f"x/{file.name}": file for file in files}, {f"x/{file.name}": "" for file in files}
     )
     output = tmp_path / "errors.parquet"
-    command = [sys.executable, "-m", "idescent", "job", "compare", "--code", "c"]
-    command += ["--log", str(tmp_path / "log"), "--output", str(output), "--input", str(manifest)]
+    command = [sys.executable, "-m", "idescent", *job_words("compare", tmp_path, [output], [manifest])]
+    command += ["--log", str(tmp_path / "log")]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode != 0
     (line,) = done.stderr.splitlines()

@@ -1,8 +1,7 @@
 """The workflow's own commands: what is said when a log cannot be written."""
 
-import json
-
 import pytest
+from jobs import job_words
 
 from idescent.cli import main
 
@@ -19,7 +18,7 @@ def words(tmp_path):
     pack = {"objective": {"name": "q", "class": "Quadratic"}, "cells": [cell]}
     output = tmp_path / "packs/q/AdaGrad/all/made.json"
     output.parent.mkdir(parents=True)
-    return ["job", "simulate", "--pack", json.dumps(pack), "--output", str(output)]
+    return job_words("simulate", tmp_path, [output], given=pack)
 
 
 def test_a_log_for_which_the_disk_has_no_room_is_said_in_one_line(words, capsys):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,23 +68,6 @@ def test_long_cells_get_jobs_of_their_own_and_short_ones_share() -> None:
     assert 1 < len(study(seconds_per_job=1.0).packs) < 45
 
 
-def test_the_text_of_a_job_stays_below_what_a_command_line_takes() -> None:
-    random = np.random.default_rng(1)
-    found = study(cells_per_job=1000, run={"theta0": random.random(1000).tolist()})
-    assert len(found.packs) > 1
-    for pack in found.packs:
-        job = found.job(pack, "paper.exact")
-        text = packs.encode(job)
-        assert len(text) < 120_000
-        assert packs.decode(text) == json.loads(json.dumps(job))
-
-
-def test_a_short_job_can_be_read_and_nonsense_is_refused() -> None:
-    assert packs.encode({"cells": []}) == '{"cells": []}'
-    with pytest.raises(ValueError, match="not a job's cells"):
-        packs.decode("nonsense")
-
-
 class Cell:
     def __init__(self, alpha: float, i: int) -> None:
         self.alpha, self.i = alpha, i
@@ -94,9 +75,6 @@ class Cell:
     @property
     def folder(self) -> str:
         return f"objective/optimizer/alpha~{self.alpha},i~{self.i}"
-
-    def spec(self) -> dict[str, Any]:
-        return {"alpha": self.alpha}
 
 
 @given(

@@ -1,12 +1,12 @@
 """Scaling tables and figures of errors that are power laws by construction."""
 
-import json
 import re
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from drawn import VISION, lab
+from jobs import job_words
 
 from idescent import cli, errors, scaling
 from idescent.figures import heatmap, saving
@@ -217,8 +217,7 @@ def test_the_command_writes_all_formats_and_the_figure_from_the_complete_table(t
     given |= {"until": [], "maps": []}
     given["models"] = {"first": {"class": "Paper"}, "second": {"class": "HalfStep"}}
     outputs = [str(tmp_path / f"scaling{suffix}") for suffix in (".parquet", ".csv", ".md", ".tex")]
-    start = ["job", "scaling", "--scaling", json.dumps(given), "--input", str(tmp_path / "errors.parquet")]
-    assert cli.main([*start, "--output", *outputs]) == 0
+    assert cli.main(job_words("scaling", tmp_path, outputs, [tmp_path / "errors.parquet"], given)) == 0
     rows = pq.read_table(outputs[0]).to_pylist()
     assert len(rows) == 2 * 2 * 3 * len(LADDER)
     assert {(row["solution"], row["model"], row["declared_order"]) for row in rows} == {
@@ -226,14 +225,13 @@ def test_the_command_writes_all_formats_and_the_figure_from_the_complete_table(t
         ("second", "half-step", 2),
     }
     figures = [str(tmp_path / f"figure{suffix}") for suffix in (".pdf", ".svg", ".png")]
-    start = ["job", "scaling-figure", "--objective", "bowl", "--optimizer", "RMSProp", "--input", outputs[0]]
-    assert cli.main([*start, "--output", *figures]) == 0
+    shown = {"objective": "bowl", "optimizer": "RMSProp"}
+    assert cli.main(job_words("scaling-figure", tmp_path, figures, [outputs[0]], shown)) == 0
     assert (tmp_path / "figure.png").stat().st_size > 10_000
     wide = mapped()
     write_table(tmp_path / "wide.parquet", scaling.as_table(wide))
-    start = ["job", "scaling-map", *start[2:-1], str(tmp_path / "wide.parquet")]
-    assert cli.main([*start, "--output", *figures]) == 0
-    assert cli.main([*start[:-1], str(tmp_path / "missing.parquet"), "--output", *figures]) == 1
+    assert cli.main(job_words("scaling-map", tmp_path, figures, [tmp_path / "wide.parquet"], shown)) == 0
+    assert cli.main(job_words("scaling-map", tmp_path, figures, [tmp_path / "missing.parquet"], shown)) == 1
 
 
 def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path):

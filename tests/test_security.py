@@ -19,7 +19,7 @@ from idescent.claims.spec import ClaimsError
 from idescent.claims.spec import read as read_claims
 from idescent.cli import main
 from idescent.documents import DocumentError, check
-from idescent.report.markup import literal
+from idescent.report.markup import restructured
 
 EVIL = """
 from pathlib import Path
@@ -225,7 +225,7 @@ def test_a_mistake_in_any_file_named_as_claims_does_not_show_what_is_in_it(folde
 )
 def test_a_caption_is_text_in_snakemakes_report(folder: Path, caption: str) -> None:
     (folder / "secret").write_text("hunter2", encoding="utf-8")
-    shown = publish_parts(literal(caption), writer=html4css1.Writer())["body"]
+    shown = publish_parts(restructured(caption), writer=html4css1.Writer())["body"]
     escaped = " ".join(caption.split()).replace("<", "&lt;").replace(">", "&gt;")
     assert shown == f"<p>{escaped}</p>\n"
 

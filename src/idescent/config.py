@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from idescent import limits, registry
+from idescent import limits, registry, texts
 from idescent.arguments import build, check_class, check_own, check_schedule
 from idescent.fields import LARGEST_COUNT, LONGEST_FILE, RESERVED, argument
 from idescent.figures.spec import required
@@ -41,6 +41,7 @@ def load(raw: Mapping[str, Any]) -> Study:
         If anything in it cannot be run; one line per problem.
     """
     limits.check_values(raw)
+    texts.check(raw)
     try:
         spec = StudySpec.model_validate(raw)
     except ValidationError as error:
@@ -157,8 +158,7 @@ def _chosen_solutions(spec: StudySpec, at: str, run: RunSpec) -> tuple[str, ...]
     where = f"config: {at}.solutions"
     for name in wanted:
         if name not in spec.solutions:
-            known = ", ".join(spec.solutions)
-            raise ConfigError(f"{where}: {name!r} is not allowed: must be one of {known}")
+            raise refused(f"{at}.solutions", name, f"must be one of {', '.join(spec.solutions)}")
         reference = spec.solutions[name].reference
         if reference not in (None, *wanted):
             raise ConfigError(f"{where}: {name!r} is not allowed without its reference {reference!r}")

@@ -170,6 +170,13 @@ def filled(value: list[Any]) -> list[Any]:
     return value
 
 
+def unbraced(value: str) -> str:
+    """Refuse a path that Snakemake would take for a pattern of paths."""
+    if "{" in value or "}" in value:
+        raise ValueError("must be a path without braces")
+    return value
+
+
 _NUMBER: dict[str, Any] = {"type": "number"}
 
 Name = Annotated[

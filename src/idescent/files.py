@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +63,13 @@ def write_text(path: str | Path, text: str) -> None:
     """Write text, whole or not at all."""
     with whole(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def read_csv(path: str | Path) -> list[list[str]]:
+    """Return the rows of a CSV file, the first of which are its columns; fields may have any length."""
+    csv.field_size_limit(sys.maxsize)  # the default is 128 KiB
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
 
 
 def plain(value: Any) -> Any:

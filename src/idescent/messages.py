@@ -37,7 +37,11 @@ _RULES = {
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be run; its text has one line per problem."""
+    """A configuration that cannot be run; its text has one line per problem, each of limited length."""
+
+    def __init__(self, text: str) -> None:
+        lines = text.split("\n")
+        super().__init__("\n".join(n if len(n) <= 2000 else f"{n[:1200]} … {n[-600:]}" for n in lines))
 
 
 def refused(where: str, value: Any, rule: str) -> ConfigError:

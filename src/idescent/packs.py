@@ -12,11 +12,9 @@ change no pack but those that they fall into.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import math
-import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,10 +22,6 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from idescent.files import refused, write_text
-
-# A pack's cells travel on a command line, of which Linux takes 128 KiB in one piece.  Texts beyond the first
-# size are compressed, which leaves at most 60 % even of random digits.
-_READABLE_TEXT, LARGEST_TEXT = 20_000, 180_000
 
 
 class Packable(Protocol):
@@ -40,9 +34,6 @@ class Packable(Protocol):
     @property
     def folder(self) -> str:
         """Folder, unlike that of any other cell."""
-
-    def spec(self) -> dict[str, Any]:
-        """Return the run as plain data."""
 
 
 C = TypeVar("C", bound=Packable)
@@ -67,8 +58,7 @@ def partition(cells: Sequence[C], weight: Callable[[C], float], limit: float) ->
     packs: dict[str, list[C]] = {}
 
     def divide(branch: list[_Leaf[C]], rate: str, hashed: str) -> None:
-        light = sum(leaf.weight for leaf in branch) <= limit
-        if len(branch) == 1 or (light and sum(leaf.text for leaf in branch) <= LARGEST_TEXT):
+        if len(branch) == 1 or sum(leaf.weight for leaf in branch) <= limit:
             name = (f"a{rate}" if rate else "") + (f"h{hashed}" if hashed else "") or "all"
             packs[name] = [leaf.cell for leaf in branch]
             return
@@ -90,14 +80,12 @@ def partition(cells: Sequence[C], weight: Callable[[C], float], limit: float) ->
 class _Leaf(Generic[C]):
     cell: C
     weight: float
-    text: int
     hash: int
 
 
 def _leaf(cell: C, weight: float) -> _Leaf[C]:
-    folder = cell.folder
-    digest = hashlib.sha256(folder.encode()).digest()
-    return _Leaf(cell, weight, len(json.dumps(cell.spec())) + len(folder), int.from_bytes(digest, "big"))
+    digest = hashlib.sha256(cell.folder.encode()).digest()
+    return _Leaf(cell, weight, int.from_bytes(digest, "big"))
 
 
 def _rate_bit(alpha: float, depth: int) -> str:
@@ -108,31 +96,6 @@ def _rate_bit(alpha: float, depth: int) -> str:
 
 def _hash_bit(value: int, depth: int) -> str:
     return str(value >> depth & 1)
-
-
-def encode(job: Mapping[str, Any]) -> str:
-    """Return a job's cells as text for a command line: JSON, compressed if there are many."""
-    text = json.dumps(job)
-    if len(text) <= _READABLE_TEXT:
-        return text
-    return base64.b85encode(zlib.compress(text.encode(), 9)).decode()
-
-
-def decode(text: str) -> dict[str, Any]:
-    """Return what was encoded.
-
-    Raises
-    ------
-    ValueError
-        If it is neither JSON nor compressed JSON.
-    """
-    if not text.startswith("{"):
-        try:
-            text = zlib.decompress(base64.b85decode(text)).decode()
-        except zlib.error as error:
-            raise ValueError(f"not a job's cells: {error}") from error
-    job: dict[str, Any] = json.loads(text)
-    return job
 
 
 def seconds(steps: int, parameters: int, solver: str | None) -> float:

@@ -26,6 +26,7 @@ from idescent.fields import (
     Values,
     filled,
     plain,
+    unbraced,
 )
 from idescent.figures.spec import FigureSpec
 
@@ -189,7 +190,7 @@ class StudySpec(_Strict):
         description="Which models are solved for every cell, and how"
     )
     figures: dict[Name, FigureSpec] = Field(default_factory=dict, description="Figures by name")
-    claims: str | None = Field(
+    claims: Annotated[str, AfterValidator(unbraced)] | None = Field(
         default=None, min_length=1, description="File of statements to decide, as config/claims.yaml"
     )
     forecast: list[RunSpec] = Field(

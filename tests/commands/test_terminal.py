@@ -1,6 +1,5 @@
 """The commands on a terminal: windows, Ctrl-C, progress, completion, and what they load."""
 
-import json
 import os
 import pty
 import re
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from calling import RUN, call, named
+from jobs import job_words
 
 from idescent import cli
 
@@ -204,7 +204,7 @@ def test_jobs_and_commands_of_that_name_load_what_they_need(stage, tmp_path):
     pack |= {"solution": solution} if stage == "solve" else {}
     output = tmp_path / "packs/q/AdaGrad/all/made.json"
     output.parent.mkdir(parents=True)
-    job = loaded("job", stage, "--pack", json.dumps(pack), "--output", str(output))
+    job = loaded(*job_words(stage, tmp_path, [output], given=pack))
     assert output.is_file()
     assert {"numpy", "pyarrow"} <= job
     assert not job & HEAVY

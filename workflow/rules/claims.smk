@@ -3,8 +3,7 @@ if CLAIMS:
 
     rule claims:
         input:
-            claims=STUDY.claims,
-            runs=STUDY.manifests(claimed()),
+            claims_input,
         output:
             report(
                 f"{ROOT}/tables/claims.csv",
@@ -17,10 +16,8 @@ if CLAIMS:
             f"{LOGS}/claims.log",
         localrule: True
         params:
-            code=claims_code(),
-            files=[STUDY.place(cell, name) for cell, name in claimed()],
+            **job_file(claims_given(), claims_code()),
         message:
             "decide the paper's claims"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent job claims --code {params.code} --log {log:q} --claims {input.claims:q}'
-            " --output {output:q} --cells {params.files:q}"
+            '"$IDESCENT_PYTHON" -m idescent job claims {params.job:q} --log {log:q}'

@@ -12,16 +12,18 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from idescent import job_files
 from idescent.claims.audit import required as required_by
 from idescent.claims.spec import ClaimsError
 from idescent.claims.spec import read as read_claims
 from idescent.config import ConfigError, load
+from idescent.figures import formulas
 from idescent.files import DamagedError, remove_partials, write_text
 from idescent.kernels import MISSING, compiled
 from idescent.locks import BusyError, hold
-from idescent.packs import damaged, encode
+from idescent.packs import damaged
 from idescent.provenance import digest, is_whole, pack_digest
-from idescent.report.markup import literal
+from idescent.report.markup import restructured
 from idescent.study import spread
 
 # Trees of code and graphs of jobs have few cycles: looking for them as often as usual is a sixth of the start.
@@ -34,6 +36,8 @@ os.environ.update(IDESCENT_PYTHON=sys.executable)
 try:
     STUDY = load(config)
     CLAIMS = read_claims(STUDY.claims) if STUDY.claims else None
+    if workflow.is_main_process:
+        formulas.check(STUDY, Path(".snakemake/idescent"))
 except (ConfigError, ClaimsError) as error:
     print(error, file=sys.stderr)
     sys.exit(1)
@@ -118,6 +122,11 @@ wildcard_constraints:
     solution=one_of(STUDY.solutions),
 
 
+def job_file(given, code):
+    """The parameters of a rule: what its jobs are given, and the file in which they find it."""
+    return job_files.parameters(given, code, ROOT, PLAN, may_change)
+
+
 def pack_of(wildcards):
     return PACKS[f"{wildcards.objective}/{wildcards.optimizer}/{wildcards.pack}"]
 
@@ -128,14 +137,6 @@ def simulate_job(wildcards):
 
 def solve_job(wildcards):
     return STUDY.job(pack_of(wildcards), wildcards.solution)
-
-
-def simulate_json(wildcards):
-    return encode(simulate_job(wildcards))
-
-
-def solve_json(wildcards):
-    return encode(solve_job(wildcards))
 
 
 # Of jobs of whose length nothing is known, but that they take longer than a pack: as a thousand seconds.
@@ -165,16 +166,13 @@ def figure_input(wildcards):
     return STUDY.manifests(STUDY.figures[wildcards.figure].shown)
 
 
-def figure_files(wildcards):
-    return STUDY.figures[wildcards.figure].inputs
-
-
-def figure_json(wildcards):
-    return json.dumps(STUDY.figures[wildcards.figure].spec)
+def figure_given(wildcards):
+    figure = STUDY.figures[wildcards.figure]
+    return {"figure": figure.spec, "files": figure.inputs}
 
 
 def figure_caption(wildcards):
-    return literal(STUDY.figures[wildcards.figure].spec["caption"])
+    return restructured(STUDY.figures[wildcards.figure].spec["caption"])
 
 
 def figure_code(wildcards):
@@ -185,8 +183,9 @@ def figure_code(wildcards):
     return digest("render", *(("objective", spec) for spec in objectives.values()))
 
 
-def fidelity_objective(wildcards):
-    return json.dumps(pack_of(wildcards).cells[0].objective)
+def fidelity_given(wildcards):
+    objective = pack_of(wildcards).cells[0].objective
+    return {"objective": objective, "within": FIDELITY["within"]}
 
 
 def fidelity_code(wildcards):
@@ -202,14 +201,14 @@ def curves_input(wildcards):
     return STUDY.manifests(curves_shown(wildcards))
 
 
-def curves_files(wildcards):
-    return [STUDY.place(cell, name) for cell, name in curves_shown(wildcards)]
-
-
-def curves_json(wildcards):
+def curves_given(wildcards):
     objective, optimizer = CURVES[wildcards.curves][0].group
-    given = {key: FIDELITY[key] for key in ("within", "models")}
-    return json.dumps({**given, "objective": objective, "optimizer": optimizer})
+    return {
+        **{key: FIDELITY[key] for key in ("within", "models")},
+        "objective": objective,
+        "optimizer": optimizer,
+        "files": [STUDY.place(cell, name) for cell, name in curves_shown(wildcards)],
+    }
 
 
 def curves_code(wildcards):
@@ -223,10 +222,6 @@ def ensemble_given(wildcards):
     return ENSEMBLES[
         f"{wildcards.objective}/{wildcards.optimizer}/{wildcards.ensemble}"
     ]
-
-
-def ensemble_json(wildcards):
-    return encode(ensemble_given(wildcards))
 
 
 def ensemble_code(wildcards):
@@ -245,12 +240,9 @@ def crowd_input(wildcards):
     return [f"{ROOT}/ensembles/{place}.parquet" for place in CROWDS[wildcards.crowd]]
 
 
-def ladder_objective(wildcards):
-    return LADDERS[wildcards.ladder][0]
-
-
-def ladder_optimizer(wildcards):
-    return LADDERS[wildcards.ladder][1]
+def ladder_given(wildcards):
+    objective, optimizer = LADDERS[wildcards.ladder]
+    return {"objective": objective, "optimizer": optimizer}
 
 
 def scaling_code():
@@ -268,6 +260,15 @@ def claimed():
         sys.exit(1)
     wanted = [(STUDY.cells[i], name) for i, name in needed]
     return [(cell, name) for cell, name in wanted if name in cell.paths]
+
+
+def claims_input(wildcards):
+    # By a function: in a string, braces would be wildcards.
+    return [STUDY.claims, *STUDY.manifests(claimed())]
+
+
+def claims_given():
+    return {"files": [STUDY.place(cell, name) for cell, name in claimed()]}
 
 
 def claims_code():
@@ -306,6 +307,7 @@ def remove_damaged():
     """Remove planned files that are not what was written, so that just they are made again."""
     if may_change():
         remove_partials(ROOT)
+        job_files.remove_stale(ROOT)
     for manifest in map(Path, MANIFESTS):
         if manifest.is_file():
             try:

@@ -7,8 +7,8 @@ rule compare:
         f"{LOGS}/compare/{{objective}}/{{optimizer}}/{{pack}}.log",
     localrule: True
     params:
-        code=digest("compare"),
+        **job_file({}, digest("compare")),
     message:
         "compare {wildcards.objective} {wildcards.optimizer} {wildcards.pack}"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent job compare --code {params.code} --log {log:q} --output {output:q} --input {input:q}'
+        '"$IDESCENT_PYTHON" -m idescent job compare {params.job:q} --log {log:q}'

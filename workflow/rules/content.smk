@@ -24,7 +24,7 @@ def drawn():
     return found + ([("forecast", "forecast", "")] if FORECAST else [])
 
 
-def page_content():
+def page_given():
     # How the cells are packed into jobs is no part of what was found, nor are keys of no meaning.
     shown = {
         key: value
@@ -34,8 +34,8 @@ def page_content():
     return {"study": STUDY.name, "config": shown, "figures": drawn()}
 
 
-def numbers_content():
-    return {
+def numbers_given():
+    content = {
         "study": STUDY.name,
         "cells": len(STUDY.cells),
         "solutions": sum(len(cell.solutions) for cell in STUDY.cells),
@@ -50,6 +50,8 @@ def numbers_content():
         + (["forecast"] if FORECAST else []),
         "claims": bool(CLAIMS),
     }
+    files = [STUDY.place(cell, name) for cell, name in EXPLORED]
+    return {"content": content, "files": files}
 
 
 def numbers_code():

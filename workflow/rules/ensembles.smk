@@ -11,13 +11,11 @@ if ENSEMBLES:
             ensemble=one_of(place.rpartition("/")[2] for place in ENSEMBLES),
         priority: LONG
         params:
-            ensemble=ensemble_json,
-            code=ensemble_code,
+            **job_file(ensemble_given, ensemble_code),
         message:
             "run {wildcards.objective} {wildcards.optimizer} {wildcards.ensemble}"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent job ensemble --code {params.code} --log {log:q}'
-            " --ensemble {params.ensemble:q} --output {output:q}"
+            '"$IDESCENT_PYTHON" -m idescent job ensemble {params.job:q} --log {log:q}'
 
     rule ensembles:
         input:
@@ -36,12 +34,11 @@ if ENSEMBLES:
             f"{LOGS}/ensembles.log",
         localrule: True
         params:
-            code=digest("ensembles_table"),
+            **job_file({}, digest("ensembles_table")),
         message:
             "tabulate how models tell the mean of mini-batch runs"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent job ensembles-table --code {params.code} --log {log:q}'
-            " --output {output:q} --input {input:q}"
+            '"$IDESCENT_PYTHON" -m idescent job ensembles-table {params.job:q} --log {log:q}'
 
     rule ensembles_figure:
         input:
@@ -61,9 +58,8 @@ if ENSEMBLES:
             crowd=one_of(CROWDS),
         localrule: True
         params:
-            code=digest("ensembles_figure"),
+            **job_file({}, digest("ensembles_figure")),
         message:
             "draw {wildcards.crowd}"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent job ensembles-figure --code {params.code} --log {log:q}'
-            " --output {output:q} --input {input:q}"
+            '"$IDESCENT_PYTHON" -m idescent job ensembles-figure {params.job:q} --log {log:q}'

@@ -9,14 +9,11 @@ if FIDELITY:
         log:
             f"{LOGS}/fidelity/{{objective}}/{{optimizer}}/{{pack}}.log",
         params:
-            objective=fidelity_objective,
-            within=FIDELITY["within"],
-            code=fidelity_code,
+            **job_file(fidelity_given, fidelity_code),
         message:
             "tell how long models hold: {wildcards.objective} {wildcards.optimizer} {wildcards.pack}"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent job fidelity --code {params.code} --log {log:q} --objective {params.objective:q}'
-            " --within {params.within} --output {output:q} --input {input:q}"
+            '"$IDESCENT_PYTHON" -m idescent job fidelity {params.job:q} --log {log:q}'
 
     rule fidelity:
         input:
@@ -35,12 +32,11 @@ if FIDELITY:
             f"{LOGS}/fidelity.log",
         localrule: True
         params:
-            code=digest("fidelity_table"),
+            **job_file({}, digest("fidelity_table")),
         message:
             "tabulate how long models hold"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent job fidelity-table --code {params.code} --log {log:q}'
-            " --output {output:q} --input {input:q}"
+            '"$IDESCENT_PYTHON" -m idescent job fidelity-table {params.job:q} --log {log:q}'
 
     rule fidelity_figure:
         input:
@@ -60,11 +56,8 @@ if FIDELITY:
             curves=one_of(CURVES),
         localrule: True
         params:
-            fidelity=curves_json,
-            files=curves_files,
-            code=curves_code,
+            **job_file(curves_given, curves_code),
         message:
             "draw {wildcards.curves}"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent job fidelity-figure --code {params.code} --log {log:q}'
-            " --fidelity {params.fidelity:q} --output {output:q} --cells {params.files:q}"
+            '"$IDESCENT_PYTHON" -m idescent job fidelity-figure {params.job:q} --log {log:q}'

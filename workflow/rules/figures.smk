@@ -21,15 +21,12 @@ rule figure:
         ),
     localrule: True
     params:
-        figure=figure_json,
-        files=figure_files,
+        **job_file(figure_given, figure_code),
         caption=figure_caption,
-        code=figure_code,
     message:
         "draw {wildcards.figure}"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent job render --code {params.code} --log {log:q} --figure {params.figure:q}'
-        " --output {output:q} --cells {params.files:q}"
+        '"$IDESCENT_PYTHON" -m idescent job render {params.job:q} --log {log:q}'
 
 
 rule figure_with_errors:
@@ -60,15 +57,12 @@ rule figure_with_errors:
         ),
     localrule: True
     params:
-        figure=figure_json,
-        files=figure_files,
+        **job_file(figure_given, figure_code),
         caption=figure_caption,
-        code=figure_code,
     message:
         "draw {wildcards.figure} and its errors"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent job render --code {params.code} --log {log:q} --figure {params.figure:q}'
-        " --output {output:q} --cells {params.files:q}"
+        '"$IDESCENT_PYTHON" -m idescent job render {params.job:q} --log {log:q}'
 
 
 # From the parts and not from the table of all errors, which is written meanwhile.
@@ -90,8 +84,8 @@ rule overview:
         overview=one_of(OVERVIEWS),
     localrule: True
     params:
-        code=digest("overview"),
+        **job_file({}, digest("overview")),
     message:
         "draw {wildcards.overview}"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent job overview --code {params.code} --log {log:q} --output {output:q} --input {input:q}'
+        '"$IDESCENT_PYTHON" -m idescent job overview {params.job:q} --log {log:q}'

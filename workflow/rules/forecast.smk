@@ -21,10 +21,8 @@ if STUDY.forecast:
             f"{LOGS}/forecast.log",
         priority: LONG
         params:
-            cells=json.dumps(STUDY.forecast),
-            code=digest("forecast"),
+            **job_file(STUDY.forecast, digest("forecast")),
         message:
             "predict long runs"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent job forecast --code {params.code} --log {log:q}'
-            " --cells {params.cells:q} --output {output:q}"
+            '"$IDESCENT_PYTHON" -m idescent job forecast {params.job:q} --log {log:q}'

@@ -15,30 +15,25 @@ rule report_numbers:
         f"{LOGS}/report_numbers.log",
     localrule: True
     params:
-        content=json.dumps(numbers_content()),
-        files=[STUDY.place(cell, name) for cell, name in EXPLORED],
-        code=numbers_code(),
+        **job_file(numbers_given(), numbers_code()),
     message:
         "gather what the page says"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent job report-numbers --code {params.code} --log {log:q}'
-        " --content {params.content:q} --output {output:q} --cells {params.files:q}"
+        '"$IDESCENT_PYTHON" -m idescent job report-numbers {params.job:q} --log {log:q}'
 
 
 rule report:
     input:
+        NUMBERS,
         [file for file in FIGURES + FORECAST if file.endswith((".svg", ".png"))],
-        numbers=NUMBERS,
     output:
         REPORT,
     log:
         f"{LOGS}/report.log",
     localrule: True
     params:
-        content=json.dumps(page_content()),
-        code=digest("report"),
+        **job_file(page_given(), digest("report")),
     message:
         "put everything on one page"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent job report --code {params.code} --log {log:q}'
-        " --content {params.content:q} --output {output:q} --numbers {input.numbers:q}"
+        '"$IDESCENT_PYTHON" -m idescent job report {params.job:q} --log {log:q}'

@@ -19,13 +19,11 @@ if SCALING:
             f"{LOGS}/scaling.log",
         localrule: True
         params:
-            scaling=json.dumps(SCALING),
-            code=scaling_code(),
+            **job_file(SCALING, scaling_code()),
         message:
             "tabulate errors against the learning rate"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent job scaling --code {params.code} --log {log:q} --scaling {params.scaling:q}'
-            " --output {output:q} --input {input:q}"
+            '"$IDESCENT_PYTHON" -m idescent job scaling {params.job:q} --log {log:q}'
 
     rule scaling_figure:
         input:
@@ -45,15 +43,11 @@ if SCALING:
             ladder=one_of([stem for stem in LADDERS if stem not in MAPS]),
         localrule: True
         params:
-            objective=ladder_objective,
-            optimizer=ladder_optimizer,
-            code=digest("scaling_figure"),
+            **job_file(ladder_given, digest("scaling_figure")),
         message:
             "draw {wildcards.ladder}"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent job scaling-figure --code {params.code} --log {log:q}'
-            " --objective {params.objective:q} --optimizer {params.optimizer:q}"
-            " --output {output:q} --input {input:q}"
+            '"$IDESCENT_PYTHON" -m idescent job scaling-figure {params.job:q} --log {log:q}'
 
     rule scaling_map:
         input:
@@ -73,12 +67,8 @@ if SCALING:
             ladder=one_of(MAPS),
         localrule: True
         params:
-            objective=ladder_objective,
-            optimizer=ladder_optimizer,
-            code=digest("scaling_map"),
+            **job_file(ladder_given, digest("scaling_map")),
         message:
             "draw {wildcards.ladder}"
         shell:
-            '"$IDESCENT_PYTHON" -m idescent job scaling-map --code {params.code} --log {log:q}'
-            " --objective {params.objective:q} --optimizer {params.optimizer:q}"
-            " --output {output:q} --input {input:q}"
+            '"$IDESCENT_PYTHON" -m idescent job scaling-map {params.job:q} --log {log:q}'

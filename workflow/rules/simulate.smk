@@ -6,11 +6,8 @@ rule simulate:
         f"{LOGS}/simulate/{{objective}}/{{optimizer}}/{{pack}}.log",
     priority: urgency
     params:
-        pack=simulate_json,
-        code=simulate_code,
-        plan=PLAN,
+        **job_file(simulate_job, simulate_code),
     message:
         "simulate {wildcards.objective} {wildcards.optimizer} {wildcards.pack}"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent job simulate --pack {params.pack:q} --code {params.code}'
-        " --plan {params.plan:q} --log {log:q} --output {output:q}"
+        '"$IDESCENT_PYTHON" -m idescent job simulate {params.job:q} --log {log:q}'

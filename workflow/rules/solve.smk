@@ -6,11 +6,8 @@ rule solve:
         f"{LOGS}/solve/{{objective}}/{{optimizer}}/{{pack}}/{{solution}}.log",
     priority: urgency
     params:
-        pack=solve_json,
-        code=solve_code,
-        plan=PLAN,
+        **job_file(solve_job, solve_code),
     message:
         "solve {wildcards.objective} {wildcards.optimizer} {wildcards.pack} {wildcards.solution}"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent job solve --pack {params.pack:q} --code {params.code}'
-        " --plan {params.plan:q} --log {log:q} --output {output:q}"
+        '"$IDESCENT_PYTHON" -m idescent job solve {params.job:q} --log {log:q}'

@@ -15,11 +15,11 @@ rule tables:
         f"{LOGS}/tables.log",
     localrule: True
     params:
-        code=digest("tabulate"),
+        **job_file({}, digest("tabulate")),
     message:
         "tabulate all errors"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent job tabulate --code {params.code} --log {log:q} --output {output:q} --input {input:q}'
+        '"$IDESCENT_PYTHON" -m idescent job tabulate {params.job:q} --log {log:q}'
 
 
 rule summary:
@@ -31,11 +31,8 @@ rule summary:
         f"{LOGS}/summary.log",
     localrule: True
     params:
-        study=STUDY.name,
-        figures=STEMS,
-        code=digest("summary"),
+        **job_file({"study": STUDY.name, "figures": STEMS}, digest("summary")),
     message:
         "summarise the study"
     shell:
-        '"$IDESCENT_PYTHON" -m idescent job summary --code {params.code} --log {log:q} --study {params.study}'
-        " --table {input:q} --output {output:q} --figures {params.figures}"
+        '"$IDESCENT_PYTHON" -m idescent job summary {params.job:q} --log {log:q}'

@@ -16,7 +16,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from idescent.claims.measures import MEASURES
 from idescent.errors import HYPERPARAMETERS
+from idescent.messages import ConfigError, path, shown
+from idescent.texts import RULE, forbidden
 
+# Columns of claims.csv beside those of the sources.
+COLUMNS = ("id", "where", "statement", "about", "verdict", "check", "measure", "cell", "threshold", "reason")
 SELECTORS = ("objective", "optimizer", "alpha", *HYPERPARAMETERS)
 
 _DECIDING = {
@@ -27,7 +31,7 @@ _DECIDING = {
 }
 
 
-class ClaimsError(ValueError):
+class ClaimsError(ConfigError):
     """A claims file that cannot be used; its text is one line: claim, field, value, and what is allowed."""
 
 
@@ -167,6 +171,9 @@ class Claims(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Claims:
+        for column in self.sources:
+            if column in COLUMNS or column.endswith((" state", " note")):
+                raise ValueError(f"sources: {column!r} is not allowed: claims.csv has another such column")
         roles = [source.role for source in self.sources.values()]
         for role in ("discrete", "exact"):
             if roles.count(role) != 1:
@@ -219,6 +226,8 @@ def parse(raw: Any, name: str = "claims") -> Claims:
     ClaimsError
         One line: the file's name, the claim, the field, the value, and what is allowed.
     """
+    for place, text in forbidden(raw):
+        raise ClaimsError(f"{name}: {path(place)}: {shown(text)} is not allowed: {RULE}")
     try:
         return Claims.model_validate(raw)
     except ValidationError as error:

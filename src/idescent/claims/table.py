@@ -23,7 +23,8 @@ from idescent.claims.audit import (
     Outcome,
     Reading,
 )
-from idescent.claims.spec import Check, Claims
+from idescent.claims.spec import COLUMNS, Check, Claims
+from idescent.tables.markup import marked, pipes
 
 _GREEK = {"alpha": "α", "beta": "β", "beta1": "β₁", "beta2": "β₂"}
 _ENDLESS = ("settling", "reach", "decay")
@@ -47,19 +48,21 @@ def markdown(claims: Claims, findings: Sequence[Finding]) -> str:
     """Return the readable table: a count, one row for each claim, and why each threshold is what it is."""
     absent = _absent(claims, findings)
     titles = [title for title in claims.sources if title not in absent]
-    head = ["id", "where", "claim", "measure", *titles, "threshold", "verdict"]
+    head = ["id", "where", "claim", "measure", *map(marked, titles), "threshold", "verdict"]
     text = ["# Claims of the paper", "", f"**{counts(findings)}.**", "", _INTRODUCTION, ""]
-    text += [f"{title}: not computed in this study, {note}.\n" for title, note in absent.items()]
-    text += [_row(head), _row(["---"] * len(head))]
+    text += [
+        f"{marked(title)}: not computed in this study, {marked(note)}.\n" for title, note in absent.items()
+    ]
+    text += [pipes(head), pipes(["---"] * len(head))]
     for finding in findings:
         claim = finding.claim
         text.append(
-            _row(
+            pipes(
                 [
                     claim.id,
-                    claim.where,
-                    claim.statement,
-                    "; ".join(map(measure, claim.checks)),
+                    marked(claim.where),
+                    marked(claim.statement),
+                    marked("; ".join(map(measure, claim.checks))),
                     *(_shown(claim.checks, finding.outcomes[title]) for title in titles),
                     "; ".join(_threshold(check) for check in claim.checks),
                     f"**{finding.verdict}**",
@@ -71,7 +74,9 @@ def markdown(claims: Claims, findings: Sequence[Finding]) -> str:
     ):
         text += ["", "† A path of Algorithm 4 behind this number did not converge."]
     reasons = [
-        f"- {finding.claim.id}: {finding.claim.reason}" for finding in findings if finding.claim.reason
+        f"- {finding.claim.id}: {marked(finding.claim.reason)}"
+        for finding in findings
+        if finding.claim.reason
     ]
     if reasons:
         text += ["", "## Why these thresholds", "", *reasons]
@@ -81,8 +86,8 @@ def markdown(claims: Claims, findings: Sequence[Finding]) -> str:
 def csv(claims: Claims, findings: Sequence[Finding]) -> str:
     """Return the complete table: one row for each number; empty where there is none."""
     titles = list(claims.sources)
-    columns = ["id", "where", "statement", "about", "verdict", "check", "measure", "cell", "threshold"]
-    columns += [f"{title}{what}" for title in titles for what in ("", " state", " note")] + ["reason"]
+    columns = [*COLUMNS[:-1], *(f"{title}{what}" for title in titles for what in ("", " state", " note"))]
+    columns.append(COLUMNS[-1])
     text = io.StringIO()
     writer = standard.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -160,7 +165,7 @@ def _shown(checks: Sequence[Check], outcome: Outcome) -> str:
     if outcome.state == NOT_APPLICABLE:
         return "–"
     if outcome.state == MISSING:
-        return MISSING if outcome.note.startswith(NO_PATH) else f"{MISSING}: {outcome.note}"
+        return MISSING if outcome.note.startswith(NO_PATH) else f"{MISSING}: {marked(outcome.note)}"
     parts = []
     for check, readings in zip(checks, outcome.readings, strict=True):
         values = list(dict.fromkeys(reading.value for reading in readings))
@@ -180,7 +185,3 @@ def _number(check: Check, value: float) -> str:
             "never" if check.measure in _ENDLESS and check.relative_to is None else "∞" if value > 0 else "−∞"
         )
     return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"

@@ -352,7 +352,8 @@ def _configurations(
 def _called(spec: FigureSpec, name: str) -> str:
     """Return what the legend calls a path, without its line."""
     given = spec.lines[name].label if name in spec.lines else None
-    return re.sub(r" \(\w+\)$", "", given) if given else style.solution(name)
+    line = r" \((line|solid|dashed|dotted|dashdot)\)$"
+    return re.sub(line, "", given) if given else style.solution(name)
 
 
 def _legend_columns(spec: FigureSpec) -> int:

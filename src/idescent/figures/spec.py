@@ -142,6 +142,14 @@ def parse(name: str, values: Mapping[str, Any]) -> FigureSpec:
         ) from None
 
 
+def drawn(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts of a figure's entry that are drawn, by place; title and caption stand beside it."""
+    found = {key: values[key] for key in ("x_label", "y_label")}
+    found |= {f"panels.{i}.title": panel["title"] for i, panel in enumerate(values["panels"])}
+    found |= {f"lines.{name}.label": line["label"] for name, line in values["lines"].items()}
+    return {where: text for where, text in found.items() if text}
+
+
 def chosen(spec: FigureSpec, panel: Panel, cells: Iterable[Cell]) -> list[Cell]:
     """Return the cells that one panel shows, in the order of ``select``, each once.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from idescent.files import read_csv
 from idescent.report.markup import Column, Content, Html, escape, table
 
 _MARKS = {"holds": "✓", "fails": "✗"}
@@ -16,8 +16,8 @@ _KINDS = {"holds": "good", "fails": "bad"}
 
 def read(file: Path) -> list[dict[str, str]]:
     """Return the rows of ``claims.csv``: one for each number."""
-    with file.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    head, *body = read_csv(file)
+    return [dict(zip(head, row, strict=True)) for row in body]
 
 
 def verdicts(rows: Sequence[Mapping[str, str]]) -> Counter[str]:

@@ -53,13 +53,12 @@ def escape(text: object) -> str:
     return html.escape(str(text))
 
 
-def literal(text: str) -> str:
-    """Return a text that reStructuredText shows as it is: Snakemake's report reads captions as markup.
+def restructured(text: str) -> str:
+    """Return a text as reStructuredText shows it: one paragraph, without any markup.
 
-    A directive could otherwise put any file of the machine, or a script, into that report.
+    A directive could otherwise put any file of the machine, or a script, into Snakemake's own report.
     """
-    # An escaped space is nothing, but what follows it begins no directive, list or heading.
-    return "\\ " + re.sub(r"([\\`*_|<>:])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([^\w\s])", r"\\\1", " ".join(text.split()))
 
 
 def link(target: str, text: str) -> Html:

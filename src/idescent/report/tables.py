@@ -6,11 +6,11 @@ What lives here: rows for people from the complete table of errors.  What does n
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from idescent.files import read_csv
 from idescent.report.explorer import configuration
 from idescent.report.markup import Column, Content, Html, count, error, escape, explore, link, table
 
@@ -167,8 +167,7 @@ def folder(line: Row) -> str:
 
 def csv_table(name: str, caption: str, file: Path) -> str:
     """Return a table of a CSV file as it is, numbers with five digits."""
-    with file.open(encoding="utf-8", newline="") as stream:
-        head, *body = list(csv.reader(stream))
+    head, *body = read_csv(file)
     texts = [column for column, title in enumerate(head) if not _numeric([row[column] for row in body])]
     columns = [
         Column(title, filter=i in texts and len({row[i] for row in body}) < 20)

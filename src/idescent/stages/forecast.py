@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,8 +39,10 @@ def run(cells: Sequence[Mapping[str, Any]], outputs: Sequence[Path], log: Callab
         log(", ".join(f"{name} {rows[-1][name]}" for name in COLUMNS))
     for output in outputs:
         if output.suffix == ".csv":
-            lines = [",".join(COLUMNS), *(",".join(str(row[name]) for name in COLUMNS) for row in rows)]
-            write_text(output, "\n".join(lines) + "\n")
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerows([COLUMNS, *([str(row[name]) for name in COLUMNS] for row in rows)])
+            write_text(output, text.getvalue())
     if pictures := [output for output in outputs if output.suffix != ".csv"]:
         from idescent.figures.forecast import render_forecast
 

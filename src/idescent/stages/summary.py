@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from idescent.files import write_text
+from idescent.files import read_csv, write_text
 
 Row = Mapping[str, str]
 
@@ -23,8 +22,8 @@ def run(study: str, table: Path, figures: Sequence[str], output: Path) -> str:
         Names of the figures.
     output : path
     """
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    head, *body = read_csv(table)
+    rows = [dict(zip(head, row, strict=True)) for row in body]
     text = "\n".join(lines(study, table, figures, rows)) + "\n"
     write_text(output, text)
     return text.splitlines()[0]

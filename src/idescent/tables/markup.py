@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 
 
@@ -35,4 +36,12 @@ def scientific(value: float | None, form: str, missing: str) -> str:
 def escaped(text: str) -> str:
     """Return a text as LaTeX prints it."""
     special = {c: "\\" + c for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"}
-    return "".join(special.get(c, c) for c in text)
+    special |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "\n": " ", "\t": " "}
+    found = "".join(special.get(c, c) for c in text)
+    # Two hyphens would be a dash, two quotation marks one.
+    return re.sub(r"(?<=[-`',?!])(?=[-`',])", "{}", found)
+
+
+def marked(text: str) -> str:
+    """Return a text as Markdown shows it, in one line."""
+    return re.sub(r"([\\`*_\[\]<>~&$#])", r"\\\1", " ".join(text.split()))
