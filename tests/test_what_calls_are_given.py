@@ -253,7 +253,11 @@ def test_what_is_no_number_is_refused_in_one_line(make, line):
 
 
 @pytest.mark.parametrize("call", SCHEDULED)
-@pytest.mark.parametrize("schedule", [lambda s: 1.0 / s, Cosine, 0.5, "Cosine", object()], ids=repr)
+@pytest.mark.parametrize(
+    "schedule",
+    [lambda s: 1.0 / s, Cosine, 0.5, "Cosine", object()],
+    ids=["function", "class", "number", "name", "object"],
+)
 def test_what_is_no_schedule_is_told_what_one_is(call, schedule):
     with pytest.raises(ValueError, match=r"^schedule: .* must be an object with the methods rate\(s\) and"):
         call(ide.Quadratic(4.0), schedule=schedule)
