@@ -90,5 +90,5 @@ def test_a_file_that_is_no_list_of_claims_is_one_line(tmp_path: Path, text: str,
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(spec.ClaimsError, match=r"nowhere\.yaml: cannot be read: No such file"):
+    with pytest.raises(spec.ClaimsError, match=r"nowhere\.yaml: cannot be read: there is no such file"):
         spec.read(tmp_path / "nowhere.yaml")
