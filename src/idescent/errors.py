@@ -18,12 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.columns import nullable
-from idescent.trajectory import Report, Trajectory, read_with_metadata
+from idescent.trajectory import REFUSED, Trajectory, read_with_metadata
 
 Array = NDArray[np.float64]
 
 NORMS = ("sup", "rms", "final")
 HYPERPARAMETERS = ("beta", "beta1", "beta2", "weight_decay")
+
+IMPLAUSIBLE = "implausible"
+MEANINGLESS = (IMPLAUSIBLE, REFUSED)
+"""Statuses of solutions whose errors say nothing: they enter no fit, no scale and no comparison."""
+
+# What is not known where a solution is refused.
+_COMPARED = ("error", "relative", "at", "compared", "error_estimate", "gradient_evaluations", "sweeps")
+
+# How many times farther from the start than the run a solution may be, to be one of it.
+_FARTHEST = 10.0
 
 
 @dataclass(frozen=True)
@@ -169,6 +179,41 @@ def distance(run: Trajectory, path: Trajectory, quantity: str) -> Array:
         return _length(left - right)
 
 
+def plausible(run: Trajectory, path: Trajectory) -> bool:
+    r"""Return whether a solution stays where one of this run can be.
+
+    It leaves the start by no more than ten times the largest excursion of the run itself,
+
+    .. math:: \max_k \|\tilde\theta_k - \theta_0\|_2
+              \le \max\bigl(10\,\max_k \|\theta_k - \theta_0\|_2,\;
+              \text{atol} + \text{rtol}\,\|\theta_0\|_2\bigr),
+
+    over the finite rows of each.  The solution's own tolerance stands for the excursion of a run that stays
+    where it is, as at a minimum: rounding is not implausible.  Beside a run that was not completed, of a
+    solution that diverged and of another run, nothing is decided: the answer is True.
+    """
+    return not _far(run, path)
+
+
+def status(run: Trajectory, path: Trajectory) -> str:
+    """Return how a solution ended, as judged beside its run: ``implausible``, or what it says of itself."""
+    return path.report.status if plausible(run, path) else IMPLAUSIBLE
+
+
+def _far(run: Trajectory, path: Trajectory) -> str:
+    """Say how far a solution is from the start that is not plausible; nothing of one that is."""
+    if run.report.status != "completed" or path.report.status in ("completed", "diverged", REFUSED):
+        return ""
+    start = run.theta[:1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        own, there = (_length(one.theta - start) for one in (run, path))
+    own, there = (float(values[np.isfinite(values)].max(initial=0.0)) for values in (own, there))
+    tolerance = path.report.atol + path.report.rtol * float(_length(start)[0])
+    if there <= max(_FARTHEST * own, 0.0 if math.isnan(tolerance) else tolerance):
+        return ""
+    return f"{there:.3g} from the start, where the run is at most {own:.3g} from it"
+
+
 def table(files: Iterable[str | Path]) -> Any:
     """Compare every solution with the discrete run beside it.
 
@@ -186,7 +231,9 @@ def table(files: Iterable[str | Path]) -> Any:
         run), ``model`` (the model's exact solution against the discrete run) or ``solver`` (the solution
         against the exact one); the last two need an exact solution, which a solution either is or
         names as its ``reference``.  Numbers that do not exist (no such hyper-parameter, a diverged run, no
-        estimate) are null.
+        estimate, a refused solution) are null.  ``status`` is that of :func:`status`; of an error that is
+        measured from or to an implausible or refused reference, it is the reference's.  Where a solution is
+        implausible or refused there is a column ``reason``.
 
     Raises
     ------
@@ -217,6 +264,8 @@ def as_table(rows: Iterable[Mapping[str, Any]]) -> Any:
     columns |= {"at": integer, "compared": integer, "error_estimate": number}
     columns |= {"gradient_evaluations": integer, "sweeps": integer}
     rows = list(rows)
+    if any(row.get("reason") for row in rows):
+        columns["reason"] = text
     arrays = [nullable([_known(row.get(name)) for row in rows], type_) for name, type_ in columns.items()]
     return pa.Table.from_arrays(arrays, names=list(columns))
 
@@ -252,37 +301,48 @@ def _cell_rows(folder: Path, files: list[Path]) -> list[dict[str, Any]]:
             "solution": name,
         }
         reference = solution.get("reference")
-        kinds = {"total": compare(run, path)}
+        total, own = compare(run, path), _ended(run, path)
+        kinds = {"total": (total, own)}
         if reference is None:
             kinds["model"] = kinds["total"]
         elif reference in paths:
             exact = paths[reference][2]
-            kinds |= {"model": compare(run, exact), "solver": compare(run, path, exact)}
+            basis = _ended(run, exact)
+            measured = basis if basis["status"] in MEANINGLESS else own
+            kinds |= {
+                "model": (compare(run, exact), measured),
+                "solver": (compare(run, path, exact), measured),
+            }
         else:
             raise ValueError(
                 f"{folder}: {name} is measured against {reference}, which is not among the files"
             )
-        for kind, comparison in kinds.items():
-            rows += [
-                fixed | {"kind": kind} | row for row in _comparison_rows(comparison, run.report, path.report)
-            ]
+        for kind, (comparison, ended) in kinds.items():
+            for row in _comparison_rows(comparison, run, path):
+                unknown = dict.fromkeys(_COMPARED) if ended["status"] == REFUSED else {}
+                rows.append(fixed | {"kind": kind} | row | unknown | ended)
     return rows
 
 
-def _comparison_rows(comparison: Comparison, run: Report, path: Report) -> list[dict[str, Any]]:
+def _ended(run: Trajectory, path: Trajectory) -> dict[str, Any]:
+    far = _far(run, path)
+    reason = far or (path.report.message if path.report.status == REFUSED else None)
+    return {"status": IMPLAUSIBLE if far else path.report.status, "reason": reason}
+
+
+def _comparison_rows(comparison: Comparison, run: Trajectory, path: Trajectory) -> list[dict[str, Any]]:
     return [
         {
-            "status": path.status,
-            "discrete_status": run.status,
+            "discrete_status": run.report.status,
             "quantity": quantity,
             "norm": norm,
             "error": comparison.error(norm, quantity),
             "relative": comparison.relative(norm, quantity),
             "at": {"sup": comparison.at.get(quantity), "final": comparison.compared}.get(norm),
             "compared": comparison.compared,
-            "error_estimate": path.error_estimate,
-            "gradient_evaluations": path.gradient_evaluations,
-            "sweeps": path.sweeps,
+            "error_estimate": path.report.error_estimate,
+            "gradient_evaluations": path.report.gradient_evaluations,
+            "sweeps": path.report.sweeps,
         }
         for quantity in comparison.sup
         for norm in NORMS

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.columns import nullable
-from idescent.errors import HYPERPARAMETERS, common
-from idescent.trajectory import Trajectory, read_with_metadata
+from idescent.errors import HYPERPARAMETERS, common, status
+from idescent.trajectory import REFUSED, Trajectory, read_with_metadata
 
 Array = NDArray[np.float64]
 
@@ -159,7 +159,7 @@ def _cell_rows(
             **{key: arguments.get(key) for key in HYPERPARAMETERS},
             "steps": run.steps,
             "solution": name,
-            "status": path.report.status,
+            "status": status(run, path),
             "discrete_status": run.report.status,
             "gradient_evaluations": path.report.gradient_evaluations,
             "run_gradient_evaluations": run.report.gradient_evaluations,
@@ -173,6 +173,8 @@ def _cell_rows(
             for bound in within:
                 held = horizon(k, values, bound)
                 reached = {"within": bound, "horizon": held, "unsolved": unsolved(path, k, held)}
+                if path.report.status == REFUSED:
+                    reached["horizon"] = None
                 found.append(fixed | {"quantity": quantity} | reached | measured)
     return found
 

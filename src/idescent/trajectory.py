@@ -24,6 +24,9 @@ from idescent.seals import SEAL_KEY, sealed
 Array = NDArray[np.float64]
 Keep = int | Sequence[int] | NDArray[np.int64]
 
+REFUSED = "refused"
+"""Status of a solution that its model or solver does not offer: the message says why, no number exists."""
+
 METADATA_KEY = b"idescent"
 DIGEST_KEY = SEAL_KEY
 
@@ -35,8 +38,8 @@ class Report:
     Attributes
     ----------
     status : str
-        ``completed`` or ``diverged`` for a discrete run; ``converged``, ``not converged`` or ``diverged`` for
-        a solution, and for Algorithm 4 also ``smoothing exhausted`` and ``iteration limit``.
+        ``completed`` or ``diverged`` for a discrete run; ``converged``, ``not converged``, ``diverged`` or
+        ``refused`` for a solution, and for Algorithm 4 also ``smoothing exhausted`` and ``iteration limit``.
     message : str
         One line for a person.
     gradient_evaluations : int
@@ -66,7 +69,12 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether the run ended as it should."""
-        return self.status in ("completed", "converged")
+        return ended_well(self.status)
+
+
+def ended_well(*statuses: str) -> bool:
+    """Whether every one of some statuses is that of a run that was completed or a solution that converged."""
+    return all(status in ("completed", "converged") for status in statuses)
 
 
 @dataclass(frozen=True)

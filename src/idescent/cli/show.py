@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -72,7 +72,7 @@ def run(given: Any) -> None:
     shown = _read(given) if given.what[0].endswith(".parquet") else _made(given)
     from idescent.figures import draw, saving
 
-    spec, drawn = _figure(given, shown)
+    spec, drawn = _figure(given, _judged(shown))
     with saving.styled():
         figure = (draw.error_figure if given.errors else draw.figure)(spec, drawn)
         if given.output is not None:
@@ -91,6 +91,24 @@ def _read(given: Any) -> list[_Shown]:
         solution = metadata["cell"].pop("solution", {"name": "discrete"})
         shown.append(_Shown(metadata["cell"], solution["name"], trajectory))
     return shown
+
+
+def _judged(shown: Sequence[_Shown]) -> list[_Shown]:
+    """Let solutions have the status that is theirs beside their run, where that is shown."""
+    from idescent.figures.data import judged
+
+    runs = [one for one in shown if one.name == "discrete"]
+    return [
+        one
+        if one.name == "discrete"
+        else replace(
+            one,
+            trajectory=judged(
+                next((run.trajectory for run in runs if run.cell == one.cell), None), one.trajectory
+            ),
+        )
+        for one in shown
+    ]
 
 
 def _made(given: Any) -> list[_Shown]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent import registry
-from idescent.errors import distance
+from idescent.errors import IMPLAUSIBLE, distance, status
 from idescent.figures.spec import FigureSpec, Panel, chosen
 from idescent.study import DISCRETE
 from idescent.trajectory import Report, Trajectory, read_with_metadata
@@ -53,6 +53,7 @@ class Curve:
     vector : bool
         Whether it is such a norm.
     report : Report
+        Its status is ``implausible`` where the solution is, beside its run.
     """
 
     cell: dict[str, Any]
@@ -63,10 +64,17 @@ class Curve:
     report: Report
 
     @property
+    def implausible(self) -> bool:
+        """Whether the scale of a panel is none of its values' concern."""
+        return self.report.status == IMPLAUSIBLE
+
+    @property
     def remark(self) -> str:
         """What the legend must say about this run; empty if it ended as it should."""
         if self.report.ok:
             return ""
+        if self.implausible:
+            return self.report.status
         if self.report.diverged_at is not None:
             return f"diverged at k = {self.report.diverged_at}"
         return self.report.status
@@ -102,7 +110,7 @@ def panel_curves(spec: FigureSpec, panel: Panel, sources: Iterable[Source]) -> l
         for name in spec.show:
             trajectory = run[name]
             y = _scalar(_quantity(trajectory, spec.quantity))
-            curves.append(_curve(spec, panel, cell, name, trajectory, y))
+            curves.append(_curve(spec, panel, cell, name, judged(run.get(DISCRETE), trajectory), y))
     return curves
 
 
@@ -120,8 +128,13 @@ def error_curves(spec: FigureSpec, panel: Panel, sources: Iterable[Source]) -> l
             trajectory = run[name]
             _quantity(trajectory, spec.quantity)
             y = distance(run[DISCRETE], trajectory, spec.quantity)
-            curves.append(_curve(spec, panel, cell, name, trajectory, y))
+            curves.append(_curve(spec, panel, cell, name, judged(run[DISCRETE], trajectory), y))
     return curves
+
+
+def judged(run: Trajectory | None, path: Trajectory) -> Trajectory:
+    """Return a path whose status is that beside its run, if the run is known."""
+    return path if run is None else replace(path, report=replace(path.report, status=status(run, path)))
 
 
 def minimiser(objective: Mapping[str, Any]) -> float | None:

@@ -111,6 +111,7 @@ def figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
         ax.set_xscale(spec.x_scale)
         ax.set_yscale(spec.y_scale)
         _frame(ax, panel, curves)
+        _keep_in_view(ax, curves)
         if panel.inset is not None:
             _draw_inset(ax, spec, panel.inset, curves)
     vector = any(curve.vector for curves in drawn for curve in curves)
@@ -133,7 +134,8 @@ def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
     for ax, panel, curves in zip(axes, spec.panels, drawn, strict=True):
         # All start from the same point, but for a trace in the memories of schemes that begin just after 0.
         kept = [(curve.k > 0.0) & (curve.y > 0.0) for curve in curves]
-        shown = [curve.y[rows] for curve, rows in zip(curves, kept, strict=True) if rows.any()]
+        seen = zip(curves, kept, strict=True)
+        shown = [curve.y[rows] for curve, rows in seen if rows.any() and not curve.implausible]
         peak = max((float(y.max()) for y in shown), default=0.0)
         floor = peak * _DECADES
         positive = (float(y.min()) for y in shown)
@@ -153,6 +155,7 @@ def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
                 ax.axhline(estimate, **_ESTIMATE, color=colour, gid="estimate")
         ax.set_yscale("log")
         ax.set_xscale(spec.x_scale)
+        _keep_in_view(ax, curves)
         if peak > 0.0:
             ax.set_ylim(bottom=max(floor, ax.get_ylim()[0]))
         _frame(ax, panel, curves)
@@ -266,6 +269,19 @@ def _frame(ax: Axes, panel: Panel, curves: Sequence[Curve]) -> None:
         ax.set_xlim(-0.02 * last, 1.02 * last)
         ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 2.5, 5, 10]))
         ax.xaxis.set_major_formatter(FuncFormatter(_grouped))
+
+
+def _keep_in_view(ax: Axes, curves: Sequence[Curve]) -> None:
+    """Let no implausible path set the scale: it leaves the panel, and the legend says so."""
+    odd = {_gid(curve) for curve in curves if curve.implausible}
+    lines = [line for line in ax.lines if line.get_gid() in odd]
+    if lines and len(odd) < len(curves):
+        for line in lines:
+            line.set_visible(False)
+        ax.relim(visible_only=True)
+        ax.autoscale_view(scalex=False)
+        for line in lines:
+            line.set_visible(True)
 
 
 def _grouped(value: float, _: int | None = None) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 
 from idescent.tables.files import write_formats
 from idescent.tables.markup import escaped, long_table, pipes, scientific
+from idescent.trajectory import ended_well
 
 Row = Mapping[str, Any]
 
-_WELL = ("converged", "completed")
 _EXPLAINED = (
     "Largest difference, over the iterations, between the mean of the mini-batch runs and what a model "
     "expects, with its 95 % interval (simultaneous over the iterations) and in ratio to the largest mean. A "
@@ -68,7 +68,7 @@ def latex(rows: Sequence[Row]) -> str:
 def _cells(row: Row, power: str, missing: str, text: Callable[[str], str]) -> list[str]:
     betas = ", ".join(f"{row[name]:g}" for name in ("beta", "beta1", "beta2") if row[name] is not None)
     numbers = [scientific(row[name], power, missing) for name in ("error", "low", "high", "relative")]
-    status = row["status"] if row["status"] in _WELL else f"{row['status']} !"
+    status = row["status"] if ended_well(row["status"]) else f"{row['status']} !"
     return [
         *(text(row["optimizer"]), betas or missing, f"{row['alpha']:g}", str(row["batch"]), str(row["runs"])),
         *(
