@@ -205,13 +205,17 @@ def _far(run: Trajectory, path: Trajectory) -> str:
     if run.report.status != "completed" or path.report.status in ("completed", "diverged", REFUSED):
         return ""
     start = run.theta[:1]
-    with np.errstate(over="ignore", invalid="ignore"):
-        own, there = (_length(one.theta - start) for one in (run, path))
-    own, there = (float(values[np.isfinite(values)].max(initial=0.0)) for values in (own, there))
+    own, there = _excursion(run, start), _excursion(path, start)
     tolerance = path.report.atol + path.report.rtol * float(_length(start)[0])
     if there <= max(_FARTHEST * own, 0.0 if math.isnan(tolerance) else tolerance):
         return ""
     return f"{there:.3g} from the start, where the run is at most {own:.3g} from it"
+
+
+def _excursion(path: Trajectory, start: Array) -> float:
+    known = np.isfinite(path.theta).all(axis=1)
+    with np.errstate(over="ignore"):  # infinitely far, then
+        return float(_length(path.theta[known] - start).max(initial=0.0))
 
 
 def table(files: Iterable[str | Path]) -> Any:

@@ -172,9 +172,8 @@ def _cell_rows(
             }
             for bound in within:
                 held = horizon(k, values, bound)
-                reached = {"within": bound, "horizon": held, "unsolved": unsolved(path, k, held)}
-                if path.report.status == REFUSED:
-                    reached["horizon"] = None
+                known = None if path.report.status == REFUSED else held
+                reached = {"within": bound, "horizon": known, "unsolved": unsolved(path, k, held)}
                 found.append(fixed | {"quantity": quantity} | reached | measured)
     return found
 

@@ -183,7 +183,7 @@ def _line(members: Sequence[Row], alphas: Sequence[float]) -> Line:
         betas=betas(first),
         solution=first["solution"],
         steps={alpha: row["steps"] for alpha, row in at.items()},
-        errors=tuple(row and (row["status"] if meaningless(row) else row["error"]) for row in shown),
+        errors=tuple(_shown(row) for row in shown),
         ratios=tuple(row["ratio"] if row else None for row in shown),
         slopes={
             alpha: row["slope"]
@@ -199,6 +199,13 @@ def _line(members: Sequence[Row], alphas: Sequence[float]) -> Line:
         marked=not all(good(row) for row in of_theta),
         horizons=frozenset(row["horizon"] for row in of_theta),
     )
+
+
+def _shown(row: Row | None) -> float | str | None:
+    if row is None:
+        return None
+    shown: float | str | None = row["status"] if meaningless(row) else row["error"]
+    return shown
 
 
 def betas(row: Row) -> str:

@@ -134,8 +134,11 @@ def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
     for ax, panel, curves in zip(axes, spec.panels, drawn, strict=True):
         # All start from the same point, but for a trace in the memories of schemes that begin just after 0.
         kept = [(curve.k > 0.0) & (curve.y > 0.0) for curve in curves]
-        seen = zip(curves, kept, strict=True)
-        shown = [curve.y[rows] for curve, rows in seen if rows.any() and not curve.implausible]
+        shown = [
+            curve.y[rows]
+            for curve, rows in zip(curves, kept, strict=True)
+            if rows.any() and not curve.implausible
+        ]
         peak = max((float(y.max()) for y in shown), default=0.0)
         floor = peak * _DECADES
         positive = (float(y.min()) for y in shown)

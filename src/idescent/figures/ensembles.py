@@ -17,8 +17,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from idescent.ensembles import RUNS
+from idescent.errors import MEANINGLESS
 from idescent.figures import style
 from idescent.figures.looks import model_look
+from idescent.figures.remarks import tell
 from idescent.figures.saving import save, styled
 from idescent.tables.files import read_errors
 
@@ -71,12 +73,17 @@ def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
     names: dict[str, None] = {}
     for (above, below), rows in zip(grid.T, panels, strict=True):
         curves: dict[str, list[Mapping[str, Any]]] = {}
+        told: list[str] = []
         for row in rows:
             curves.setdefault(row["model"], []).append(row)
         _runs(above, curves.pop(RUNS))
         for name, curve in curves.items():
             names[name] = None
-            _model(above, below, name, curve)
+            if curve[0]["status"] in MEANINGLESS:
+                told.append(f"{name}: {curve[0]['status']}")
+            else:
+                _model(above, below, name, curve)
+        tell(below, told)
         above.set_title(_title(rows[0]), fontsize=7)
         above.set_yscale("log")
         below.set_yscale("log")

@@ -17,10 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
+from idescent.errors import MEANINGLESS, status
 from idescent.fidelity import SMALLEST_LOSS, horizon, relative_errors, unsolved
 from idescent.figures import style
 from idescent.figures.data import MOST_POINTS
 from idescent.figures.looks import model_look
+from idescent.figures.remarks import tell
 from idescent.figures.saving import save, styled
 from idescent.trajectory import Trajectory, read_with_metadata
 
@@ -93,6 +95,7 @@ def fidelity_figure(
     lowest = math.inf
     for (above, below), cell in zip(grid.T, cells, strict=True):
         run, metadata = cell["discrete"]
+        told: list[str] = []
         first = abs(float(run.loss[0]))
         lowest = min(lowest, _DRAWN * first)
         above.axhline(SMALLEST_LOSS * first, color=style.GREY, linewidth=0.6, linestyle=":", zorder=0)
@@ -103,6 +106,10 @@ def fidelity_figure(
                 continue
             names[name] = None
             colour, marker, size, line = model_look(models[name])
+            ended = status(run, path)
+            if ended in MEANINGLESS:
+                told.append(f"{name}: {ended}")
+                continue
             above.plot(*_thin(path.k, path.loss), color=colour, linestyle=line, linewidth=0.9, gid=name)
             k, errors = relative_errors(run, path)
             seen = np.isfinite(errors["loss"]) & (errors["loss"] > 0.0)
@@ -116,6 +123,7 @@ def fidelity_figure(
                 # Where nothing was solved the cross lies at the start, where the error is 0.
                 end = (k[seen][-1], errors["loss"][seen][-1]) if seen.any() else (0, _LEAST_ERROR)
                 below.plot(*([x] for x in end), "x", color=colour, markersize=6, zorder=4, clip_on=False)
+        tell(below, told)
         _dress(above, below)
     _bounds(grid[1], within)
     _losses(grid[0], lowest)

@@ -14,7 +14,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from idescent.figures import style
+from idescent.figures.remarks import tell
 from idescent.figures.saving import save, styled
+from idescent.trajectory import REFUSED
 
 TITLE = "Fast-forward: cost and error of predicted runs"
 CAPTION = (
@@ -41,8 +43,10 @@ def forecast_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Build the picture; call it inside the style's context."""
     figure = Figure(figsize=(style.WIDTHS["double"], 2.9), layout=ConstrainedLayoutEngine(w_pad=0.04))
     cost, error = figure.subplots(1, 2)
+    refused = [f"{_name(row)}: {row['status']}" for row in rows if row["status"] == REFUSED]
+    tell(error, refused)
     curves: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
+    for row in (row for row in rows if row["status"] != REFUSED):
         curves.setdefault(style.configuration(row["look"]), []).append(row)
     handles = []
     for name, members in curves.items():
@@ -67,3 +71,7 @@ def forecast_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     styles = [Line2D([], [], color=style.GREY, linestyle=line, label=label) for label, line in keys]
     figure.legend(handles=styles, loc="outside lower center", ncols=3)
     return figure
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return rf"{style.configuration(row['look'])}, $\alpha = {row['alpha']:g}$"

@@ -21,11 +21,13 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from idescent.errors import IMPLAUSIBLE
 from idescent.figures import style
 from idescent.figures.saving import save, styled
 from idescent.orders import ABOVE_FLOOR
-from idescent.scaling import good
+from idescent.scaling import good, meaningless
 from idescent.tables.files import read_errors
+from idescent.trajectory import REFUSED
 
 CAPTION = (
     "Largest error of θ over all iterations, relative to the largest θ of the discrete run, for each "
@@ -36,7 +38,7 @@ CAPTION = (
     "make. White: not solved, or no error. Errors above 1 have the colour of the upper arrow."
 )
 _FAILED, _DROWNED = "not converged", "near solver and rounding error"
-_HATCHES = {_FAILED: "////", _DROWNED: "...."}
+_HATCHES = {_FAILED: "////", _DROWNED: "....", IMPLAUSIBLE: "xxxx", REFUSED: "----"}
 _DASHES: Any = (0, (3, 2))
 _MOST_TICKS = 9
 _BANDS = 2  # a decade
@@ -79,7 +81,7 @@ def heatmap_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str)
 def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Build the picture, models across and further rates down; call it inside the style's context."""
     # What drowns in rounding would stretch the scale of what does not.
-    errors = [row["relative"] for row in rows if row["relative"] and _sign(row) != _DROWNED]
+    errors = [row["relative"] for row in rows if _coloured(row) and _sign(row) != _DROWNED]
     if not errors:
         raise ValueError(
             "heatmap: no relative error of theta is given: there must be at least one above its floor"
@@ -136,13 +138,13 @@ def _panel(
             row = members.get((alpha, beta))
             if row is None:
                 continue
-            if row["relative"]:
+            if _coloured(row):
                 values[i, j] = math.log10(row["relative"])
             sign = _sign(row)
             if sign:
                 corner, wide, high = (across[j], up[i]), across[j + 1] - across[j], up[i + 1] - up[i]
                 # Without an error there is no colour: the grey below the hatch tells it from an empty cell.
-                face = "none" if row["relative"] else style.GREY
+                face = "none" if _coloured(row) else style.GREY
                 box = Rectangle(
                     corner, wide, high, facecolor=face, edgecolor="white", linewidth=0.0, zorder=2, gid=sign
                 )
@@ -182,10 +184,17 @@ def _legend(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _sign(row: Mapping[str, Any]) -> str | None:
     """Say what is wrong with a cell, if anything."""
+    if meaningless(row):
+        return str(row["status"])
     if not good(row):
         return _FAILED
     drowned = row["error"] and row["error"] <= ABOVE_FLOOR * row["floor"]
     return _DROWNED if drowned else None
+
+
+def _coloured(row: Mapping[str, Any]) -> bool:
+    """Whether a cell has the colour of its error."""
+    return bool(row["relative"]) and not meaningless(row)
 
 
 def _alpha(row: Mapping[str, Any]) -> float:

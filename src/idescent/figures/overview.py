@@ -18,11 +18,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from idescent.errors import HYPERPARAMETERS, hyperparameters
+from idescent.errors import HYPERPARAMETERS, MEANINGLESS, hyperparameters
 from idescent.figures import style
+from idescent.figures.remarks import remarks, tell
 from idescent.figures.saving import save, styled
 from idescent.study import spread
 from idescent.tables.files import in_order, read_errors
+from idescent.trajectory import ended_well
 
 TITLE = "Largest error of the parameters, all cells"
 CAPTION = (
@@ -68,7 +70,9 @@ def overview_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Choose and name what is drawn: one row for each cell and solution, in order."""
     chosen = []
     for row in rows:
-        if row["quantity"] != "theta" or row["norm"] != "sup" or row["kind"] != "total" or not row["error"]:
+        if row["quantity"] != "theta" or row["norm"] != "sup" or row["kind"] != "total":
+            continue
+        if not row["error"] and row["status"] not in MEANINGLESS:
             continue
         chosen.append(
             {
@@ -79,10 +83,15 @@ def overview_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
                 "alpha": row["alpha"],
                 "solution": row["solution"],
                 "error": row["error"],
-                "good": row["status"] == "converged" and row["discrete_status"] == "completed",
+                "status": row["status"],
+                "good": ended_well(row["status"], row["discrete_status"]),
             }
         )
     return chosen
+
+
+def _objectives(rows: Iterable[dict[str, Any]]) -> dict[str, None]:
+    return dict.fromkeys(row["objective"] for row in rows)
 
 
 class _Layout(NamedTuple):
@@ -121,12 +130,14 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
     """Build the picture; call it inside the style's context."""
     if not rows:
         raise ValueError("errors: no sup error of theta is given: there must be at least one that is not 0")
+    said = {name: remarks(row for row in rows if row["objective"] == name) for name in _objectives(rows)}
     names: dict[str, list[str]] = {}
     for row in rows:
         known = names.setdefault(row["objective"], [])
         if row["configuration"] not in known:
             known.append(row["configuration"])
     counts = [len(known) for known in names.values()]
+    rows = [row for row in rows if row.get("status") not in MEANINGLESS]
     alphas = sorted({row["alpha"] for row in rows}, reverse=True)
     # Greys, the smaller the rate the lighter: colours are taken, each by its configuration.
     palette = {a: str(0.6 * i / max(1, len(alphas) - 1)) for i, a in enumerate(alphas)}
@@ -172,6 +183,7 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
         ax.tick_params(axis="y", length=0)
         ax.xaxis.set_major_locator(LogLocator(numticks=9))
         ax.xaxis.set_minor_formatter(NullFormatter())
+        tell(ax, said[objective])
     axes[-1].set_xlabel(r"$\max_k\,\Vert\theta_\mathrm{discrete} - \theta_\mathrm{model}\Vert$")
     # Greys in between are told by their neighbours.
     keys = {

@@ -22,9 +22,10 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from idescent.errors import hyperparameters
 from idescent.figures import style
 from idescent.figures.looks import SCHEMES, model_look
+from idescent.figures.remarks import remarks, tell
 from idescent.figures.saving import save, styled
 from idescent.orders import ABOVE_FLOOR
-from idescent.scaling import good
+from idescent.scaling import good, meaningless
 from idescent.tables.files import read_errors
 
 CAPTION = (
@@ -63,14 +64,13 @@ def render_scaling(table: str | Path, objective: str, optimizer: str, outputs: I
 
 
 def scaling_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str) -> list[dict[str, Any]]:
-    """Choose what is drawn: sup errors of theta that are above their floor."""
+    """Choose what is drawn: sup errors of theta that are above their floor, and what is told in words."""
     return [
         row
         for row in rows
         if (row["quantity"], row["norm"], row["objective"]) == ("theta", "sup", objective)
         and row["optimizer"].rpartition(":")[2] == optimizer
-        and row["error"]
-        and row["error"] > ABOVE_FLOOR * row["floor"]
+        and (meaningless(row) or (row["error"] and row["error"] > ABOVE_FLOOR * row["floor"]))
     ]
 
 
@@ -82,6 +82,7 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for row in rows:
         panels.setdefault(row["configuration"], []).append(row)
     # Four are two and two: three and a lone one would leave half a page empty.
+    rows = [row for row in rows if not meaningless(row)]
     columns = 2 if len(panels) == 4 else min(len(panels), _COLUMNS)
     lines = math.ceil(len(panels) / columns)
     width = style.WIDTHS["double"] if columns > 1 else 4.6
@@ -93,19 +94,22 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     solutions = _solutions(rows)
     for ax, members in zip(axes, panels.values(), strict=False):
         for name in solutions:
-            _draw(ax, name, [row for row in members if row["solution"] == name], solutions)
+            shown = [row for row in members if row["solution"] == name and not meaningless(row)]
+            _draw(ax, name, shown, solutions)
+        tell(ax, remarks(members))
         ax.set_title(_title(members[0]), fontsize=7.5)
         ax.grid(axis="both", color="#E3E3E3", linewidth=0.4)
         ax.set_axisbelow(True)
     first = axes[0]
     first.set(xscale="log", yscale="log")
-    low, high = (pick(row["error"] for row in rows) for pick in (min, max))
-    first.set_ylim(10.0 ** (math.log10(low) - 0.4), 10.0 ** (math.log10(high) + 0.4))
+    if rows:
+        low, high = (pick(row["error"] for row in rows) for pick in (min, max))
+        first.set_ylim(10.0 ** (math.log10(low) - 0.4), 10.0 ** (math.log10(high) + 0.4))
     for axis in (first.xaxis, first.yaxis):
         axis.set_major_locator(LogLocator(numticks=9))
         axis.set_minor_formatter(NullFormatter())
     for ax, members in zip(axes, panels.values(), strict=False):
-        _triangles(ax, members)
+        _triangles(ax, [row for row in members if not meaningless(row)])
     for ax in axes[len(panels) :]:
         ax.set_visible(False)
     for i, ax in enumerate(axes[: len(panels)]):

@@ -14,10 +14,12 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from idescent.errors import hyperparameters
+from idescent.errors import MEANINGLESS, hyperparameters
 from idescent.figures import style
+from idescent.figures.remarks import remarks, tell
 from idescent.figures.saving import save, styled
 from idescent.tables.files import in_order, read_errors
+from idescent.trajectory import ended_well
 
 TITLE = "Model error, solver error and total error of the parameters"
 CAPTION = (
@@ -57,7 +59,13 @@ def render_split(errors: str | Path | Iterable[str | Path], outputs: Iterable[st
 
 def split_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Choose the sup errors of theta that come in three kinds; of a cell, its first such solution."""
-    rows = [row for row in rows if row["quantity"] == "theta" and row["norm"] == "sup" and row["error"]]
+    rows = [
+        row
+        for row in rows
+        if row["quantity"] == "theta"
+        and row["norm"] == "sup"
+        and (row["error"] or row["status"] in MEANINGLESS)
+    ]
     schemes: dict[tuple[str, str, str], str] = {}
     for row in rows:
         if row["kind"] == "solver":
@@ -89,12 +97,14 @@ def split_figure(rows: list[dict[str, Any]]) -> Figure:
             ax = grid[i, j]
             here = [r for r in rows if r["objective"] == objective and r["alpha"] == alpha]
             for row in here:
+                if row["status"] in MEANINGLESS:
+                    continue
                 colour, marker, _ = _KINDS[row["kind"]]
                 y = names[objective].index(_name(row))
                 hollow = "none" if row["kind"] == "solver" else colour
                 size = 9 if marker == "|" else 4.5
                 ax.plot(row["error"], y, marker, color=colour, markerfacecolor=hollow, markersize=size)
-                if row["kind"] == "solver" and row["status"] != "converged":
+                if row["kind"] == "solver" and not ended_well(row["status"]):
                     ax.plot(row["error"], y, "x", color="black", markersize=6, gid="not converged")
             ax.set(xscale="log", title=f"{objective}, $\\alpha = {alpha:g}$")
             ax.set_yticks(range(counts[i]), names[objective])
@@ -104,6 +114,9 @@ def split_figure(rows: list[dict[str, Any]]) -> Figure:
             ax.tick_params(axis="y", length=0)
             ax.xaxis.set_major_locator(LogLocator(numticks=8))
             ax.xaxis.set_minor_formatter(NullFormatter())
+            # Without a reference the scheme's total error is drawn: the other two are what is told of.
+            told = {(row["solution"], _name(row)): row for row in here if row["status"] in MEANINGLESS}
+            tell(ax, remarks({**row, "configuration": _name(row)} for row in told.values()))
     for ax in grid[-1]:
         ax.set_xlabel(r"largest error of $\theta$")
     handles = [

@@ -146,3 +146,14 @@ class Model(Protocol):
         Under a schedule ``alpha`` is an array of the shape of the ``s`` that the equation's functions are
         then called with.
         """
+
+
+def derive(model: Model, optimizer: Optimizer, alpha: LearningRate) -> Equation:
+    """Return a model's equation for an optimizer at a learning rate.
+
+    Raises
+    ------
+    ValueError
+        If the model does not take the optimizer, or not at this learning rate.
+    """
+    return model.equation(optimizer, alpha)
