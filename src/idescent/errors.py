@@ -186,10 +186,11 @@ def plausible(run: Trajectory, path: Trajectory) -> bool:
 
     .. math:: \max_k \|\tilde\theta_k - \theta_0\|_2
               \le \max\bigl(10\,\max_k \|\theta_k - \theta_0\|_2,\;
-              \text{atol} + \text{rtol}\,\|\theta_0\|_2\bigr),
+              \text{atol} + \text{rtol}\,\|\theta_0\|_2,\; \tau\bigr),
 
-    over the finite rows of each.  The solution's own tolerance stands for the excursion of a run that stays
-    where it is, as at a minimum: rounding is not implausible.  Beside a run that was not completed, of a
+    over the finite rows of each, with :math:`\tau` the tolerance at which Algorithm 4 ends its sweeps.  The
+    solution's own tolerance stands for the excursion of a run that stays where it is, as at a minimum:
+    rounding is not implausible.  Beside a run that was not completed, of a
     solution that diverged and of another run, nothing is decided: the answer is True.
     """
     return not _far(run, path)
@@ -206,8 +207,10 @@ def _far(run: Trajectory, path: Trajectory) -> str:
         return ""
     start = run.theta[:1]
     own, there = _excursion(run, start), _excursion(path, start)
-    tolerance = path.report.atol + path.report.rtol * float(_length(start)[0])
-    if there <= max(_FARTHEST * own, 0.0 if math.isnan(tolerance) else tolerance):
+    said = path.report
+    # Algorithm 4 ends its sweeps at a tolerance of its own.
+    tolerances = (said.atol + said.rtol * float(_length(start)[0]), said.details.get("tolerance") or 0.0)
+    if there <= max(_FARTHEST * own, *(value for value in tolerances if not math.isnan(value))):
         return ""
     return f"{there:.3g} from the start, where the run is at most {own:.3g} from it"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from idescent.report.explorer import configuration
 from idescent.report.markup import Column, Content, Html, count, error, escape, explore, link, table
-from idescent.trajectory import ended_well
+from idescent.trajectory import REFUSED, ended_well
 
 Row = Mapping[str, Any]
 
@@ -143,8 +143,8 @@ def odd_table(lines: Sequence[Row], said: Mapping[str, str], explored: Collectio
     ]
     rows: list[list[Content]] = []
     for line in lines[:MOST_ROWS]:
-        ran = ended_well(line["discrete_status"])
-        file = f"{folder(line)}/{line['solution'] if ran else 'discrete'}.parquet"
+        own = ended_well(line["discrete_status"]) or line["status"] == REFUSED
+        file = f"{folder(line)}/{line['solution'] if own else 'discrete'}.parquet"
         rows.append(
             [
                 *_cell(line),
@@ -200,7 +200,7 @@ def _cell(line: Row) -> list[Content]:
 
 def _status(line: Row) -> Content:
     run = line["discrete_status"]
-    status = str(line["status"] if ended_well(run) else f"run {run}")
+    status = str(line["status"] if ended_well(run) or line["status"] == REFUSED else f"run {run}")
     return status if ended_well(status) else Html(f'<strong class="mark">{escape(status)}</strong>')
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from idescent.errors import hyperparameters
 from idescent.tables.files import in_order, read_errors, write_formats
 from idescent.tables.markup import escaped, long_table, pipes, scientific
-from idescent.trajectory import ended_well
+from idescent.trajectory import REFUSED, ended_well
 
 # Columns of the compact table.  AdaGrad's sum and the others' average share one: no cell has both.
 _QUANTITIES = (("theta",), ("m",), ("v", "G"), ("loss",))
@@ -273,7 +273,7 @@ def _reasons(lines: Sequence[Line]) -> list[str]:
 
 def _status(row: Mapping[str, Any]) -> str:
     run = row["discrete_status"]
-    return str(row["status"] if ended_well(run) else f"run {run}")
+    return str(row["status"] if ended_well(run) or row["status"] == REFUSED else f"run {run}")
 
 
 def _betas(row: Mapping[str, Any]) -> str:
