@@ -9,7 +9,7 @@ Array = NDArray[np.float64]
 
 
 class StyblinskiTang:
-    r"""Half the sum of :math:`\theta_i^4 - 16\theta_i^2 + 5\theta_i`: least near -2.9, with -39.2 a coordinate."""
+    r"""Half the sum of :math:`\theta_i^4 - 16\theta_i^2 + 5\theta_i`; the least is -39.2 a coordinate."""
 
     dimension = 2
 

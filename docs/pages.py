@@ -88,7 +88,9 @@ LAYERS = {
         "trajectory", "columns", "errors", "orders", "scaling", "fidelity", "ensembles", "claims",
     ),
     "What people see": ("tables", "figures", "report", "cli", "check"),
-    "How a configuration is read": ("config", "spec", "fields", "arguments", "refusals", "messages", "registry"),
+    "How a configuration is read": (
+        "config", "spec", "fields", "arguments", "refusals", "messages", "registry",
+    ),
     "How a study becomes jobs and files": (
         "study", "packs", "stages", "provenance", "locks", "files", "seals",
     ),

@@ -30,7 +30,8 @@ MEANINGLESS = (IMPLAUSIBLE, REFUSED)
 """Statuses of solutions whose errors say nothing: they enter no fit, no scale and no comparison."""
 
 # What is not known where a solution is refused.
-_COMPARED = ("error", "relative", "at", "compared", "error_estimate", "gradient_evaluations", "sweeps")
+_NUMBERS = ("error", "relative", "at", "compared")
+_COST = ("error_estimate", "gradient_evaluations", "sweeps")
 
 # How many times farther from the start than the run a solution may be, to be one of it.
 _FARTHEST = 10.0
@@ -239,8 +240,8 @@ def table(files: Iterable[str | Path]) -> Any:
         against the exact one); the last two need an exact solution, which a solution either is or
         names as its ``reference``.  Numbers that do not exist (no such hyper-parameter, a diverged run, no
         estimate, a refused solution) are null.  ``status`` is that of :func:`status`; of an error that is
-        measured from or to an implausible or refused reference, it is the reference's.  Where a solution is
-        implausible or refused there is a column ``reason``.
+        measured from or to an implausible or refused reference, it is the reference's; of a model's error
+        beside a solution that is either, too.  Where one is, there is a column ``reason``.
 
     Raises
     ------
@@ -315,10 +316,10 @@ def _cell_rows(folder: Path, files: list[Path]) -> list[dict[str, Any]]:
         elif reference in paths:
             exact = paths[reference][2]
             basis = _ended(run, exact)
-            measured = basis if basis["status"] in MEANINGLESS else own
+            odd = [one for one in (basis, own) if one["status"] in MEANINGLESS]
             kinds |= {
-                "model": (compare(run, exact), measured),
-                "solver": (compare(run, path, exact), measured),
+                "model": (compare(run, exact), basis if odd else own),
+                "solver": (compare(run, path, exact), odd[0] if odd else own),
             }
         else:
             raise ValueError(
@@ -326,8 +327,11 @@ def _cell_rows(folder: Path, files: list[Path]) -> list[dict[str, Any]]:
             )
         for kind, (comparison, ended) in kinds.items():
             for row in _comparison_rows(comparison, run, path):
-                unknown = dict.fromkeys(_COMPARED) if ended["status"] == REFUSED else {}
-                rows.append(fixed | {"kind": kind} | row | unknown | ended)
+                unknown = (
+                    *(_NUMBERS if ended["status"] == REFUSED else ()),
+                    *(_COST if path.report.status == REFUSED else ()),
+                )
+                rows.append(fixed | {"kind": kind} | row | dict.fromkeys(unknown) | ended)
     return rows
 
 

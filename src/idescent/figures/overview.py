@@ -20,7 +20,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.errors import HYPERPARAMETERS, MEANINGLESS, hyperparameters
 from idescent.figures import style
-from idescent.figures.remarks import remarks, tell
+from idescent.figures.remarks import remarks, titled
 from idescent.figures.saving import save, styled
 from idescent.study import spread
 from idescent.tables.files import in_order, read_errors
@@ -172,7 +172,7 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
             markersize=layout.mark,
             gid="not converged",
         )
-        ax.set(xscale="log", title=f"objective: {objective}")
+        ax.set(xscale="log", title=titled(f"objective: {objective}", said[objective], 90))
         common, labels = style.told_apart(known)
         ax.set(ylabel=common)
         # Rows in between are told by their neighbours.
@@ -183,7 +183,6 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
         ax.tick_params(axis="y", length=0)
         ax.xaxis.set_major_locator(LogLocator(numticks=9))
         ax.xaxis.set_minor_formatter(NullFormatter())
-        tell(ax, said[objective])
     axes[-1].set_xlabel(r"$\max_k\,\Vert\theta_\mathrm{discrete} - \theta_\mathrm{model}\Vert$")
     # Greys in between are told by their neighbours.
     keys = {

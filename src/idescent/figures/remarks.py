@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,11 @@ def remarks(rows: Iterable[Mapping[str, Any]]) -> list[str]:
             where = "at α = " + ", ".join(f"{alpha:g}" for alpha in alphas)
         lines.append(f"{solution}: {status} {where}")
     return lines
+
+
+def titled(title: str, lines: Iterable[str], letters: int) -> str:
+    """Return a panel's title with the remarks below, in lines of at most so many letters."""
+    return "\n".join([title, *textwrap.wrap("; ".join(lines), letters)])
 
 
 def tell(ax: Axes, lines: Iterable[str]) -> None:

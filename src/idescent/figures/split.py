@@ -16,7 +16,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.errors import MEANINGLESS, hyperparameters
 from idescent.figures import style
-from idescent.figures.remarks import remarks, tell
+from idescent.figures.remarks import remarks, titled
 from idescent.figures.saving import save, styled
 from idescent.tables.files import in_order, read_errors
 from idescent.trajectory import ended_well
@@ -106,7 +106,10 @@ def split_figure(rows: list[dict[str, Any]]) -> Figure:
                 ax.plot(row["error"], y, marker, color=colour, markerfacecolor=hollow, markersize=size)
                 if row["kind"] == "solver" and not ended_well(row["status"]):
                     ax.plot(row["error"], y, "x", color="black", markersize=6, gid="not converged")
-            ax.set(xscale="log", title=f"{objective}, $\\alpha = {alpha:g}$")
+            odd = {(row["solution"], _name(row)): row for row in here if row["status"] in MEANINGLESS}
+            told = remarks({**row, "configuration": name} for (_, name), row in odd.items())
+            title = f"{objective}, $\\alpha = {alpha:g}$"
+            ax.set(xscale="log", title=titled(title, told, 90 // len(alphas)))
             ax.set_yticks(range(counts[i]), names[objective])
             ax.set_ylim(counts[i] - 0.5, -0.5)
             ax.grid(axis="both", color="#DDDDDD", linewidth=0.5)
@@ -114,9 +117,6 @@ def split_figure(rows: list[dict[str, Any]]) -> Figure:
             ax.tick_params(axis="y", length=0)
             ax.xaxis.set_major_locator(LogLocator(numticks=8))
             ax.xaxis.set_minor_formatter(NullFormatter())
-            # Without a reference the scheme's total error is drawn: the other two are what is told of.
-            told = {(row["solution"], _name(row)): row for row in here if row["status"] in MEANINGLESS}
-            tell(ax, remarks({**row, "configuration": _name(row)} for row in told.values()))
     for ax in grid[-1]:
         ax.set_xlabel(r"largest error of $\theta$")
     handles = [

@@ -20,10 +20,11 @@ from idescent.tables.files import read_errors
 from idescent.trajectory import REFUSED
 
 _MEANINGS = {
-    IMPLAUSIBLE: "<strong>Implausible</strong>: the solver says that it is done, but the solution goes more than "
-    "ten times as far from the start as the run ever does. No order, scale or comparison takes its numbers.",
-    REFUSED: "<strong>Refused</strong>: the model or the solver does not take these hyper-parameters. There is "
-    "nothing to compare.",
+    IMPLAUSIBLE: "<strong>Implausible</strong>: the solver says that it is done, but the solution goes more "
+    "than ten times as far from the start as the run ever does. No order, scale or comparison takes its "
+    "numbers.",
+    REFUSED: "<strong>Refused</strong>: the model or the solver does not take these hyper-parameters. There "
+    "is nothing to compare.",
 }
 
 Said = Mapping[str, Mapping[str, Any]]
