@@ -37,6 +37,8 @@ def named(label):
 
 def until(row):
     """How long a model holds."""
+    if row["horizon"] is None:
+        return "–"
     if row["horizon"] == row["steps"]:
         return "all"
     return ("≥ " if row["unsolved"] else "") + str(max(row["horizon"], 0))

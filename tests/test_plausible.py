@@ -13,7 +13,7 @@ import idescent as ide
 from idescent import errors, scaling
 from idescent.cli import main
 from idescent.errors import IMPLAUSIBLE, plausible, status
-from idescent.figures import draw, saving
+from idescent.figures import draw, heatmap, saving
 from idescent.figures.data import panel_curves, read_sources
 from idescent.figures.spec import FigureSpec
 from idescent.models import Paper
@@ -188,6 +188,29 @@ def test_no_order_no_ratio_and_no_slope_is_made_of_it() -> None:
     assert "| **implausible** | 2.00e-2 |" in text
     assert "Implausible: the solution is more than ten times as far" in text
     assert r"\textbf{implausible} &" in scaling_table.latex(lines, [0.1, 0.02], "bad")
+
+
+def test_no_colour_and_no_scale_of_a_map_is_made_of_it() -> None:
+    fixed = {
+        "objective": "memories", "optimizer": "Adam", "beta": None, "beta1": 0.9, "weight_decay": None,
+        "solution": "algorithm-4", "quantity": "theta", "norm": "sup", "discrete_status": "completed",
+        "floor": 1e-12,
+    }  # fmt: skip
+    cells = [(alpha, beta2) for alpha in (0.1, 0.01, 0.001) for beta2 in (0.0, 0.9, 0.99)]
+    rows = [
+        fixed | {"alpha": alpha, "beta2": beta2, "relative": 0.1 * alpha, "error": 0.1 * alpha}
+        | {"status": "converged"} | ({} if beta2 else {"relative": 3e4, "error": 3e4, "status": IMPLAUSIBLE})
+        for alpha, beta2 in cells
+    ]  # fmt: skip
+    rows[0] |= {"relative": None, "error": None, "status": "refused"}
+    with saving.styled():
+        figure = heatmap.heatmap_figure(rows)
+    mesh = figure.axes[0].collections[0]
+    assert np.ma.getmaskarray(mesh.get_array()).sum(axis=0).tolist() == [3, 0, 0]
+    assert (mesh.norm.vmin, mesh.norm.vmax) == (-4.0, -2.0)
+    marks = sorted(str(box.get_gid()) for box in figure.axes[0].patches)
+    assert marks == [IMPLAUSIBLE, IMPLAUSIBLE, "refused"]
+    assert {text.get_text() for text in figure.legends[0].get_texts()} >= {IMPLAUSIBLE, "refused"}
 
 
 def test_the_summary_lists_it_and_does_not_call_it_the_largest(

@@ -204,7 +204,7 @@ def status(run: Trajectory, path: Trajectory) -> str:
 
 def _far(run: Trajectory, path: Trajectory) -> str:
     """Say how far a solution is from the start that is not plausible; nothing of one that is."""
-    if run.report.status != "completed" or path.report.status in ("completed", "diverged", REFUSED):
+    if not run.report.ok or path.report.status in ("completed", "diverged", REFUSED):
         return ""
     start = run.theta[:1]
     own, there = _excursion(run, start), _excursion(path, start)

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from idescent.figures import style
 from idescent.figures.remarks import tell
 from idescent.figures.saving import save, styled
-from idescent.trajectory import REFUSED
+from idescent.trajectory import REFUSED, ended_well
 
 TITLE = "Fast-forward: cost and error of predicted runs"
 CAPTION = (
@@ -58,7 +58,7 @@ def forecast_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         error.plot(alphas, [row["estimate"] for row in members], color=colour, linestyle=":")
         made = [row for row in members if row["error"] != ""]
         error.plot([row["alpha"] for row in made], [row["error"] for row in made], **drawn)
-        bad = [row for row in members if row["status"] != "converged"]
+        bad = [row for row in members if not ended_well(row["status"])]
         error.plot([r["alpha"] for r in bad], [r["estimate"] for r in bad], "x", color="black", markersize=5)
         handles.append(Line2D([], [], **drawn, label=name))
     for ax in (cost, error):
