@@ -140,8 +140,10 @@ def test_of_how_long_a_refused_model_holds_nothing_is_said(files: list[Path]) ->
     table = fidelity.as_table(found).to_pylist()
     refused = [row for row in table if row["status"] == "refused"]
     assert len(refused) == 3 * 2
-    assert {row[name] for row in refused for name in ("horizon", "largest", "last")} == {None}
-    assert "| – | – | – | 0 | **refused** † |" in fidelity_table.markdown(table)
+    assert {
+        row[name] for row in refused for name in ("horizon", "largest", "last", "gradient_evaluations")
+    } == {None}
+    assert "| – | – | – | – | **refused** † |" in fidelity_table.markdown(table)
     assert "refused" in fidelity_table.latex(table)
     cell = {}
     for file in files:

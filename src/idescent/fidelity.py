@@ -151,6 +151,7 @@ def _cell_rows(
     found = []
     for name, (path, _) in read.items():
         k, errors = relative_errors(run, path)
+        refused = path.report.status == REFUSED
         fixed = {
             "objective": cell["objective"]["name"],
             "optimizer": cell["optimizer"]["class"],
@@ -161,7 +162,7 @@ def _cell_rows(
             "solution": name,
             "status": status(run, path),
             "discrete_status": run.report.status,
-            "gradient_evaluations": path.report.gradient_evaluations,
+            "gradient_evaluations": None if refused else path.report.gradient_evaluations,
             "run_gradient_evaluations": run.report.gradient_evaluations,
             **_accuracies(run, path, k, objective),
         }
@@ -172,8 +173,11 @@ def _cell_rows(
             }
             for bound in within:
                 held = horizon(k, values, bound)
-                known = None if path.report.status == REFUSED else held
-                reached = {"within": bound, "horizon": known, "unsolved": unsolved(path, k, held)}
+                reached = {
+                    "within": bound,
+                    "horizon": None if refused else held,
+                    "unsolved": unsolved(path, k, held),
+                }
                 found.append(fixed | {"quantity": quantity} | reached | measured)
     return found
 

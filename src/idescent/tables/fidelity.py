@@ -128,8 +128,8 @@ def _percent(value: float | None) -> str:
 
 
 def _cost(row: Row) -> str:
-    runs = row["run_gradient_evaluations"]
-    return f"{row['gradient_evaluations'] / runs:.3g}" if runs else "–"
+    own, runs = row["gradient_evaluations"], row["run_gradient_evaluations"]
+    return f"{own / runs:.3g}" if runs and own is not None else "–"
 
 
 def _odd(row: Row) -> bool:
