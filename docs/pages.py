@@ -93,7 +93,8 @@ LAYERS = {
     ),
     "What people see": ("tables", "figures", "report", "cli", "check"),
     "How a configuration is read": (
-        "config", "documents", "spec", "fields", "texts", "limits", "arguments", "numeric", "messages", "registry",
+        "config", "documents", "spec", "fields", "texts", "limits", "arguments", "refusals", "numeric",
+        "messages", "registry",
     ),
     "How a study becomes jobs and files": (
         "study", "packs", "job_files", "stages", "provenance", "locks", "files", "seals",

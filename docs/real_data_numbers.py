@@ -37,6 +37,8 @@ def named(label):
 
 def until(row):
     """How long a model holds."""
+    if row["horizon"] is None:
+        return "–"
     if row["horizon"] == row["steps"]:
         return "all"
     return ("≥ " if row["unsolved"] else "") + str(max(row["horizon"], 0))
@@ -52,7 +54,7 @@ def held():
     lines = []
     for (objective, label, solution), bounds in found.items():
         row = bounds[0.01]
-        cost = row["gradient_evaluations"] / row["run_gradient_evaluations"]
+        cost = (row["gradient_evaluations"] or 0) / row["run_gradient_evaluations"]
         largest = "–" if row["largest"] is None else f"{row['largest']:.1e}"
         status = "" if row["status"] == "converged" else f" ({row['status']})"
         gap = "–" if row["accuracy_gap"] is None else f"{100 * row['accuracy_gap']:.1f} %"

@@ -18,6 +18,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from idescent.errors import MEANINGLESS
+from idescent.trajectory import ended_well
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results" / "paper"
 README = ROOT / "README.md"
@@ -38,16 +41,21 @@ def errors() -> str:
         exact, scheme = kinds["paper.exact", "model"], kinds["paper.picard", "total"]
         betas = ", ".join(f"{float(exact[n]):g}" for n in ("beta", "beta1", "beta2") if exact[n])
         shown = [kinds["paper.picard", kind] for kind in ("model", "solver", "total")]
-        numbers = [f"{float(row['error']):.1e}" for row in shown]
-        if scheme["status"] != "converged":
+        numbers = [number(row) for row in shown]
+        if not ended_well(scheme["status"]):
             # Where the scheme stopped is decided by rounding: no digit of it means anything.
             numbers[1:] = ["–", "–"]
-        status = scheme["status"] if scheme["status"] == "converged" else f"**{scheme['status']}**"
+        status = scheme["status"] if ended_well(scheme["status"]) else f"**{scheme['status']}**"
         alpha, steps = f"{float(exact['alpha']):g}", exact["steps"]
         better = kinds.get(("half-step", "total"))
-        half = f"{float(better['error']):.1e}" if better else "–"
+        half = number(better) if better else "–"
         lines.append([objective, optimizer, betas or "–", alpha, steps, *numbers, status, half])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def number(row: dict[str, str]) -> str:
+    """Return an error, or the word for one that means nothing."""
+    return f"**{row['status']}**" if row["status"] in MEANINGLESS else f"{float(row['error']):.1e}"
 
 
 def claims() -> str:

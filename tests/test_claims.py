@@ -102,6 +102,17 @@ def test_one_variant_of_the_scheme_that_fulfils_a_claim_is_enough() -> None:
     assert audit.audit(several, [both])[0].verdict == SCHEME
 
 
+def test_no_implausible_path_decides_a_claim() -> None:
+    # It settles, from 300 away: the run is never farther than 3 from its start.
+    stray = [-3.0, 300.0, 0.01, 0.0, 0.0, 0.0]
+    (finding,) = audit.audit(claims(about="scheme"), [run(FAST, FAST, stray)])
+    assert (finding.verdict, finding.outcomes["Algorithm 4"].note) == (MISSING, "paper.picard: implausible")
+    (finding,) = audit.audit(claims(about="scheme"), [run(FAST, FAST, [-3.0, 20.0, 0.01, 0.0, 0.0, 0.0])])
+    assert finding.verdict == HOLDS
+    (finding,) = audit.audit(claims(), [run(FAST, stray, FAST)])
+    assert finding.verdict == MISSING
+
+
 @pytest.mark.parametrize(("every", "expected"), [("all", FAILS), ("any", HOLDS)])
 def test_a_check_wants_every_matching_cell_or_any(every: str, expected: str) -> None:
     check = {**SETTLES, "every": every, "cell": {"optimizer": "RMSProp", "beta": [0.0, 0.9]}}

@@ -65,6 +65,7 @@ def batches(files: list[Path]) -> Figure:
     for folder in dict.fromkeys(file.parent for file in files):
         run, model = (read_with_metadata(folder / f"{name}.parquet")[0] for name in ("discrete", odd.EXACT))
         common = {"optimizer": "RMSProp", "beta": 0.9, "beta1": None, "beta2": None, "alpha": 0.1, "batch": 2}
+        common |= {"status": "converged"}
         of_runs = [
             common | {"model": ensembles.RUNS, "k": k, "mean": loss, "q05": 0.9 * loss, "q95": 1.1 * loss}
             for k, loss in zip(run.k.tolist(), run.loss.tolist(), strict=True)

@@ -7,8 +7,9 @@ import pytest
 from odd import path
 
 import idescent as ide
-from idescent import errors, orders
+from idescent import orders
 from idescent.objectives import Quadratic
+from idescent.trajectory import reversals
 
 LADDER = [0.1, 0.05, 0.02, 0.01, 0.005]
 NONE = [0.0] * 5
@@ -18,7 +19,7 @@ TRUSTED = [True] * 5
 
 def count(*coordinates: list[float]) -> int:
     theta = np.array(coordinates).T
-    return errors.reversals(path(theta, np.ones(len(theta)), 0.1, status="completed"))
+    return reversals(path(theta, np.ones(len(theta)), 0.1, status="completed"))
 
 
 def test_reversals_of_a_coordinate_that_goes_to_and_fro_are_counted() -> None:
@@ -40,7 +41,7 @@ def test_sign_descent_reverses_at_every_iteration_once_it_is_there() -> None:
     increments = np.diff(run.theta[:, 0])
     turned = np.flatnonzero(increments[1:] * increments[:-1] < 0.0)
     assert len(turned) > 15
-    assert errors.reversals(run) == len(turned)
+    assert reversals(run) == len(turned)
 
 
 @pytest.mark.parametrize(

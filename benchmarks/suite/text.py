@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from idescent.trajectory import ended_well
 from suite.records import Record
 from suite.rows import Row, Spread
 
@@ -60,7 +61,7 @@ def topic_table(rows: Sequence[Row]) -> str:
     """Return a topic's rows as a Markdown table; a column that would be empty is left out."""
     words = [name for name in ("case", "method", "setting") if any(getattr(row, name) for row in rows)]
     quantities = list(dict.fromkeys(name for row in rows for name in row.values))
-    remarks = [row.note if row.status in ("ok", "converged", "completed") else _remark(row) for row in rows]
+    remarks = [row.note if row.status == "ok" or ended_well(row.status) else _remark(row) for row in rows]
     head = [*words, *quantities, *(["remark"] if any(remarks) else [])]
     lines = []
     for row, remark in zip(rows, remarks, strict=True):

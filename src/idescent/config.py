@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from idescent import limits, registry, texts
+from idescent import limits, refusals, registry, texts
 from idescent.arguments import build, check_class, check_own, check_schedule
 from idescent.fields import LARGEST_COUNT, LONGEST_FILE, RESERVED, argument
 from idescent.figures.spec import required
@@ -77,7 +77,7 @@ def load(raw: Mapping[str, Any]) -> Study:
     }
     study = Study(spec.study, tuple(cell for _, cell in cells.values()), solutions, {}, spec.claims)
     forecast = [c for i, run in enumerate(spec.forecast) for c in _expand(spec, f"forecast.{i}", run)]
-    return replace(
+    study = replace(
         study,
         figures=_figures(spec, study),
         scaling=_scaling(spec, study, cells.values()),
@@ -87,6 +87,9 @@ def load(raw: Mapping[str, Any]) -> Study:
         cells_per_job=None if spec.cells_per_job == "auto" else spec.cells_per_job,
         seconds_per_job=spec.seconds_per_job,
     )
+    first = reversed(list(enumerate(spec.ensembles)))
+    refusals.check(study, {name: f"ensembles.{i}.equations" for i, one in first for name in one.equations})
+    return study
 
 
 def schema() -> dict[str, Any]:
@@ -327,7 +330,6 @@ def _ensembles(spec: StudySpec, study: Study) -> dict[str, dict[str, Any]]:
             if block.equations and cell.steps <= block.start:
                 rule = f"must be below the {cell.steps} iterations that there are at alpha = {cell.alpha!r}"
                 raise refused(f"ensembles.{i}.start", block.start, rule)
-            _check_equations(f"ensembles.{i}", block.equations, cell)
             for batch in block.batch:
                 label = f"{cell.label},batch~{batch}"
                 # To a cluster, jobs are named as rule:wildcard=value,wildcard=value: no comma in a value.
@@ -342,16 +344,6 @@ def _ensembles(spec: StudySpec, study: Study) -> dict[str, dict[str, Any]]:
                     **{name: getattr(block, name) for name in shared},
                 }
     return found
-
-
-def _check_equations(at: str, names: Sequence[str], cell: Cell) -> None:
-    for name in names:
-        from idescent.ensembles import EQUATIONS
-
-        try:
-            EQUATIONS[name]().check(registry.optimizer(cell.optimizer))
-        except ValueError as error:
-            raise ConfigError(f"config: {at}.equations: {error}") from error
 
 
 def _fidelity(spec: StudySpec, study: Study) -> dict[str, Any] | None:

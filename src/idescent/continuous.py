@@ -21,7 +21,11 @@ Progress = Callable[[str], None]
 
 
 class Solver(Protocol):
-    """How a model is solved."""
+    """How a model is solved.
+
+    A solver may have a method ``check(model, equation)`` that raises ValueError for an equation that it
+    cannot solve: a study then knows it when its configuration is read.
+    """
 
     def solve(
         self,

@@ -8,19 +8,22 @@ it, and their fixed table.  What does not: runs, equations and weak errors thems
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 
-from idescent import registry
+from idescent import errors, registry
 from idescent.columns import finite, nullable
 from idescent.continuous import solve
+from idescent.discrete import simulate
 from idescent.errors import HYPERPARAMETERS
 from idescent.objectives.protocol import FiniteSum, Objective
 from idescent.stochastic.noise import Batches
 from idescent.stochastic.runs import Ensemble, along, observables, simulate_runs
 from idescent.stochastic.sde import Compagnoni, Equation, Malladi, simulate_paths
 from idescent.stochastic.weak import largest, weak_errors
+from idescent.trajectory import REFUSED
 
 EQUATIONS: dict[str, Callable[[], Equation]] = {"Malladi": Malladi, "Compagnoni": Compagnoni}
 RUNS = "mini-batches"
@@ -29,7 +32,7 @@ _CELL = ("objective", "optimizer", "label", "alpha", *HYPERPARAMETERS, "steps", 
 _MODEL = ("model", "kind", "status", "gradients", "quantity")
 _CURVE = ("k", "t", "finite", "mean", "std", "q05", "q95", "error", "low", "high", "band_low", "band_high")
 _LARGEST = ("k", "error", "low", "high", "relative", "detected")
-_TEXT = {"objective", "optimizer", "label", "model", "kind", "status", "quantity"}
+_TEXT = {"objective", "optimizer", "label", "model", "kind", "status", "quantity", "reason"}
 _INTEGER = {"steps", "batch", "runs", "gradients", "k", "finite"}
 
 Rows = list[dict[str, Any]]
@@ -64,12 +67,14 @@ def make(given: Mapping[str, Any], log: Callable[[str], None]) -> tuple[Rows, Ro
     Returns
     -------
     curves, largest : list of dict
-        Rows by model, quantity and iteration; rows by model and quantity with the largest weak error.
+        Rows by model, quantity and iteration; rows by model and quantity with the largest weak error.  Of
+        what the optimizer's model, solver or equation refuses there is a row for each quantity with status
+        ``refused`` and the ``reason``.
 
     Raises
     ------
     ValueError
-        If the objective is no finite sum, or something cannot be run or solved.
+        If the objective is no finite sum, or cannot be run.
     """
     optimizer, objective = registry.optimizer(given["optimizer"]), registry.objective(given["objective"])
     noise = Batches(objective, size=given["batch"])
@@ -84,29 +89,51 @@ def make(given: Mapping[str, Any], log: Callable[[str], None]) -> tuple[Rows, Ro
     drawn = {"runs": given["runs"], "seed": given["seed"], "at": at, "observe": observe}
     runs = simulate_runs(optimizer, noise, **cell, **drawn)
     log(f"{RUNS}: {runs.report.message}")
-    found: list[tuple[str, str, Ensemble]] = []
+    found: list[tuple[str, str, Ensemble | str]] = []
+    # What a model on the full gradient describes, and is judged beside.
+    run = simulate(optimizer, objective, **cell) if given["solutions"] else None
     for solution in given["solutions"]:
         model = registry.model(solution["model"])
-        path = solve(
-            model,
-            optimizer,
-            objective,
-            **cell,
-            rtol=solution["rtol"],
-            atol=solution["atol"],
-            solver=registry.solver(solution["solver"]),
-        )
+        about = (model.name, "full gradient")
+        try:
+            path = solve(
+                model,
+                optimizer,
+                objective,
+                **cell,
+                rtol=solution["rtol"],
+                atol=solution["atol"],
+                solver=registry.solver(solution["solver"]),
+            )
+        except ValueError as error:
+            found.append((*about, " ".join(str(error).split())))
+            continue
+        assert run is not None
+        path = replace(path, report=replace(path.report, status=errors.status(run, path)))
         log(f"{solution['name']}: {path.report.message}")
-        found.append((model.name, "full gradient", along(path, objective, observe, at)))
+        found.append((*about, along(path, objective, observe, at)))
     for name in given["equations"]:
         early = {"start": given["start"], "substeps": given["substeps"]}
-        paths = simulate_paths(EQUATIONS[name](), optimizer, noise, **cell, **drawn, **early)
+        equation = EQUATIONS[name]()
+        try:
+            equation.check(optimizer)
+        except ValueError as error:
+            found.append((name.lower(), "equation", f"{error}"))
+            continue
+        paths = simulate_paths(equation, optimizer, noise, **cell, **drawn, **early)
         log(f"{name}: {paths.report.message}")
         found.append((name.lower(), "equation", paths))
     fixed = _fixed(given)
     curves = _curve(fixed, RUNS, "runs", runs, None)
     worst: Rows = []
     for name, kind, ensemble in found:
+        if isinstance(ensemble, str):
+            log(f"{name}: {REFUSED}: {ensemble}")
+            row = {**fixed, "model": name, "kind": kind, "status": REFUSED, "reason": ensemble}
+            refused = [{**row, "quantity": quantity} for quantity in observe]
+            curves += refused
+            worst += refused
+            continue
         curves += _curve(fixed, name, kind, ensemble, runs)
         worst += _worst(fixed, name, kind, ensemble, runs)
     return curves, worst
@@ -170,6 +197,8 @@ def _table(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> Any:
     import pyarrow as pa
 
     rows, names = list(rows), list(names)
+    if any(row.get("reason") for row in rows):
+        names.append("reason")
     types = [
         pa.string()
         if n in _TEXT

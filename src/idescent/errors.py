@@ -19,12 +19,23 @@ from numpy.typing import NDArray
 
 from idescent.columns import nullable
 from idescent.numeric import shown
-from idescent.trajectory import Report, Trajectory, read_with_metadata
+from idescent.trajectory import REFUSED, Trajectory, read_with_metadata, reversals
 
 Array = NDArray[np.float64]
 
 NORMS = ("sup", "rms", "final")
 HYPERPARAMETERS = ("beta", "beta1", "beta2", "weight_decay")
+
+IMPLAUSIBLE = "implausible"
+MEANINGLESS = (IMPLAUSIBLE, REFUSED)
+"""Statuses of solutions whose errors say nothing: they enter no fit, no scale and no comparison."""
+
+# What is not known where a solution is refused.
+_NUMBERS = ("error", "relative", "at", "compared")
+_COST = ("error_estimate", "gradient_evaluations", "sweeps")
+
+# How many times farther from the start than the run a solution may be, to be one of it.
+_FARTHEST = 10.0
 
 
 @dataclass(frozen=True)
@@ -173,30 +184,46 @@ def distance(run: Trajectory, path: Trajectory, quantity: str) -> Array:
         return _length(left - right)
 
 
-def reversals(run: Trajectory) -> int:
-    """Count the iterations at which a discrete run chatters.
+def plausible(run: Trajectory, path: Trajectory) -> bool:
+    r"""Return whether a solution stays where one of this run can be.
 
-    A coordinate reverses at an iteration if its increments before and after have opposite signs.  Where it
-    reverses at two successive iterations and more it goes to and fro with period two, which no solution of a
-    differential equation does: such reversals are counted, others (an oscillation that the run resolves) are
-    not, and neither are increments of the size of rounding.
+    It leaves the start by no more than ten times the largest excursion of the run itself,
 
-    Returns
-    -------
-    int
-        The largest count of all coordinates.
+    .. math:: \max_k \|\tilde\theta_k - \theta_0\|_2
+              \le \max\bigl(10\,\max_k \|\theta_k - \theta_0\|_2,\;
+              \text{atol} + \text{rtol}\,\|\theta_0\|_2,\; \tau\bigr),
+
+    over the finite rows of each, with :math:`\tau` the tolerance at which Algorithm 4 ends its sweeps.  The
+    solution's own tolerance stands for the excursion of a run that stays where it is, as at a minimum:
+    rounding is not implausible.  Beside a run that was not completed, of a
+    solution that diverged and of another run, nothing is decided: the answer is True.
     """
-    most = 0
-    # Rows that are not stored tell nothing of the increments between.
-    stored = np.diff(run.k) == 1
-    for values in run.theta.T:
-        with np.errstate(invalid="ignore", over="ignore"):
-            steps = np.diff(values)
-            rounding = 4.0 * np.finfo(np.float64).eps * np.abs(values[1:])
-        signs = np.where(stored & np.isfinite(steps) & (np.abs(steps) > rounding), np.sign(steps), 0.0)
-        turned = np.concatenate([[False], signs[1:] * signs[:-1] < 0.0, [False]])
-        most = max(most, int((turned[1:-1] & (turned[2:] | turned[:-2])).sum()))
-    return most
+    return not _far(run, path)
+
+
+def status(run: Trajectory, path: Trajectory) -> str:
+    """Return how a solution ended, as judged beside its run: ``implausible``, or what it says of itself."""
+    return path.report.status if plausible(run, path) else IMPLAUSIBLE
+
+
+def _far(run: Trajectory, path: Trajectory) -> str:
+    """Say how far a solution is from the start that is not plausible; nothing of one that is."""
+    if not run.report.ok or path.report.status in ("completed", "diverged", REFUSED):
+        return ""
+    start = run.theta[:1]
+    own, there = _excursion(run, start), _excursion(path, start)
+    said = path.report
+    # Algorithm 4 ends its sweeps at a tolerance of its own.
+    tolerances = (said.atol + said.rtol * float(_length(start)[0]), said.details.get("tolerance") or 0.0)
+    if there <= max(_FARTHEST * own, *(value for value in tolerances if not math.isnan(value))):
+        return ""
+    return f"{there:.3g} from the start, where the run is at most {own:.3g} from it"
+
+
+def _excursion(path: Trajectory, start: Array) -> float:
+    known = np.isfinite(path.theta).all(axis=1)
+    with np.errstate(over="ignore"):  # infinitely far, then
+        return float(_length(path.theta[known] - start).max(initial=0.0))
 
 
 def table(files: Iterable[str | Path]) -> Any:
@@ -212,11 +239,15 @@ def table(files: Iterable[str | Path]) -> Any:
     -------
     pyarrow.Table
         One row for each cell, solution, quantity, norm and kind; ``label`` is the name of the cell's folder,
-        ``compared`` the last iteration compared, ``reversals`` what :func:`reversals` counts of the discrete
-        run.  ``kind`` is ``total`` (the solution against the discrete run), ``model`` (the model's exact
-        solution against the discrete run) or ``solver`` (the solution against the exact one); the last two
-        need an exact solution, which a solution either is or names as its ``reference``.  Numbers that do
-        not exist (no such hyper-parameter, a diverged run, no estimate) are null.
+        ``compared`` the last iteration compared, ``reversals`` what
+        :func:`idescent.trajectory.reversals` counts of the discrete run.  ``kind`` is ``total`` (the
+        solution against the discrete run), ``model`` (the model's exact solution against the discrete run)
+        or ``solver`` (the solution against the exact one); the last two need an exact solution, which a
+        solution either is or names as its ``reference``.  Numbers that do not exist (no such
+        hyper-parameter, a diverged run, no estimate, a refused solution) are null.
+        ``status`` is that of :func:`status`; of an error that is measured from or to an implausible or
+        refused reference, it is the reference's; of a model's error beside a solution that is either, too.
+        Where one is, there is a column ``reason``.
 
     Raises
     ------
@@ -247,6 +278,8 @@ def as_table(rows: Iterable[Mapping[str, Any]]) -> Any:
     columns |= {"at": integer, "compared": integer, "error_estimate": number}
     columns |= {"gradient_evaluations": integer, "sweeps": integer, "reversals": integer}
     rows = list(rows)
+    if any(row.get("reason") for row in rows):
+        columns["reason"] = text
     arrays = [nullable([_known(row.get(name)) for row in rows], type_) for name, type_ in columns.items()]
     return pa.Table.from_arrays(arrays, names=list(columns))
 
@@ -284,37 +317,51 @@ def _cell_rows(folder: Path, files: list[Path]) -> list[dict[str, Any]]:
             "reversals": turns,
         }
         reference = solution.get("reference")
-        kinds = {"total": compare(run, path)}
+        total, own = compare(run, path), _ended(run, path)
+        kinds = {"total": (total, own)}
         if reference is None:
             kinds["model"] = kinds["total"]
         elif reference in paths:
             exact = paths[reference][2]
-            kinds |= {"model": compare(run, exact), "solver": compare(run, path, exact)}
+            basis = _ended(run, exact)
+            odd = [one for one in (basis, own) if one["status"] in MEANINGLESS]
+            kinds |= {
+                "model": (compare(run, exact), basis if odd else own),
+                "solver": (compare(run, path, exact), odd[0] if odd else own),
+            }
         else:
             raise ValueError(
                 f"{folder}: {name} is measured against {reference}, which is not among the files"
             )
-        for kind, comparison in kinds.items():
-            rows += [
-                fixed | {"kind": kind} | row for row in _comparison_rows(comparison, run.report, path.report)
-            ]
+        for kind, (comparison, ended) in kinds.items():
+            for row in _comparison_rows(comparison, run, path):
+                unknown = (
+                    *(_NUMBERS if ended["status"] == REFUSED else ()),
+                    *(_COST if path.report.status == REFUSED else ()),
+                )
+                rows.append(fixed | {"kind": kind} | row | dict.fromkeys(unknown) | ended)
     return rows
 
 
-def _comparison_rows(comparison: Comparison, run: Report, path: Report) -> list[dict[str, Any]]:
+def _ended(run: Trajectory, path: Trajectory) -> dict[str, Any]:
+    far = _far(run, path)
+    reason = far or (path.report.message if path.report.status == REFUSED else None)
+    return {"status": IMPLAUSIBLE if far else path.report.status, "reason": reason}
+
+
+def _comparison_rows(comparison: Comparison, run: Trajectory, path: Trajectory) -> list[dict[str, Any]]:
     return [
         {
-            "status": path.status,
-            "discrete_status": run.status,
+            "discrete_status": run.report.status,
             "quantity": quantity,
             "norm": norm,
             "error": comparison.error(norm, quantity),
             "relative": comparison.relative(norm, quantity),
             "at": {"sup": comparison.at.get(quantity), "final": comparison.compared}.get(norm),
             "compared": comparison.compared,
-            "error_estimate": path.error_estimate,
-            "gradient_evaluations": path.gradient_evaluations,
-            "sweeps": path.sweeps,
+            "error_estimate": path.report.error_estimate,
+            "gradient_evaluations": path.report.gradient_evaluations,
+            "sweeps": path.report.sweeps,
         }
         for quantity in comparison.sup
         for norm in NORMS

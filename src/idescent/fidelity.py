@@ -32,9 +32,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.columns import nullable
-from idescent.errors import HYPERPARAMETERS, common
+from idescent.errors import HYPERPARAMETERS, common, status
 from idescent.objectives.protocol import evaluate
-from idescent.trajectory import Trajectory, read_with_metadata
+from idescent.trajectory import REFUSED, Trajectory, read_with_metadata
 
 Array = NDArray[np.float64]
 
@@ -176,6 +176,7 @@ def _cell_rows(
     found = []
     for name, (path, _) in read.items():
         k, errors = relative_errors(run, path)
+        refused = path.report.status == REFUSED
         fixed = {
             "objective": cell["objective"]["name"],
             "optimizer": cell["optimizer"]["class"],
@@ -184,9 +185,9 @@ def _cell_rows(
             **{key: arguments.get(key) for key in HYPERPARAMETERS},
             "steps": run.steps,
             "solution": name,
-            "status": path.report.status,
+            "status": status(run, path),
             "discrete_status": run.report.status,
-            "gradient_evaluations": path.report.gradient_evaluations,
+            "gradient_evaluations": None if refused else path.report.gradient_evaluations,
             "run_gradient_evaluations": run.report.gradient_evaluations,
             **_accuracies(run, path, k, objective),
         }
@@ -197,7 +198,11 @@ def _cell_rows(
             }
             for bound in within:
                 held = horizon(k, values, bound)
-                reached = {"within": bound, "horizon": held, "unsolved": unsolved(path, k, held)}
+                reached = {
+                    "within": bound,
+                    "horizon": None if refused else held,
+                    "unsolved": unsolved(path, k, held),
+                }
                 found.append(fixed | {"quantity": quantity} | reached | measured)
     return found
 

@@ -173,7 +173,7 @@ def reason(
     trusted : sequence of bool
         Whether an error is of a solution that converged and a run that was completed.
     reversals : sequence of int
-        How often a coordinate of each run reverses, see :func:`idescent.errors.reversals`.
+        How often a coordinate of each run reverses, see :func:`idescent.trajectory.reversals`.
 
     Returns
     -------

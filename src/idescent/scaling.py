@@ -14,7 +14,8 @@ from typing import Any
 
 from idescent import orders
 from idescent.columns import finite, nullable
-from idescent.errors import HYPERPARAMETERS
+from idescent.errors import HYPERPARAMETERS, MEANINGLESS
+from idescent.trajectory import ended_well
 
 Row = Mapping[str, Any]
 
@@ -28,7 +29,6 @@ _FIT = (
 _COUNTS = ("gradient_evaluations", "sweeps", "reversals")
 # Of these quantities a model declares an order.
 _ORDERED = ("theta", "loss")
-_GOOD = ("converged", "completed")
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,11 @@ class Line:
     objective, optimizer, betas, solution : str
     steps : dict of float to int
         Horizon in iterations by learning rate.
-    errors, ratios : tuple of float or None
-        Sup errors of theta at the learning rates shown.
+    errors : tuple of float, str or None
+        Sup errors of theta at the learning rates shown; ``implausible`` or ``refused`` where that is all that
+        can be said.
+    ratios : tuple of float or None
+        The reference's over these.
     slopes : dict of float to float
         Pairwise slopes of them by the smaller learning rate, where both errors are above their floors.
     orders : dict of (quantity, norm) to tuple (order, low, high) or None
@@ -63,7 +66,7 @@ class Line:
     betas: str
     solution: str
     steps: dict[float, int]
-    errors: tuple[float | None, ...]
+    errors: tuple[float | str | None, ...]
     ratios: tuple[float | None, ...]
     slopes: dict[float, float]
     orders: dict[tuple[str, str], tuple[float, float, float] | None]
@@ -133,10 +136,10 @@ def rows(
             ).append(row)
     found = [made for members in groups.values() for made in _group(members, declared, caps)]
     if reference is not None:
-        against = {_place(row): row["error"] for row in found if row["solution"] == reference}
+        against = {_place(row): measured(row) for row in found if row["solution"] == reference}
         for row in found:
-            base = against.get(_place(row))
-            row["ratio"] = base / row["error"] if base is not None and row["error"] else None
+            base, error = against.get(_place(row)), measured(row)
+            row["ratio"] = base / error if base is not None and error else None
     return found
 
 
@@ -184,7 +187,7 @@ def _line(members: Sequence[Row], alphas: Sequence[float]) -> Line:
         betas=betas(first),
         solution=first["solution"],
         steps={alpha: row["steps"] for alpha, row in at.items()},
-        errors=tuple(row["error"] if row else None for row in shown),
+        errors=tuple(_shown(row) for row in shown),
         ratios=tuple(row["ratio"] if row else None for row in shown),
         slopes={
             alpha: row["slope"]
@@ -203,6 +206,13 @@ def _line(members: Sequence[Row], alphas: Sequence[float]) -> Line:
     )
 
 
+def _shown(row: Row | None) -> float | str | None:
+    if row is None:
+        return None
+    shown: float | str | None = row["status"] if meaningless(row) else row["error"]
+    return shown
+
+
 def betas(row: Row) -> str:
     """Return a configuration's hyper-parameters in short: the rates, then what has a name."""
     given = {name: row[name] for name in HYPERPARAMETERS if row[name] is not None}
@@ -211,7 +221,18 @@ def betas(row: Row) -> str:
 
 def good(row: Row) -> bool:
     """Whether a solution reached its tolerance and its run did not diverge."""
-    return row["status"] in _GOOD and row["discrete_status"] in _GOOD
+    return ended_well(row["status"], row["discrete_status"])
+
+
+def meaningless(row: Row) -> bool:
+    """Whether a solution is implausible or refused."""
+    return row["status"] in MEANINGLESS
+
+
+def measured(row: Row) -> float | None:
+    """Return an error that can be compared with others; None if there is none, or it means nothing."""
+    error: float | None = None if meaningless(row) else row["error"]
+    return error
 
 
 def counts(row: Row) -> bool:
@@ -236,7 +257,7 @@ def _group(
     members = sorted(members, key=lambda row: -row["alpha"])
     horizons = [_horizon(row, caps) for row in members]
     alphas = [row["alpha"] for row in members]
-    errors = [math.nan if row["error"] is None else row["error"] for row in members]
+    errors = [math.nan if error is None else error for error in map(measured, members)]
     floors = [_floor(row) for row in members]
     # Over a horizon that was cut an error is that of another experiment.
     trusted = [

@@ -26,6 +26,9 @@ from idescent.seals import SEAL_KEY, sealed
 Array = NDArray[np.float64]
 Keep = int | Sequence[int] | NDArray[np.int64]
 
+REFUSED = "refused"
+"""Status of a solution that its model or solver does not offer: the message says why, no number exists."""
+
 METADATA_KEY = b"idescent"
 DIGEST_KEY = SEAL_KEY
 
@@ -37,8 +40,8 @@ class Report:
     Attributes
     ----------
     status : str
-        ``completed`` or ``diverged`` for a discrete run; ``converged``, ``not converged`` or ``diverged`` for
-        a solution, and for Algorithm 4 also ``smoothing exhausted`` and ``iteration limit``.
+        ``completed`` or ``diverged`` for a discrete run; ``converged``, ``not converged``, ``diverged`` or
+        ``refused`` for a solution, and for Algorithm 4 also ``smoothing exhausted`` and ``iteration limit``.
     message : str
         One line for a person.
     gradient_evaluations : int
@@ -68,7 +71,12 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether the run ended as it should."""
-        return self.status in ("completed", "converged")
+        return ended_well(self.status)
+
+
+def ended_well(*statuses: str) -> bool:
+    """Whether every one of some statuses is that of a run that was completed or a solution that converged."""
+    return all(status in ("completed", "converged") for status in statuses)
 
 
 @dataclass(frozen=True)
@@ -146,6 +154,32 @@ def kept(steps: int, keep: Keep | None) -> NDArray[np.int64]:
     if k[0] != 0 or k[-1] != steps:
         raise ValueError(f"keep: {k[0]} ... {k[-1]} is not allowed: must be from 0 to steps = {steps}")
     return k.astype(np.int64)
+
+
+def reversals(run: Trajectory) -> int:
+    """Count the iterations at which a discrete run chatters.
+
+    A coordinate reverses at an iteration if its increments before and after have opposite signs.  Where it
+    reverses at two successive iterations and more it goes to and fro with period two, which no solution of a
+    differential equation does: such reversals are counted, others (an oscillation that the run resolves) are
+    not, and neither are increments of the size of rounding.
+
+    Returns
+    -------
+    int
+        The largest count of all coordinates.
+    """
+    most = 0
+    # Rows that are not stored tell nothing of the increments between.
+    stored = np.diff(run.k) == 1
+    for values in run.theta.T:
+        with np.errstate(invalid="ignore", over="ignore"):
+            steps = np.diff(values)
+            rounding = 4.0 * np.finfo(np.float64).eps * np.abs(values[1:])
+        signs = np.where(stored & np.isfinite(steps) & (np.abs(steps) > rounding), np.sign(steps), 0.0)
+        turned = np.concatenate([[False], signs[1:] * signs[:-1] < 0.0, [False]])
+        most = max(most, int((turned[1:-1] & (turned[2:] | turned[:-2])).sum()))
+    return most
 
 
 def assemble(

@@ -148,7 +148,7 @@ def _refuses(optimizer: Any) -> str:
 
 def _run(optimizer: Any) -> str:
     run = simulate(optimizer, Quadratic([4.0, -1.0, 0.5]), **_CELL)
-    if run.report.status != "completed":
+    if not run.report.ok:
         raise FaultError(f"a run on a quadratic: {run.report.message}: make the update finite")
     return f"{run.steps} iterations"
 

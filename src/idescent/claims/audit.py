@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent import registry
+from idescent import errors, registry
 from idescent.claims.measures import MEASURES
 from idescent.claims.spec import SELECTORS, Check, Claim, Claims, ClaimsError, Source
-from idescent.trajectory import Trajectory
+from idescent.study import DISCRETE
+from idescent.trajectory import Trajectory, ended_well
 
 Array = NDArray[np.float64]
 Cell = Mapping[str, Any]
@@ -243,9 +244,10 @@ def _path(run: Run, source: Source, check: Check, notes: list[str]) -> tuple[Arr
     path = run.paths.get(source.path)
     if path is None:
         raise _AbsentError(f"{NO_PATH} {source.path}")
-    status = path.report.status
-    if not path.report.ok:
-        if source.role != "scheme":
+    discrete = run.paths.get(DISCRETE)
+    status = path.report.status if discrete is None else errors.status(discrete, path)
+    if not ended_well(status):
+        if source.role != "scheme" or status in errors.MEANINGLESS:
             raise _AbsentError(f"{source.path}: {status}")
         notes.append(status)
     first, final = check.k[0], path.steps if check.k[1] is None else check.k[1]

@@ -41,26 +41,30 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: Any) -> None:
     """Compare every solution with the run."""
-    from idescent.errors import NORMS, compare
+    from idescent.errors import IMPLAUSIBLE, NORMS, compare, status
 
     reference, metadata = paths.read(given.discrete)
     cell = metadata["cell"]
     if "solution" in cell:
         terminal.note(f"{given.discrete} is no discrete run, but a solution: {cell['solution']['name']}")
+    described_run = {key: value for key, value in cell.items() if key != "solution"}
     found = []
     for file in given.solution:
         path, metadata = paths.read(file)
         other = metadata["cell"]
         name = other.pop("solution", {"name": "discrete"})["name"]
-        if other != {key: value for key, value in cell.items() if key != "solution"}:
+        if other != described_run:
             terminal.note(f"{file} is of another run: {described(other)}")
-        found.append((file, name, path.report, compare(reference, path)))
+        errors, ended = compare(reference, path), path.report.status
+        if other == described_run:
+            ended = status(reference, path)
+        found.append((file, name, path.report, ended, errors))
     if given.json:
         entries = [
             {
                 "file": str(file),
                 "solution": name,
-                "status": report.status,
+                "status": ended,
                 "error_estimate": report.error_estimate,
                 "compared": errors.compared,
                 "complete": errors.complete,
@@ -73,15 +77,20 @@ def run(given: Any) -> None:
                     for quantity in errors.sup
                 },
             }
-            for file, name, report, errors in found
+            for file, name, report, ended, errors in found
         ]
         terminal.write_json({"run": str(given.discrete), "status": reference.report.status, "paths": entries})
         return
     sys.stdout.write(f"{given.discrete}: {described(cell)}: {reference.report.status}\n")
-    for file, name, report, errors in found:
+    for file, name, report, ended, errors in found:
         estimate = report.error_estimate
         own = f", its own error estimate {estimate:.1e}" if estimate == estimate else ""
-        sys.stdout.write(f"\n{file}: {name}, {report.status}{own}\n{_table(errors)}")
+        sys.stdout.write(f"\n{file}: {name}, {ended}{own}\n{_table(errors)}")
+        if ended == IMPLAUSIBLE:
+            terminal.note(
+                f"{file}: implausible: it goes more than ten times as far from the start as the run "
+                f"(its solver says: {report.status})"
+            )
         if not errors.complete:
             last = f"up to k = {errors.compared}" if errors.compared >= 0 else "nowhere"
             terminal.note(f"{file}: compared {last}, where one of the two is not finite any more")

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -81,7 +81,7 @@ def run(given: Any) -> None:
     shown = _read(given) if given.what[0].endswith(".parquet") else _made(given)
     from idescent.figures import draw, saving
 
-    spec, drawn, notes = _figure(given, shown)
+    spec, drawn, notes = _figure(given, _judged(shown))
     left_out = _left_out(spec, drawn, errors=given.errors)
     for note in notes:
         terminal.note(note)
@@ -105,6 +105,24 @@ def _read(given: Any) -> list[_Shown]:
         solution = metadata["cell"].pop("solution", {"name": "discrete"})
         shown.append(_Shown(file, metadata["cell"], solution["name"], trajectory))
     return shown
+
+
+def _judged(shown: Sequence[_Shown]) -> list[_Shown]:
+    """Let solutions have the status that is theirs beside their run, where that is shown."""
+    from idescent.figures.data import judged
+
+    runs = [one for one in shown if one.name == "discrete"]
+    return [
+        one
+        if one.name == "discrete"
+        else replace(
+            one,
+            trajectory=judged(
+                next((run.trajectory for run in runs if run.cell == one.cell), None), one.trajectory
+            ),
+        )
+        for one in shown
+    ]
 
 
 def _made(given: Any) -> list[_Shown]:

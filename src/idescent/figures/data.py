@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent import registry
-from idescent.errors import distance
+from idescent.errors import IMPLAUSIBLE, distance, status
 from idescent.figures.drawable import Account, account, drawable
 from idescent.figures.spec import FigureSpec, Panel, chosen
 from idescent.study import DISCRETE
-from idescent.trajectory import Report, Trajectory, read_with_metadata
+from idescent.trajectory import REFUSED, Report, Trajectory, read_with_metadata
 
 Array = NDArray[np.float64]
 
@@ -54,8 +54,9 @@ class Curve:
     vector : bool
         Whether it is such a norm.
     report : Report
+        Its status is ``implausible`` where the solution is, beside its run.
     missing : int
-        Values that are not finite although neither path nor run diverged.
+        Values that are not finite although neither path nor run diverged, and the path is not refused.
     diverged : bool
         Whether the path, or the run that it is compared with, diverged.
     breaks : tuple of int
@@ -73,10 +74,17 @@ class Curve:
     breaks: tuple[int, ...] = ()
 
     @property
+    def implausible(self) -> bool:
+        """Whether the scale of a panel is none of its values' concern."""
+        return self.report.status == IMPLAUSIBLE
+
+    @property
     def remark(self) -> str:
         """What the legend must say about this run; empty if it ended as it should."""
         if self.report.ok:
             return ""
+        if self.implausible:
+            return self.report.status
         if self.report.diverged_at is not None:
             return f"diverged at k = {self.report.diverged_at}"
         return self.report.status
@@ -112,7 +120,7 @@ def panel_curves(spec: FigureSpec, panel: Panel, sources: Iterable[Source]) -> l
         for name in spec.show:
             trajectory = run[name]
             y = _scalar(_quantity(trajectory, spec.quantity))
-            curves.append(_curve(spec, panel, cell, name, trajectory, y))
+            curves.append(_curve(spec, panel, cell, name, judged(run.get(DISCRETE), trajectory), y))
     return curves
 
 
@@ -130,8 +138,14 @@ def error_curves(spec: FigureSpec, panel: Panel, sources: Iterable[Source]) -> l
             trajectory = run[name]
             _quantity(trajectory, spec.quantity)
             y = distance(run[DISCRETE], trajectory, spec.quantity)
-            curves.append(_curve(spec, panel, cell, name, trajectory, y, run[DISCRETE].report))
+            of = judged(run[DISCRETE], trajectory)
+            curves.append(_curve(spec, panel, cell, name, of, y, run[DISCRETE].report))
     return curves
+
+
+def judged(run: Trajectory | None, path: Trajectory) -> Trajectory:
+    """Return a path whose status is that beside its run, if the run is known."""
+    return path if run is None else replace(path, report=replace(path.report, status=status(run, path)))
 
 
 def curve(
@@ -147,7 +161,7 @@ def curve(
     """Return the curve of a path's finite values; ``run`` is that of the run that it is compared with."""
     finite = np.isfinite(y)
     diverged = any(of is not None and of.diverged_at is not None for of in (report, run))
-    missing = 0 if diverged else int((~finite).sum())
+    missing = 0 if diverged or report.status == REFUSED else int((~finite).sum())
     return Curve(cell, name, k[finite].astype(np.float64), y[finite], vector, report, missing, diverged)
 
 

@@ -116,6 +116,7 @@ def figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
         ax.set_xscale(spec.x_scale)
         ax.set_yscale(spec.y_scale)
         _frame(ax, panel, curves)
+        _keep_in_view(ax, curves)
         if panel.inset is not None and found.drawn:
             _draw_inset(ax, spec, panel.inset, curves)
         _say(ax, found)
@@ -138,7 +139,7 @@ def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
     estimates = spec.quantity == "theta"
     for ax, panel, offered in zip(axes, spec.panels, drawn, strict=True):
         curves, found = part(spec, offered, errors=True)
-        shown = [curve.y for curve in curves if len(curve.y)]
+        shown = [curve.y for curve in curves if len(curve.y) and not curve.implausible]
         peak = max((float(y.max()) for y in shown), default=0.0)
         floor = peak * _DECADES
         positive = (float(y.min()) for y in shown)
@@ -158,6 +159,7 @@ def error_figure(spec: FigureSpec, drawn: Sequence[Sequence[Curve]]) -> Figure:
                 ax.axhline(estimate, **_ESTIMATE, color=colour, gid="estimate")
         ax.set_yscale("log")
         ax.set_xscale(spec.x_scale)
+        _keep_in_view(ax, curves)
         if peak > 0.0:
             ax.set_ylim(bottom=max(floor, ax.get_ylim()[0]))
         _frame(ax, panel, curves)
@@ -287,6 +289,20 @@ def _frame(ax: Axes, panel: Panel, curves: Sequence[Curve]) -> None:
         ax.set_xlim(-0.02 * last, 1.02 * last)
         ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 2.5, 5, 10]))
         ax.xaxis.set_major_formatter(FuncFormatter(_grouped))
+
+
+def _keep_in_view(ax: Axes, curves: Sequence[Curve]) -> None:
+    """Let no implausible path set the scale: it leaves the panel, and the legend says so."""
+    odd = {_gid(curve) for curve in curves if curve.implausible}
+    lines = [line for line in ax.lines if line.get_gid() in odd]
+    # Where nothing else is drawn, there is no other scale.
+    if lines and any(len(curve.y) for curve in curves if not curve.implausible):
+        for line in lines:
+            line.set_visible(False)
+        ax.relim(visible_only=True)
+        ax.autoscale_view(scalex=False)
+        for line in lines:
+            line.set_visible(True)
 
 
 def _grouped(value: float, _: int | None = None) -> str:

@@ -17,9 +17,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from idescent.ensembles import RUNS
+from idescent.errors import MEANINGLESS
 from idescent.figures import style
 from idescent.figures.drawable import account, held, say
 from idescent.figures.looks import model_look
+from idescent.figures.remarks import tell
 from idescent.figures.saving import save, styled
 from idescent.tables.files import read_errors
 
@@ -74,12 +76,16 @@ def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
         curves: dict[str, list[Mapping[str, Any]]] = {}
         for row in rows:
             curves.setdefault(row["model"], []).append(row)
+        names |= dict.fromkeys(name for name in curves if name != RUNS)
+        odd = {n: c[0]["status"] for n, c in curves.items() if c[0]["status"] in MEANINGLESS}
+        curves = {name: curve for name, curve in curves.items() if name not in odd}
         runs = curves.pop(RUNS)
-        means = account([_column(rows, "mean")], log=True, told=("not finite",))
+        means = account(
+            [_column(curve, "mean") for curve in (runs, *curves.values())], log=True, told=("not finite",)
+        )
         if means.drawn:
             _runs(above, runs)
         for name, curve in curves.items():
-            names[name] = None
             if means.drawn:
                 _mean(above, name, curve)
         differences = [np.abs(_column(curve, "error")) for curve in curves.values()]
@@ -89,6 +95,7 @@ def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
                 _difference(below, name, curve)
         say(above, means)
         say(below, found)
+        tell(below, (f"{name}: {status}" for name, status in odd.items()))
         above.set_title(_title(rows[0]), fontsize=7)
         above.set_yscale("log")
         below.set_yscale("log")

@@ -18,11 +18,13 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
+from idescent.errors import MEANINGLESS, status
 from idescent.fidelity import SMALLEST_LOSS, horizon, negative, relative_errors, unsolved
 from idescent.figures import style
 from idescent.figures.data import MOST_POINTS
 from idescent.figures.drawable import Account, account, drawable, held, say, without_scale
 from idescent.figures.looks import model_look
+from idescent.figures.remarks import tell
 from idescent.figures.saving import save, styled
 from idescent.trajectory import Trajectory, read_with_metadata
 
@@ -99,13 +101,16 @@ def fidelity_figure(
     log = not _negative(cells)
     for (above, below), cell in zip(grid.T, cells, strict=True):
         run, metadata = cell["discrete"]
+        ended = {name: status(run, path) for name, (path, _) in cell.items()}
+        remarked = [f"{name}: {of}" for name, of in ended.items() if of in MEANINGLESS]
+        kept = {name: path for name, (path, _) in cell.items() if ended[name] not in MEANINGLESS}
         first = abs(float(run.loss[0]))
         if log and drawable(_DRAWN * first, log=True):
             lowest = min(lowest, _DRAWN * first)
             above.axhline(SMALLEST_LOSS * first, color=style.GREY, linewidth=0.6, linestyle=":", zorder=0)
         above.set_title(_title(metadata["cell"]), fontsize=7)
-        diverged = all(path.report.diverged_at is not None for path, _ in cell.values())
-        losses = [path.loss for path, _ in cell.values()]
+        diverged = all(path.report.diverged_at is not None for path in kept.values())
+        losses = [path.loss for path in kept.values()]
         told = ("zero", "too small", "not finite")
         found = account(losses, log=log, noun="loss value", diverged=diverged, told=told)
         say(above, found)
@@ -113,10 +118,10 @@ def fidelity_figure(
             look = {"color": "#B8B8B8", "linewidth": 3.2, "solid_capstyle": "butt", "zorder": 1}
             above.plot(*_thin(run.k, held(run.loss, log=log)), **look)
         offered: list[Any] = []
-        for name, (path, _) in cell.items():
+        names |= dict.fromkeys(name for name in cell if name != "discrete")
+        for name, path in kept.items():
             if name == "discrete":
                 continue
-            names[name] = None
             colour, marker, size, line = model_look(models[name])
             if found.drawn:
                 x, y = _thin(path.k, held(path.loss, log=log))
@@ -137,6 +142,7 @@ def fidelity_figure(
                 below.plot(*([x] for x in end), "x", color=colour, markersize=6, zorder=4, clip_on=False)
         inside = _in_frame(offered, diverged)
         say(below, inside)
+        tell(below, remarked)
         if not found.drawn and not inside.drawn:
             below.set_xlim(-0.05 * run.steps, 1.05 * run.steps)
         empty = empty and not found.drawn

@@ -16,7 +16,9 @@ from matplotlib.lines import Line2D
 
 from idescent.figures import style
 from idescent.figures.drawable import account, drawable, say, without_scale
+from idescent.figures.remarks import tell
 from idescent.figures.saving import save, styled
+from idescent.trajectory import REFUSED, ended_well
 
 TITLE = "Fast-forward: cost and error of predicted runs"
 CAPTION = (
@@ -43,8 +45,11 @@ def forecast_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Build the picture; call it inside the style's context."""
     figure = Figure(figsize=(style.WIDTHS["double"], 2.9), layout=ConstrainedLayoutEngine(w_pad=0.04))
     cost, error = figure.subplots(1, 2)
+    kept = [row for row in rows if row["status"] != REFUSED]
+    refused = [f"{_name(row)}: {row['status']}" for row in rows if row["status"] == REFUSED]
+    tell(error, refused)
     curves: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
+    for row in kept:
         curves.setdefault(style.configuration(row["look"]), []).append(row)
     handles = []
     for name, members in curves.items():
@@ -54,11 +59,11 @@ def forecast_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         _plot(cost, members, "steps", **drawn, linestyle="--", markerfacecolor="white")
         _plot(error, members, "estimate", color=colour, linestyle=":")
         _plot(error, [row for row in members if row["error"] != ""], "error", **drawn)
-        bad = [row for row in members if row["status"] != "converged"]
+        bad = [row for row in members if not ended_well(row["status"])]
         _plot(error, bad, "estimate", marker="x", linestyle="none", color="black", markersize=5)
         handles.append(Line2D([], [], **drawn, label=name))
-    costs = [[row[name] for row in rows] for name in ("gradients", "steps")]
-    errors = [[row["estimate"] for row in rows], [row["error"] for row in rows if row["error"] != ""]]
+    costs = [[row[name] for row in kept] for name in ("gradients", "steps")]
+    errors = [[row["estimate"] for row in kept], [row["error"] for row in kept if row["error"] != ""]]
     for ax, values, noun in ((cost, costs, "value"), (error, errors, "error")):
         found = account(values, log=True, noun=noun)
         say(ax, found)
@@ -82,3 +87,7 @@ def _plot(ax: Axes, rows: Sequence[Mapping[str, Any]], key: str, **look: Any) ->
     # Axes that know of empty curves only cannot become logarithmic.
     if kept or ax.lines:
         ax.plot([row["alpha"] for row in kept], [row[key] for row in kept], **look)
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return rf"{style.configuration(row['look'])}, $\alpha = {row['alpha']:g}$"

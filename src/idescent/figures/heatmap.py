@@ -21,12 +21,14 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
+from idescent.errors import IMPLAUSIBLE
 from idescent.figures import style
 from idescent.figures.drawable import account_of, drawable, say
 from idescent.figures.saving import save, styled
 from idescent.orders import ABOVE_FLOOR
-from idescent.scaling import good
+from idescent.scaling import good, meaningless
 from idescent.tables.files import read_errors
+from idescent.trajectory import REFUSED
 
 CAPTION = (
     "Largest error of θ over all iterations, relative to the largest θ of the discrete run, for each "
@@ -37,7 +39,7 @@ CAPTION = (
     "make. White: not solved, or no error. Errors above 1 have the colour of the upper arrow."
 )
 _FAILED, _DROWNED = "not converged", "near solver and rounding error"
-_HATCHES = {_FAILED: "////", _DROWNED: "...."}
+_HATCHES = {_FAILED: "////", _DROWNED: "....", IMPLAUSIBLE: "xxxx", REFUSED: "----"}
 _DASHES: Any = (0, (3, 2))
 _MOST_TICKS = 9
 _LEAST_PANEL = 0.6  # inches
@@ -84,7 +86,7 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     # What drowns in rounding would stretch the scale of what does not.
     if not rows:
         raise ValueError("heatmap: no error of theta is given: there must be at least one")
-    coloured = [row for row in rows if drawable(row["relative"], log=True)]
+    coloured = [row for row in rows if _coloured(row)]
     errors = [row["relative"] for row in coloured if _sign(row) != _DROWNED]
     # Without any, the scale of those that drown, or one decade below 1.
     errors = errors or [row["relative"] for row in coloured] or [1.0]
@@ -114,8 +116,10 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
             }
             mesh = _panel(ax, members, alphas, betas, colours)
             ax.set_title(solution if ax in grid[0] else "", fontsize=7.5)
-            found = account_of(list(members.values()), "relative")
-            if members and found.whole:
+            # Those that are refused or implausible have a hatch of their own.
+            told = [row for row in members.values() if not meaningless(row)]
+            found = account_of(told, "relative")
+            if told and found.whole:
                 say(ax, found)
         line[0].set_ylabel(f"{other}\n" + r"learning rate $\alpha$" if other else r"learning rate $\alpha$")
     symbol = r"\beta_2" if rows[0]["beta2"] is not None else r"\beta"
@@ -148,13 +152,13 @@ def _panel(
             row = members.get((alpha, beta))
             if row is None:
                 continue
-            if drawable(row["relative"], log=True):
+            if _coloured(row):
                 values[i, j] = math.log10(row["relative"])
             sign = _sign(row)
             if sign:
                 corner, wide, high = (across[j], up[i]), across[j + 1] - across[j], up[i + 1] - up[i]
                 # Without an error there is no colour: the grey below the hatch tells it from an empty cell.
-                face = "none" if drawable(row["relative"], log=True) else style.GREY
+                face = "none" if _coloured(row) else style.GREY
                 box = Rectangle(
                     corner, wide, high, facecolor=face, edgecolor="white", linewidth=0.0, zorder=2, gid=sign
                 )
@@ -196,10 +200,17 @@ def _legend(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _sign(row: Mapping[str, Any]) -> str | None:
     """Say what is wrong with a cell, if anything."""
+    if meaningless(row):
+        return str(row["status"])
     if not good(row):
         return _FAILED
     drowned = row["error"] and row["error"] <= ABOVE_FLOOR * row["floor"]
     return _DROWNED if drowned else None
+
+
+def _coloured(row: Mapping[str, Any]) -> bool:
+    """Whether a cell has the colour of its error."""
+    return bool(drawable(row["relative"], log=True)) and not meaningless(row)
 
 
 def _alpha(row: Mapping[str, Any]) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,12 +18,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from idescent.errors import HYPERPARAMETERS, hyperparameters
+from idescent.errors import HYPERPARAMETERS, MEANINGLESS, hyperparameters
 from idescent.figures import style
 from idescent.figures.drawable import account_of, drawable, say, without_scale
+from idescent.figures.remarks import remarks, titled
 from idescent.figures.saving import save, styled
 from idescent.study import spread
 from idescent.tables.files import in_order, read_errors
+from idescent.trajectory import ended_well
 
 TITLE = "Largest error of the parameters, all cells"
 CAPTION = (
@@ -80,11 +82,16 @@ def overview_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
                 "alpha": row["alpha"],
                 "solution": row["solution"],
                 "error": row["error"],
+                "status": row["status"],
                 "discrete_status": row["discrete_status"],
-                "good": row["status"] == "converged" and row["discrete_status"] == "completed",
+                "good": ended_well(row["status"], row["discrete_status"]),
             }
         )
     return chosen
+
+
+def _meaningless(row: Mapping[str, Any]) -> bool:
+    return row.get("status") in MEANINGLESS
 
 
 class _Layout(NamedTuple):
@@ -126,15 +133,24 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
     objectives: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         objectives.setdefault(row["objective"], []).append(row)
-    accounts = {name: account_of(members) for name, members in objectives.items()}
-    # Where some can be drawn, the others have no row; where none can, all have one.
-    rows = [row for row in rows if accounts[row["objective"]].whole or drawable(row["error"], log=True)]
+    said = {name: remarks(members) for name, members in objectives.items()}
+    accounts = {
+        name: account_of([row for row in members if not _meaningless(row)])
+        for name, members in objectives.items()
+    }
+    # Where some can be drawn, those that cannot have no row; where none can, all have one.
+    rows = [
+        row
+        for row in rows
+        if _meaningless(row) or accounts[row["objective"]].whole or drawable(row["error"], log=True)
+    ]
     names: dict[str, list[str]] = {}
     for row in rows:
         known = names.setdefault(row["objective"], [])
         if row["configuration"] not in known:
             known.append(row["configuration"])
     counts = [len(known) for known in names.values()]
+    rows = [row for row in rows if not _meaningless(row)]
     alphas = sorted({row["alpha"] for row in rows}, reverse=True)
     # Greys, the smaller the rate the lighter: colours are taken, each by its configuration.
     palette = {a: str(0.6 * i / max(1, len(alphas) - 1)) for i, a in enumerate(alphas)}
@@ -169,7 +185,7 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
             markersize=layout.mark,
             gid="not converged",
         )
-        ax.set(xscale="log", title=f"objective: {objective}")
+        ax.set(xscale="log", title=titled(f"objective: {objective}", said[objective], 90))
         common, labels = style.told_apart(known)
         ax.set(ylabel=common)
         # Rows in between are told by their neighbours.
@@ -200,5 +216,5 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
     if not all(row["good"] for row in rows):
         keys["not converged"] = ("x", "black", "black")
         handles.append(Line2D([], [], linestyle="none", marker="x", color="black", markersize=5))
-    figure.legend(handles, list(keys), loc="outside upper center", ncols=min(len(handles), 4))
+    figure.legend(handles, list(keys), loc="outside upper center", ncols=min(max(len(handles), 1), 4))
     return figure

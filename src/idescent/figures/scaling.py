@@ -24,9 +24,10 @@ from idescent.errors import hyperparameters
 from idescent.figures import style
 from idescent.figures.drawable import Account, account_of, drawable, say, without_scale
 from idescent.figures.looks import SCHEMES, model_look
+from idescent.figures.remarks import remarks, tell
 from idescent.figures.saving import save, styled
 from idescent.orders import ABOVE_FLOOR
-from idescent.scaling import good
+from idescent.scaling import good, meaningless
 from idescent.tables.files import read_errors
 
 CAPTION = (
@@ -75,13 +76,15 @@ def scaling_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str)
 
 
 def _shown(row: Mapping[str, Any]) -> bool:
-    """Whether an error is drawn: above its floor."""
-    return bool(drawable(row["error"], log=True) and row["error"] > ABOVE_FLOOR * row["floor"])
+    """Whether an error is drawn: one with a meaning, above its floor."""
+    if meaningless(row) or not drawable(row["error"], log=True):
+        return False
+    return bool(row["error"] > ABOVE_FLOOR * row["floor"])
 
 
 def _account(rows: Sequence[Mapping[str, Any]]) -> Account:
     # The caption tells of errors near their floor, and 0 is one of them.
-    found = account_of(rows, told=("zero",))
+    found = account_of([row for row in rows if not meaningless(row)], told=("zero",))
     if found.drawn and not any(map(_shown, rows)):
         return replace(found, drawn=0, whole="all errors are within solver and rounding error")
     return found
@@ -110,6 +113,7 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         for name in solutions:
             chosen = [row for row in members if row["solution"] == name and _shown(row)]
             _draw(ax, name, chosen, solutions)
+        tell(ax, remarks(members))
         ax.set_title(_title(members[0]), fontsize=7.5)
         ax.grid(axis="both", color="#E3E3E3", linewidth=0.4)
         ax.set_axisbelow(True)

@@ -189,5 +189,7 @@ def required(spec: FigureSpec, cells: Sequence[Cell]) -> list[tuple[Cell, str]]:
     pairs: list[tuple[Cell, str]] = []
     for panel in spec.panels:
         for cell in chosen(spec, panel, cells):
-            pairs += [(cell, name) for name in spec.show if (cell, name) not in pairs]
+            # A solution is judged beside its run, whether that is shown or not.
+            names = spec.show if DISCRETE in spec.show else (DISCRETE, *spec.show)
+            pairs += [(cell, name) for name in names if (cell, name) not in pairs]
     return pairs

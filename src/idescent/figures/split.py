@@ -14,11 +14,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from idescent.errors import hyperparameters
+from idescent.errors import MEANINGLESS, hyperparameters
 from idescent.figures import style
 from idescent.figures.drawable import account_of, drawable, say, without_scale
+from idescent.figures.remarks import remarks, titled
 from idescent.figures.saving import save, styled
 from idescent.tables.files import in_order, read_errors
+from idescent.trajectory import ended_well
 
 TITLE = "Model error, solver error and total error of the parameters"
 CAPTION = (
@@ -89,18 +91,21 @@ def split_figure(rows: list[dict[str, Any]]) -> Figure:
         for j, alpha in enumerate(alphas):
             ax = grid[i, j]
             here = [r for r in rows if r["objective"] == objective and r["alpha"] == alpha]
-            found = account_of(here)
+            found = account_of([row for row in here if row["status"] not in MEANINGLESS])
             for row in here:
-                if not drawable(row["error"], log=True):
+                if row["status"] in MEANINGLESS or not drawable(row["error"], log=True):
                     continue
                 colour, marker, _ = _KINDS[row["kind"]]
                 y = names[objective].index(_name(row))
                 hollow = "none" if row["kind"] == "solver" else colour
                 size = 9 if marker == "|" else 4.5
                 ax.plot(row["error"], y, marker, color=colour, markerfacecolor=hollow, markersize=size)
-                if row["kind"] == "solver" and row["status"] != "converged":
+                if row["kind"] == "solver" and not ended_well(row["status"]):
                     ax.plot(row["error"], y, "x", color="black", markersize=6, gid="not converged")
-            ax.set(xscale="log", title=f"{objective}, $\\alpha = {alpha:g}$")
+            odd = {(row["solution"], _name(row)): row for row in here if row["status"] in MEANINGLESS}
+            told = remarks({**row, "configuration": name} for (_, name), row in odd.items())
+            title = f"{objective}, $\\alpha = {alpha:g}$"
+            ax.set(xscale="log", title=titled(title, told, 90 // len(alphas)))
             ax.set_yticks(range(counts[i]), names[objective])
             ax.set_ylim(counts[i] - 0.5, -0.5)
             ax.grid(axis="both", color="#DDDDDD", linewidth=0.5)
@@ -110,7 +115,7 @@ def split_figure(rows: list[dict[str, Any]]) -> Figure:
             ax.xaxis.set_minor_formatter(NullFormatter())
             if here:
                 say(ax, found)
-    if all(account_of([row]).whole for row in rows):
+    if all(row["status"] in MEANINGLESS or account_of([row]).whole for row in rows):
         without_scale(grid.ravel(), "x")
     for ax in grid[-1]:
         ax.set_xlabel(r"largest error of $\theta$")

@@ -229,7 +229,12 @@ def _unused(equation: Equation, optimizer: Optimizer, names: Sequence[str]) -> s
         return np.asarray(equation.velocity(s, theta, signed.copy(), values))
 
     with np.errstate(all="ignore"):
-        base = velocity("")
+        try:
+            base = velocity("")
+        except ValueError:
+            # Under a schedule these points may lie behind the run, at rates that the model refuses.  Its
+            # equation at a constant rate was compared; a rate of the run is refused when it is solved.
+            return None
         # Nothing can be said where a schedule stops the motion at all three points.
         for name in names if base.any() else ():
             # A later memory may accumulate a function of this one.

@@ -170,8 +170,9 @@ def decoupled_decay(alpha: LearningRate, decay: float) -> tuple[LearningRate, Le
     if decay == 0.0:
         return 0.0, 1.0
     if np.any(np.asarray(alpha) * decay >= 1.0):
+        largest = float(np.max(alpha))  # of a schedule
         raise ValueError(
-            f"weight_decay: {decay!r} is not allowed with alpha = {alpha!r}: alpha*weight_decay must be < 1"
+            f"weight_decay: {decay!r} is not allowed with alpha = {largest!r}: alpha*weight_decay must be < 1"
         )
     share = alpha * decay
     if not isinstance(share, np.ndarray):

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent import registry
-from idescent.errors import common, distance
+from idescent.errors import common, distance, status
 from idescent.figures import style
 from idescent.figures.looks import model_look
 from idescent.study import DISCRETE
-from idescent.trajectory import Trajectory, read_with_metadata
+from idescent.trajectory import Trajectory, ended_well, read_with_metadata
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -309,7 +309,9 @@ def _cell_data(
         "colour": colour,
         "steps": of["steps"],
         "grid": grid,
-        "paths": {name: _path_data(cell, name, root) for name in cell.files},
+        "paths": {
+            name: _path_data(cell, name, root, status(paths[DISCRETE], paths[name])) for name in cell.files
+        },
         "views": {
             name: {
                 "symbol": view.symbol,
@@ -321,12 +323,12 @@ def _cell_data(
     }
 
 
-def _path_data(cell: CellFiles, name: str, root: Path) -> dict[str, Any]:
+def _path_data(cell: CellFiles, name: str, root: Path, ended: str) -> dict[str, Any]:
     report = cell.metadata[name]["report"]
     return {
         "file": cell.files[name].relative_to(root).as_posix(),
-        "status": report["status"],
-        "ok": report["status"] in ("completed", "converged"),
+        "status": ended,
+        "ok": ended_well(ended),
         "message": report["message"],
     }
 

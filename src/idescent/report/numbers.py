@@ -12,10 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from idescent.errors import IMPLAUSIBLE, MEANINGLESS
 from idescent.report import claims, explorer, facts, tables
 from idescent.report.assets import filled
 from idescent.report.markup import Column, Content, Number, count, escape, link, pairs, table
 from idescent.tables.files import read_errors
+from idescent.trajectory import REFUSED
+
+_MEANINGS = {
+    IMPLAUSIBLE: "<strong>Implausible</strong>: the solver says that it is done, but the solution goes more "
+    "than ten times as far from the start as the run ever does. No order, scale or comparison takes its "
+    "numbers.",
+    REFUSED: "<strong>Refused</strong>: the model or the solver does not take these hyper-parameters. There "
+    "is nothing to compare.",
+}
 
 Said = Mapping[str, Mapping[str, Any]]
 
@@ -110,6 +120,11 @@ def _summary(given: Inputs, lines: Sequence[tables.Row], found: Sequence[Mapping
         ("cells", count(given.cells)),
         ("solutions", count(given.solutions)),
         ("solutions that did not end as they should", Number(len(odd), str(len(odd)), "odd")),
+        *(
+            (f"solutions that are {status}", Number(number, str(number), "odd"))
+            for status in MEANINGLESS
+            if (number := sum(line["status"] == status for line in odd))
+        ),
         ("discrete runs that diverged", Number(len(diverged), str(len(diverged)), "odd")),
     ]
     for verdict, number in claims.verdicts(found).items():
@@ -123,7 +138,9 @@ def _odd(given: Inputs, lines: Sequence[tables.Row], said: Said, explored: set[s
         return "<p>None: every run was completed, and every solution reached its tolerance.</p>"
     messages = {file: content["report"]["message"] for file, content in said.items()}
     listed = tables.odd_table(odd, messages, explored)
-    return filled("odd", odd=len(odd), solutions=given.solutions, table=listed)
+    statuses = {line["status"] for line in odd}
+    meanings = "".join(f"<p>{text}</p>\n" for status, text in _MEANINGS.items() if status in statuses)
+    return filled("odd", odd=len(odd), solutions=given.solutions, table=listed, meanings=meanings)
 
 
 def _explorer(given: Inputs, said: Said, rows: int) -> str:

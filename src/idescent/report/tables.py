@@ -13,12 +13,12 @@ from typing import Any
 from idescent.files import read_csv
 from idescent.report.explorer import configuration
 from idescent.report.markup import Column, Content, Html, count, error, escape, explore, link, table
+from idescent.trajectory import REFUSED, ended_well
 
 Row = Mapping[str, Any]
 
 # More rows than this make a browser slow and the page large; the files beside it are complete.
 MOST_ROWS = 2500
-_ENDED_WELL = ("converged", "completed")
 _SYMBOLS = {"theta": "θ"}
 
 
@@ -113,7 +113,7 @@ def odd(lines: Iterable[Row]) -> list[Row]:
         line
         for line in lines
         if (line["quantity"], line["norm"]) == ("theta", "sup")
-        and not (line["status"] in _ENDED_WELL and line["discrete_status"] in _ENDED_WELL)
+        and not ended_well(line["status"], line["discrete_status"])
     ]
 
 
@@ -143,8 +143,8 @@ def odd_table(lines: Sequence[Row], said: Mapping[str, str], explored: Collectio
     ]
     rows: list[list[Content]] = []
     for line in lines[:MOST_ROWS]:
-        ran = line["discrete_status"] in _ENDED_WELL
-        file = f"{folder(line)}/{line['solution'] if ran else 'discrete'}.parquet"
+        own = ended_well(line["discrete_status"]) or line["status"] == REFUSED
+        file = f"{folder(line)}/{line['solution'] if own else 'discrete'}.parquet"
         rows.append(
             [
                 *_cell(line),
@@ -153,7 +153,7 @@ def odd_table(lines: Sequence[Row], said: Mapping[str, str], explored: Collectio
                 _status(line),
                 error(line["error"]),
                 count(line["compared"]),
-                said.get(file, "–"),
+                line.get("reason") or said.get(file, "–"),
                 _look(line, explored),
             ]
         )
@@ -199,9 +199,8 @@ def _cell(line: Row) -> list[Content]:
 
 def _status(line: Row) -> Content:
     run = line["discrete_status"]
-    status = str(line["status"] if run in _ENDED_WELL else f"run {run}")
-    good = status in _ENDED_WELL
-    return status if good else Html(f'<strong class="mark">{escape(status)}</strong>')
+    status = str(line["status"] if ended_well(run) or line["status"] == REFUSED else f"run {run}")
+    return status if ended_well(status) else Html(f'<strong class="mark">{escape(status)}</strong>')
 
 
 def _look(line: Row, explored: Collection[str]) -> Content:

@@ -124,11 +124,7 @@ class Picard:
         """Solve the model; see :func:`idescent.solve`."""
         counted = CountedObjective(objective)
         equation = derive(model, optimizer, alpha)
-        if any(memory.source is not None or memory.rate == np.inf for memory in equation.memories):
-            raise ValueError(
-                f"model: {model.name!r} is not allowed with Picard: "
-                "every memory must be an exponential one of the gradient or its square"
-            )
+        self.check(model, equation)
         if isinstance(model, Paper):
             equation = _as_published(equation, optimizer, alpha, self.alignment)
         start = np.atleast_1d(np.asarray(theta0, dtype=np.float64))
@@ -170,6 +166,14 @@ class Picard:
             loss = counted.value(theta)
         report = self._report(found, counted.gradients, diverged_at, rtol, atol)
         return assemble(theta, loss, moments, alpha, report).rows(kept(steps, keep))
+
+    def check(self, model: Model, equation: Equation) -> None:
+        """Raise ValueError for an equation that Algorithm 4 cannot solve."""
+        if any(memory.source is not None or memory.rate == np.inf for memory in equation.memories):
+            raise ValueError(
+                f"model: {model.name!r} is not allowed with Picard: "
+                "every memory must be an exponential one of the gradient or its square"
+            )
 
     def misaligns(self, optimizer: Optimizer, equation: Equation) -> bool:
         """Whether the memory is misaligned: that of a plain sum never was."""

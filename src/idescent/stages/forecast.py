@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import csv
+import csv as standard
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from idescent import registry
-from idescent.discrete import simulate
+from idescent.discrete import checked_start, simulate
 from idescent.files import write_text
 from idescent.forecast import fast_forward
+from idescent.trajectory import REFUSED
 
 # The longest run that is made for comparison: half a gigabyte of rows.
 LONGEST = 20_000_000
@@ -37,12 +38,10 @@ def run(cells: Sequence[Mapping[str, Any]], outputs: Sequence[Path], log: Callab
     for cell in cells:
         rows.append(predict(cell))
         log(", ".join(f"{name} {rows[-1][name]}" for name in COLUMNS))
+    names = (*COLUMNS, "reason") if any(row["status"] == REFUSED for row in rows) else COLUMNS
     for output in outputs:
         if output.suffix == ".csv":
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerows([COLUMNS, *([str(row[name]) for name in COLUMNS] for row in rows)])
-            write_text(output, text.getvalue())
+            write_text(output, csv([[row[name] for name in names] for row in rows], names))
     if pictures := [output for output in outputs if output.suffix != ".csv"]:
         from idescent.figures.forecast import render_forecast
 
@@ -52,10 +51,27 @@ def run(cells: Sequence[Mapping[str, Any]], outputs: Sequence[Path], log: Callab
 
 
 def predict(cell: Mapping[str, Any]) -> dict[str, Any]:
-    """Predict one run; return its row, with an empty ``error`` if the run is too long to be made."""
+    """Predict one run; return its row, with an empty ``error`` if the run is too long to be made.
+
+    A run that the half-step model does not take has the status ``refused`` and no numbers.
+    """
     optimizer, objective = registry.optimizer(cell["optimizer"]), registry.objective(cell["objective"])
     arguments = {"alpha": cell["alpha"], "theta0": cell["theta0"], "steps": cell["steps"]}
-    prediction = fast_forward(optimizer, objective, **arguments)
+    given = cell["optimizer"].get("arguments", {})
+    row = {
+        "objective": cell["objective"]["name"],
+        "optimizer": cell["optimizer"]["class"],
+        "arguments": " ".join(f"{name}={value}" for name, value in given.items()),
+        "alpha": cell["alpha"],
+        "steps": cell["steps"],
+        **dict.fromkeys(("gradients", "estimate", "error", "reason"), ""),
+        "look": cell["optimizer"],
+    }
+    try:
+        prediction = fast_forward(optimizer, objective, **arguments)
+    except ValueError as refusal:
+        checked_start(objective, **arguments)  # a start that is not allowed is for no model to refuse
+        return row | {"status": REFUSED, "reason": " ".join(str(refusal).split())}
     error: float | str = ""
     if cell["steps"] <= LONGEST and np.isfinite(prediction.report.error_estimate):
         made = simulate(optimizer, objective, **arguments)
@@ -64,16 +80,18 @@ def predict(cell: Mapping[str, Any]) -> dict[str, Any]:
             np.append(np.arange(min(cell["steps"], 10_000) + 1), made.k[:: 1 + len(made.k) // 100_000])
         )
         error = float(np.abs(prediction(k) - made.theta[k]).max())
-    given = cell["optimizer"].get("arguments", {})
-    return {
-        "objective": cell["objective"]["name"],
-        "optimizer": cell["optimizer"]["class"],
-        "arguments": " ".join(f"{name}={value}" for name, value in given.items()),
-        "alpha": cell["alpha"],
-        "steps": cell["steps"],
+    return row | {
         "gradients": prediction.report.gradient_evaluations,
         "estimate": prediction.report.error_estimate,
         "error": error,
         "status": prediction.report.status,
-        "look": cell["optimizer"],
     }
+
+
+def csv(rows: Iterable[Iterable[Any]], names: Iterable[str]) -> str:
+    """Return rows as CSV."""
+    text = io.StringIO()
+    writer = standard.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+    return text.getvalue()

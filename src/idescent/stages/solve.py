@@ -6,9 +6,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from idescent import registry
 from idescent.continuous import solve
-from idescent.trajectory import Report, Trajectory
+from idescent.discrete import checked_start
+from idescent.optimizers import Optimizer
+from idescent.trajectory import REFUSED, Report, Trajectory, assemble
 
 
 def make(
@@ -16,7 +21,8 @@ def make(
 ) -> Iterator[Trajectory | ValueError]:
     """Solve a model for cells of one objective; yield for each its path, or why it cannot be solved.
 
-    A solution that does not converge is a result like any other, and says so.
+    A solution that does not converge is a result like any other, and says so; so is one that the model or the
+    solver refuses, whose status is ``refused`` and whose message says why.
 
     Parameters
     ----------
@@ -41,22 +47,45 @@ def make(
 
 def _solved(cell: Mapping[str, Any], objective: Any, log: Callable[[str], None]) -> Trajectory:
     solution = cell["solution"]
-    return solve(
-        registry.model(solution["model"]),
-        registry.optimizer(cell["optimizer"]),
-        objective,
-        alpha=cell["alpha"],
-        theta0=registry.start(cell["theta0"], objective),
-        steps=cell["steps"],
-        schedule=registry.schedule(cell),
-        rtol=solution["rtol"],
-        atol=solution["atol"],
-        solver=registry.solver(solution["solver"]),
-        progress=log,
-    )
+    model, solver = registry.model(solution["model"]), registry.solver(solution["solver"])
+    optimizer, schedule = registry.optimizer(cell["optimizer"]), registry.schedule(cell)
+    alpha, steps, start = cell["alpha"], cell["steps"], registry.start(cell["theta0"], objective)
+    rtol, atol = solution["rtol"], solution["atol"]
+    try:
+        return solve(
+            model,
+            optimizer,
+            objective,
+            alpha=alpha,
+            theta0=start,
+            steps=steps,
+            schedule=schedule,
+            rtol=rtol,
+            atol=atol,
+            solver=solver,
+            progress=log,
+        )
+    except ValueError as error:
+        # An objective that has no gradient at the start is not for a model to refuse: this says so.
+        checked_start(objective, alpha, start, steps)
+        report = Report(REFUSED, " ".join(str(error).split()), rtol=rtol, atol=atol)
+        return _unsolved(optimizer, start, alpha, steps, report)
+
+
+def _unsolved(
+    optimizer: Optimizer, start: NDArray[np.float64], alpha: float, steps: int, report: Report
+) -> Trajectory:
+    """Return a path of which nothing is known."""
+    theta = np.full((steps + 1, len(start)), np.nan)
+    *first, second = optimizer.moments
+    width = np.shape(optimizer.squares(np.zeros_like(start)))[-1]
+    moments = {**dict.fromkeys(first, theta), second: theta[:, :width]}
+    return assemble(theta, theta[:, 0], moments, alpha, report)
 
 
 def describe(report: Report) -> str:
     """Return a line about a solution."""
+    if report.status == REFUSED:
+        return f"{report.status}: {report.message}"
     error = "no error estimate" if math.isnan(report.error_estimate) else f"error {report.error_estimate:.1e}"
     return f"{report.status}, {report.sweeps} sweeps, {error}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from idescent.errors import MEANINGLESS
 from idescent.files import read_csv, write_text
+from idescent.trajectory import ended_well
 
 Row = Mapping[str, str]
 
@@ -32,7 +34,7 @@ def run(study: str, table: Path, figures: Sequence[str], output: Path) -> str:
 def lines(study: str, table: Path, figures: Sequence[str], rows: Sequence[Row]) -> list[str]:
     """Return the summary, line by line."""
     root = table.parent.parent
-    solutions = {_solution(row): row for row in rows}
+    solutions = {_solution(row): row for row in rows if row["kind"] == "total"}
     cells = {_cell(row): row for row in rows}
     found = [f"Study {study}: {len(cells)} cells, {len(solutions)} solutions"]
     if figures:
@@ -42,7 +44,7 @@ def lines(study: str, table: Path, figures: Sequence[str], rows: Sequence[Row]) 
     worst: dict[tuple[str, str], Row] = {}
     for row in rows:
         wanted = (row["quantity"], row["norm"], row["kind"]) == ("theta", "sup", "total")
-        if wanted and row["error"]:
+        if wanted and row["error"] and row["status"] not in MEANINGLESS:
             key = (row["optimizer"], row["solution"])
             if key not in worst or float(row["error"]) > float(worst[key]["error"]):
                 worst[key] = row
@@ -51,11 +53,15 @@ def lines(study: str, table: Path, figures: Sequence[str], rows: Sequence[Row]) 
         f"  at {row['objective']} {row['label']}, k = {row['at']}"
         for (optimizer, solution), row in worst.items()
     ]
-    odd = [key for key, row in solutions.items() if row["status"] not in ("converged", "diverged")]
+    told = ("diverged", *MEANINGLESS)
+    odd = [key for key, row in solutions.items() if not (ended_well(row["status"]) or row["status"] in told)]
     found += _listing("not converged", odd)
     found += _listing(
         "diverged solutions", [key for key, row in solutions.items() if row["status"] == "diverged"]
     )
+    for status in MEANINGLESS:
+        reasons = [f"{key}: {row['reason']}" for key, row in solutions.items() if row["status"] == status]
+        found += _listing(f"{status} solutions", reasons) if reasons else []
     found += _listing(
         "diverged runs", [key for key, row in cells.items() if row["discrete_status"] == "diverged"]
     )

@@ -11,10 +11,10 @@ from typing import Any
 
 from idescent.tables.files import write_formats
 from idescent.tables.markup import escaped, long_table, pipes, scientific
+from idescent.trajectory import ended_well
 
 Row = Mapping[str, Any]
 
-_WELL = ("converged", "completed")
 _EXPLAINED = (
     "Largest difference, over the iterations, between the mean of the mini-batch runs and what a model "
     "expects, with its 95 % interval (simultaneous over the iterations) and in ratio to the largest mean. A "
@@ -46,6 +46,7 @@ def markdown(rows: Sequence[Row]) -> str:
         mine = [row for row in rows if row["objective"] == objective]
         text += [pipes(_cells(row, "{}e{}", "–", lambda t: t)) for row in mine]
         text.append("")
+    text += [f"{reason}\n" for reason in _reasons(rows)]
     return "\n".join(text)
 
 
@@ -61,21 +62,28 @@ def latex(rows: Sequence[Row]) -> str:
                 lines.append(" & ".join(_cells(row, r"${}{{\times}}10^{{{}}}$", "--", escaped)) + r" \\")
     text = [r"% Needs \usepackage{booktabs,longtable}, 16 cm of text width."]
     text += [r"\begingroup\scriptsize\setlength{\tabcolsep}{2pt}\setlength{\LTcapwidth}{\textwidth}"]
-    table = long_table(escaped(_EXPLAINED), "llrrrllrrrrll", head, lines)
+    caption = escaped(" ".join([_EXPLAINED, *_reasons(rows)]))
+    table = long_table(caption, "llrrrllrrrrll", head, lines)
     return "\n".join([*text, *table, r"\endgroup"]) + "\n"
+
+
+def _reasons(rows: Sequence[Row]) -> list[str]:
+    """Say once of each model and reason why the model is refused."""
+    found = {(row["model"], row["optimizer"], row["reason"]) for row in rows if row.get("reason")}
+    return [f"{model} is refused for {optimizer}: {reason}." for model, optimizer, reason in sorted(found)]
 
 
 def _cells(row: Row, power: str, missing: str, text: Callable[[str], str]) -> list[str]:
     betas = ", ".join(f"{row[name]:g}" for name in ("beta", "beta1", "beta2") if row[name] is not None)
     numbers = [scientific(row[name], power, missing) for name in ("error", "low", "high", "relative")]
-    status = row["status"] if row["status"] in _WELL else f"{row['status']} !"
+    status = row["status"] if ended_well(row["status"]) else f"{row['status']} !"
     return [
         *(text(row["optimizer"]), betas or missing, f"{row['alpha']:g}", str(row["batch"]), str(row["runs"])),
         *(
             text(row["model"]),
             text(row["quantity"]),
             *numbers,
-            "yes" if row["detected"] else "no",
+            missing if row["detected"] is None else "yes" if row["detected"] else "no",
             text(status),
         ),
     ]

@@ -14,10 +14,10 @@ from typing import Any
 from idescent.errors import hyperparameters
 from idescent.tables.files import in_order, read_errors, write_formats
 from idescent.tables.markup import escaped, long_table, pipes, scientific
+from idescent.trajectory import REFUSED, ended_well
 
 # Columns of the compact table.  AdaGrad's sum and the others' average share one: no cell has both.
 _QUANTITIES = (("theta",), ("m",), ("v", "G"), ("loss",))
-_ENDED_WELL = ("converged", "completed")
 _TEX_QUANTITIES = {"theta": r"$\theta$", "loss": "Loss"}
 _NOTE = "The solution did not reach its tolerance, or a run diverged: errors up to the last finite iteration."
 
@@ -28,10 +28,12 @@ class Split:
 
     Attributes
     ----------
-    objective, optimizer, betas, solution, quantity, status : str
+    objective, optimizer, betas, solution, quantity : str
     alpha : float
     model, solver, total : float or None
         Discrete run against exact solution, exact solution against this one, discrete run against this one.
+    status : str
+        Of a solution that ended well the exact one's, if that is implausible or refused.
     """
 
     objective: str
@@ -59,6 +61,8 @@ class Line:
         Sup error over k of theta, m, v or G, and loss; None where there is none.
     estimate : float or None
         The solver's own estimate of its error in theta.
+    reason : str or None
+        Why the solution is implausible or refused.
     """
 
     objective: str
@@ -70,11 +74,12 @@ class Line:
     errors: tuple[float | None, ...]
     estimate: float | None
     status: str
+    reason: str | None = None
 
     @property
     def marked(self) -> bool:
         """Whether the row needs a warning sign."""
-        return self.status not in _ENDED_WELL
+        return not ended_well(self.status)
 
 
 def write_errors(files: Iterable[str | Path], outputs: Iterable[str | Path]) -> None:
@@ -124,6 +129,7 @@ def compact(rows: Iterable[Mapping[str, Any]]) -> list[Line]:
                 errors=tuple(next((sup[n] for n in names if n in sup), None) for names in _QUANTITIES),
                 estimate=first["error_estimate"],
                 status=_status(first),
+                reason=first.get("reason"),
             )
         )
     return lines
@@ -140,6 +146,7 @@ def split(rows: Iterable[Mapping[str, Any]], norm: str = "sup") -> list[Split]:
     for kinds in groups.values():
         if "solver" in kinds:
             row = kinds["total"]
+            status = _status(row)
             found.append(
                 Split(
                     objective=row["objective"],
@@ -151,7 +158,7 @@ def split(rows: Iterable[Mapping[str, Any]], norm: str = "sup") -> list[Split]:
                     model=kinds["model"]["error"],
                     solver=kinds["solver"]["error"],
                     total=row["error"],
-                    status=_status(row),
+                    status=_status(kinds["model"]) if ended_well(status) else status,
                 )
             )
     return found
@@ -180,6 +187,7 @@ def markdown(lines: Sequence[Line], splits: Sequence[Split] = ()) -> str:
     )
     if any(line.marked for line in lines):
         text.append(f"† {_NOTE}")
+    text += [f"\n{reason}" for reason in _reasons(lines)]
     if splits:
         text += ["", "# Three errors: how much of the gap is the model, how much the solver", ""]
         text += ["Largest over all iterations: `model` = |discrete − exact|, `solver` = |exact − solution|,"]
@@ -200,7 +208,7 @@ def markdown(lines: Sequence[Line], splits: Sequence[Split] = ()) -> str:
         for s in splits:
             cells = [s.objective, s.optimizer, s.betas or "–", f"{s.alpha:g}", s.solution, s.quantity]
             cells += [scientific(error, "{}e{}", "–") for error in (s.model, s.solver, s.total)]
-            cells.append(s.status if s.status in _ENDED_WELL else f"**{s.status}** †")
+            cells.append(s.status if ended_well(s.status) else f"**{s.status}** †")
             text.append(pipes(cells))
     return "\n".join(text) + "\n"
 
@@ -227,6 +235,7 @@ def latex(lines: Sequence[Line], splits: Sequence[Split] = ()) -> str:
             rows.append(" & ".join(cells) + r" \\")
     caption = "Largest distance of discrete run and solution over all iterations."
     caption += rf" $^\dagger$ {_NOTE}" if any(line.marked for line in lines) else ""
+    caption += "".join(f" {escaped(reason)}" for reason in _reasons(lines))
     text = [r"% Needs \usepackage{booktabs,longtable}, 16 cm of text width."]
     text += [r"\begingroup\scriptsize\setlength{\tabcolsep}{2pt}\setlength{\LTcapwidth}{\textwidth}"]
     text += long_table(caption, columns, head, rows)
@@ -238,7 +247,7 @@ def latex(lines: Sequence[Line], splits: Sequence[Split] = ()) -> str:
             cells = [escaped(s.objective), escaped(s.optimizer), s.betas or "--", f"{s.alpha:g}"]
             cells += [escaped(s.solution), _TEX_QUANTITIES.get(s.quantity, f"${s.quantity}$")]
             cells += [scientific(error, power, "--") for error in (s.model, s.solver, s.total)]
-            cells.append(escaped(s.status) + ("" if s.status in _ENDED_WELL else r"$^\dagger$"))
+            cells.append(escaped(s.status) + ("" if ended_well(s.status) else r"$^\dagger$"))
             rows.append(" & ".join(cells) + r" \\")
         caption = (
             "Three errors, largest over all iterations. Model: discrete run against exact solution. Solver: "
@@ -248,9 +257,23 @@ def latex(lines: Sequence[Line], splits: Sequence[Split] = ()) -> str:
     return "\n".join([*text, r"\endgroup"]) + "\n"
 
 
+def _reasons(lines: Sequence[Line]) -> list[str]:
+    """Say, once for each solution and reason, why solutions are implausible or refused."""
+    places: dict[tuple[str, str, str], list[str]] = {}
+    for line in lines:
+        if line.reason:
+            betas = f" ({line.betas})" if line.betas else ""
+            where = f"{line.objective}, {line.optimizer}{betas}, alpha = {line.alpha:g}"
+            places.setdefault((line.solution, line.status, line.reason), []).append(where)
+    return [
+        f"{solution} is {status} at {'; '.join(where)}: {reason}."
+        for (solution, status, reason), where in places.items()
+    ]
+
+
 def _status(row: Mapping[str, Any]) -> str:
     run = row["discrete_status"]
-    return str(row["status"] if run in _ENDED_WELL else f"run {run}")
+    return str(row["status"] if ended_well(run) or row["status"] == REFUSED else f"run {run}")
 
 
 def _betas(row: Mapping[str, Any]) -> str:

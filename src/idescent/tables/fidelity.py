@@ -12,10 +12,10 @@ from typing import Any
 from idescent.fidelity import SMALLEST_LOSS
 from idescent.tables.files import write_formats
 from idescent.tables.markup import escaped, long_table, pipes, scientific
+from idescent.trajectory import ended_well
 
 Row = Mapping[str, Any]
 
-_WELL = ("converged", "completed")
 _EXPLAINED = (
     "Iterations up to which the loss that a model predicts stays within the bound named of that of the "
     f"discrete run (losses below {SMALLEST_LOSS:g} of the first count as that; where some are negative, the "
@@ -86,7 +86,7 @@ def latex(rows: Sequence[Row]) -> str:
             first, theta = members["loss"][0], members["theta"][0]
             cells = [escaped(first["optimizer"]), _betas(first) or "--", f"{first['alpha']:g}"]
             cells += [str(first["steps"]), escaped(first["solution"])]
-            cells += [_held(row, r"$\geq$\,") for row in members["loss"]]
+            cells += [_held(row, r"$\geq$\,").replace("–", "--") for row in members["loss"]]
             cells += [scientific(row["largest"], power, "--") for row in (first, theta)]
             if accurate:
                 found = (_percent(first["accuracy_run"]), _percent(first["accuracy_gap"]))
@@ -117,6 +117,8 @@ def _bounds(rows: Sequence[Row]) -> list[float]:
 
 
 def _held(row: Row, least: str = "≥ ") -> str:
+    if row["horizon"] is None:
+        return "–"
     if row["horizon"] == row["steps"]:
         return "all"
     return (least if row["unsolved"] else "") + str(max(row["horizon"], 0))
@@ -127,18 +129,17 @@ def _percent(value: float | None) -> str:
 
 
 def _cost(row: Row) -> str:
-    runs = row["run_gradient_evaluations"]
-    return f"{row['gradient_evaluations'] / runs:.3g}" if runs else "–"
+    own, runs = row["gradient_evaluations"], row["run_gradient_evaluations"]
+    return f"{own / runs:.3g}" if runs and own is not None else "–"
 
 
 def _odd(row: Row) -> bool:
-    return row["status"] not in _WELL or row["discrete_status"] not in _WELL
+    return not ended_well(row["status"], row["discrete_status"])
 
 
 def _status(row: Row) -> str:
-    return (
-        row["status"] if row["discrete_status"] in _WELL else f"{row['status']}, run {row['discrete_status']}"
-    )
+    run = row["discrete_status"]
+    return row["status"] if ended_well(run) else f"{row['status']}, run {run}"
 
 
 def _betas(row: Row) -> str:

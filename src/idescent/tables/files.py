@@ -65,7 +65,8 @@ def read_errors(files: Iterable[str | Path]) -> Any:
             raise refused(file, "table of errors", error) from error
     if not tables:
         raise ValueError("tables: no error files are given: there must be at least one")
-    return pa.concat_tables(tables)
+    # Reasons are a column of those parts only in which there is one.
+    return pa.concat_tables(tables, promote_options="default")
 
 
 def in_order(table: Any) -> Any:

@@ -11,10 +11,11 @@ from itertools import groupby
 from pathlib import Path
 
 from idescent import orders
-from idescent.errors import NORMS
+from idescent.errors import IMPLAUSIBLE, NORMS
 from idescent.scaling import Line, Row, as_table, compact
 from idescent.tables.files import write_formats
 from idescent.tables.markup import escaped, long_table, pipes, scientific
+from idescent.trajectory import REFUSED
 
 _RULE = (
     "Order: least-squares slope of ln(error) over ln(α) in the asymptotic window, ± the wider of Student's "
@@ -32,6 +33,10 @@ _REASONS = (
     f"{orders.SPREAD:g}."
 )
 _NOTE = "A solution did not reach its tolerance, or a run diverged; it does not count for the order."
+_ODD = {
+    IMPLAUSIBLE: "Implausible: the solution is more than ten times as far from the start as the run ever is.",
+    REFUSED: "Refused: the model or its solver does not take these hyper-parameters.",
+}
 _CUT = (
     "A run had not settled at the largest horizon allowed and was cut there; it does not count for the order."
 )
@@ -59,6 +64,7 @@ class _Form:
     daggers: tuple[str, str]
     alpha: str
     betas: str
+    bold: str
     text: Callable[[str], str]
     symbol: Callable[[str], str]
     reason: Callable[[str], str]
@@ -75,6 +81,7 @@ _MARKDOWN = _Form(
     daggers=(" †", " ‡"),
     alpha="α",
     betas="β",
+    bold="**{}**",
     text=str,
     symbol=str,
     reason=str,
@@ -90,6 +97,7 @@ _LATEX = _Form(
     daggers=(r"$^\dagger$", r"$^\ddagger$"),
     alpha=r"$\alpha$",
     betas=r"$\beta$",
+    bold=r"\textbf{{{}}}",
     text=escaped,
     symbol=lambda name: {"theta": r"$\theta$", "loss": "loss"}.get(name, f"${name}$"),
     # The column has room for the kind alone.
@@ -135,6 +143,7 @@ def markdown(lines: Sequence[Line], alphas: Sequence[float], reference: str | No
             text += [pipes(" ".join(filter(None, column)) for column in head)]
             text += [pipes(["---"] * 2 + ["---:"] * (len(head) - 2)), *map(pipes, rows), ""]
     text += [f"{sign.strip()} {note}" for sign, note in _notes(lines, _MARKDOWN)]
+    text += [note for word, note in _ODD.items() if any(word in line.errors for line in lines)]
     return "\n".join(text).rstrip("\n") + "\n"
 
 
@@ -158,6 +167,7 @@ def latex(lines: Sequence[Line], alphas: Sequence[float], reference: str | None 
         ]
         rule = "Order, declared order and window as in the first of these tables."
         notes = "".join(f" {sign} {note}" for sign, note in _notes(members, _LATEX))
+        notes += "".join(f" {note}" for word, note in _ODD.items() if any(word in m.errors for m in members))
         tables = _tables(members, alphas, reference, _LATEX)
         for caption, (head, rows) in zip(captions, tables, strict=True):
             text += ["", *_longtable(caption + notes, head, rows)] if len(head) > 2 else []
@@ -202,7 +212,7 @@ def _tables(
     ]
     parts: list[list[list[str]]] = [[], [], [], []]
     for line in lines:
-        errors = [scientific(error, form.number, form.missing) for error in line.errors]
+        errors = [_error(error, form) for error in line.errors]
         fits = [line.orders.get(pair) for pair in pairs]
         cells = [
             [*errors, _order(line, form), _count(line.declared, form), _window(line, form)],
@@ -214,6 +224,12 @@ def _tables(
             part.append([line.betas or form.missing, _name(line, form), *row])
     start = [("", form.betas), ("", "model")]
     return [([*start, *head], rows) for head, rows in zip(heads, parts, strict=True)]
+
+
+def _error(error: float | str | None, form: _Form) -> str:
+    if isinstance(error, str):
+        return form.bold.format(error)
+    return scientific(error, form.number, form.missing)
 
 
 def _rates(what: str, alphas: Iterable[float], form: _Form) -> list[Column]:

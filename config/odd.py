@@ -1,0 +1,23 @@
+"""An objective of one's own with losses below zero, for the study odd.yaml."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class StyblinskiTang:
+    r"""Half the sum of :math:`\theta_i^4 - 16\theta_i^2 + 5\theta_i`; the least is -39.2 a coordinate."""
+
+    dimension = 2
+
+    def value(self, theta: Array) -> Array:
+        """Return the loss, shape (...)."""
+        squares = theta * theta
+        return np.asarray(0.5 * (squares * squares - 16.0 * squares + 5.0 * theta).sum(axis=-1))
+
+    def gradient(self, theta: Array) -> Array:
+        """Return its gradient, shape of ``theta``."""
+        return 2.0 * theta * theta * theta - 16.0 * theta + 2.5
