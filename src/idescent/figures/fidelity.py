@@ -236,5 +236,8 @@ def _thin(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _title(cell: Mapping[str, Any]) -> str:
-    name, _, rates = style.configuration(cell["optimizer"]).partition(", ")
-    return f"{rates or name}\n$\\alpha = {cell['alpha']:g}$"
+    name, *rates = style.configuration(cell["optimizer"]).split(", ")
+    # Two in a line: more are wider than one of four columns.
+    parts = rates or [name]
+    lines = [", ".join(parts[i : i + 2]) for i in range(0, len(parts), 2)]
+    return "\n".join([*lines, f"$\\alpha = {cell['alpha']:g}$"])
