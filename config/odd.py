@@ -1,4 +1,4 @@
-"""Objectives of one's own, for the study odd.yaml: one with losses below zero, one that is not finite everywhere."""
+"""Objectives of one's own, for the study odd.yaml: losses below zero, and a loss that ends."""
 
 from __future__ import annotations
 

@@ -171,7 +171,8 @@ def _in_frame(errors: Sequence[Any], diverged: bool) -> Account:
     for outside, where in ((values < _LEAST_ERROR, "below"), (values > _LARGEST_ERROR, "above")):
         if found.drawn and outside.all():
             limit = _LEAST_ERROR if where == "below" else _LARGEST_ERROR
-            return replace(found, drawn=0, whole=f"all errors are {where} {limit:g}")
+            why = "all runs diverged" if diverged else f"all errors are {where} {limit:g}"
+            return replace(found, drawn=0, whole=why)
     return found
 
 
