@@ -1,4 +1,4 @@
-"""An objective of one's own with losses below zero, for the study odd.yaml."""
+"""Objectives of one's own, for the study odd.yaml: losses below zero, and a loss that ends."""
 
 from __future__ import annotations
 
@@ -21,3 +21,17 @@ class StyblinskiTang:
     def gradient(self, theta: Array) -> Array:
         """Return its gradient, shape of ``theta``."""
         return 2.0 * theta * theta * theta - 16.0 * theta + 2.5
+
+
+class Edge:
+    """A slope of -1 that ends at 1: what is beyond is not a number."""
+
+    dimension = 1
+
+    def value(self, theta: Array) -> Array:
+        """Return the loss, shape (...)."""
+        return np.asarray(np.where(theta <= 1.0, 2.0 - theta, np.nan).sum(axis=-1))
+
+    def gradient(self, theta: Array) -> Array:
+        """Return its gradient, shape of ``theta``."""
+        return np.where(theta <= 1.0, -1.0, np.nan)

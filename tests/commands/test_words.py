@@ -117,6 +117,7 @@ def test_what_can_be_no_module_is_refused(name, folder, capsys):
         (["solve", "mine_cli:Bowl", "Adam"], "equation"),
         (["solve", "Paper", "Adam", "--solver", "mine_cli:Bowl"], "solve"),
         (["simulate", "Adam", "--schedule", "mine_cli:Bowl"], "rate"),
+        (["simulate", "Adam", "--objective", "mine_cli:MyModel"], "gradient"),
     ],
     ids=named,
 )

@@ -171,7 +171,8 @@ def _in_frame(errors: Sequence[Any], diverged: bool) -> Account:
     for outside, where in ((values < _LEAST_ERROR, "below"), (values > _LARGEST_ERROR, "above")):
         if found.drawn and outside.all():
             limit = _LEAST_ERROR if where == "below" else _LARGEST_ERROR
-            return replace(found, drawn=0, whole=f"all errors are {where} {limit:g}")
+            why = "all runs diverged" if diverged else f"all errors are {where} {limit:g}"
+            return replace(found, drawn=0, whole=why)
     return found
 
 
@@ -236,5 +237,8 @@ def _thin(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _title(cell: Mapping[str, Any]) -> str:
-    name, _, rates = style.configuration(cell["optimizer"]).partition(", ")
-    return f"{rates or name}\n$\\alpha = {cell['alpha']:g}$"
+    name, *rates = style.configuration(cell["optimizer"]).split(", ")
+    # Two in a line: more are wider than one of four columns.
+    parts = rates or [name]
+    lines = [", ".join(parts[i : i + 2]) for i in range(0, len(parts), 2)]
+    return "\n".join([*lines, f"$\\alpha = {cell['alpha']:g}$"])

@@ -86,7 +86,9 @@ def _account(rows: Sequence[Mapping[str, Any]]) -> Account:
     # The caption tells of errors near their floor, and 0 is one of them.
     found = account_of([row for row in rows if not meaningless(row)], told=("zero",))
     if found.drawn and not any(map(_shown, rows)):
-        return replace(found, drawn=0, whole="all errors are within solver and rounding error")
+        diverged = all(row["discrete_status"] == "diverged" for row in rows)
+        why = "all runs diverged" if diverged else "all errors are within solver and rounding error"
+        return replace(found, drawn=0, whole=why)
     return found
 
 
