@@ -176,7 +176,7 @@ def _in_frame(errors: Sequence[Any], diverged: bool) -> Account:
 
 
 def _looks(names: Iterable[str], models: Mapping[str, str]) -> dict[str, str]:
-    """Return the name that gives each solution its look: its own if it is a scheme or a second of its model."""
+    """Return whose look each solution has: its own if it is a scheme, or the second of its model."""
     found: dict[str, str] = {}
     for name in dict.fromkeys(names):
         again = name in SCHEMES or models[name] in found.values()
