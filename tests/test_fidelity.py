@@ -176,3 +176,17 @@ def test_the_figure_marks_where_a_model_left_a_bound_but_not_where_the_solver_ga
     assert [point[1:] for point in points if point[0] == "x"] == [(39.0, pytest.approx(0.039)), (0.0, 1e-7)]
     # Nothing of the third model was solved, so that it has left no bound.
     assert not [point for point in points if point[0] == "v"]
+
+
+def test_a_second_solution_of_a_model_and_a_long_title_are_told_apart() -> None:
+    run, model = line()
+    cell = {"optimizer": {"class": "AdamW", "arguments": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1}}}
+    metadata = {"cell": cell | {"alpha": 0.1}}
+    solutions = dict.fromkeys(("discrete", "paper", "algorithm-4", "again"), (model, metadata))
+    solutions["discrete"] = (run, metadata)
+    with styled():
+        figure = fidelity_figure([solutions], dict.fromkeys(solutions, "paper"), [0.1])
+    assert figure.axes[0].get_title().count("\n") == 2
+    keys = figure.legends[0].get_lines()[1:]
+    assert [key.get_label() for key in keys] == ["paper", "algorithm-4", "again"]
+    assert len({(key.get_color(), key.get_marker()) for key in keys}) == 3

@@ -107,7 +107,7 @@ def test_a_study_of_odd_cells_runs_to_its_report(fresh: Project) -> None:
         "weight_decay: 20.0 is not allowed with alpha = 0.1: alpha*weight_decay must be < 1",
         "ThirdOrder: AdaGrad is not allowed: must be Adam, AdamW or AdamL2",
         "model: 'local' is not allowed with Picard",
-        "gradient evaluations",
+        "budget of 20 gradients is spent",
         "<strong>Implausible</strong>",
         "<strong>Refused</strong>",
     ):

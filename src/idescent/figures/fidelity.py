@@ -23,7 +23,7 @@ from idescent.fidelity import SMALLEST_LOSS, horizon, negative, relative_errors,
 from idescent.figures import style
 from idescent.figures.data import MOST_POINTS
 from idescent.figures.drawable import Account, account, drawable, held, say, without_scale
-from idescent.figures.looks import model_look
+from idescent.figures.looks import SCHEMES, model_look
 from idescent.figures.remarks import tell
 from idescent.figures.saving import save, styled
 from idescent.trajectory import Trajectory, read_with_metadata
@@ -89,6 +89,7 @@ def fidelity_figure(
 ) -> Figure:
     """Build the picture; call it inside the style's context."""
     columns = len(cells)
+    looks = _looks((name for cell in cells for name in cell if name != "discrete"), models)
     figure = Figure(
         figsize=(style.WIDTHS["double"] if columns > 1 else 3.6, 4.2),
         layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03),
@@ -122,7 +123,7 @@ def fidelity_figure(
         for name, path in kept.items():
             if name == "discrete":
                 continue
-            colour, marker, size, line = model_look(models[name])
+            colour, marker, size, line = model_look(looks[name])
             if found.drawn:
                 x, y = _thin(path.k, held(path.loss, log=log))
                 above.plot(x, y, color=colour, linestyle=line, linewidth=0.9, gid=name)
@@ -154,9 +155,7 @@ def fidelity_figure(
         without_scale(grid[0], "y")
     grid[0, 0].set_ylabel("loss")
     grid[1, 0].set_ylabel("relative error of the loss")
-    figure.legend(
-        handles=_keys(names, models, odd), loc="outside upper center", ncols=5 if columns > 1 else 3
-    )
+    figure.legend(handles=_keys(names, looks, odd), loc="outside upper center", ncols=5 if columns > 1 else 3)
     return figure
 
 
@@ -176,10 +175,19 @@ def _in_frame(errors: Sequence[Any], diverged: bool) -> Account:
     return found
 
 
-def _keys(names: Iterable[str], models: Mapping[str, str], odd: bool) -> list[Line2D]:
+def _looks(names: Iterable[str], models: Mapping[str, str]) -> dict[str, str]:
+    """Return whose look each solution has: its own if it is a scheme, or the second of its model."""
+    found: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        again = name in SCHEMES or models[name] in found.values()
+        found[name] = name if again else models[name]
+    return found
+
+
+def _keys(names: Iterable[str], looks: Mapping[str, str], odd: bool) -> list[Line2D]:
     keys = [Line2D([], [], color="#B8B8B8", linewidth=3.2, label="discrete run")]
     for name in names:
-        colour, marker, size, line = model_look(models[name])
+        colour, marker, size, line = model_look(looks[name])
         look = {"color": colour, "marker": marker, "markersize": size, "linestyle": line}
         keys.append(Line2D([], [], linewidth=0.9, label=name, **look))
     if odd:
