@@ -48,7 +48,7 @@ $(ENVIRONMENT): requirements.lock
 	touch $@
 
 # The compiled kernels refuse to run if their source is newer than they are.
-$(INSTALLED): $(ENVIRONMENT) pyproject.toml setup.py src/idescent/_kernels.c
+$(INSTALLED): $(ENVIRONMENT) pyproject.toml setup.py src/idescent/discrete/_kernels.c
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q src
 	touch $@
@@ -72,5 +72,5 @@ schema: install
 # Results stay: they are what the time was spent on.
 clean:
 	rm -rf $(VENV) .snakemake build mutants .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -rf src/idescent.egg-info src/idescent/_kernels.*.so
+	rm -rf src/idescent.egg-info src/idescent/discrete/_kernels.*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 import conformance
 import refresh
 
-from idescent.report.figures import numbered
+from idescent.products.report.figures import numbered
 
 ROOT = Path(__file__).resolve().parent.parent
 ABSENT = "The results of the paper study are not there: run `make`, then build this site again.\n"

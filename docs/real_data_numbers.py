@@ -13,8 +13,9 @@ from refresh import fill_measured
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 import idescent as ide
-from idescent import fidelity, registry
 from idescent.objectives import Perceptron
+from idescent.products.fidelity import rows as fidelity
+from idescent.study import registry
 from idescent.trajectory import read, read_with_metadata
 
 ROOT = Path(__file__).resolve().parent.parent

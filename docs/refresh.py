@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from idescent.errors import MEANINGLESS
+from idescent.analysis.errors import MEANINGLESS
 from idescent.trajectory import ended_well
 
 ROOT = Path(__file__).resolve().parent.parent

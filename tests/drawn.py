@@ -3,8 +3,11 @@
 import numpy as np
 
 import idescent as ide
-from idescent import registry, trajectory
-from idescent.figures import data, draw, saving
+from idescent import trajectory
+from idescent.drawing import saving
+from idescent.products.paths import curves as data
+from idescent.products.paths import figure as draw
+from idescent.study import registry
 
 
 def cell(optimizer="RMSProp", alpha=0.1, steps=40, **arguments):

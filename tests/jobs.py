@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from idescent import job_files
+from idescent.jobs import job_files
 
 
 def job_words(

@@ -7,12 +7,14 @@ import re
 import drawn
 
 import idescent as ide
-from idescent import errors, registry, trajectory
+from idescent import trajectory
+from idescent.analysis import errors
 from idescent.figures import render
-from idescent.figures.overview import render_overview
-from idescent.figures.spec import parse
+from idescent.products.errors.overview import render_overview
+from idescent.products.errors.table import write_errors
+from idescent.products.paths.keys import parse
 from idescent.stages import report, report_numbers
-from idescent.tables.errors import write_errors
+from idescent.study import registry
 
 LONG = 3000
 CAPTION = "Discrete <b>iterations</b> & the exact solution."

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import idescent as ide
-from idescent import orders
+from idescent.analysis import orders
 
 ADAM, QUADRATIC, PAPER = ide.Adam(0.9, 0.99), ide.Quadratic(1.0), ide.models.Paper()
 CELL = {"alpha": 0.1, "theta0": 1.0, "steps": 5}

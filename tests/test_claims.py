@@ -14,9 +14,10 @@ import yaml
 from jobs import job_words
 
 from idescent import config, trajectory
-from idescent.claims import audit, spec, table
-from idescent.claims.audit import FAILS, HOLDS, MISSING, NOT_APPLICABLE, SCHEME
 from idescent.cli import main
+from idescent.products.claims import audit, table
+from idescent.products.claims import keys as spec
+from idescent.products.claims.audit import FAILS, HOLDS, MISSING, NOT_APPLICABLE, SCHEME
 from idescent.trajectory import Report
 
 ROOT = Path(__file__).parents[1]

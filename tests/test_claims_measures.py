@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idescent.claims import measures, spec
+from idescent.products.claims import keys as spec
+from idescent.products.claims import measures
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from idescent.claims import spec
+from idescent.products.claims import keys as spec
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idescent.columns import nullable
+from idescent.store.columns import nullable
 
 KINDS = {
     pa.string(): st.text(max_size=5),
@@ -32,7 +32,7 @@ def test_any_values_and_gaps_are_those_that_pyarrow_makes_of_them(type_):
 
 def test_no_column_loads_pandas():
     code = (
-        "import sys, pyarrow as pa\nfrom idescent.columns import nullable\n"
+        "import sys, pyarrow as pa\nfrom idescent.store.columns import nullable\n"
         "nullable(['a', None], pa.string()), nullable([1.0], pa.float64()), nullable([True], pa.bool_())\n"
         "assert 'pandas' not in sys.modules"
     )

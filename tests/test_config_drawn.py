@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_config_mistakes import JARGON
 
-from idescent import config, registry
+from idescent import config
+from idescent.study import registry
 
 BETAS = {"AdaGrad": (), "RMSProp": ("beta",), "Adam": ("beta1", "beta2"), "AdamW": ("beta1", "beta2")}
 NUMBERS = st.floats(-100.0, 100.0)

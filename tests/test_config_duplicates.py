@@ -10,9 +10,9 @@ import yaml
 from configured import minimal
 
 from idescent import config
-from idescent.claims.spec import ClaimsError
-from idescent.claims.spec import read as read_claims
-from idescent.documents import DocumentError, check, read
+from idescent.products.claims.keys import ClaimsError
+from idescent.products.claims.keys import read as read_claims
+from idescent.study.documents import DocumentError, check, read
 
 ROOT = Path(__file__).parents[1]
 

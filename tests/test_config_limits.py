@@ -13,10 +13,11 @@ import pytest
 import yaml
 from configured import complete, figure, minimal
 
-from idescent import config, limits
-from idescent.claims.spec import ClaimsError
-from idescent.claims.spec import read as read_claims
-from idescent.documents import DocumentError, check, read
+from idescent import config
+from idescent.products.claims.keys import ClaimsError
+from idescent.products.claims.keys import read as read_claims
+from idescent.study import limits
+from idescent.study.documents import DocumentError, check, read
 
 ROOT = Path(__file__).parents[1]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idescent import corrections, kernels
+from idescent.discrete import corrections, kernels
 
 
 @given(st.floats(min_value=0.01, max_value=1.0 - 1e-9), st.integers(1, 5000))

@@ -12,12 +12,12 @@ from scipy.integrate import quad
 
 import idescent as ide
 from idescent import models as M  # noqa: N812  # as in other tests
-from idescent.arguments import known
 from idescent.check import check
 from idescent.models.equation import Equation, Memory, derive
 from idescent.objectives import DoubleWell
 from idescent.optimizers import Accumulator, Optimizer
 from idescent.solvers import Picard
+from idescent.study.arguments import known
 
 
 @dataclass(frozen=True)

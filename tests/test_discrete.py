@@ -8,7 +8,7 @@ import pytest
 from problems import Opaque
 
 import idescent as ide
-from idescent import kernels
+from idescent.discrete import kernels
 
 OPTIMIZERS = [
     ("AdaGrad", {}),

@@ -8,7 +8,7 @@ import pytest
 from problems import Opaque
 
 import idescent as ide
-from idescent import registry
+from idescent.study import registry
 
 REFERENCE = Path(__file__).parent / "references" / "torch_optim.npz"
 with np.load(REFERENCE) as stored:

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from idescent import config, ensembles
+from idescent import config
 from idescent.objectives import MeanSquaredError
+from idescent.products.ensembles import rows as ensembles
+from idescent.products.ensembles import table as ensembles_table
 from idescent.stochastic.streams import batches
-from idescent.tables import ensembles as ensembles_table
 
 STUDY: dict[str, Any] = {
     "study": "crowd",

@@ -8,8 +8,11 @@ import pytest
 from drawn import VISION, cell, lab, put, simulate, stand_in
 
 import idescent as ide
-from idescent import errors, trajectory
-from idescent.figures import overview, render_overview, render_split, saving, split, style
+from idescent import trajectory
+from idescent.analysis import errors
+from idescent.drawing import saving, style
+from idescent.figures import render_overview, render_split
+from idescent.products.errors import overview, split
 from idescent.stages.overview import run as draw_errors
 
 

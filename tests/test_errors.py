@@ -14,7 +14,9 @@ from hypothesis.extra.numpy import arrays
 from jobs import job_words
 
 import idescent as ide
-from idescent import errors, packs, trajectory
+from idescent import trajectory
+from idescent.analysis import errors
+from idescent.study import packs
 
 ALPHA = 0.5
 

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from idescent import fidelity
-from idescent.figures.fidelity import fidelity_figure
-from idescent.figures.saving import styled
-from idescent.tables import fidelity as fidelity_table
+from idescent.drawing.saving import styled
+from idescent.products.fidelity import rows as fidelity
+from idescent.products.fidelity import table as fidelity_table
+from idescent.products.fidelity.figure import fidelity_figure
 from idescent.trajectory import Report, Trajectory, assemble, write
 
 STEPS = 100

@@ -12,8 +12,9 @@ from drawn import build, cell, lines, put, simulate, stand_in
 
 import idescent as ide
 from idescent import trajectory
-from idescent.figures import data, draw
-from idescent.figures.spec import parse, required
+from idescent.products.paths import curves as data
+from idescent.products.paths import figure as draw
+from idescent.products.paths.keys import parse, required
 
 BASIC = {
     "title": "Title",
@@ -362,7 +363,7 @@ def test_fonts_are_embedded_in_the_pdf_as_truetype(files, tmp_path):
 
 def test_drawing_does_not_load_pyplot_or_pandas(files, tmp_path):
     code = (
-        "import sys, json; from idescent import figures; from idescent.figures.spec import parse\n"
+        "import sys, json; from idescent import figures; from idescent.products.paths.keys import parse\n"
         "figures.render(parse('f', json.loads(sys.argv[1])), sys.argv[3:], [sys.argv[2]])\n"
         "print(json.dumps(sorted({'pandas', 'matplotlib.pyplot', 'seaborn', 'scipy'} & set(sys.modules))))"
     )

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from idescent.config import load
-from idescent.figures import data, style
-from idescent.figures.spec import parse
+from idescent.drawing import style
+from idescent.products.paths import curves as data
+from idescent.products.paths.keys import parse
 
 CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
 FIGURES = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["figures"]

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from idescent.config import ConfigError, load
-from idescent.figures.forecast import forecast_figure
-from idescent.figures.saving import styled
+from idescent.drawing.saving import styled
+from idescent.products.forecast.figure import forecast_figure
 from idescent.stages import forecast
 
 ROOT = Path(__file__).parent.parent

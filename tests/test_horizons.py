@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import idescent as ide
-from idescent import config, horizons
-from idescent.horizons import Horizon, settling
+from idescent import config
+from idescent.analysis import settling as horizons
+from idescent.analysis.settling import Horizon, settling
 
 QUADRATIC = ide.Quadratic(center=4.0)
 WITHIN = 1e-3

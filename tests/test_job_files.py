@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from jobs import job_words
 
-from idescent import job_files
 from idescent.cli import main
-from idescent.files import DamagedError
+from idescent.jobs import job_files
+from idescent.store.files import DamagedError
 
 CONTENT = {"code": "c", "given": {"α": [0.1, "{x} $(y)"]}, "input": [], "output": ["o"], "plan": "p"}
 

@@ -9,8 +9,9 @@ import pytest
 from test_scaling import LADDER, cut, made, tidy
 from test_tables import measured, rows, written  # noqa: F401 (a fixture)
 
-from idescent import errors, scaling
-from idescent.tables import scaling as scaling_table
+from idescent.analysis import errors
+from idescent.products.scaling import rows as scaling
+from idescent.products.scaling import table as scaling_table
 
 DOCUMENT = r"""\documentclass[a4paper]{article}
 \usepackage[margin=2.5cm]{geometry}

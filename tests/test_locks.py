@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from idescent import locks
+from idescent.jobs import locks
 
 HOLDER = """
 import sys

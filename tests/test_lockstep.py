@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import idescent as ide
-from idescent import discrete, kernels, lockstep
+from idescent.discrete import kernels, lockstep
+from idescent.discrete import loop as discrete
 from idescent.schedules import Cosine, LinearWarmup
 from idescent.stages import pack
 from idescent.stages import simulate as simulate_stage

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import idescent as ide
-from idescent import cli, kernels, memory
-from idescent.discrete import MOST_STEPS
+from idescent import cli
+from idescent.discrete import kernels, memory
+from idescent.discrete.loop import MOST_STEPS
 
 OPTIMIZERS = [
     ide.AdaGrad(),

@@ -11,7 +11,8 @@ import pytest
 from projects import Project, new_project
 
 import idescent as ide
-from idescent import discrete, kernels
+from idescent.discrete import kernels
+from idescent.discrete import loop as discrete
 from idescent.objectives import Rosenbrock
 
 LINE = f"warning: {kernels.MISSING}\n"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from odd import path
 
-from idescent import fidelity
+from idescent.products.fidelity import rows as fidelity
 
 
 def of_loss(run: list[float], model: list[float]) -> np.ndarray:

@@ -11,7 +11,7 @@ import scipy.optimize
 
 import idescent as ide
 from idescent import objectives as O  # noqa: N812  # as M for models
-from idescent import registry
+from idescent.study import registry
 
 
 def chain(theta):

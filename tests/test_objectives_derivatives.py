@@ -5,7 +5,7 @@ import pytest
 import scipy.optimize
 
 from idescent import objectives as O  # noqa: N812  # as M for models
-from idescent import registry
+from idescent.study import registry
 
 MAKE = {
     "haar": lambda: O.RotatedQuadratic(6, condition=50.0, seed=3, minimum=[1.0, -2.0, 0.5, 0.0, 3.0, 1.0]),

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from idescent import config, registry
+from idescent import config
+from idescent.study import registry
 
 TEXT = (Path(__file__).parent.parent / "docs" / "objectives.md").read_text(encoding="utf-8")
 CODE = re.findall(r"```python\n(.*?)```", TEXT, flags=re.S)

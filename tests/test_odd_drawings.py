@@ -15,11 +15,19 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from idescent import errors, scaling
-from idescent.figures import data, draw, drawable, ensembles, fidelity, forecast, heatmap, overview, split
-from idescent.figures import scaling as ladder
-from idescent.figures.saving import save, styled
-from idescent.figures.spec import parse
+from idescent.analysis import errors
+from idescent.drawing import drawable
+from idescent.drawing.saving import save, styled
+from idescent.products.ensembles import figure as ensembles
+from idescent.products.errors import overview, split
+from idescent.products.fidelity import figure as fidelity
+from idescent.products.forecast import figure as forecast
+from idescent.products.paths import curves as data
+from idescent.products.paths import figure as draw
+from idescent.products.paths.keys import parse
+from idescent.products.scaling import figure as ladder
+from idescent.products.scaling import map as heatmap
+from idescent.products.scaling import rows as scaling
 from idescent.trajectory import read_with_metadata
 
 SPEC = {

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idescent import config, packs
+from idescent import config
+from idescent.study import packs
 
 
 def study(**change: Any) -> Any:

@@ -10,18 +10,21 @@ import numpy as np
 import pytest
 
 import idescent as ide
-from idescent import errors, scaling
+from idescent.analysis import errors
+from idescent.analysis.errors import IMPLAUSIBLE, plausible, status
 from idescent.cli import main
-from idescent.errors import IMPLAUSIBLE, plausible, status
-from idescent.figures import draw, heatmap, saving
-from idescent.figures.data import panel_curves, read_sources
-from idescent.figures.spec import FigureSpec
+from idescent.drawing import saving
 from idescent.models import Paper
 from idescent.objectives import Quadratic
+from idescent.products.errors import table as errors_table
+from idescent.products.paths import figure as draw
+from idescent.products.paths.curves import panel_curves, read_sources
+from idescent.products.paths.keys import FigureSpec
+from idescent.products.scaling import map as heatmap
+from idescent.products.scaling import rows as scaling
+from idescent.products.scaling import table as scaling_table
 from idescent.solvers import Picard
 from idescent.stages import summary
-from idescent.tables import errors as errors_table
-from idescent.tables import scaling as scaling_table
 from idescent.trajectory import Report, Trajectory, assemble, read, read_with_metadata, write
 
 

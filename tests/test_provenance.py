@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from idescent import provenance, trajectory
-from idescent.discrete import simulate
+from idescent import trajectory
+from idescent.discrete.loop import simulate
 from idescent.objectives import Quadratic
 from idescent.optimizers import AdaGrad
+from idescent.study import provenance
 
 CELL = {
     "objective": {"name": "quadratic", "class": "Quadratic", "arguments": {}},
@@ -152,7 +153,7 @@ def test_a_users_module_and_those_beside_it_count(tmp_path: Path, monkeypatch: p
 
 
 def test_type_checking_imports_are_not_followed() -> None:
-    assert "idescent.solvers.collocation" not in provenance.modules("idescent.discrete")
+    assert "idescent.solvers.collocation" not in provenance.modules("idescent.discrete.loop")
 
 
 def test_lazy_imports_inside_functions_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

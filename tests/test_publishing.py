@@ -10,9 +10,10 @@ import pytest
 from drawn import lab
 from matplotlib.figure import Figure
 
-from idescent.figures import scaling, style
-from idescent.figures.looks import LOOKS, model_look
-from idescent.figures.saving import save, styled
+from idescent.drawing import style
+from idescent.drawing.looks import LOOKS, model_look
+from idescent.drawing.saving import save, styled
+from idescent.products.scaling import figure as scaling
 
 
 @pytest.mark.parametrize("width", sorted(style.WIDTHS))
@@ -40,7 +41,8 @@ def test_models_differ_in_marker_or_line_or_lightness_without_colour() -> None:
 
 
 def test_a_model_has_the_same_colour_wherever_it_is_drawn() -> None:
-    from idescent.figures import ensembles, fidelity
+    from idescent.products.ensembles import figure as ensembles
+    from idescent.products.fidelity import figure as fidelity
 
     assert ensembles.model_look is fidelity.model_look is scaling.model_look is model_look
     assert not set(ensembles._LOOKS) & set(LOOKS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from idescent.spec import RunSpec
+from idescent.study.keys import RunSpec
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 import idescent as ide
-from idescent import packs
 from idescent.cli import main
-from idescent.report.figures import described
+from idescent.products.formats import in_order, read_errors
+from idescent.products.report.figures import described
 from idescent.stochastic.noise import Additive, Batches
-from idescent.tables.files import in_order, read_errors
+from idescent.study import packs
 
 
 @pytest.mark.parametrize(

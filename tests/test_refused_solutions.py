@@ -11,15 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from idescent import config, ensembles, errors, fidelity, registry, scaling
-from idescent.figures import fidelity as fidelity_figures
-from idescent.figures import scaling as scaling_figures
-from idescent.figures.saving import styled
+from idescent import config
+from idescent.analysis import errors
+from idescent.drawing.saving import styled
+from idescent.products.ensembles import rows as ensembles
+from idescent.products.ensembles import table as ensembles_table
+from idescent.products.errors import table as errors_table
+from idescent.products.fidelity import figure as fidelity_figures
+from idescent.products.fidelity import rows as fidelity
+from idescent.products.fidelity import table as fidelity_table
+from idescent.products.scaling import figure as scaling_figures
+from idescent.products.scaling import rows as scaling
+from idescent.products.scaling import table as scaling_table
 from idescent.stages import forecast, pack, solve, summary
-from idescent.tables import ensembles as ensembles_table
-from idescent.tables import errors as errors_table
-from idescent.tables import fidelity as fidelity_table
-from idescent.tables import scaling as scaling_table
+from idescent.study import registry
 from idescent.trajectory import Trajectory, read
 
 DECAY = "weight_decay: 20.0 is not allowed with alpha = 0.1: alpha*weight_decay must be < 1"

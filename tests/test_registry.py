@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import idescent as ide
-from idescent import registry
+from idescent.study import registry
 
 OWN = '''
 class Quartic:

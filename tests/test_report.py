@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 import reported
 
-from idescent.figures import style
-from idescent.files import DamagedError
-from idescent.report import assets, claims, facts, figures, tables, vendor
-from idescent.report.assets import look
+from idescent.drawing import style
+from idescent.products.formats import read_errors
+from idescent.products.report import assets, claims, facts, figures, tables, vendor
+from idescent.products.report.assets import look
 from idescent.stages import report
-from idescent.tables.files import read_errors
+from idescent.store.files import DamagedError
 
 
 class Elements(HTMLParser):

@@ -7,12 +7,12 @@ import reported
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idescent.errors import compare, distance
-from idescent.figures import style
-from idescent.figures.looks import model_look
-from idescent.report import explorer
-from idescent.report.selection import selected
-from idescent.study import Cell
+from idescent.analysis.errors import compare, distance
+from idescent.drawing import style
+from idescent.drawing.looks import model_look
+from idescent.products.report import explorer
+from idescent.products.report.selection import selected
+from idescent.study.cells import Cell
 from idescent.trajectory import assemble, read, read_with_metadata, write
 
 

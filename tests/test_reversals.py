@@ -7,7 +7,7 @@ import pytest
 from odd import path
 
 import idescent as ide
-from idescent import orders
+from idescent.analysis import orders
 from idescent.objectives import Quadratic
 from idescent.trajectory import reversals
 

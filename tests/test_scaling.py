@@ -8,11 +8,14 @@ import pytest
 from drawn import VISION, lab
 from jobs import job_words
 
-from idescent import cli, errors, scaling
-from idescent.figures import heatmap, saving
-from idescent.figures import scaling as drawing
-from idescent.figures.looks import LOOKS, SCHEMES, model_look
-from idescent.tables import scaling as scaling_table
+from idescent import cli
+from idescent.analysis import errors
+from idescent.drawing import saving
+from idescent.drawing.looks import LOOKS, SCHEMES, model_look
+from idescent.products.scaling import figure as drawing
+from idescent.products.scaling import map as heatmap
+from idescent.products.scaling import rows as scaling
+from idescent.products.scaling import table as scaling_table
 
 LADDER = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 DECLARED = {"first": ("paper", 1), "second": ("half-step", 2)}

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import idescent as ide
-from idescent import discrete, kernels
+from idescent.discrete import kernels
+from idescent.discrete import loop as discrete
 from idescent.models.scheduled import Scheduled, under
 from idescent.objectives import CountedObjective
 from idescent.schedules import Constant, Cosine, LinearWarmup, Sequential, Step, factors

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from idescent import config, provenance, registry
+from idescent import config
 from idescent.schedules import Cosine, LinearWarmup, Sequential, Step
+from idescent.study import provenance, registry
 
 with np.load(Path(__file__).parent / "references" / "torch_schedules.npz") as stored:
     TORCH = {name: stored[name] for name in stored.files}

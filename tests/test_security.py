@@ -14,12 +14,13 @@ from configured import complete, figure, minimal
 from docutils.core import publish_parts
 from docutils.writers import html4css1
 
-from idescent import config, registry
-from idescent.claims.spec import ClaimsError
-from idescent.claims.spec import read as read_claims
+from idescent import config
 from idescent.cli import main
-from idescent.documents import DocumentError, check
-from idescent.report.markup import restructured
+from idescent.products.claims.keys import ClaimsError
+from idescent.products.claims.keys import read as read_claims
+from idescent.products.report.markup import restructured
+from idescent.study import registry
+from idescent.study.documents import DocumentError, check
 
 EVIL = """
 from pathlib import Path

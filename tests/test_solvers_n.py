@@ -279,7 +279,7 @@ def test_anderson_solves_a_linear_fixed_point_that_expands():
 @pytest.mark.parametrize("keep", [7, [0, 3, 4, 30]])
 @pytest.mark.parametrize("optimizer", [ide.AdaGrad(), ide.Adam(*BETAS)], ids=lambda o: type(o).__name__)
 def test_rows_kept_are_rows_of_the_whole(optimizer, keep, tmp_path, monkeypatch):
-    monkeypatch.setattr("idescent.discrete.BLOCK", 11)
+    monkeypatch.setattr("idescent.discrete.loop.BLOCK", 11)
     problem = {"alpha": 0.1, "theta0": [1.0, 2.0], "steps": 30}
     arguments = optimizer, ide.Quadratic([4.0, -1.0])
     made = [
@@ -306,7 +306,7 @@ def test_rows_kept_are_rows_of_the_whole(optimizer, keep, tmp_path, monkeypatch)
 
 
 def test_a_divergence_between_kept_rows_is_found(monkeypatch):
-    monkeypatch.setattr("idescent.discrete.BLOCK", 11)
+    monkeypatch.setattr("idescent.discrete.loop.BLOCK", 11)
 
     class Cliff:
         def value(self, theta):
@@ -331,7 +331,7 @@ def test_iterations_that_cannot_be_kept_are_refused_in_one_line(keep):
 @pytest.mark.parametrize("solved", [False, True])
 def test_memory_does_not_grow_with_the_horizon_where_few_rows_are_kept(solved, monkeypatch):
     n = 2000
-    monkeypatch.setattr("idescent.discrete.BLOCK", 4 * n)
+    monkeypatch.setattr("idescent.discrete.loop.BLOCK", 4 * n)
     objective, optimizer = Plain(ide.Quadratic(0.0)), ide.Adam(*BETAS)
 
     def peak(steps):

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from matplotlib.mathtext import MathTextParser
 
-from idescent.errors import as_table
-from idescent.tables import errors
-from idescent.tables.files import read_errors
+from idescent.analysis.errors import as_table
+from idescent.products.errors import table as errors
+from idescent.products.formats import read_errors
 from idescent.trajectory import write_table
 
 FORMATS = (".parquet", ".csv", ".md", ".tex")

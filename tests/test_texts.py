@@ -22,16 +22,18 @@ from hostile import BESIDE_ONLY, FORBIDDEN, SHORT
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
-from idescent import config, job_files, texts
-from idescent.claims import audit
-from idescent.claims import spec as claims_spec
-from idescent.claims import table as claims_table
-from idescent.figures import formulas
-from idescent.figures.saving import save, styled
-from idescent.messages import ConfigError
-from idescent.report import figures
-from idescent.report.markup import escape, restructured
-from idescent.tables.markup import escaped, marked
+from idescent import config
+from idescent.drawing import formulas
+from idescent.drawing.markup import escaped, marked
+from idescent.drawing.saving import save, styled
+from idescent.jobs import job_files
+from idescent.products.claims import audit
+from idescent.products.claims import keys as claims_spec
+from idescent.products.claims import table as claims_table
+from idescent.products.report import figures
+from idescent.products.report.markup import escape, restructured
+from idescent.study import texts
+from idescent.study.messages import ConfigError
 
 ROOT = Path(__file__).parents[1]
 # Fields whose text is shown as it is; of all others the allowed values are known.

@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
 
-from idescent.figures import style
-from idescent.figures.saving import save, styled
+from idescent.drawing import style
+from idescent.drawing.saving import save, styled
 from suite.problems import HALF_STEPS, PAPERS, Problem
 from suite.rows import Row, select
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import idescent as ide
-from idescent import kernels
+from idescent.discrete import kernels
 from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]

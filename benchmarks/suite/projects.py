@@ -18,10 +18,10 @@ from typing import Any
 
 import yaml
 
-from idescent import registry
-from idescent.continuous import solve
-from idescent.discrete import simulate
-from idescent.study import Cell, Study
+from idescent.discrete.loop import simulate
+from idescent.solvers.solve import solve
+from idescent.study import registry
+from idescent.study.cells import Cell, Study
 from idescent.trajectory import write
 from suite.settings import ROOT
 

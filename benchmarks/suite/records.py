@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from idescent.files import write_text
+from idescent.store.files import write_text
 from suite.rows import Row
 
 ROOT = Path(__file__).resolve().parents[2]

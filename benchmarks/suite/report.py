@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idescent.files import write_text
+from idescent.store.files import write_text
 from suite import figures, peers, text, topics
 from suite.records import Record, code
 from suite.rows import Row, Spread

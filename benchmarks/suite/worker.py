@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 import idescent as ide
-from idescent import registry
 from idescent.solvers import Collocation, Picard
+from idescent.study import registry
 from suite.chains import by_hand
 from suite.problems import PROBLEMS, Finer, Problem
 from suite.timing import repeated

@@ -23,11 +23,11 @@ _EXPORTS = {
     "RMSProp": "optimizers",
     "Report": "trajectory",
     "Trajectory": "trajectory",
-    "compare": "errors",
-    "fast_forward": "forecast",
-    "simulate": "discrete",
-    "simulate_many": "lockstep",
-    "solve": "continuous",
+    "compare": "analysis.errors",
+    "fast_forward": "solvers.fast_forward",
+    "simulate": "discrete.loop",
+    "simulate_many": "discrete.lockstep",
+    "solve": "solvers.solve",
 }
 _MODULES = ("models", "schedules", "solvers", "stochastic")
 
@@ -38,11 +38,9 @@ if TYPE_CHECKING:
     from idescent import schedules as schedules
     from idescent import solvers as solvers
     from idescent import stochastic as stochastic
-    from idescent.continuous import solve as solve
-    from idescent.discrete import simulate as simulate
-    from idescent.errors import compare as compare
-    from idescent.forecast import fast_forward as fast_forward
-    from idescent.lockstep import simulate_many as simulate_many
+    from idescent.analysis.errors import compare as compare
+    from idescent.discrete.lockstep import simulate_many as simulate_many
+    from idescent.discrete.loop import simulate as simulate
     from idescent.objectives import MeanSquaredError as MeanSquaredError
     from idescent.objectives import Objective as Objective
     from idescent.objectives import Quadratic as Quadratic
@@ -52,6 +50,8 @@ if TYPE_CHECKING:
     from idescent.optimizers import AdamW as AdamW
     from idescent.optimizers import Optimizer as Optimizer
     from idescent.optimizers import RMSProp as RMSProp
+    from idescent.solvers.fast_forward import fast_forward as fast_forward
+    from idescent.solvers.solve import solve as solve
     from idescent.trajectory import Report as Report
     from idescent.trajectory import Trajectory as Trajectory
 

@@ -1,8 +1,8 @@
 """A study as a typed configuration.
 
 What lives here: the checks of ``config/*.yaml``, and the expansion of the grid into the cells of a
-:class:`~idescent.study.Study`.  What does not: the keys and their types (:mod:`idescent.spec`), reading YAML
-(Snakemake does), the places of results (:mod:`idescent.study`), running anything.
+:class:`~idescent.study.cells.Study`.  What does not: the keys and their types (:mod:`idescent.study.keys`),
+reading YAML (Snakemake does), the places of results (:mod:`idescent.study.cells`), running anything.
 
 Every problem is one line that names field, value and what is allowed.
 """
@@ -16,15 +16,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from idescent import limits, refusals, registry, texts
-from idescent.arguments import build, check_class, check_own, check_schedule
-from idescent.fields import LARGEST_COUNT, LONGEST_FILE, RESERVED, argument
-from idescent.figures.spec import required
-from idescent.horizons import settling
-from idescent.messages import ConfigError as ConfigError
-from idescent.messages import path, problem_lines, refused
-from idescent.spec import RunSpec, SolutionSpec, StudySpec
-from idescent.study import DISCRETE, Cell, Figure, Study
+from idescent.analysis.settling import settling
+from idescent.products import refusals
+from idescent.products.paths.keys import required
+from idescent.study import limits, registry, texts
+from idescent.study.arguments import build, check_class, check_own, check_schedule
+from idescent.study.cells import DISCRETE, Cell, Figure, Study
+from idescent.study.keys import RunSpec, SolutionSpec, StudySpec
+from idescent.study.messages import ConfigError as ConfigError
+from idescent.study.messages import path, problem_lines, refused
+from idescent.study.values import LARGEST_COUNT, LONGEST_FILE, RESERVED, argument
 
 
 def load(raw: Mapping[str, Any]) -> Study:
@@ -228,7 +229,7 @@ def _check_samples(spec: StudySpec, name: str, objective: Any) -> None:
     """Check that ensembles on an objective have samples to draw from, and what they observe."""
     for i, block in enumerate(spec.ensembles):
         if block.objective == name:
-            from idescent import ensembles  # loads more than other studies need
+            from idescent.products.ensembles import rows as ensembles  # loads more than other studies need
 
             try:
                 ensembles.check(objective, block.observe)

@@ -1,7 +1,8 @@
 """Adaptive optimizers as data: their hyper-parameters and the discrete update that they define.
 
 What lives here: Algorithms 1-3 of the paper and the two variants that it names, AdamW and AdamL2.  What does
-not: running them (:mod:`idescent.discrete`) and modelling them in continuous time (:mod:`idescent.models`).
+not: running them (:mod:`idescent.discrete.loop`) and modelling them in continuous time
+(:mod:`idescent.models`).
 
 Conventions, where libraries differ: ``eps`` is added *outside* the root; accumulators start at zero; the
 gradient of iteration ``k`` (counted from 1) is taken at ``theta_{k-1}``; decoupled weight decay is scaled by
@@ -17,7 +18,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.numeric import is_number, offers
+from idescent.common.numeric import is_number, offers
 
 Array = NDArray[np.float64]
 Accumulator = Literal["coordinate", "norm"]

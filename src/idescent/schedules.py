@@ -1,7 +1,7 @@
 r"""Learning-rate schedules: what :math:`\alpha` is multiplied by, in discrete runs and in models alike.
 
 What lives here: schedules as data.  What does not: running an optimizer or solving a model under one
-(:mod:`idescent.discrete`, :mod:`idescent.models.scheduled`).
+(:mod:`idescent.discrete.loop`, :mod:`idescent.models.scheduled`).
 
 One function of k-time serves both: iteration k, which leads from :math:`s = k-1` to :math:`s = k`, uses the
 factor :math:`\rho(k-\tfrac12)` of its middle, and a model uses :math:`\rho(s)` at every s.  The average of
@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.numeric import is_number, is_whole
+from idescent.common.numeric import is_number, is_whole
 
 Array = NDArray[np.float64]
 

@@ -19,9 +19,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.files import plain, refused, whole
-from idescent.numeric import is_whole
-from idescent.seals import SEAL_KEY, sealed
+from idescent.common.numeric import is_whole
+from idescent.store.files import plain, refused, whole
+from idescent.store.seals import SEAL_KEY, sealed
 
 Array = NDArray[np.float64]
 Keep = int | Sequence[int] | NDArray[np.int64]

@@ -8,9 +8,9 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from idescent.errors import distance
-from idescent.figures import style
-from idescent.figures.looks import model_look
+from idescent.analysis.errors import distance
+from idescent.drawing import style
+from idescent.drawing.looks import model_look
 from idescent.trajectory import read
 
 pytestmark = pytest.mark.browser

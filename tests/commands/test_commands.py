@@ -12,7 +12,8 @@ import pytest
 from calling import RUN, named
 
 import idescent as ide
-from idescent import cli, errors, trajectory
+from idescent import cli, trajectory
+from idescent.analysis import errors
 
 
 def printed(capsys, *words):

@@ -81,7 +81,7 @@ def test_a_command_that_is_deep_in_compiled_code_ends_on_ctrl_c(words, folder):
 def test_what_is_half_written_is_removed_on_ctrl_c(folder):
     program = """
 from idescent.cli import interrupt
-from idescent.files import whole
+from idescent.store.files import whole
 from slow_cli import deaf
 
 interrupt.watch("program")

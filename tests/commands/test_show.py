@@ -8,7 +8,7 @@ from calling import RUN, named
 from matplotlib.figure import Figure
 
 from idescent import cli
-from idescent.figures import draw
+from idescent.products.paths import figure as draw
 
 LONGER = ["--alpha", "0.1", "--steps", "40"]
 

@@ -12,9 +12,9 @@ import pytest
 from faulty import STUDY, TARGETS, make_slow
 from projects import Project, new_project
 
-from idescent.files import DamagedError
-from idescent.packs import read_manifest
-from idescent.tables.files import read_errors
+from idescent.products.formats import read_errors
+from idescent.store.files import DamagedError
+from idescent.study.packs import read_manifest
 
 SOLUTION = "quadratic/RMSProp/alpha~0.06,beta~0.9/paper.exact.parquet"
 DISCRETE = "quadratic/RMSProp/alpha~0.06,beta~0.9/discrete.parquet"

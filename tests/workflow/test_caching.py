@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import STUDY, Project
 
-from idescent.provenance import is_whole
+from idescent.study.provenance import is_whole
 from idescent.trajectory import read_with_metadata
 
 pytestmark = pytest.mark.workflow
@@ -76,15 +76,15 @@ def test_another_caption_draws_that_figure_only(done: Project) -> None:
 
 
 def test_an_edited_figure_module_draws_what_it_draws(done: Project) -> None:
-    done.edit("src/idescent/figures/draw.py", add_code)
+    done.edit("src/idescent/products/paths/figure.py", add_code)
     assert done.succeed() == {"figure": 1, "figure_with_errors": 1, "report": 1}
     assert done.succeed() == {}
-    done.edit("src/idescent/figures/saving.py", add_code)
+    done.edit("src/idescent/drawing/saving.py", add_code)
     assert done.succeed() == {"figure": 1, "figure_with_errors": 1, "overview": 2, "report": 1}
 
 
 def test_an_edited_split_draws_the_overviews_only(done: Project) -> None:
-    done.edit("src/idescent/figures/split.py", add_code)
+    done.edit("src/idescent/products/errors/split.py", add_code)
     assert done.succeed() == {"overview": 2, "report": 1}
 
 
@@ -101,7 +101,9 @@ def test_an_edited_scheme_solves_again_by_it_and_draws_no_figure_without_it(done
 def test_the_code_that_runs_is_the_code_whose_digest_is_recorded(done: Project) -> None:
     file = done.results / CELL / "discrete.parquet"
     before = read_with_metadata(file)
-    done.edit("src/idescent/discrete.py", lambda text: text.replace("steps} iterations", "steps} edited"))
+    done.edit(
+        "src/idescent/discrete/loop.py", lambda text: text.replace("steps} iterations", "steps} edited")
+    )
     done.succeed("results/tiny/packs/" + CELL + "/discrete.json")
     run, metadata = read_with_metadata(file)
     assert run.report.message == "8 edited"
@@ -109,7 +111,7 @@ def test_the_code_that_runs_is_the_code_whose_digest_is_recorded(done: Project) 
 
 
 def test_edited_errors_run_the_comparison_and_what_follows(done: Project) -> None:
-    done.edit("src/idescent/errors.py", add_code)
+    done.edit("src/idescent/analysis/errors.py", add_code)
     jobs = done.succeed("--dry-run")
     assert not jobs.keys() & {"simulate", "solve"}
     assert {"compare", "tables"} <= jobs.keys()
@@ -118,10 +120,10 @@ def test_edited_errors_run_the_comparison_and_what_follows(done: Project) -> Non
 @pytest.mark.parametrize(
     ("file", "remark"),
     [
-        ("src/idescent/discrete.py", "\n# a remark\n\n"),
+        ("src/idescent/discrete/loop.py", "\n# a remark\n\n"),
         ("src/idescent/solvers/collocation.py", "\n# a remark\n\n"),
-        ("src/idescent/figures/draw.py", "\n\n\n# a remark\n"),
-        ("src/idescent/_kernels.c", "\n/* a remark */\n"),
+        ("src/idescent/products/paths/figure.py", "\n\n\n# a remark\n"),
+        ("src/idescent/discrete/_kernels.c", "\n/* a remark */\n"),
     ],
 )
 def test_a_comment_or_an_empty_line_runs_nothing(done: Project, file: str, remark: str) -> None:

@@ -53,7 +53,7 @@ def test_naming_claims_runs_the_audit_alone_and_editing_them_again(done: Project
 def test_edited_code_of_the_audit_reruns_it_alone(done: Project) -> None:
     name_claims(done, CLAIMS)
     done.succeed()
-    done.edit("src/idescent/claims/measures.py", lambda text: text + "\nUNUSED = 1\n")
+    done.edit("src/idescent/products/claims/measures.py", lambda text: text + "\nUNUSED = 1\n")
     assert done.succeed("--dry-run") == {"claims": 1, "report_numbers": 1, "report": 1}
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import ROOT, STUDY, Project
 
-from idescent import orders
+from idescent.analysis import orders
 
 pytestmark = pytest.mark.workflow
 
@@ -41,7 +41,7 @@ def test_asking_for_scaling_makes_its_table_and_figures_and_solves_nothing_again
 def test_edited_code_of_the_fit_reruns_the_tables_and_figures_alone(done: Project) -> None:
     done.configure({**STUDY, "scaling": {}})
     done.succeed()
-    done.edit("src/idescent/orders.py", lambda text: text + "\nUNUSED = 1\n")
+    done.edit("src/idescent/analysis/orders.py", lambda text: text + "\nUNUSED = 1\n")
     jobs = done.succeed("--dry-run")
     assert (jobs["scaling"], jobs["scaling_figure"]) == (1, 1)
     assert not {"simulate", "solve", "compare", "tables"} & set(jobs)

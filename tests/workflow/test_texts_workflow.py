@@ -17,7 +17,7 @@ from conftest import ROOT, STUDY, Project
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from hostile import BESIDE_ONLY, SHORT
 
-from idescent.report import claims as claims_section
+from idescent.products.report import claims as claims_section
 from idescent.trajectory import read_with_metadata
 
 pytestmark = pytest.mark.workflow

@@ -12,19 +12,19 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from idescent import job_files
-from idescent.claims.audit import required as required_by
-from idescent.claims.spec import ClaimsError
-from idescent.claims.spec import read as read_claims
+from idescent.jobs import job_files
+from idescent.products.claims.audit import required as required_by
+from idescent.products.claims.keys import ClaimsError
+from idescent.products.claims.keys import read as read_claims
 from idescent.config import ConfigError, load
-from idescent.figures import formulas
-from idescent.files import DamagedError, remove_partials, write_text
-from idescent.kernels import MISSING, compiled
-from idescent.locks import BusyError, hold
-from idescent.packs import damaged
-from idescent.provenance import digest, is_whole, pack_digest
-from idescent.report.markup import restructured
-from idescent.study import spread
+from idescent.drawing import formulas
+from idescent.store.files import DamagedError, remove_partials, write_text
+from idescent.discrete.kernels import MISSING, compiled
+from idescent.jobs.locks import BusyError, hold
+from idescent.study.packs import damaged
+from idescent.study.provenance import digest, is_whole, pack_digest
+from idescent.products.report.markup import restructured
+from idescent.study.cells import spread
 
 # Trees of code and graphs of jobs have few cycles: looking for them as often as usual is a sixth of the start.
 gc.set_threshold(100_000, 20, 20)

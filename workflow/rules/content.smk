@@ -1,6 +1,6 @@
 # What the report shows of a study.
-from idescent.report.selection import selected
-from idescent.spec import FREE
+from idescent.products.report.selection import selected
+from idescent.study.keys import FREE
 
 REPORT = f"{ROOT}/report.html"
 NUMBERS = f"{ROOT}/report.json"

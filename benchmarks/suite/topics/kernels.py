@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 import idescent as ide
-from idescent import discrete, kernels
+from idescent.discrete import kernels
+from idescent.discrete import loop as discrete
 from idescent.objectives.protocol import CountedObjective
 from suite import loops
 from suite.peers import AbsentError

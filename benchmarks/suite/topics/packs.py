@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 import idescent as ide
-from idescent import discrete, kernels
+from idescent.discrete import kernels
+from idescent.discrete import loop as discrete
 from suite import loops
 from suite.rows import Row
 from suite.settings import Settings

@@ -1,7 +1,7 @@
 """What is wrong with a class of one's own: checks of objectives, optimizers and models, one verdict each.
 
 What lives here: the kinds of classes and what is checked of which.  What does not: finding classes by name
-(:mod:`idescent.registry`), and printing (:mod:`idescent.cli.check`).
+(:mod:`idescent.study.registry`), and printing (:mod:`idescent.cli.check`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Checks of a continuous-time model: its equations, and the order that it declares.
 
 What lives here: one short problem on which errors are measured.  What does not: how an order is fitted
-(:mod:`idescent.orders`).
+(:mod:`idescent.analysis.orders`).
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from idescent import orders
+from idescent.analysis import orders
+from idescent.analysis.errors import compare
 from idescent.check.verdicts import Checks, FaultError, Verdict, told
-from idescent.continuous import solve
-from idescent.discrete import simulate
-from idescent.errors import compare
+from idescent.discrete.loop import simulate
 from idescent.models.equation import Array, Equation, omission
 from idescent.objectives import DoubleWell, Quadratic
 from idescent.optimizers import AdaGrad, Adam, AdamL2, AdamW, Optimizer, RMSProp
+from idescent.solvers.solve import solve
 
 _BETA1, _BETA2 = 0.5, 0.8
 OPTIMIZERS: tuple[Optimizer, ...] = (

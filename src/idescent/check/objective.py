@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from idescent import registry
 from idescent.check import derivatives, finite_sum
 from idescent.check.subject import Array, Subject
 from idescent.check.verdicts import Checks, FaultError, NotOfferedError, Verdict, told
+from idescent.study import registry
 
 _BATCH = 1000
 _SECONDS = 1.0

@@ -13,18 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from idescent import models, registry
-from idescent.arguments import known
+from idescent import models
 from idescent.check.model import use_of_moments
 from idescent.check.verdicts import Checks, FaultError, NotOfferedError, Verdict, told
-from idescent.continuous import solve
-from idescent.discrete import simulate
-from idescent.kernels import compiled
+from idescent.discrete.kernels import compiled
+from idescent.discrete.loop import simulate
 from idescent.models.equation import derive
 from idescent.objectives import DoubleWell, Quadratic
 from idescent.optimizers import Optimizer, contradiction
+from idescent.solvers.solve import solve
 from idescent.stochastic import sde
 from idescent.stochastic.sde import Compagnoni, Malladi
+from idescent.study import registry
+from idescent.study.arguments import known
 from idescent.trajectory import Trajectory
 
 _CELL: dict[str, Any] = {"alpha": 0.05, "theta0": [1.0, -0.5, 3.0], "steps": 40}

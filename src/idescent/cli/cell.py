@@ -1,7 +1,7 @@
 """A run described on the command line: its arguments, and the objects that they stand for.
 
 What lives here: everything that ``simulate``, ``solve``, ``fast-forward`` and ``show`` have in common.  What
-does not: running anything, and the classes, which :mod:`idescent.registry` finds by name.
+does not: running anything, and the classes, which :mod:`idescent.study.registry` finds by name.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from idescent import registry
 from idescent.cli.words import one_of, whole
+from idescent.study import registry
 
 # Neither a file nor relative to a package.
 _MODULE = re.compile(r"(?!.*\.py$)[^\s./:]+(\.[^\s./:]+)*")
@@ -237,7 +237,7 @@ def resolved(kind: str, name: str) -> Any:
     except ValueError as error:
         if colon:
             raise
-        from idescent.arguments import known
+        from idescent.study.arguments import known
 
         allowed = one_of(sorted(known(kind)), name, ", or your own as module:Class")
         raise ValueError(f"{kind}: {name!r} is not allowed: {allowed}") from error

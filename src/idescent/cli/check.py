@@ -86,10 +86,10 @@ def run(given: Any) -> int:
 def _configuration(file: str) -> list[Verdict]:
     """Check a configuration, and the claims file that it names."""
     from idescent.check.verdicts import Verdict
-    from idescent.claims.spec import ClaimsError
-    from idescent.claims.spec import read as read_claims
     from idescent.config import ConfigError, load
-    from idescent.documents import DocumentError, read
+    from idescent.products.claims.keys import ClaimsError
+    from idescent.products.claims.keys import read as read_claims
+    from idescent.study.documents import DocumentError, read
 
     try:
         study = load(read(file))
@@ -162,7 +162,7 @@ def _class(given: Any) -> Any:
         return cell.resolved(given.kind or "class", given.name)
     kinds = [given.kind] if given.kind else [kind for kind in KINDS if _has(kind, given.name)]
     if not kinds:
-        from idescent.arguments import known
+        from idescent.study.arguments import known
 
         meant = question([name for kind in KINDS for name in known(kind)], given.name)
         allowed = f"must be module:Class, or a class of the package{meant}"
@@ -171,7 +171,7 @@ def _class(given: Any) -> Any:
 
 
 def _has(kind: str, name: str) -> bool:
-    from idescent import registry
+    from idescent.study import registry
 
     try:
         registry.resolve(kind, name)

@@ -11,7 +11,7 @@ from idescent.cli import paths, terminal
 from idescent.cli.cell import described
 
 if TYPE_CHECKING:
-    from idescent.errors import Comparison
+    from idescent.analysis.errors import Comparison
 
 HELP = """\
 Measure how far solutions are from a discrete run, in three norms, for theta, the loss and every moment.
@@ -41,7 +41,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: Any) -> None:
     """Compare every solution with the run."""
-    from idescent.errors import IMPLAUSIBLE, NORMS, compare, status
+    from idescent.analysis.errors import IMPLAUSIBLE, NORMS, compare, status
 
     reference, metadata = paths.read(given.discrete)
     cell = metadata["cell"]

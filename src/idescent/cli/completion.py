@@ -10,7 +10,7 @@ from typing import Any
 
 import shtab
 
-from idescent.arguments import known
+from idescent.study.arguments import known
 
 _KINDS = ("optimizer", "objective", "model", "solver", "schedule")
 _FILES = ("FILE", "PATH", "RUN", "SOLUTION", "FILE|OPTIMIZER")

@@ -65,8 +65,8 @@ def run(given: Any) -> None:
     """Predict the run."""
     import numpy as np
 
-    from idescent.files import write_text
-    from idescent.forecast import fast_forward
+    from idescent.solvers.fast_forward import fast_forward
+    from idescent.store.files import write_text
 
     paths.check_output(given.output, ".csv")
     described = cell.run(given)

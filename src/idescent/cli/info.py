@@ -56,8 +56,8 @@ def run(given: Any) -> None:
 
 
 def _installation() -> dict[str, Any]:
-    from idescent.kernels import MISSING, compiled
-    from idescent.report.facts import machine, versions
+    from idescent.discrete.kernels import MISSING, compiled
+    from idescent.products.report.facts import machine, versions
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # it is the answer
@@ -72,7 +72,7 @@ def _parquet(file: Path) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from idescent.files import refused
+    from idescent.store.files import refused
     from idescent.trajectory import METADATA_KEY, pyarrow_file
 
     try:
@@ -112,7 +112,7 @@ def _trajectory(file: Path) -> dict[str, Any]:
 
 
 def _pack(file: Path) -> dict[str, Any]:
-    from idescent.packs import damaged, read_manifest
+    from idescent.study.packs import damaged, read_manifest
 
     entries = read_manifest(file)
     return {

@@ -42,7 +42,7 @@ def _listen(heard: int, name: str) -> None:
         pass
     threading.Event().wait(_PATIENCE)
     # Still here: what is half-written is removed here, since no `finally` will be.
-    from idescent.files import remove_unfinished
+    from idescent.store.files import remove_unfinished
 
     remove_unfinished()
     if sys.stderr.isatty():

@@ -3,8 +3,8 @@
 What lives here: the workflow's own commands, which are no part of what is offered to people.  What does not:
 the work itself (:mod:`idescent.stages`), and the commands for people (:mod:`idescent.cli`).
 
-What a job is given stands in a file (:mod:`idescent.job_files`), not on the command line.  A job's own line
-goes to standard error, what happens on the way to its log.  Bad input is one line and exit status 1.
+What a job is given stands in a file (:mod:`idescent.jobs.job_files`), not on the command line.  A job's own
+line goes to standard error, what happens on the way to its log.  Bad input is one line and exit status 1.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from idescent import job_files
-from idescent.files import DamagedError
-from idescent.locks import signed_in
+from idescent.jobs import job_files
+from idescent.jobs.locks import signed_in
 from idescent.stages.progress import announce
+from idescent.store.files import DamagedError
 
 HELP = "Run one of the workflow's jobs: for its rules, not for people."
 EPILOG = ""
@@ -34,7 +34,7 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Job:
-    """What a job is given, as in its file (:mod:`idescent.job_files`).
+    """What a job is given, as in its file (:mod:`idescent.jobs.job_files`).
 
     Attributes
     ----------

@@ -21,7 +21,7 @@ _COORDINATES = 3
 
 def simulated(run: Run, keep: int | None = None) -> Trajectory:
     """Run the optimizer; a terminal sees how far it is."""
-    from idescent.discrete import simulate
+    from idescent.discrete.loop import simulate
 
     with terminal.progress("simulate") as say:
         objective = run.objective
@@ -35,7 +35,7 @@ def simulated(run: Run, keep: int | None = None) -> Trajectory:
 
 def solved(run: Run, given: Any, model: str, keep: int | None = None) -> tuple[dict[str, Any], Trajectory]:
     """Solve a model; return its cell, which now names the solution, and the path."""
-    from idescent.continuous import solve
+    from idescent.solvers.solve import solve
 
     plain, built, how = solution(given, model)
     with terminal.progress(f"solve {built.name}") as say:
@@ -86,7 +86,8 @@ def deliver(given: Any, cell: Mapping[str, Any], trajectory: Trajectory) -> None
     """Write a trajectory to a file, or print it: as JSON, or as a short table."""
     report = asdict(trajectory.report)
     if given.output is not None:
-        from idescent import __version__, provenance
+        from idescent import __version__
+        from idescent.study import provenance
         from idescent.trajectory import write
 
         origin = {"version": __version__, "code": provenance.cell_digest(cell)}

@@ -16,8 +16,8 @@ from idescent.cli.words import one_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from idescent.figures.data import Curve
-    from idescent.figures.spec import FigureSpec
+    from idescent.products.paths.curves import Curve
+    from idescent.products.paths.keys import FigureSpec
     from idescent.trajectory import Report, Trajectory
 
 HELP = """\
@@ -79,7 +79,8 @@ def run(given: Any) -> None:
     """Draw."""
     paths.check_output(given.output, ".png", ".pdf", ".svg")
     shown = _read(given) if given.what[0].endswith(".parquet") else _made(given)
-    from idescent.figures import draw, saving
+    from idescent.drawing import saving
+    from idescent.products.paths import figure as draw
 
     spec, drawn, notes = _figure(given, _judged(shown))
     left_out = _left_out(spec, drawn, errors=given.errors)
@@ -109,7 +110,7 @@ def _read(given: Any) -> list[_Shown]:
 
 def _judged(shown: Sequence[_Shown]) -> list[_Shown]:
     """Let solutions have the status that is theirs beside their run, where that is shown."""
-    from idescent.figures.data import judged
+    from idescent.products.paths.curves import judged
 
     runs = [one for one in shown if one.name == "discrete"]
     return [
@@ -140,7 +141,7 @@ def _made(given: Any) -> list[_Shown]:
 
 def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[Curve]], list[str]]:
     """Return what is shown, as panels of curves like the workflow's figures, and notes on files left out."""
-    from idescent.figures.spec import FigureSpec
+    from idescent.products.paths.keys import FigureSpec
 
     panels: dict[str, list[_Shown]] = {}
     for one in shown:
@@ -220,7 +221,7 @@ def _left_out(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], *, errors: boo
     ValueError
         If there is nothing to draw.
     """
-    from idescent.figures.draw import part
+    from idescent.products.paths.figure import part
 
     accounts = [part(spec, curves, errors=errors)[1] for curves in drawn]
     if not any(found.drawn for found in accounts):
@@ -257,7 +258,7 @@ def _curves(given: Any, group: Sequence[_Shown], notes: list[str], hidden: list[
 
 
 def _errors(given: Any, group: Sequence[_Shown], notes: list[str], _: list[Curve]) -> list[Curve]:
-    from idescent.errors import common, distance
+    from idescent.analysis.errors import common, distance
 
     curves = []
     runs = [one for one in group if one.name == "discrete"]
@@ -280,7 +281,7 @@ def _errors(given: Any, group: Sequence[_Shown], notes: list[str], _: list[Curve
 
 
 def _curve(one: _Shown, y: Any, vector: bool, run: Report | None = None) -> Curve:
-    from idescent.figures.data import curve
+    from idescent.products.paths.curves import curve
 
     return curve(one.cell, one.name, one.trajectory.k, y, one.trajectory.report, vector=vector, run=run)
 

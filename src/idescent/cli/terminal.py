@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from idescent.files import plain
+from idescent.store.files import plain
 
 Say = Callable[[str], None]
 

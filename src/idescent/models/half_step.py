@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.common.numeric import integer
 from idescent.models.averages import UNCORRECTED, refusal
 from idescent.models.equation import Equation, LearningRate, Memory
-from idescent.numeric import integer
 from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]

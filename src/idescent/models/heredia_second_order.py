@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.common.numeric import is_number
 from idescent.models.averages import refusal
 from idescent.models.equation import Equation, HessianVector, LearningRate, Memory
 from idescent.models.paper import mass
-from idescent.numeric import is_number
 from idescent.optimizers import Optimizer
 
 Array = NDArray[np.float64]

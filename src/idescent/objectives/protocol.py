@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.numeric import shown
+from idescent.common.numeric import shown
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.integer[Any]]

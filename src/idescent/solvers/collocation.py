@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from idescent.common.numeric import integer, is_number, positive, shown
 from idescent.models.equation import Equation, Model, derive
-from idescent.numeric import integer, is_number, positive, shown
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.solvers.march import March

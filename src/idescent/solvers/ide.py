@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.numeric import is_number, numbers, shown
+from idescent.common.numeric import is_number, numbers, shown
 from idescent.solvers.integro import Bound, IntegroDifferential, RightHandSide, checked
 from idescent.solvers.quadrature import (
     Integral,

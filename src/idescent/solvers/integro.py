@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.numeric import is_number, numbers, shown
+from idescent.common.numeric import is_number, numbers, shown
 from idescent.solvers.quadrature import (
     ExponentialKernel,
     Integral,

@@ -14,9 +14,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from idescent.common.numeric import integer
 from idescent.models.equation import Equation, Memory, Model, Velocity, derive
 from idescent.models.paper import Paper
-from idescent.numeric import integer
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers import Optimizer
 from idescent.solvers.ide import euler

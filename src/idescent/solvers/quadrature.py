@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.numeric import integer, is_number, positive, shown
+from idescent.common.numeric import integer, is_number, positive, shown
 
 Array = NDArray[Any]
 Kernel = Callable[[Array, Array, Array], Array]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.numeric import integer, is_number, positive, shown
+from idescent.common.numeric import integer, is_number, positive, shown
 
 Array = NDArray[Any]
 Sweep = Callable[[Array], Array]

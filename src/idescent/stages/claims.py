@@ -7,7 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from idescent.claims import audit, spec, table
+from idescent.products.claims import audit, table
+from idescent.products.claims import keys as spec
 from idescent.trajectory import read_with_metadata
 
 FORMATS = {".md": table.markdown, ".csv": table.csv}

@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from idescent import __version__, errors, packs
+from idescent import __version__
+from idescent.analysis import errors
+from idescent.study import packs
 from idescent.trajectory import METADATA_KEY, write_table
 
 

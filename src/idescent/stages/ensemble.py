@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idescent import __version__, ensembles
+from idescent import __version__
+from idescent.products.ensembles import rows as ensembles
 from idescent.trajectory import METADATA_KEY, write_table
 
 
@@ -17,7 +18,7 @@ def run(given: Mapping[str, Any], outputs: Sequence[Path], code: str, log: Calla
     Parameters
     ----------
     given : mapping
-        As for :func:`idescent.ensembles.make`.
+        As for :func:`idescent.products.ensembles.rows.make`.
     outputs : sequence of path
         Where curves and largest errors go.
     code : str

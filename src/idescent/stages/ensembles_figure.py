@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from idescent.figures.ensembles import render_ensembles
+from idescent.products.ensembles.figure import render_ensembles
 
 
 def run(files: Sequence[Path], outputs: Sequence[Path]) -> str:

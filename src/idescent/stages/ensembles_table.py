@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from idescent.tables import ensembles
-from idescent.tables.files import read_errors
+from idescent.products.ensembles import table as ensembles
+from idescent.products.formats import read_errors
 
 
 def run(files: Sequence[Path], outputs: Sequence[Path]) -> str:

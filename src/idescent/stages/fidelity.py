@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idescent import fidelity, packs, registry
+from idescent.products.fidelity import rows as fidelity
+from idescent.study import packs, registry
 from idescent.trajectory import write_table
 
 
@@ -20,7 +21,7 @@ def run(
     manifests : sequence of path
         Lists of discrete runs and of solutions, of one objective.
     objective : mapping
-        As for :mod:`idescent.registry`.
+        As for :mod:`idescent.study.registry`.
     within : sequence of float
         Bounds of the relative errors.
     output : path

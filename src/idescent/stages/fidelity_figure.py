@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idescent import registry
-from idescent.figures.fidelity import render_fidelity
+from idescent.products.fidelity.figure import render_fidelity
+from idescent.study import registry
 
 
 def run(files: Sequence[Path], given: Mapping[str, Any], outputs: Sequence[Path]) -> str:
@@ -17,7 +17,7 @@ def run(files: Sequence[Path], given: Mapping[str, Any], outputs: Sequence[Path]
     ----------
     files : sequence of path
     given : mapping
-        ``models`` (solution -> model as for :mod:`idescent.registry`), ``within``, ``objective`` and
+        ``models`` (solution -> model as for :mod:`idescent.study.registry`), ``within``, ``objective`` and
         ``optimizer``.
     outputs : sequence of path
         One for each format.

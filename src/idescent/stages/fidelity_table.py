@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from idescent.tables import fidelity
-from idescent.tables.files import in_order, read_errors
+from idescent.products.fidelity import table as fidelity
+from idescent.products.formats import in_order, read_errors
 
 
 def run(files: Sequence[Path], outputs: Sequence[Path]) -> str:

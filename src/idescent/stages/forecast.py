@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from idescent import registry
-from idescent.discrete import checked_start, simulate
-from idescent.files import write_text
-from idescent.forecast import fast_forward
+from idescent.discrete.loop import checked_start, simulate
+from idescent.solvers.fast_forward import fast_forward
+from idescent.store.files import write_text
+from idescent.study import registry
 from idescent.trajectory import REFUSED
 
 # The longest run that is made for comparison: half a gigabyte of rows.
@@ -43,7 +43,7 @@ def run(cells: Sequence[Mapping[str, Any]], outputs: Sequence[Path], log: Callab
         if output.suffix == ".csv":
             write_text(output, csv([[row[name] for name in names] for row in rows], names))
     if pictures := [output for output in outputs if output.suffix != ".csv"]:
-        from idescent.figures.forecast import render_forecast
+        from idescent.products.forecast.figure import render_forecast
 
         render_forecast(rows, pictures)
     made = sum(row["error"] != "" for row in rows)

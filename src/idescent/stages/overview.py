@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from idescent.figures.overview import render_overview
-from idescent.figures.split import render_split
+from idescent.products.errors.overview import render_overview
+from idescent.products.errors.split import render_split
 
 
 def run(files: Sequence[Path], outputs: Sequence[Path]) -> str:

@@ -1,8 +1,8 @@
 """A pack of cells in one job: each into its own file, and at the end the list of them.
 
 What lives here: what is kept of an earlier run, what is taken from the cache, and what happens when a cell
-fails.  What does not: how cells come to share a job (:mod:`idescent.packs`), what is done for one of them
-(:mod:`idescent.stages.simulate`, :mod:`idescent.stages.solve`).
+fails.  What does not: how cells come to share a job (:mod:`idescent.study.packs`), what is done for one of
+them (:mod:`idescent.stages.simulate`, :mod:`idescent.stages.solve`).
 
 A cell that is there, whole, made from the same configuration by the same code, is kept: a job that was
 killed, or whose pack has grown, makes only what is missing.  With ``IDESCENT_CACHE`` set to a folder, cells
@@ -21,9 +21,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idescent import __version__, registry
-from idescent.files import whole
-from idescent.packs import study_folder, tally, write_manifest
+from idescent import __version__
+from idescent.store.files import whole
+from idescent.study import registry
+from idescent.study.packs import study_folder, tally, write_manifest
 from idescent.trajectory import Trajectory, read_with_metadata, write
 
 Log = Callable[[str], None]
@@ -37,7 +38,7 @@ def run(stage: str, pack: Mapping[str, Any], output: Path, code: str, log: Log) 
     stage : {"simulate", "solve"}
     pack : mapping
         ``objective``, ``cells`` with their ``folder``, and ``solution`` for ``solve``: as made by
-        :meth:`idescent.study.Study.job`.
+        :meth:`idescent.study.cells.Study.job`.
     output : path
         The manifest; the cells' files go where it says that the study is.
     code : str

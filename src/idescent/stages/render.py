@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idescent.figures.draw import render, render_errors
-from idescent.figures.spec import parse
+from idescent.products.paths.figure import render, render_errors
+from idescent.products.paths.keys import parse
 
 
 def run(values: Mapping[str, Any], files: Sequence[Path], outputs: Sequence[Path]) -> str:

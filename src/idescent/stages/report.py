@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from idescent.files import refused, write_text
-from idescent.report.page import Inputs, page
+from idescent.products.report.page import Inputs, page
+from idescent.store.files import refused, write_text
 
 
 def run(given: Mapping[str, Any], numbers: Path, output: Path, code: str) -> str:
@@ -17,7 +17,7 @@ def run(given: Mapping[str, Any], numbers: Path, output: Path, code: str) -> str
     Parameters
     ----------
     given : mapping
-        ``study``, ``config`` and ``figures``, as for :class:`idescent.report.page.Inputs`.
+        ``study``, ``config`` and ``figures``, as for :class:`idescent.products.report.page.Inputs`.
     numbers : path
         What :func:`idescent.stages.report_numbers.run` wrote.
     output : path

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idescent.files import write_text
-from idescent.report.numbers import Inputs, numbers
+from idescent.products.report.numbers import Inputs, numbers
+from idescent.store.files import write_text
 
 
 def run(given: Mapping[str, Any], files: Sequence[Path], output: Path, code: str) -> str:
@@ -18,7 +18,7 @@ def run(given: Mapping[str, Any], files: Sequence[Path], output: Path, code: str
     ----------
     given : mapping
         ``study``, ``cells``, ``solutions``, ``shown``, ``further`` and ``claims``, as for
-        :class:`idescent.report.numbers.Inputs`.
+        :class:`idescent.products.report.numbers.Inputs`.
     files : sequence of path
         Trajectories that the explorer shows.
     output : path

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idescent import registry, scaling
-from idescent.tables import scaling as scaling_table
-from idescent.tables.files import read_errors
+from idescent.products.formats import read_errors
+from idescent.products.scaling import rows as scaling
+from idescent.products.scaling import table as scaling_table
+from idescent.study import registry
 
 
 def run(table: Path, given: Mapping[str, Any], outputs: Sequence[Path]) -> str:
@@ -19,9 +20,9 @@ def run(table: Path, given: Mapping[str, Any], outputs: Sequence[Path]) -> str:
     table : path
         ``errors.parquet`` of the study.
     given : mapping
-        ``models`` (solution -> model as for :mod:`idescent.registry`), ``reference``, ``quantities``,
-        ``until`` (see :func:`idescent.scaling.rows`), ``maps``: objectives that are left out of the compact
-        tables, and ``alpha``: the learning rates of those.
+        ``models`` (solution -> model as for :mod:`idescent.study.registry`), ``reference``, ``quantities``,
+        ``until`` (see :func:`idescent.products.scaling.rows.rows`), ``maps``: objectives that are left out of
+        the compact tables, and ``alpha``: the learning rates of those.
     outputs : sequence of path
         One for each format; the suffix says which.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from idescent.figures.scaling import render_scaling
+from idescent.products.scaling.figure import render_scaling
 
 
 def run(table: Path, objective: str, optimizer: str, outputs: Sequence[Path]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from idescent.figures.heatmap import render_heatmap
+from idescent.products.scaling.map import render_heatmap
 
 
 def run(table: Path, objective: str, optimizer: str, outputs: Sequence[Path]) -> str:

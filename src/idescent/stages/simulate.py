@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from idescent import registry
-from idescent.discrete import BLOCK
-from idescent.lockstep import simulate_many
+from idescent.discrete.lockstep import simulate_many
+from idescent.discrete.loop import BLOCK
+from idescent.study import registry
 from idescent.trajectory import Report, Trajectory
 
 Cell = Mapping[str, Any]
@@ -25,7 +25,8 @@ def make(
     Parameters
     ----------
     cells : sequence of mapping
-        ``optimizer`` as for :mod:`idescent.registry`, ``alpha``, ``theta0``, ``steps``, perhaps ``schedule``.
+        ``optimizer`` as for :mod:`idescent.study.registry`, ``alpha``, ``theta0``, ``steps``, perhaps
+        ``schedule``.
     objective : Objective
     log : callable
         Receives lines for the job's log.

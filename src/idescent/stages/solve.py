@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent import registry
-from idescent.continuous import solve
-from idescent.discrete import checked_start
+from idescent.discrete.loop import checked_start
 from idescent.optimizers import Optimizer
+from idescent.solvers.solve import solve
+from idescent.study import registry
 from idescent.trajectory import REFUSED, Report, Trajectory, assemble
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from idescent.errors import MEANINGLESS
-from idescent.files import read_csv, write_text
+from idescent.analysis.errors import MEANINGLESS
+from idescent.store.files import read_csv, write_text
 from idescent.trajectory import ended_well
 
 Row = Mapping[str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from idescent.tables import errors
+from idescent.products.errors import table as errors
 
 
 def run(files: Sequence[Path], outputs: Sequence[Path]) -> str:

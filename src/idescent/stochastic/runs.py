@@ -2,7 +2,7 @@
 
 What lives here: :func:`simulate_runs`, the type :class:`Ensemble` and its Parquet files.  What does not:
 random numbers (:mod:`idescent.stochastic.streams`), the noise of gradients
-(:mod:`idescent.stochastic.noise`), the optimizers' update (:func:`idescent.discrete.update`).
+(:mod:`idescent.stochastic.noise`), the optimizers' update (:func:`idescent.discrete.loop.update`).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.columns import nullable
-from idescent.discrete import checked_start, update
-from idescent.files import plain
-from idescent.numeric import is_whole
+from idescent.common.numeric import is_whole
+from idescent.discrete.loop import checked_start, update
 from idescent.objectives.protocol import CountedObjective, Objective, evaluate
 from idescent.optimizers import Optimizer, check_declared
 from idescent.schedules import Schedule, factors
 from idescent.stochastic.noise import Noise
+from idescent.store.columns import nullable
+from idescent.store.files import plain
 from idescent.trajectory import METADATA_KEY, Report, Trajectory, wrapped, write_table
 
 Array = NDArray[np.float64]

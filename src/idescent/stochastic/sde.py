@@ -17,9 +17,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.discrete import checked_start
+from idescent.common.numeric import is_whole
+from idescent.discrete.loop import checked_start
 from idescent.models.equation import felt
-from idescent.numeric import is_whole
 from idescent.optimizers import Optimizer, check_declared
 from idescent.schedules import Schedule, factors
 from idescent.stochastic.noise import Noise

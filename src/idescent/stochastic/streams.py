@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.numeric import is_whole
+from idescent.common.numeric import is_whole
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]

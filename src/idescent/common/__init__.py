@@ -1,0 +1,1 @@
+"""Checks of numbers and of memory that every layer shares."""

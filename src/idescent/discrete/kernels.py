@@ -1,0 +1,273 @@
+"""The compiled loops: loading them, and calling them on arrays.
+
+What lives here: everything about ``_kernels.c`` but its arithmetic.  What does not: the same loop in Python,
+and what a run is (:mod:`idescent.discrete.loop`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from idescent.discrete.corrections import fading
+from idescent.optimizers import Optimizer
+
+Array = NDArray[np.float64]
+
+MOST_LANES = 16
+"""Runs with more coordinates than this are left to the loop that goes row by row."""
+
+MISSING = (
+    "no compiled kernels: discrete runs take a loop in Python, some 80 times slower, with the same numbers; "
+    "install a C compiler (gcc), then the package again (make install)"
+)
+
+
+# Bytes.
+_CACHE_LINE = 64
+# Numbers of theta that one call makes, in some tens of milliseconds: Ctrl-C is heard between calls.
+_CALL = 2**20
+
+
+def empty(rows: int, width: int) -> Array:
+    """Return an array, shape (rows, width), not filled, that begins at a cache line.
+
+    Lanes are stored a whole line at a time then, which a store across two lines costs twice.
+    """
+    size = rows * width
+    raw = np.empty(size + _CACHE_LINE // 8 - 1)
+    start = -raw.ctypes.data % _CACHE_LINE // 8
+    return raw[start : start + size].reshape(rows, width)
+
+
+@dataclass
+class Rows:
+    """A run's rows, or a block of them, for a kernel to fill.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+    separable : tuple of array_like, or None
+        Curvature and center, that can be broadcast to (n,); without them no kernel can fill the rows.
+    alpha : float
+    rates : ndarray, shape (steps,), or None
+        What alpha is multiplied by.
+    theta : ndarray, shape (steps + 1, n)
+    first : ndarray, shape (steps + 1, n), or None
+    second : ndarray, shape (steps + 1, width)
+        Row 0 of these three is the state after the iterations done.
+    """
+
+    optimizer: Optimizer
+    separable: tuple[ArrayLike, ArrayLike] | None
+    alpha: float
+    rates: Array | None
+    theta: Array
+    first: Array | None
+    second: Array
+
+    @property
+    def steps(self) -> int:
+        """Number of iterations to make."""
+        return len(self.theta) - 1
+
+    @property
+    def quadratic(self) -> list[Array]:
+        """Curvature and center, each of shape (n,): kernels trust their pointers."""
+        assert self.separable is not None
+        shape = self.theta.shape[1:]
+        arrays = [np.asarray(values, dtype=np.float64) for values in self.separable]
+        return [np.ascontiguousarray(a if a.shape == shape else np.broadcast_to(a, shape)) for a in arrays]
+
+    def first_not_finite(self) -> int | None:
+        """Return the first row of theta or the second moment that is not finite, if any.
+
+        All that follow it are not finite either, which the last row tells at once.
+        """
+        if np.isfinite(self.theta[-1]).all() and np.isfinite(self.second[-1]).all():
+            return None
+        finite = np.isfinite(self.theta).all(axis=1) & np.isfinite(self.second).all(axis=1)
+        return int(np.argmin(finite))
+
+
+def in_lanes(optimizer: Optimizer, n: int) -> bool:
+    """Whether coordinates are so few, and so independent, that each is a lane."""
+    return n == 1 or (n <= MOST_LANES and not optimizer.norm)
+
+
+def fill(library: ctypes.CDLL, rows: Rows, done: int = 0) -> int | None:
+    """Make a run's iterations ``done + 1`` and on; return the first row that is not finite, if any."""
+    if in_lanes(rows.optimizer, rows.theta.shape[1]):
+        fill_many(library, [rows], done)
+        return rows.first_not_finite()
+    n, states = rows.theta.shape[1], (rows.theta, rows.first, rows.second)
+    rule, factors = _rule(rows.optimizer), _corrections(library, [rows], done)
+    corrections = [_correction(factors.get(beta)) for beta in (rule.beta1, rule.beta2)]
+    # Kept alive while the kernel has their addresses.
+    quadratic = rows.quadratic
+    for start, stop in _calls(0, rows.steps, n):
+        at = library.simulate(
+            done + start,
+            stop - start,
+            n,
+            rows.alpha,
+            _row(rows.rates, start),
+            ctypes.byref(rule),
+            *map(ctypes.byref, corrections),
+            *map(_pointer, quadratic),
+            *(_row(values, start) for values in states),
+        )
+        if at >= 0:
+            return start + int(at)
+    return None
+
+
+def fill_many(library: ctypes.CDLL, runs: Sequence[Rows], done: int = 0) -> None:
+    """Make the iterations of runs in lockstep: those whose coordinates are ``in_lanes``, all of one kind.
+
+    Of one kind are optimizers with the same ``summing`` and ``bias_correction``.
+    """
+    # Those that end are left behind: the lanes from some number on have iterations to make.  Lanes that
+    # forget alike are neighbours: they are corrected together.
+    runs = sorted(runs, key=lambda rows: (rows.steps, rows.optimizer.decay1, rows.optimizer.decay2))
+    factors = _corrections(library, runs, done)
+    lanes: list[_Lane] = []
+    first_lane = []
+    for rows in runs:
+        first_lane.append(len(lanes))
+        lanes += _lanes(rows, factors)
+    table = (_Lane * len(lanes))(*lanes)
+    start = 0
+    for at, rows in zip(first_lane, runs, strict=True):
+        if rows.steps > start:
+            remaining = ctypes.byref(table, at * ctypes.sizeof(_Lane))
+            for first, last in _calls(start, rows.steps, len(lanes) - at):
+                library.lockstep(done, first, last, len(lanes) - at, remaining)
+            start = rows.steps
+
+
+def _calls(start: int, stop: int, width: int) -> Iterator[tuple[int, int]]:
+    """Divide rows ``start`` to ``stop``, of ``width`` numbers, into those of one call each."""
+    rows = max(1, _CALL // width)
+    for first in range(start, stop, rows):
+        yield first, min(first + rows, stop)
+
+
+def _corrections(library: ctypes.CDLL, runs: Sequence[Rows], done: int) -> dict[float, Array]:
+    """Return what moments are multiplied by in iterations 1, 2 ... by decay rate, as long as it is not 1."""
+    counts: dict[float, int] = {}
+    for rows in runs:
+        if rows.optimizer.bias_correction:
+            for beta in (rows.optimizer.decay1, rows.optimizer.decay2):
+                counts[beta] = max(counts.get(beta, 0), min(done + rows.steps, fading(beta)))
+    factors = {beta: np.empty(count) for beta, count in counts.items()}
+    for beta, factor in factors.items():
+        library.corrections(beta, len(factor), _pointer(factor))
+    return factors
+
+
+def _lanes(rows: Rows, factors: dict[float, Array]) -> list[_Lane]:
+    rule, n = _rule(rows.optimizer), rows.theta.shape[1]
+    corrections = [_correction(factors.get(beta)) for beta in (rule.beta1, rule.beta2)]
+    states = (rows.theta, rows.first, rows.second)
+    return [
+        _Lane(
+            rule,
+            rows.alpha,
+            *separable,
+            _pointer(rows.rates),
+            *corrections,
+            *(_pointer(values, i) for values in states),
+            n,
+        )
+        for i, separable in enumerate(zip(*rows.quadratic, strict=True))
+    ]
+
+
+class _Rule(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_double) for name in ("beta1", "beta2", "eps", "decoupled_decay", "coupled_decay")),
+        *((name, ctypes.c_int32) for name in ("summing", "bias_correction", "norm")),
+    )
+
+
+class _Correction(ctypes.Structure):
+    _fields_ = (("known", ctypes.c_int64), ("factor", ctypes.c_void_p))
+
+
+class _Lane(ctypes.Structure):
+    _fields_ = (
+        ("rule", _Rule),
+        *((name, ctypes.c_double) for name in ("alpha", "curvature", "center")),
+        ("factors", ctypes.c_void_p),
+        *((name, _Correction) for name in ("by1", "by2")),
+        *((name, ctypes.c_void_p) for name in ("theta", "first", "second")),
+        ("stride", ctypes.c_int64),
+    )
+
+
+def _rule(optimizer: Optimizer) -> _Rule:
+    return _Rule(
+        optimizer.decay1,
+        optimizer.decay2,
+        optimizer.eps,
+        optimizer.decoupled_decay,
+        optimizer.coupled_decay,
+        optimizer.summing,
+        optimizer.bias_correction,
+        optimizer.norm,
+    )
+
+
+def _correction(factor: Array | None) -> _Correction:
+    return _Correction(0, None) if factor is None else _Correction(len(factor), _pointer(factor))
+
+
+def _pointer(values: Array | None, at: int = 0) -> int | None:
+    """Return the address of a number of the first row."""
+    return None if values is None else values.ctypes.data + at * values.itemsize
+
+
+def _row(values: Array | None, row: int) -> int | None:
+    """Return the address of a row."""
+    return None if values is None else values.ctypes.data + row * values.strides[0]
+
+
+@cache
+def compiled() -> ctypes.CDLL | None:
+    """Load the compiled kernels, or warn and return None if they were not built.
+
+    Raises
+    ------
+    RuntimeError
+        If they were compiled from another version of the source: install again.
+    """
+    folder = Path(__file__).parent
+    found = next(
+        (p for p in (folder / f"_kernels{suffix}" for suffix in EXTENSION_SUFFIXES) if p.exists()), None
+    )
+    if found is None:
+        warnings.warn(MISSING, RuntimeWarning, stacklevel=2)  # once: what is returned is cached
+        return None
+    library = ctypes.CDLL(str(found))
+    count, number, pointer = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
+    library.source_digest.restype = ctypes.c_char_p
+    if library.source_digest().decode() != hashlib.sha256((folder / "_kernels.c").read_bytes()).hexdigest():
+        raise RuntimeError(
+            "the compiled kernels are older than src/idescent/discrete/_kernels.c: run `make install`"
+        )
+    library.simulate.restype = count
+    library.simulate.argtypes = (*[count] * 3, number, *[pointer] * 9)
+    library.corrections.restype = library.lockstep.restype = None
+    library.corrections.argtypes = (number, count, pointer)
+    library.lockstep.argtypes = (*[count] * 4, pointer)
+    return library

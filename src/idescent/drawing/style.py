@@ -1,0 +1,124 @@
+"""The look: one colour and one marker for one configuration, everywhere.
+
+What lives here: colours, markers, labels and line styles by name, and the style file's location.  What does
+not: anything that draws.  Colours are Okabe and Ito's and Tol's, told apart under red-green blindness; those
+that share a figure also differ in lightness or in marker, for print in grey.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from idescent.products.paths.keys import LineStyle
+
+STYLE_FILE = Path(__file__).with_name("idescent.mplstyle")
+
+# Widths of a column and of a page in the usual two-column journal, in inches.
+WIDTHS = {"single": 3.3, "double": 6.9}
+# Height of that page, its caption left out.
+HEIGHT = 9.0
+
+GREY = "#555555"
+
+_LOOKS = {
+    ("AdaGrad",): ("#000000", "o"),
+    ("RMSProp", 0.0): ("#E69F00", "v"),
+    ("RMSProp", 0.9): ("#D55E00", "s"),
+    ("RMSProp", 0.99): ("#882255", "D"),
+    ("Adam", 0.0, 0.99): ("#56B4E9", "^"),
+    ("Adam", 0.0, 0.999): ("#0072B2", "s"),
+    ("Adam", 0.9, 0.99): ("#009E73", "D"),
+    ("Adam", 0.9, 0.999): ("#332288", "o"),
+    ("Adam", 0.99, 0.999): ("#CC79A7", "^"),
+}
+_SPARE_MARKERS = "osD^v<>ph"
+
+_SYMBOLS = {"beta": r"\beta", "beta1": r"\beta_1", "beta2": r"\beta_2"}
+_QUANTITIES = {"theta": r"\theta", "loss": r"L(\theta)"}
+
+_SOLUTIONS = {
+    "paper.exact": "IDE, exact",
+    "paper.picard": "IDE, Algorithm 4",
+    "published.spline": "IDE, Algorithm 4 as published",
+}
+LineKind = Literal["solid", "dashed", "dotted", "dashdot"]
+_FURTHER_LINES: tuple[LineKind, ...] = ("solid", "dashed", "dotted", "dashdot")
+
+
+@dataclass(frozen=True)
+class Line:
+    """How a solution is drawn, its width in points, and what the legend calls it."""
+
+    line: LineKind
+    width: float
+    label: str
+
+
+def look(optimizer: Mapping[str, Any]) -> tuple[str, str]:
+    """Return colour and marker of a configuration ``{"class": ..., "arguments": {...}}``.
+
+    The same configuration always gets the same; one outside the table gets them from a hash of itself.
+    """
+    arguments = optimizer.get("arguments", {})
+    betas = {name: value for name, value in arguments.items() if name in _SYMBOLS}
+    key = (optimizer["class"], *(float(betas[name]) for name in sorted(betas)))
+    if len(betas) == len(arguments) and key in _LOOKS:
+        return _LOOKS[key]
+    digest = hashlib.sha256(json.dumps([optimizer["class"], arguments], sort_keys=True).encode()).digest()
+    red, green, blue = colorsys.hls_to_rgb(digest[0] / 256, 0.3 + 0.25 * digest[1] / 255, 0.75)
+    colour = f"#{round(255 * red):02X}{round(255 * green):02X}{round(255 * blue):02X}"
+    return colour, _SPARE_MARKERS[digest[2] % len(_SPARE_MARKERS)]
+
+
+def configuration(optimizer: Mapping[str, Any]) -> str:
+    """Return the label of a configuration, such as ``Adam, β1 = 0.9, β2 = 0.99``, in TeX notation."""
+    parts = [optimizer["class"].rpartition(":")[2]]
+    for name, value in optimizer.get("arguments", {}).items():
+        if name in _SYMBOLS:
+            # Matplotlib is slow to set mathematics: the symbol alone needs it.
+            parts.append(f"${_SYMBOLS[name]}$ = {value:g}")
+        else:
+            parts.append(f"{name.replace('_', ' ')} {value}")
+    return ", ".join(parts)
+
+
+def told_apart(names: Sequence[str]) -> tuple[str, list[str]]:
+    """Return what labels of configurations have in common, and what tells them apart.
+
+    ``RMSProp, β = 0.9`` and ``RMSProp, β = 0.99`` are ``RMSProp, β`` with ``0.9`` and ``0.99``; labels that
+    differ in more than their last value have nothing in common, and stay as they are.
+    """
+    parts = [name.rpartition(" = ") for name in names]
+    shared = {common for common, _, _ in parts}
+    if len(names) < 2 or len(shared) > 1:
+        return "", list(names)
+    return shared.pop(), [value for _, _, value in parts]
+
+
+def symbol(quantity: str, *, vector: bool = False) -> str:
+    """Return the TeX symbol of a quantity, without dollar signs; the norm of a vector."""
+    text = _QUANTITIES.get(quantity, quantity)
+    return rf"\Vert {text} \Vert" if vector else text
+
+
+def solution(name: str) -> str:
+    """Return what a solution is in words; the name that its study gives it if that is not known here."""
+    return _SOLUTIONS.get(name, name)
+
+
+def line(name: str, position: int, given: Mapping[str, LineStyle]) -> Line:
+    """Return the line of a solution, the ``position``-th shown: as configured, or a default."""
+    style = given.get(name)
+    if style is None:
+        kind, width, label = _FURTHER_LINES[position % 4], 1.2 if position == 0 else 0.8, None
+    else:
+        kind, width, label = style.line, style.width, style.label
+    drawn = kind if position and kind != "solid" else "line"
+    return Line(kind, width, label or f"{solution(name)} ({drawn})")

@@ -1,0 +1,1 @@
+"""The jobs of the workflow, and what Snakemake must be told or kept from."""

@@ -1,0 +1,290 @@
+"""Verdicts: each claim measured on the discrete run, the exact solution and Algorithm 4.
+
+What lives here: choosing the cells and paths of a claim, its outcome on each source, and the verdict that
+follows.  What does not: reading claims (:mod:`.spec`), measures (:mod:`.measures`), tables (:mod:`.table`).
+
+A claim about the discrete algorithm is decided by the discrete run.  One about the continuous model is
+decided by its exact solution; where that fails and the scheme fulfils it, it *holds only for the scheme*.
+Without the scheme that distinction cannot be made, and a failure of the exact solution alone decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idescent.analysis import errors
+from idescent.products.claims.keys import SELECTORS, Check, Claim, Claims, ClaimsError, Source
+from idescent.products.claims.measures import MEASURES
+from idescent.study import registry
+from idescent.study.cells import DISCRETE
+from idescent.trajectory import Trajectory, ended_well
+
+Array = NDArray[np.float64]
+Cell = Mapping[str, Any]
+
+HOLDS, SCHEME, FAILS, MISSING, NOT_APPLICABLE = (
+    "holds",
+    "holds only for the scheme",
+    "fails",
+    "not computed",
+    "not applicable",
+)
+NO_PATH = "there is no"
+VERDICTS = (HOLDS, SCHEME, FAILS, MISSING)
+
+
+@dataclass(frozen=True)
+class Run:
+    """All paths of one cell: the discrete run and the solutions, by name."""
+
+    cell: dict[str, Any]
+    paths: dict[str, Trajectory]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One number: on which cell, and whether it fulfils the threshold."""
+
+    label: str
+    value: float
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one source says about a claim.
+
+    Attributes
+    ----------
+    state : str
+        ``holds``, ``fails``, ``not computed``, or ``not applicable`` where a path would be compared with
+        itself.
+    readings : tuple of tuple of Reading
+        One tuple for each check; empty unless computed.
+    note : str
+        Why it was not computed, or how a path of Algorithm 4 ended if not converged.
+    """
+
+    state: str
+    readings: tuple[tuple[Reading, ...], ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim, what each source says, and the verdict."""
+
+    claim: Claim
+    outcomes: dict[str, Outcome]
+    verdict: str
+
+
+class _AbsentError(Exception):
+    """A path or a cell that is not there; the text says which."""
+
+
+def describe(cell: Cell) -> dict[str, Any]:
+    """Return what a selector can ask of a cell: objective, optimizer, alpha and given hyper-parameters."""
+    optimizer = cell["optimizer"]
+    return {
+        "objective": cell["objective"]["name"],
+        "optimizer": optimizer["class"].rpartition(":")[2],
+        "alpha": cell["alpha"],
+        **optimizer.get("arguments", {}),
+    }
+
+
+def select(selector: Mapping[str, Any], cells: Iterable[Cell]) -> list[Cell]:
+    """Return the cells that have every property of a selector; a list of values allows each of them."""
+
+    def matches(cell: Cell) -> bool:
+        has = describe(cell)
+        return all(
+            name in has and has[name] in (wanted if isinstance(wanted, list) else [wanted])
+            for name, wanted in selector.items()
+        )
+
+    return [cell for cell in cells if matches(cell)]
+
+
+def partner(check: Check, cell: Cell, cells: Iterable[Cell]) -> Cell | None:
+    """Return the cell of a check's second term: the given one but for what the check names; None if absent.
+
+    Raises
+    ------
+    ClaimsError
+        If several cells are meant.
+    """
+    changed = check.relative_to.cell if check.relative_to else {}
+    base = {name: has for name, has in describe(cell).items() if name in SELECTORS}
+    if changed.get("optimizer", base["optimizer"]) != base["optimizer"]:
+        base = {name: base[name] for name in ("objective", "alpha")}
+    found = select({**base, **changed}, cells)
+    if len(found) > 1:
+        raise ClaimsError(f"relative_to.cell: {changed} matches {len(found)} cells: must match one")
+    return found[0] if found else None
+
+
+def required(claims: Claims, cells: Sequence[Cell], solutions: Iterable[str]) -> list[tuple[int, str]]:
+    """Return the paths that the claims need, of those that a study has: number of the cell, name of the path.
+
+    Raises
+    ------
+    ClaimsError
+        If the second term of a check means several cells; one line.
+    """
+    names = [s.path for s in claims.sources.values() if s.path in {"discrete", *solutions}]
+    needed: set[int] = set()
+    for claim in claims.claims:
+        for check in claim.checks:
+            for cell in select(check.cell, cells):
+                needed.add(id(cell))
+                try:
+                    second = partner(check, cell, cells)
+                except ClaimsError as error:
+                    raise ClaimsError(f"{claim.id}: {error}") from None
+                if second is not None:
+                    needed.add(id(second))
+    return [(i, name) for i, cell in enumerate(cells) if id(cell) in needed for name in names]
+
+
+def audit(claims: Claims, runs: Sequence[Run]) -> list[Finding]:
+    """Evaluate every claim on every source.
+
+    Raises
+    ------
+    ValueError
+        If a claim asks for a quantity that a path does not have as one number per iteration.
+    """
+    findings = []
+    for claim in claims.claims:
+        outcomes = {title: _outcome(claim, title, claims.sources, runs) for title in claims.sources}
+        findings.append(Finding(claim, outcomes, verdict(claim.about, claims.sources, outcomes)))
+    return findings
+
+
+def verdict(about: str, sources: Mapping[str, Source], outcomes: Mapping[str, Outcome]) -> str:
+    """Return the verdict that follows from what the sources say."""
+    states: dict[str, list[str]] = {"discrete": [], "exact": [], "scheme": []}
+    for title, source in sources.items():
+        states[source.role].append(outcomes[title].state)
+    (discrete,), (exact,), schemes = states.values()
+    # Of several variants of the scheme one that fulfils the claim is enough: it may be the published one.
+    scheme = next((state for state in (HOLDS, FAILS) if state in schemes), MISSING)
+    if about == "discrete":
+        return discrete
+    if about == "scheme":
+        return scheme
+    if about == "both" and discrete != HOLDS:
+        return discrete
+    if exact == FAILS:
+        return {HOLDS: SCHEME, FAILS: FAILS}.get(scheme, MISSING)
+    return exact
+
+
+def _outcome(claim: Claim, title: str, sources: Mapping[str, Source], runs: Sequence[Run]) -> Outcome:
+    if any(check.compares_with_itself(title) for check in claim.checks):
+        return Outcome(NOT_APPLICABLE)
+    notes: list[str] = []
+    try:
+        readings = tuple(_readings(check, title, sources, runs, notes) for check in claim.checks)
+    except _AbsentError as absent:
+        return Outcome(MISSING, note=str(absent))
+    except ValueError as error:
+        raise ClaimsError(f"{claim.id}: {error}") from error
+    met = [
+        (all if check.every == "all" else any)(reading.holds for reading in found)
+        for check, found in zip(claim.checks, readings, strict=True)
+    ]
+    return Outcome(HOLDS if all(met) else FAILS, readings, ", ".join(dict.fromkeys(notes)))
+
+
+def _readings(
+    check: Check, title: str, sources: Mapping[str, Source], runs: Sequence[Run], notes: list[str]
+) -> tuple[Reading, ...]:
+    cells = {id(run.cell): run for run in runs}
+    chosen = select(check.cell, [run.cell for run in runs])
+    if not chosen:
+        raise _AbsentError("the study has no such cell")
+    title = check.source or title
+
+    def measured(cell: Cell, title: str) -> float:
+        k, y = _path(cells[id(cell)], sources[title], check, notes)
+        other = _path(cells[id(cell)], sources[check.against], check, notes)[1] if check.against else None
+        return MEASURES[check.measure](k, y, other, check.options)
+
+    found = []
+    for cell in chosen:
+        number = measured(cell, title)
+        if check.relative_to is not None:
+            second = partner(check, cell, [run.cell for run in runs])
+            if second is None:
+                raise _AbsentError("the study has no such cell")
+            number = _combined(check.combine, number, measured(second, check.relative_to.source or title))
+        label = ",".join(f"{name}~{has}" for name, has in describe(cell).items())
+        found.append(Reading(label, number, check.expect.met_by(number)))
+    return tuple(found)
+
+
+def _combined(how: str, first: float, second: float) -> float:
+    # NaN, not an error, where there is no number: "never" minus "never", 0/0.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a, b = np.float64(first), np.float64(second)
+        return float(a / b if how == "ratio" else a - b)
+
+
+def _path(run: Run, source: Source, check: Check, notes: list[str]) -> tuple[Array, Array]:
+    """Return the iterations and the quantity of one path, within the window of a check."""
+    path = run.paths.get(source.path)
+    if path is None:
+        raise _AbsentError(f"{NO_PATH} {source.path}")
+    discrete = run.paths.get(DISCRETE)
+    status = path.report.status if discrete is None else errors.status(discrete, path)
+    if not ended_well(status):
+        if source.role != "scheme" or status in errors.MEANINGLESS:
+            raise _AbsentError(f"{source.path}: {status}")
+        notes.append(status)
+    first, final = check.k[0], path.steps if check.k[1] is None else check.k[1]
+    if final > path.steps:
+        raise _AbsentError(f"{source.path} ends at k = {path.steps}")
+    y = _quantity(run.cell, path, check.quantity)[first : final + 1]
+    if not np.isfinite(y).all():
+        raise _AbsentError(f"{source.path}: {status}")
+    return path.k[first : final + 1].astype(np.float64), y
+
+
+def _quantity(cell: Cell, path: Trajectory, name: str) -> Array:
+    if name in ("theta", "offset"):
+        values = path.theta
+    elif name in ("loss", "excess"):
+        values = path.loss[:, None]
+    elif name in path.moments:
+        values = path.moments[name]
+    else:
+        known = ", ".join(("theta", "offset", "loss", "excess", *path.moments))
+        raise ValueError(f"quantity: {name!r} is not allowed: this optimizer has {known}")
+    if values.shape[1] != 1:
+        raise ValueError(f"quantity: {name} has {values.shape[1]} coordinates: must have one")
+    y: Array = values[:, 0]
+    if name in ("offset", "excess"):
+        minimum, least = _minimum(json.dumps(cell["objective"], sort_keys=True))
+        y = y - (minimum if name == "offset" else least)
+    return y
+
+
+@cache
+def _minimum(objective: str) -> tuple[float, float]:
+    """Return the least point and the least value of an objective that declares ``minimum`` or ``center``."""
+    built = registry.objective(json.loads(objective))
+    declared = getattr(built, "minimum", getattr(built, "center", None))
+    if declared is None or np.size(declared) != 1:
+        raise ValueError("quantity: the objective declares no single minimum: use theta or loss")
+    point = np.atleast_1d(np.asarray(declared, dtype=np.float64))
+    return float(point[0]), float(built.value(point))

@@ -1,0 +1,187 @@
+"""Tables of an audit: Markdown for people, CSV for programs.
+
+What lives here: text.  What does not: any judgement (:mod:`.audit`).  Markdown has one row for each claim,
+CSV one for each number.
+"""
+
+from __future__ import annotations
+
+import csv as standard
+import io
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from idescent.drawing.markup import marked, pipes
+from idescent.products.claims.audit import (
+    FAILS,
+    HOLDS,
+    MISSING,
+    NO_PATH,
+    NOT_APPLICABLE,
+    VERDICTS,
+    Finding,
+    Outcome,
+    Reading,
+)
+from idescent.products.claims.keys import COLUMNS, Check, Claims
+
+_GREEK = {"alpha": "α", "beta": "β", "beta1": "β₁", "beta2": "β₂"}
+_ENDLESS = ("settling", "reach", "decay")
+_INTRODUCTION = """\
+Statements of the paper in our words, each decided by a measured number. A claim about the discrete algorithm
+is decided by the discrete run; one about the continuous model by the exact solution, and where that fails
+but Algorithm 4 fulfils it, it *holds only for the scheme*. ✓ and ✗ say whether a column fulfils the
+threshold; parts of a claim are separated by semicolons, "a … b" is the range over several cells, and –
+marks a column that would be compared with itself."""
+
+
+def counts(findings: Sequence[Finding]) -> str:
+    """Return, e.g., ``40 claims: 30 hold, 2 hold only for the scheme, 8 fail, 0 not computed``."""
+    number = Counter(finding.verdict for finding in findings)
+    words = ("hold", "hold only for the scheme", "fail", "not computed")
+    said = [f"{number[state]} {word}" for state, word in zip(VERDICTS, words, strict=True)]
+    return f"{len(findings)} claims: {', '.join(said)}"
+
+
+def markdown(claims: Claims, findings: Sequence[Finding]) -> str:
+    """Return the readable table: a count, one row for each claim, and why each threshold is what it is."""
+    absent = _absent(claims, findings)
+    titles = [title for title in claims.sources if title not in absent]
+    head = ["id", "where", "claim", "measure", *map(marked, titles), "threshold", "verdict"]
+    text = ["# Claims of the paper", "", f"**{counts(findings)}.**", "", _INTRODUCTION, ""]
+    text += [
+        f"{marked(title)}: not computed in this study, {marked(note)}.\n" for title, note in absent.items()
+    ]
+    text += [pipes(head), pipes(["---"] * len(head))]
+    for finding in findings:
+        claim = finding.claim
+        text.append(
+            pipes(
+                [
+                    claim.id,
+                    marked(claim.where),
+                    marked(claim.statement),
+                    marked("; ".join(map(measure, claim.checks))),
+                    *(_shown(claim.checks, finding.outcomes[title]) for title in titles),
+                    "; ".join(_threshold(check) for check in claim.checks),
+                    f"**{finding.verdict}**",
+                ]
+            )
+        )
+    if any(
+        outcome.state in (HOLDS, FAILS) and outcome.note for f in findings for outcome in f.outcomes.values()
+    ):
+        text += ["", "† A path of Algorithm 4 behind this number did not converge."]
+    reasons = [
+        f"- {finding.claim.id}: {marked(finding.claim.reason)}"
+        for finding in findings
+        if finding.claim.reason
+    ]
+    if reasons:
+        text += ["", "## Why these thresholds", "", *reasons]
+    return "\n".join(text) + "\n"
+
+
+def csv(claims: Claims, findings: Sequence[Finding]) -> str:
+    """Return the complete table: one row for each number; empty where there is none."""
+    titles = list(claims.sources)
+    columns = [*COLUMNS[:-1], *(f"{title}{what}" for title in titles for what in ("", " state", " note"))]
+    columns.append(COLUMNS[-1])
+    text = io.StringIO()
+    writer = standard.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for finding in findings:
+        claim = finding.claim
+        for i, check in enumerate(claim.checks):
+            readings = {
+                title: {reading.label: reading for reading in outcome.readings[i]} if outcome.readings else {}
+                for title, outcome in finding.outcomes.items()
+            }
+            for label in dict.fromkeys(name for found in readings.values() for name in found) or [""]:
+                row: list[object] = [
+                    claim.id,
+                    claim.where,
+                    claim.statement,
+                    claim.about,
+                    finding.verdict,
+                    i + 1,
+                ]
+                row += [measure(check), label, _threshold(check)]
+                for title in titles:
+                    row += _fields(finding.outcomes[title], readings[title].get(label))
+                writer.writerow([*row, claim.reason])
+    return text.getvalue()
+
+
+def measure(check: Check) -> str:
+    """Say in a few words what is measured, on which cells."""
+    options = ", ".join(f"{name} {given}" for name, given in check.options.items())
+    words = f"{check.measure}({check.quantity}{', ' + options if options else ''})"
+    if check.against:
+        words += f" to {check.against}"
+    words += f" of {_cells(check.cell)}"
+    first, final = check.k
+    if (first, final) != (0, None):
+        words += f", k {'≥ ' + str(first) if final is None else f'{first}–{final}'}"
+    if check.source:
+        words += f", {check.source}"
+    if check.relative_to:
+        second = " ".join(filter(None, (_cells(check.relative_to.cell), check.relative_to.source)))
+        words += f" {'/' if check.combine == 'ratio' else 'minus'} {second}"
+    return words
+
+
+def _absent(claims: Claims, findings: Sequence[Finding]) -> dict[str, str]:
+    """Return the sources without a single number, and why; a column of them would only take space."""
+    outcomes = {title: [finding.outcomes[title] for finding in findings] for title in claims.sources}
+    return {
+        title: ", ".join(dict.fromkeys(outcome.note for outcome in found if outcome.note))
+        for title, found in outcomes.items()
+        if all(outcome.state in (MISSING, NOT_APPLICABLE) for outcome in found)
+    }
+
+
+def _fields(outcome: Outcome, reading: Reading | None) -> list[object]:
+    if reading is None:
+        return ["", outcome.state, outcome.note]
+    number = "" if math.isnan(reading.value) else repr(reading.value)
+    return [number, HOLDS if reading.holds else FAILS, outcome.note]
+
+
+def _cells(selector: Mapping[str, object]) -> str:
+    words = []
+    for name, wanted in selector.items():
+        values = " or ".join(map(str, wanted)) if isinstance(wanted, list) else str(wanted)
+        words.append(values if name in ("objective", "optimizer") else f"{_GREEK.get(name, name)} = {values}")
+    return " ".join(words)
+
+
+def _threshold(check: Check) -> str:
+    return f"{check.expect}{' for one' if check.every == 'any' else ''}"
+
+
+def _shown(checks: Sequence[Check], outcome: Outcome) -> str:
+    if outcome.state == NOT_APPLICABLE:
+        return "–"
+    if outcome.state == MISSING:
+        return MISSING if outcome.note.startswith(NO_PATH) else f"{MISSING}: {marked(outcome.note)}"
+    parts = []
+    for check, readings in zip(checks, outcome.readings, strict=True):
+        values = list(dict.fromkeys(reading.value for reading in readings))
+        if len(values) > 2 and not any(map(math.isnan, values)):
+            parts.append(f"{_number(check, min(values))} … {_number(check, max(values))}")
+        else:
+            parts.append(", ".join(_number(check, value) for value in values))
+    mark = "✓" if outcome.state == HOLDS else "✗"
+    return f"{mark} {'; '.join(parts)}{' †' if outcome.note else ''}"
+
+
+def _number(check: Check, value: float) -> str:
+    if math.isnan(value):
+        return "none"
+    if math.isinf(value):
+        return (
+            "never" if check.measure in _ENDLESS and check.relative_to is None else "∞" if value > 0 else "−∞"
+        )
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"

@@ -1,0 +1,216 @@
+"""Ensembles of mini-batch runs, and how well each description tells their mean.
+
+What lives here: one ensemble from its description as plain data (:func:`make`), the tidy rows that come of
+it, and their fixed table.  What does not: runs, equations and weak errors themselves
+(:mod:`idescent.stochastic`), text and drawing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+
+from idescent.analysis import errors
+from idescent.analysis.errors import HYPERPARAMETERS
+from idescent.discrete.loop import simulate
+from idescent.objectives.protocol import FiniteSum, Objective
+from idescent.solvers.solve import solve
+from idescent.stochastic.noise import Batches
+from idescent.stochastic.runs import Ensemble, along, observables, simulate_runs
+from idescent.stochastic.sde import Compagnoni, Equation, Malladi, simulate_paths
+from idescent.stochastic.weak import largest, weak_errors
+from idescent.store.columns import finite, nullable
+from idescent.study import registry
+from idescent.trajectory import REFUSED
+
+EQUATIONS: dict[str, Callable[[], Equation]] = {"Malladi": Malladi, "Compagnoni": Compagnoni}
+RUNS = "mini-batches"
+
+_CELL = ("objective", "optimizer", "label", "alpha", *HYPERPARAMETERS, "steps", "batch", "runs")
+_MODEL = ("model", "kind", "status", "gradients", "quantity")
+_CURVE = ("k", "t", "finite", "mean", "std", "q05", "q95", "error", "low", "high", "band_low", "band_high")
+_LARGEST = ("k", "error", "low", "high", "relative", "detected")
+_TEXT = {"objective", "optimizer", "label", "model", "kind", "status", "quantity", "reason"}
+_INTEGER = {"steps", "batch", "runs", "gradients", "k", "finite"}
+
+Rows = list[dict[str, Any]]
+
+
+def check(objective: Objective, observe: Sequence[str]) -> None:
+    """Check that an objective has samples, and all that is to be observed.
+
+    Raises
+    ------
+    ValueError
+        If it has not; the message begins with the argument's name.
+    """
+    Batches(cast(FiniteSum, objective), size=1)
+    observables(objective, observe)
+
+
+def make(given: Mapping[str, Any], log: Callable[[str], None]) -> tuple[Rows, Rows]:
+    """Make one ensemble, and every description of it.
+
+    Parameters
+    ----------
+    given : mapping
+        A cell (``objective``, ``optimizer``, ``alpha``, ``theta0``, ``steps`` ...) with its ``label``,
+        ``batch`` (samples in one), ``runs``, ``seed``, ``points`` (iterations that are kept, about),
+        ``observe``, ``solutions`` (of models on the full gradient), and ``equations`` with the ``substeps``
+        of their Euler-Maruyama method and the number of iterations, ``start``, that the optimizer makes
+        before them.
+    log : callable
+        Receives lines for the job's log.
+
+    Returns
+    -------
+    curves, largest : list of dict
+        Rows by model, quantity and iteration; rows by model and quantity with the largest weak error.  Of
+        what the optimizer's model, solver or equation refuses there is a row for each quantity with status
+        ``refused`` and the ``reason``.
+
+    Raises
+    ------
+    ValueError
+        If the objective is no finite sum, or cannot be run.
+    """
+    optimizer, objective = registry.optimizer(given["optimizer"]), registry.objective(given["objective"])
+    noise = Batches(objective, size=given["batch"])
+    steps, observe = given["steps"], tuple(given["observe"])
+    at = np.unique(np.linspace(0, steps, min(steps, given["points"]) + 1).round().astype(int)).tolist()
+    cell: dict[str, Any] = {
+        "alpha": given["alpha"],
+        "theta0": registry.start(given["theta0"], objective),
+        "steps": steps,
+        "schedule": registry.schedule(given),
+    }
+    drawn = {"runs": given["runs"], "seed": given["seed"], "at": at, "observe": observe}
+    runs = simulate_runs(optimizer, noise, **cell, **drawn)
+    log(f"{RUNS}: {runs.report.message}")
+    found: list[tuple[str, str, Ensemble | str]] = []
+    # What a model on the full gradient describes, and is judged beside.
+    run = simulate(optimizer, objective, **cell) if given["solutions"] else None
+    for solution in given["solutions"]:
+        model = registry.model(solution["model"])
+        about = (model.name, "full gradient")
+        try:
+            path = solve(
+                model,
+                optimizer,
+                objective,
+                **cell,
+                rtol=solution["rtol"],
+                atol=solution["atol"],
+                solver=registry.solver(solution["solver"]),
+            )
+        except ValueError as error:
+            found.append((*about, " ".join(str(error).split())))
+            continue
+        assert run is not None
+        path = replace(path, report=replace(path.report, status=errors.status(run, path)))
+        log(f"{solution['name']}: {path.report.message}")
+        found.append((*about, along(path, objective, observe, at)))
+    for name in given["equations"]:
+        early = {"start": given["start"], "substeps": given["substeps"]}
+        equation = EQUATIONS[name]()
+        try:
+            equation.check(optimizer)
+        except ValueError as error:
+            found.append((name.lower(), "equation", f"{error}"))
+            continue
+        paths = simulate_paths(equation, optimizer, noise, **cell, **drawn, **early)
+        log(f"{name}: {paths.report.message}")
+        found.append((name.lower(), "equation", paths))
+    fixed = _fixed(given)
+    curves = _curve(fixed, RUNS, "runs", runs, None)
+    worst: Rows = []
+    for name, kind, ensemble in found:
+        if isinstance(ensemble, str):
+            log(f"{name}: {REFUSED}: {ensemble}")
+            row = {**fixed, "model": name, "kind": kind, "status": REFUSED, "reason": ensemble}
+            refused = [{**row, "quantity": quantity} for quantity in observe]
+            curves += refused
+            worst += refused
+            continue
+        curves += _curve(fixed, name, kind, ensemble, runs)
+        worst += _worst(fixed, name, kind, ensemble, runs)
+    return curves, worst
+
+
+def _fixed(given: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = given["optimizer"].get("arguments", {})
+    return {
+        "objective": given["objective"]["name"],
+        "optimizer": given["optimizer"]["class"],
+        "label": given["label"],
+        "alpha": float(given["alpha"]),
+        **{name: arguments.get(name) for name in HYPERPARAMETERS},
+        "steps": given["steps"],
+        "batch": given["batch"],
+        "runs": given["runs"],
+    }
+
+
+def _about(name: str, kind: str, ensemble: Ensemble) -> dict[str, Any]:
+    report = ensemble.report
+    return {"model": name, "kind": kind, "status": report.status, "gradients": report.gradient_evaluations}
+
+
+def _curve(
+    fixed: Mapping[str, Any], name: str, kind: str, ensemble: Ensemble, truth: Ensemble | None
+) -> Rows:
+    summary = ensemble.summary()
+    rows = [
+        {**fixed, **_about(name, kind, ensemble), **{key: summary[key][i].item() for key in summary}}
+        for i in range(len(summary["k"]))
+    ]
+    if truth is not None:
+        for row, error in zip(rows, weak_errors(truth, ensemble), strict=True):
+            row |= {key: getattr(error, key) for key in ("error", "low", "high", "band_low", "band_high")}
+    return rows
+
+
+def _worst(fixed: Mapping[str, Any], name: str, kind: str, ensemble: Ensemble, truth: Ensemble) -> Rows:
+    return [
+        {
+            **fixed,
+            **_about(name, kind, ensemble),
+            **{key: getattr(error, key) for key in ("quantity", *_LARGEST)},
+        }
+        for error in largest(weak_errors(truth, ensemble))
+    ]
+
+
+def curves_table(rows: Iterable[Mapping[str, Any]]) -> Any:
+    """Return curves as a pyarrow table with the fixed schema; what is no finite number is null."""
+    return _table(rows, (*_CELL, *_MODEL, *_CURVE))
+
+
+def largest_table(rows: Iterable[Mapping[str, Any]]) -> Any:
+    """Return largest weak errors as a pyarrow table with the fixed schema."""
+    return _table(rows, (*_CELL, *_MODEL, *_LARGEST))
+
+
+def _table(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> Any:
+    import pyarrow as pa
+
+    rows, names = list(rows), list(names)
+    if any(row.get("reason") for row in rows):
+        names.append("reason")
+    types = [
+        pa.string()
+        if n in _TEXT
+        else pa.bool_()
+        if n == "detected"
+        else pa.int64()
+        if n in _INTEGER
+        else pa.float64()
+        for n in names
+    ]
+    arrays = [
+        nullable([finite(row.get(n)) for row in rows], type_) for n, type_ in zip(names, types, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, names=names)

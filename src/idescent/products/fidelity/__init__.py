@@ -1,0 +1,1 @@
+"""For how many iterations each model's prediction holds: rows, table and loss curves."""

@@ -1,0 +1,252 @@
+"""Loss curves of runs and of their models, and how far apart they are.
+
+What lives here: :func:`render_fidelity`, one figure for an objective and optimizer, a column for each cell.
+What does not: the numbers (:mod:`idescent.products.fidelity.rows`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+
+from idescent.analysis.errors import MEANINGLESS, status
+from idescent.drawing import style
+from idescent.drawing.drawable import Account, account, drawable, held, say, without_scale
+from idescent.drawing.looks import SCHEMES, model_look
+from idescent.drawing.remarks import tell
+from idescent.drawing.saving import save, styled
+from idescent.products.fidelity.rows import SMALLEST_LOSS, horizon, negative, relative_errors, unsolved
+from idescent.products.paths.curves import MOST_POINTS
+from idescent.trajectory import Trajectory, read_with_metadata
+
+CAPTION = (
+    "Loss along the runs of {optimizer} (objective: {objective}; wide grey line) and as its continuous "
+    "models predict it, and below the relative error of the prediction. Horizontal lines: the bounds "
+    "{bounds}; markers: where a model leaves them for the first time. {floor} Crosses at the end of a curve, "
+    "or at the lower left where there is none: the solution did not reach its tolerance, or diverged."
+)
+_FLOOR = "Dotted: a thousandth of the first loss; smaller losses count as that in the relative error."
+_SHIFTED = "Where a run has negative losses, the error is relative to the range of its losses."
+MOST_COLUMNS = 4
+
+_LEAST_ERROR, _LARGEST_ERROR = 1e-7, 10.0
+
+# Losses below this share of the first one are not drawn: mostly they are rounding.
+_DRAWN = 1e-3 * SMALLEST_LOSS
+
+
+def render_fidelity(
+    files: Iterable[Path],
+    models: Mapping[str, str],
+    within: Sequence[float],
+    objective: str,
+    optimizer: str,
+    outputs: Sequence[Path],
+) -> None:
+    """Draw loss and relative error of some cells of one objective and optimizer.
+
+    Parameters
+    ----------
+    files : iterable of path
+        Trajectory files, one folder a cell, at most ``MOST_COLUMNS`` of them.
+    models : mapping of str to str
+        Name of the model of each solution: it decides about the colour.
+    within : sequence of float
+        Bounds of the relative error.
+    objective, optimizer : str
+    outputs : sequence of path
+        Where to write: any of .pdf, .svg and .png.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged.
+    """
+    cells: dict[Path, dict[str, tuple[Trajectory, dict[str, Any]]]] = {}
+    for file in map(Path, files):
+        cells.setdefault(file.parent, {})[file.stem] = read_with_metadata(file)
+    bounds = ", ".join(f"{bound:.0%}" for bound in within)
+    floor = _SHIFTED if _negative(cells.values()) else _FLOOR
+    caption = CAPTION.format(optimizer=optimizer, objective=objective, bounds=bounds, floor=floor)
+    with styled():
+        picture = fidelity_figure(list(cells.values()), models, within)
+        save(picture, outputs, f"Loss curves of {optimizer} and its continuous models", caption)
+
+
+def fidelity_figure(
+    cells: Sequence[Mapping[str, tuple[Trajectory, Mapping[str, Any]]]],
+    models: Mapping[str, str],
+    within: Sequence[float],
+) -> Figure:
+    """Build the picture; call it inside the style's context."""
+    columns = len(cells)
+    looks = _looks((name for cell in cells for name in cell if name != "discrete"), models)
+    figure = Figure(
+        figsize=(style.WIDTHS["double"] if columns > 1 else 3.6, 4.2),
+        layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03),
+    )
+    grid = figure.subplots(2, columns, sharex="col", sharey="row", squeeze=False)
+    names: dict[str, None] = {}
+    odd, empty = False, True
+    lowest = math.inf
+    # A loss that is negative somewhere has no logarithm: all are then drawn on a linear axis.
+    log = not _negative(cells)
+    for (above, below), cell in zip(grid.T, cells, strict=True):
+        run, metadata = cell["discrete"]
+        ended = {name: status(run, path) for name, (path, _) in cell.items()}
+        remarked = [f"{name}: {of}" for name, of in ended.items() if of in MEANINGLESS]
+        kept = {name: path for name, (path, _) in cell.items() if ended[name] not in MEANINGLESS}
+        first = abs(float(run.loss[0]))
+        if log and drawable(_DRAWN * first, log=True):
+            lowest = min(lowest, _DRAWN * first)
+            above.axhline(SMALLEST_LOSS * first, color=style.GREY, linewidth=0.6, linestyle=":", zorder=0)
+        above.set_title(_title(metadata["cell"]), fontsize=7)
+        diverged = all(path.report.diverged_at is not None for path in kept.values())
+        losses = [path.loss for path in kept.values()]
+        told = ("zero", "too small", "not finite")
+        found = account(losses, log=log, noun="loss value", diverged=diverged, told=told)
+        say(above, found)
+        if found.drawn:
+            look = {"color": "#B8B8B8", "linewidth": 3.2, "solid_capstyle": "butt", "zorder": 1}
+            above.plot(*_thin(run.k, held(run.loss, log=log)), **look)
+        offered: list[Any] = []
+        names |= dict.fromkeys(name for name in cell if name != "discrete")
+        for name, path in kept.items():
+            if name == "discrete":
+                continue
+            colour, marker, size, line = model_look(looks[name])
+            if found.drawn:
+                x, y = _thin(path.k, held(path.loss, log=log))
+                above.plot(x, y, color=colour, linestyle=line, linewidth=0.9, gid=name)
+            k, errors = relative_errors(run, path)
+            offered.append(errors["loss"])
+            seen = drawable(errors["loss"], log=True)
+            below.plot(*_thin(k[seen], errors["loss"][seen]), color=colour, linestyle=line, linewidth=0.9)
+            for bound in within:
+                left = horizon(k, errors["loss"], bound)
+                if left < run.steps and not unsolved(path, k, left):
+                    below.plot([max(left, 0)], [bound], marker, color=colour, markersize=size, zorder=3)
+            if not path.report.ok:
+                odd = True
+                # Where nothing was solved the cross lies at the start, where the error is 0.
+                end = (k[seen][-1], errors["loss"][seen][-1]) if seen.any() else (0, _LEAST_ERROR)
+                end = (end[0], min(max(end[1], _LEAST_ERROR), _LARGEST_ERROR))
+                below.plot(*([x] for x in end), "x", color=colour, markersize=6, zorder=4, clip_on=False)
+        inside = _in_frame(offered, diverged)
+        say(below, inside)
+        tell(below, remarked)
+        if not found.drawn and not inside.drawn:
+            below.set_xlim(-0.05 * run.steps, 1.05 * run.steps)
+        empty = empty and not found.drawn
+        _dress(above, below, log=log)
+    _bounds(grid[1], within)
+    if log:
+        _losses(grid[0], lowest)
+    if empty:
+        without_scale(grid[0], "y")
+    grid[0, 0].set_ylabel("loss")
+    grid[1, 0].set_ylabel("relative error of the loss")
+    figure.legend(handles=_keys(names, looks, odd), loc="outside upper center", ncols=5 if columns > 1 else 3)
+    return figure
+
+
+def _negative(cells: Iterable[Mapping[str, tuple[Trajectory, Any]]]) -> bool:
+    return any(negative(cell["discrete"][0]) for cell in cells)
+
+
+def _in_frame(errors: Sequence[Any], diverged: bool) -> Account:
+    """Count the relative errors that a panel can draw, within its frame."""
+    found = account(errors, log=True, noun="error", diverged=diverged, told=("zero", "not finite"))
+    values = np.concatenate([error[drawable(error, log=True)] for error in errors]) if errors else np.empty(0)
+    for outside, where in ((values < _LEAST_ERROR, "below"), (values > _LARGEST_ERROR, "above")):
+        if found.drawn and outside.all():
+            limit = _LEAST_ERROR if where == "below" else _LARGEST_ERROR
+            why = "all runs diverged" if diverged else f"all errors are {where} {limit:g}"
+            return replace(found, drawn=0, whole=why)
+    return found
+
+
+def _looks(names: Iterable[str], models: Mapping[str, str]) -> dict[str, str]:
+    """Return whose look each solution has: its own if it is a scheme, or the second of its model."""
+    found: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        again = name in SCHEMES or models[name] in found.values()
+        found[name] = name if again else models[name]
+    return found
+
+
+def _keys(names: Iterable[str], looks: Mapping[str, str], odd: bool) -> list[Line2D]:
+    keys = [Line2D([], [], color="#B8B8B8", linewidth=3.2, label="discrete run")]
+    for name in names:
+        colour, marker, size, line = model_look(looks[name])
+        look = {"color": colour, "marker": marker, "markersize": size, "linestyle": line}
+        keys.append(Line2D([], [], linewidth=0.9, label=name, **look))
+    if odd:
+        keys.append(Line2D([], [], color="black", marker="x", linestyle="", label="not converged"))
+    return keys
+
+
+def _dress(above: Axes, below: Axes, *, log: bool) -> None:
+    if log:
+        above.set_yscale("log")
+    below.set_yscale("log")
+    below.set_ylim(_LEAST_ERROR, _LARGEST_ERROR)
+    below.set_xlabel("iteration k")
+    for ax in (above, below):
+        ax.grid(axis="both", color="#E9E9E9", linewidth=0.4)
+        ax.set_axisbelow(True)
+
+
+def _losses(row: Sequence[Axes], lowest: float) -> None:
+    """Cut off what is far below the first loss."""
+    positive = [float(y[y > 0.0].min()) for ax in row for y in _values(ax) if (y > 0.0).any()]
+    if positive and math.isfinite(lowest):
+        row[0].set_ylim(bottom=max(0.5 * min(positive), lowest))
+
+
+def _values(ax: Axes) -> list[Any]:
+    return [np.asarray(line.get_ydata(), dtype=np.float64) for line in ax.lines if line.get_zorder() > 0]
+
+
+def _bounds(row: Sequence[Axes], within: Sequence[float]) -> None:
+    """Draw the bounds, and name them at the right."""
+    for bound in within:
+        for ax in row:
+            ax.axhline(bound, color=style.GREY, linewidth=0.5, zorder=0)
+    named = math.inf
+    for bound in sorted(within, reverse=True):
+        if 4.0 * bound > named:
+            continue  # its name would lie on the one above
+        named = bound
+        row[-1].annotate(
+            f"{100.0 * bound:g} %",
+            (1.0, bound),
+            xycoords=("axes fraction", "data"),
+            xytext=(2, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=5.5,
+            color=style.GREY,
+        )
+
+
+def _thin(x: Any, y: Any) -> tuple[Any, Any]:
+    chosen = np.unique(np.linspace(0, max(len(x) - 1, 0), min(len(x), MOST_POINTS)).astype(int))
+    return x[chosen], y[chosen]
+
+
+def _title(cell: Mapping[str, Any]) -> str:
+    name, *rates = style.configuration(cell["optimizer"]).split(", ")
+    # Two in a line: more are wider than one of four columns.
+    parts = rates or [name]
+    lines = [", ".join(parts[i : i + 2]) for i in range(0, len(parts), 2)]
+    return "\n".join([*lines, f"$\\alpha = {cell['alpha']:g}$"])

@@ -1,0 +1,1 @@
+"""Long runs predicted instead of made: rows, table and figure."""

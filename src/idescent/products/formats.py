@@ -1,0 +1,109 @@
+"""Reading parts of tables, and writing a table in every format.
+
+What lives here: what all tables share between files and rows.  What does not: what a table says to people,
+one module each beside this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from idescent.analysis.errors import HYPERPARAMETERS
+from idescent.store.files import refused, write_text
+from idescent.store.seals import opened
+from idescent.trajectory import pyarrow_file, write_table
+
+FORMATS = (".parquet", ".csv", ".md", ".tex")
+
+
+def write_formats(
+    outputs: Iterable[str | Path], table: Any, markdown: Callable[[], str], latex: Callable[[], str]
+) -> None:
+    """Write a table in each format: complete (.parquet, .csv), or as the text made for it (.md, .tex).
+
+    Raises
+    ------
+    ValueError
+        If the suffix of an output is not known; then nothing is written.
+    """
+    targets = [Path(output) for output in outputs]
+    for target in targets:
+        if target.suffix not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
+    texts = {".csv": lambda: csv(table), ".md": markdown, ".tex": latex}
+    for target in targets:
+        if target.suffix == ".parquet":
+            write_table(target, table)
+        else:
+            write_text(target, texts[target.suffix]())
+
+
+def read_errors(files: Iterable[str | Path]) -> Any:
+    """Read error files into one pyarrow table, in order.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged; the message names it.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = []
+    for file in files:
+        try:
+            # Not pq.read_table: it imports pandas.
+            with (
+                pyarrow_file(file) as source,
+                pq.ParquetFile(source, page_checksum_verification=True) as table,
+            ):
+                tables.append(opened(table.read()))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise refused(file, "table of errors", error) from error
+    if not tables:
+        raise ValueError("tables: no error files are given: there must be at least one")
+    # Reasons are a column of those parts only in which there is one.
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def in_order(table: Any) -> Any:
+    """Sort a table of errors by cell, whichever jobs its parts come from.
+
+    Objectives and optimizers keep the order in which they first appear; below them come hyper-parameters,
+    ascending, then learning rates, descending.  The rows of a cell keep their order.
+    """
+    import pyarrow as pa
+
+    names = ("objective", "optimizer", "label")
+    cells = list(zip(*(table.column(name).to_pylist() for name in names), strict=True))
+    if not cells:
+        return table
+    starts = [i for i, cell in enumerate(cells) if i == 0 or cell != cells[i - 1]]
+    ends = dict(zip(starts, [*starts[1:], len(cells)], strict=True))
+    place = {group: i for i, group in enumerate(dict.fromkeys(cell[:2] for cell in cells))}
+
+    def key(start: int) -> tuple[Any, ...]:
+        given = [table.column(name)[start].as_py() for name in HYPERPARAMETERS]
+        # What else the user's own optimizer takes stands in the label only.
+        others = cells[start][2].partition(",")[2]
+        hyperparameters = [(value is None, value or 0.0) for value in given]
+        return place[cells[start][:2]], *hyperparameters, others, -table.column("alpha")[start].as_py()
+
+    # Cell by cell and not by table.sort_by, which imports pandas.
+    parts = [table.slice(start, ends[start] - start) for start in sorted(starts, key=key)]
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def csv(table: Any) -> str:
+    """Return the complete table as CSV: digits that read back the same, empty where there is none."""
+    import csv as standard
+    import io
+
+    text = io.StringIO()
+    writer = standard.writer(text, lineterminator="\n")
+    writer.writerow(table.column_names)
+    writer.writerows(row.values() for row in table.to_pylist())
+    return text.getvalue()

@@ -1,0 +1,87 @@
+"""The report's figures: pictures inside the page, with caption, rule and configuration."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import yaml
+
+from idescent.products.report.markup import escape, link
+
+# An SVG with more than this many bytes gives way to the PNG.
+MOST_BYTES = 300_000
+_TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
+_TITLE = ".//{http://purl.org/dc/elements/1.1/}title"
+_DESCRIPTION = ".//{http://purl.org/dc/elements/1.1/}description"
+
+
+def figure(svg: Path, root: Path, rule: str, entry: Mapping[str, Any] | None) -> str:
+    """Return one figure.
+
+    Parameters
+    ----------
+    svg : path
+        The drawing; PNG and PDF lie beside it.  Title and caption are those in its metadata.
+    root : path
+        Folder of the page.
+    rule : str
+        Name of the workflow's rule that drew it.
+    entry : mapping or None
+        Its configuration; None for a figure that has none of its own.
+
+    Raises
+    ------
+    ValueError
+        If the drawing is no SVG with a title and a caption.
+    """
+    title, caption = described(svg)
+    name = svg.stem
+    title = numbered(name, title)
+    files = [svg.with_suffix(suffix).relative_to(root).as_posix() for suffix in (".pdf", ".svg", ".png")]
+    links = " · ".join(link(file, file.rpartition(".")[2].upper()).text for file in files)
+    if entry is None:
+        made = f"<p>Drawn by the rule <code>{escape(rule)}</code>.</p>"
+    else:
+        text = yaml.safe_dump(dict(entry), allow_unicode=True, sort_keys=False, width=100)
+        summary = f"Drawn by the rule <code>{escape(rule)}</code> from this configuration"
+        made = f"<details><summary>{summary}</summary><pre>{escape(text)}</pre></details>"
+    return (
+        f'<figure id="{escape(name)}"><h3>{escape(title)} {_anchor(name, title)}</h3>\n'
+        f'<div class="paper"><img loading="lazy" src="{embedded(svg)}"'
+        f' alt="{escape(title)}; what it shows is said in the caption below."></div>\n'
+        f"<figcaption>{escape(caption)}</figcaption>\n"
+        f'<div class="made"><p class="files">{escape(name)}: {links}</p>{made}</div></figure>'
+    )
+
+
+def numbered(name: str, title: str) -> str:
+    """Return a title with the number that the name ends in: ``figure_08`` or ``figure_08_errors``."""
+    found = re.fullmatch(r"figure_0*(\d+)(_errors)?", name)
+    return f"Figure {found[1]}. {title}" if found else title
+
+
+def described(svg: Path) -> tuple[str, str]:
+    """Return title and caption from the metadata of an SVG."""
+    try:
+        tree = ElementTree.parse(svg)
+    except ElementTree.ParseError as error:
+        raise ValueError(f"{svg}: not a whole SVG ({error}); delete it and rerun") from error
+    texts = [tree.findtext(path) for path in (_TITLE, _DESCRIPTION)]
+    if not all(texts):
+        raise ValueError(f"{svg}: it has no title or no caption in its metadata; delete it and rerun")
+    return str(texts[0]), str(texts[1])
+
+
+def embedded(svg: Path) -> str:
+    """Return the picture as a data URI: the SVG, or the PNG beside it if that one is large."""
+    chosen = svg if svg.stat().st_size <= MOST_BYTES else svg.with_suffix(".png")
+    return f"data:{_TYPES[chosen.suffix]};base64,{base64.b64encode(chosen.read_bytes()).decode()}"
+
+
+def _anchor(name: str, title: str) -> str:
+    return f'<a class="anchor" href="#{escape(name)}" aria-label="Link to: {escape(title)}">#</a>'

@@ -1,0 +1,269 @@
+"""Errors against the learning rate: one figure for an objective and optimizer, a panel for each of its rates.
+
+What lives here: :func:`render_scaling`.  What does not: the numbers (:mod:`idescent.products.scaling.rows`),
+how each model looks (:mod:`.looks`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from idescent.analysis.errors import hyperparameters
+from idescent.analysis.orders import ABOVE_FLOOR
+from idescent.drawing import style
+from idescent.drawing.drawable import Account, account_of, drawable, say, without_scale
+from idescent.drawing.looks import SCHEMES, model_look
+from idescent.drawing.remarks import remarks, tell
+from idescent.drawing.saving import save, styled
+from idescent.products.formats import read_errors
+from idescent.products.scaling.rows import good, meaningless
+
+CAPTION = (
+    "Largest error of θ over all iterations against the learning rate α, for each continuous model of "
+    "{optimizer} (objective: {objective}), a panel for each choice of its rates. Filled markers: the "
+    "asymptotic window in which the order is fitted; crosses: the solution did not reach its tolerance, or a "
+    "run diverged. The triangles have the slopes of orders 1, 2 and 3. Errors within ten times of what "
+    "solver and rounding may make are not shown."
+)
+
+_COLUMNS = 3
+_DECADE = 10.0
+
+
+def render_scaling(table: str | Path, objective: str, optimizer: str, outputs: Iterable[str | Path]) -> None:
+    """Draw the errors of theta of all models of one optimizer.
+
+    Parameters
+    ----------
+    table : path
+        Complete scaling table (Parquet).
+    objective, optimizer : str
+        Which of its rows; the optimizer without module.
+    outputs : iterable of path
+        Where to write: any of .pdf, .svg and .png.
+
+    Raises
+    ------
+    ValueError
+        If the table is damaged or holds no error of theta of this objective and optimizer.
+    """
+    rows = scaling_rows(read_errors([table]).to_pylist(), objective, optimizer)
+    title = f"Errors of the continuous models of {optimizer} against the learning rate"
+    with styled():
+        save(scaling_figure(rows), outputs, title, CAPTION.format(optimizer=optimizer, objective=objective))
+
+
+def scaling_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str) -> list[dict[str, Any]]:
+    """Choose the rows of a figure: sup errors of theta."""
+    return [
+        row
+        for row in rows
+        if (row["quantity"], row["norm"], row["objective"]) == ("theta", "sup", objective)
+        and row["optimizer"].rpartition(":")[2] == optimizer
+    ]
+
+
+def _shown(row: Mapping[str, Any]) -> bool:
+    """Whether an error is drawn: one with a meaning, above its floor."""
+    if meaningless(row) or not drawable(row["error"], log=True):
+        return False
+    return bool(row["error"] > ABOVE_FLOOR * row["floor"])
+
+
+def _account(rows: Sequence[Mapping[str, Any]]) -> Account:
+    # The caption tells of errors near their floor, and 0 is one of them.
+    found = account_of([row for row in rows if not meaningless(row)], told=("zero",))
+    if found.drawn and not any(map(_shown, rows)):
+        diverged = all(row["discrete_status"] == "diverged" for row in rows)
+        why = "all runs diverged" if diverged else "all errors are within solver and rounding error"
+        return replace(found, drawn=0, whole=why)
+    return found
+
+
+def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Build the picture; call it inside the style's context."""
+    if not rows:
+        raise ValueError("scaling: no error of theta is given: there must be at least one")
+    panels: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        panels.setdefault(row["configuration"], []).append(row)
+    # Four are two and two: three and a lone one would leave half a page empty.
+    columns = 2 if len(panels) == 4 else min(len(panels), _COLUMNS)
+    lines = math.ceil(len(panels) / columns)
+    width = style.WIDTHS["double"] if columns > 1 else 4.6
+    figure = Figure(
+        figsize=(width, 2.35 * lines + 0.75), layout=ConstrainedLayoutEngine(h_pad=0.04, w_pad=0.03)
+    )
+    grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    axes = list(grid.ravel())
+    accounts = [_account(members) for members in panels.values()]
+    shown = [row for row in rows if _shown(row)]
+    solutions = _solutions(shown or rows)
+    for ax, members in zip(axes, panels.values(), strict=False):
+        for name in solutions:
+            chosen = [row for row in members if row["solution"] == name and _shown(row)]
+            _draw(ax, name, chosen, solutions)
+        tell(ax, remarks(members))
+        ax.set_title(_title(members[0]), fontsize=7.5)
+        ax.grid(axis="both", color="#E3E3E3", linewidth=0.4)
+        ax.set_axisbelow(True)
+    first = axes[0]
+    first.set(xscale="log", yscale="log")
+    if shown:
+        low, high = (pick(row["error"] for row in shown) for pick in (min, max))
+        first.set_ylim(10.0 ** (math.log10(low) - 0.4), 10.0 ** (math.log10(high) + 0.4))
+    else:
+        alphas = [row["alpha"] for row in rows]
+        first.set_xlim(0.8 * min(alphas), 1.25 * max(alphas))
+        without_scale(axes, "y")
+    for axis in (first.xaxis, first.yaxis):
+        axis.set_major_locator(LogLocator(numticks=9))
+        axis.set_minor_formatter(NullFormatter())
+    for ax, members, found in zip(axes, panels.values(), accounts, strict=False):
+        if not found.whole:
+            _triangles(ax, [row for row in members if _shown(row)])
+        say(ax, found)
+    for ax in axes[len(panels) :]:
+        ax.set_visible(False)
+    for i, ax in enumerate(axes[: len(panels)]):
+        below = i + columns >= len(panels)
+        ax.tick_params(labelbottom=below)
+        if below:
+            ax.set_xlabel(r"learning rate $\alpha$")
+    for row_of in grid:
+        row_of[0].set_ylabel(r"$\max_k\,\Vert\theta_\mathrm{discrete} - \theta_\mathrm{model}\Vert$")
+    keys = [_key(name, model, second) for name, (model, second) in solutions.items()]
+    if not all(good(row) for row in shown):
+        keys.append(Line2D([], [], color="black", marker="x", linestyle="", label="not converged"))
+    figure.legend(handles=keys, loc="outside upper center", ncols=min(len(keys), 5 if columns > 1 else 3))
+    return figure
+
+
+def _solutions(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, bool]]:
+    """Model of each solution, and whether it has a look of its own: a scheme, or the second of a model."""
+    found: dict[str, tuple[str, bool]] = {}
+    for row in rows:
+        if row["solution"] not in found:
+            again = any(row["model"] == model for model, own in found.values() if not own)
+            found[row["solution"]] = row["model"], again or row["solution"] in SCHEMES
+    return found
+
+
+def _draw(
+    ax: Axes, name: str, rows: Sequence[Mapping[str, Any]], solutions: Mapping[str, tuple[str, bool]]
+) -> None:
+    if not rows:
+        return
+    model, again = solutions[name]
+    colour, marker, size, line = model_look(name if again else model)
+    x, y = ([row[key] for row in rows] for key in ("alpha", "error"))
+    ax.plot(x, y, color=colour, linestyle=line, linewidth=1.0, zorder=1.9, gid=f"{name} line")
+    for used, face in ((True, colour), (False, "white")):
+        chosen = [row for row in rows if row["used"] is used]
+        ax.plot(
+            [row["alpha"] for row in chosen],
+            [row["error"] for row in chosen],
+            marker,
+            color=colour,
+            markerfacecolor=face,
+            markersize=size,
+            zorder=3.0 - 0.1 * size,
+            gid=f"{name} {'window' if used else 'outside'}",
+        )
+    bad = [row for row in rows if not good(row)]
+    if bad:
+        ax.plot(
+            [row["alpha"] for row in bad],
+            [row["error"] for row in bad],
+            "x",
+            color="black",
+            markersize=7,
+            zorder=3.5,
+            gid=f"{name} not converged",
+        )
+
+
+def _key(name: str, model: str, again: bool) -> Line2D:
+    colour, marker, size, line = model_look(name if again else model)
+    return Line2D(
+        [], [], color=colour, marker=marker, markersize=size, linestyle=line, linewidth=1.0, label=name
+    )
+
+
+def _title(row: Mapping[str, Any]) -> str:
+    text = style.configuration({"class": row["optimizer"], "arguments": hyperparameters(row)})
+    name, comma, rest = text.partition(", ")
+    return rest if comma else name
+
+
+def _triangles(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the rise of orders 1, 2 and 3 where it is farthest from all points."""
+    x_range, y_range = (tuple(math.log10(v) for v in limits) for limits in (ax.get_xlim(), ax.get_ylim()))
+    # A decade wide, or half of one where three decades would fill the panel.
+    size = 1.0 if y_range[1] - y_range[0] > 7.0 else 0.5
+    corner = _free_corner(rows, size, (x_range[0], x_range[1]), (y_range[0], y_range[1]))
+    if corner is None:
+        return
+    x, y = corner
+    right = _DECADE ** (x + size)
+    lines = {f"slope {p}": ([_DECADE**x, right], [_DECADE**y, _DECADE ** (y + p * size)]) for p in (1, 2, 3)}
+    lines["base"] = [_DECADE**x, right], [_DECADE**y] * 2
+    lines["side"] = [right] * 2, [_DECADE**y, _DECADE ** (y + 3 * size)]
+    for gid, (across, up) in lines.items():
+        ax.plot(across, up, color=style.GREY, linewidth=0.6, gid=gid)
+        if gid.startswith("slope"):
+            ax.annotate(
+                gid[-1],
+                (right, up[1]),
+                xytext=(2, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=6,
+                color=style.GREY,
+            )
+
+
+def _free_corner(
+    rows: Sequence[Mapping[str, Any]],
+    size: float,
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+) -> tuple[float, float] | None:
+    """Lower left corner, in decades, of the freest place for the triangles; None if there is no room."""
+    origin = np.array([x_range[0], y_range[0]])
+    extent = np.array([x_range[1], y_range[1]]) - origin
+    if extent[0] < size + 0.2 or extent[1] < 3.0 * size + 0.2:
+        return None
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        curves.setdefault(row["solution"], []).append((math.log10(row["alpha"]), math.log10(row["error"])))
+    # Points along the lines count as well as the markers.
+    taken = np.concatenate(
+        [
+            np.concatenate([np.array(line[:1]), *(np.linspace(a, b, 5) for a, b in pairwise(line))])
+            for line in curves.values()
+        ]
+    )
+    outline = np.array([(u, 3.0 * u * v) for u in (0.0, 0.5, 1.0) for v in (0.0, 0.5, 1.0)]) * size
+    places = [
+        np.array([x, y])
+        for x in np.linspace(x_range[0] + 0.1, x_range[1] - size - 0.15, 9)
+        for y in np.linspace(y_range[0] + 0.1, y_range[1] - 3.0 * size - 0.1, 12)
+    ]
+    clearances = [
+        np.linalg.norm(((place + outline)[:, None] - taken[None]) / extent, axis=-1).min() for place in places
+    ]
+    best = int(np.argmax(clearances))
+    return None if clearances[best] < 0.02 else (float(places[best][0]), float(places[best][1]))

@@ -1,0 +1,251 @@
+"""Predict a long run without making it.
+
+What lives here: :func:`fast_forward`, its result, and the estimate of the model's error.  The half-step model
+is smooth after its first steps, so a solver may take elements of many thousand iterations: the cost does not
+depend on the number of iterations that are skipped.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from idescent.discrete.loop import check_tolerances, checked_start, run_python, simulate
+from idescent.models.half_step import HalfStep
+from idescent.objectives.protocol import CountedObjective, Objective
+from idescent.optimizers import Optimizer, check_declared
+from idescent.solvers.collocation import Collocation, Recorded
+from idescent.trajectory import Report
+
+Array = NDArray[np.float64]
+
+# Iterations over which the normaliser is held step by step; more cost elements and gain nothing visible.
+FROZEN = 2
+# Iterations of the longer pilot run; the other has half as many.
+PILOT = 192
+# Parts of the course that have an error and an order of their own.
+PARTS = 32
+NEIGHBOURS = 3
+# Iterations of a run that starts from a predicted state.
+SPOT = 64
+# What the extrapolated error of the pilots is multiplied by.
+SAFETY = 4.0
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A predicted run.
+
+    Attributes
+    ----------
+    steps : int
+        Horizon in iterations.
+    report : Report
+        ``error_estimate`` is the sum of the details ``model_error`` and ``solver_error``, all in the sup norm
+        of theta over k = 0 ... steps.  ``gradient_evaluations`` counts everything, pilot runs included.
+    """
+
+    steps: int
+    path: Recorded
+    report: Report
+
+    def __call__(self, k: ArrayLike) -> Array:
+        """Return theta at any iterations.
+
+        Parameters
+        ----------
+        k : array_like, shape (m,) or ()
+            Iterations in [0, steps], in any order.
+
+        Returns
+        -------
+        ndarray, shape (m, n) or (n,)
+
+        Raises
+        ------
+        ValueError
+            If an iteration is outside the prediction.
+        """
+        wanted = np.asarray(k, dtype=np.float64)
+        if wanted.size and not (wanted.min() >= 0.0 and wanted.max() <= self.steps):
+            raise ValueError(
+                f"k: {wanted.min():g} ... {wanted.max():g} is not allowed: must be in [0, {self.steps}]"
+            )
+        return self.path(wanted)
+
+
+def fast_forward(
+    optimizer: Optimizer,
+    objective: Objective,
+    *,
+    alpha: float,
+    theta0: ArrayLike,
+    steps: int,
+    rtol: float = 1e-6,
+    atol: float = 1e-12,
+) -> Prediction:
+    r"""Predict theta over a run of any length from the half-step model.
+
+    The error has two parts.  The solver's is the difference of two solutions.  The model's is extrapolated
+    from two pilot runs over the same course at larger learning rates: for an average over a window (RMSProp,
+    Adam) the course depends on :math:`\alpha k`, for a sum (AdaGrad) on :math:`\alpha^2 k`, so a run of a few
+    hundred iterations at a larger :math:`\alpha'` sees it all.  The pilots give an error e and an observed
+    order p (at most 2) for each of 32 parts of the course; the estimate is the largest
+    :math:`4\,e\,(\alpha/\alpha')^p`. Spot checks at the true learning rate (its end, and where the path bends
+    the fastest) see the chatter about a minimum. A run no longer than the pilots is simply made.
+
+    Not foreseen: bursts of Adam long after convergence, when the second moment has died away and the discrete
+    iteration, not the equation, is unstable.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    objective : Objective
+    alpha : float in (0, 1]
+        Learning rate.
+    theta0 : float or array_like, shape (n,)
+        Initial parameters.
+    steps : int, >= 1
+        Horizon in iterations.
+    rtol, atol : float, in (0, 1)
+        Tolerance of the solver; the model's error is what it is, and reported.
+
+    Returns
+    -------
+    Prediction
+        Call it with any iterations.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its range.
+    """
+    check_declared(optimizer)
+    start = checked_start(objective, alpha, theta0, steps)
+    check_tolerances(rtol, atol)
+    alpha, steps, rtol, atol = float(alpha), int(steps), float(rtol), float(atol)
+    counted = CountedObjective(objective)
+    model = HalfStep(frozen=FROZEN)
+    solver = Collocation(stages=7)
+    paths, errors = [], []
+    # The difference of two solutions is the error of the coarser: if it is too large a third settles the
+    # matter.
+    for factor in (30.0, 1.0, 1.0 / 30.0):
+        path = solver.record(model, optimizer, counted, alpha, start, steps, factor * rtol, factor * atol)
+        paths.append(path)
+        if path.failed:
+            report = Report("not converged", path.failed, counted.gradients, rtol=rtol, atol=atol)
+            return Prediction(steps, path, report)
+        s, theta = path.nodes()
+        allowed = atol + rtol * float(np.abs(theta).max())
+        if len(paths) > 1:
+            # Both are polynomials: their largest difference over all iterations is seen at the finer one's
+            # nodes.
+            errors.append(float(np.abs(theta - paths[-2](s)).max()))
+            if errors[-1] <= allowed:
+                break
+    fine, solver_error = paths[-1], errors[-1]
+    model_error, details = _model_error(
+        optimizer, counted, model, solver, alpha, start, steps, rtol, atol, fine
+    )
+    estimate = solver_error + model_error
+    report = Report(
+        "converged" if solver_error <= allowed else "not converged",
+        f"error estimate {estimate:.2g}: model {model_error:.2g}, solver {solver_error:.2g}",
+        gradient_evaluations=counted.gradients,
+        sweeps=sum(path.sweeps for path in paths),
+        error_estimate=estimate,
+        rtol=rtol,
+        atol=atol,
+        details={
+            "model_error": model_error,
+            "solver_error": solver_error,
+            "elements": fine.elements,
+            **details,
+        },
+    )
+    return Prediction(steps, fine, report)
+
+
+def _model_error(
+    optimizer: Optimizer,
+    counted: CountedObjective,
+    model: HalfStep,
+    solver: Collocation,
+    alpha: float,
+    start: Array,
+    steps: int,
+    rtol: float,
+    atol: float,
+    path: Recorded,
+) -> tuple[float, dict[str, float]]:
+    """Error of the half-step model, measured if the run is short, else extrapolated from two pilots."""
+    if steps <= PILOT:
+        run = simulate(optimizer, counted.objective, alpha=alpha, theta0=start, steps=steps)
+        counted.gradients += run.report.gradient_evaluations
+        return float(np.abs(run.theta - path(run.k.astype(np.float64))).max()), {}
+    power = 0.5 if optimizer.summing else 1.0
+    rates, profiles = [], []
+    for length in (PILOT, PILOT // 2):
+        rate = min(1.0, alpha * (steps / length) ** power)
+        length = math.ceil(steps * (alpha / rate) ** (1.0 / power))
+        run = simulate(optimizer, counted.objective, alpha=rate, theta0=start, steps=length)
+        counted.gradients += run.report.gradient_evaluations
+        pilot = solver.record(model, optimizer, counted, rate, start, length, 10.0 * rtol, 10.0 * atol)
+        if pilot.failed or not run.report.ok:
+            return math.inf, {"pilot_alpha": rate}
+        error = np.abs(run.theta - pilot(run.k.astype(np.float64))).max(axis=1)
+        rates.append(rate)
+        profiles.append(_profile(error))
+    small, large = profiles
+    # Near a minimum the error may be of first order while it is of second elsewhere: one order for each part
+    # of the course.
+    ratio = math.log(rates[1] / rates[0]) if rates[1] > rates[0] else math.inf
+    order = np.clip(np.log(np.maximum(large, 1e-300) / np.maximum(small, 1e-300)) / ratio, 1.0, 2.0)
+    parts = small * (alpha / rates[0]) ** order
+    worst = int(np.argmax(parts))
+    # Spot checks at the true learning rate: at the end, and where the path bends the fastest (its shortest
+    # element).
+    later = [e for e, s in enumerate(path.left) if SPOT <= s <= steps - SPOT]
+    bend = min(later, key=lambda e: path.lengths[e], default=None)
+    spots = [steps - SPOT] if bend is None else [steps - SPOT, math.floor(path.left[bend])]
+    spot = max(_spot_error(optimizer, counted, alpha, done, rtol, path) for done in spots)
+    details = {
+        "pilot_alpha": rates[0],
+        "pilot_error": float(small.max()),
+        "observed_order": float(order[worst]),
+    }
+    return max(SAFETY * float(parts[worst]), 2.0 * spot), details | {"spot_error": spot}
+
+
+def _spot_error(
+    optimizer: Optimizer, counted: CountedObjective, alpha: float, done: int, rtol: float, path: Recorded
+) -> float:
+    """Error over a few iterations of a run that starts from the predicted state after ``done`` iterations.
+
+    Sees what no larger learning rate tells: the chatter about a minimum, which has an amplitude of order
+    alpha.
+    """
+    theta = np.empty((SPOT + 1, path.values[0].shape[1]))
+    theta[0] = path(np.array([float(done)]))[0]
+    *first, second = [np.vstack((m, np.empty((SPOT, len(m))))) for m in path.moments(done)]
+    # The solver knows a memory to a fraction rtol of its largest value; a smaller second moment is noise, and
+    # a step divided by it would be a false alarm.
+    largest = max(float(np.abs(values[-1]).max()) for values in path.memories)
+    np.maximum(second[0], rtol * largest, out=second[0])
+    failed = run_python(optimizer, counted, alpha, SPOT, theta, first[0] if first else None, second, done)
+    if failed is not None:
+        return math.inf
+    return float(np.abs(theta - path(np.arange(done, done + SPOT + 1.0))).max())
+
+
+def _profile(error: Array) -> Array:
+    """Largest error in each part of the course and its neighbours, shape (PARTS,)."""
+    part = np.minimum(np.arange(len(error)) * PARTS // max(1, len(error) - 1), PARTS - 1)
+    largest = np.zeros(PARTS + 2 * NEIGHBOURS)
+    np.maximum.at(largest, part + NEIGHBOURS, error)
+    windows = np.lib.stride_tricks.sliding_window_view(largest, 2 * NEIGHBOURS + 1)
+    return np.asarray(windows.max(axis=1))

@@ -1,0 +1,126 @@
+"""The entry point of everything continuous: :func:`solve`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from numpy.typing import ArrayLike
+
+from idescent import solvers
+from idescent.common.numeric import offers
+from idescent.discrete import memory
+from idescent.discrete.loop import check_tolerances, checked_start
+from idescent.models.equation import Model
+from idescent.models.scheduled import under
+from idescent.objectives.protocol import Objective
+from idescent.optimizers import Optimizer, check_declared
+from idescent.schedules import Schedule, factors
+from idescent.trajectory import Keep, Trajectory
+
+Progress = Callable[[str], None]
+
+
+class Solver(Protocol):
+    """How a model is solved.
+
+    A solver may have a method ``check(model, equation)`` that raises ValueError for an equation that it
+    cannot solve: a study then knows it when its configuration is read.
+    """
+
+    def solve(
+        self,
+        model: Model,
+        optimizer: Optimizer,
+        objective: Objective,
+        *,
+        alpha: float,
+        theta0: ArrayLike,
+        steps: int,
+        rtol: float,
+        atol: float,
+        progress: Progress | None = None,
+        keep: Keep | None = None,
+    ) -> Trajectory:
+        """Solve the model on k = 0 ... steps; ``progress`` receives lines for a log, ``keep`` those kept."""
+
+
+def solve(
+    model: Model,
+    optimizer: Optimizer,
+    objective: Objective,
+    *,
+    alpha: float,
+    theta0: ArrayLike,
+    steps: int,
+    rtol: float = 1e-9,
+    atol: float = 1e-12,
+    solver: Solver | None = None,
+    schedule: Schedule | None = None,
+    progress: Progress | None = None,
+    keep: Keep | None = None,
+) -> Trajectory:
+    r"""Solve a continuous-time model of an optimizer.
+
+    Parameters
+    ----------
+    model : Model
+        For example ``ide.models.Paper()``.
+    optimizer : Optimizer
+    objective : Objective
+    alpha : float in (0, 1]
+        Learning rate.
+    theta0 : float or array_like, shape (n,)
+        Initial parameters.
+    steps : int, >= 1
+        Horizon in iterations; the solution is reported at :math:`t = \alpha k`, k = 0 ... steps.
+    rtol, atol : float, > 0
+        Tolerance of ``theta``, sup norm over the iterations stored: the error asked for is at most ``atol +
+        rtol*max|theta|``.
+    solver : Solver, optional
+        How; default :class:`idescent.solvers.Collocation`.
+    schedule : Schedule, optional
+        What the learning rate is multiplied by, for example ``ide.schedules.Cosine(1000)``; time stays
+        :math:`\alpha k`.
+    progress : callable, optional
+        Receives lines for a log.
+    keep : int or sequence of int, optional
+        Every how many-th iteration is stored (and the last); or which ones, from 0 to ``steps``; default all.
+
+    Returns
+    -------
+    Trajectory
+        Moments are those of the model at ``s = k``.  Its ``report`` holds status, message, gradient
+        evaluations, sweeps, error estimate and tolerance; a solution that did not reach the tolerance says
+        ``not converged``.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its range, the objective is not finite at ``theta0``, or the rows kept do
+        not fit into the memory available.
+    """
+    offers("model", model, "equation")
+    check_declared(optimizer)
+    start = checked_start(objective, alpha, theta0, steps)
+    memory.check(steps, memory.numbers(optimizer, len(start), steps, keep))
+    check_tolerances(rtol, atol)
+    if schedule is not None:
+        factors(schedule, steps)
+        model = under(model, schedule, steps)
+    if solver is None:
+        # Through the lazy registry: the default's code is no part of what another solver depends on.
+        solver = solvers.Collocation()
+    offers("solver", solver, "solve")
+    return solver.solve(
+        model,
+        optimizer,
+        objective,
+        alpha=float(alpha),
+        theta0=theta0,
+        steps=int(steps),
+        rtol=float(rtol),
+        atol=float(atol),
+        progress=progress,
+        keep=keep,
+    )

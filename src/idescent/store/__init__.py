@@ -1,0 +1,4 @@
+"""Everything on disk: files written whole or not at all, seals, columns, trajectories and tables in Parquet.
+
+What lives here: the only code that reads and writes results.  What does not: which results a study has.
+"""
