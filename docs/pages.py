@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
@@ -29,9 +30,30 @@ ABSENT = "The results of the paper study are not there: run `make`, then build t
 API = {
     "running": (
         "Runs, solutions, errors",
-        ("discrete", "continuous", "trajectory", "errors", "forecast", "orders", "horizons"),
+        (
+            "discrete.loop",
+            "discrete.lockstep",
+            "solvers.solve",
+            "trajectory",
+            "store.trajectories",
+            "analysis.errors",
+            "solvers.fast_forward",
+            "analysis.orders",
+            "analysis.settling",
+        ),
     ),
-    "optimizers": ("Optimizers and schedules", ("optimizers", "schedules")),
+    "optimizers": (
+        "Optimizers and schedules",
+        (
+            "optimizers.optimizer",
+            "optimizers.adagrad",
+            "optimizers.rmsprop",
+            "optimizers.adam",
+            "optimizers.adamw",
+            "optimizers.adaml2",
+            "schedules",
+        ),
+    ),
     "objectives": (
         "Objectives",
         (
@@ -71,35 +93,12 @@ API = {
         "Stochastic gradients",
         ("stochastic.noise", "stochastic.streams", "stochastic.runs", "stochastic.sde", "stochastic.weak"),
     ),
-    "figures": ("Figures", ("figures.style", "figures.spec", "figures.draw", "figures.saving")),
+    "products": ("Products", ("products.product", "store.cells")),
+    "figures": (
+        "Figures",
+        ("drawing.style", "products.paths.spec", "products.paths.figure", "drawing.saving"),
+    ),
 }
-
-# Where what lives: the package's modules and folders, in the order in which data pass through them.
-LAYERS = {
-    "What is run": (
-        "optimizers",
-        "objectives",
-        "schedules",
-        "discrete",
-        "lockstep",
-        "kernels",
-        "corrections",
-        "memory",
-        "stochastic",
-    ),
-    "What is solved": ("models", "solvers", "continuous", "forecast", "horizons"),
-    "What is measured": (
-        "trajectory", "columns", "errors", "orders", "scaling", "fidelity", "ensembles", "claims",
-    ),
-    "What people see": ("tables", "figures", "report", "cli", "check"),
-    "How a configuration is read": (
-        "config", "documents", "spec", "fields", "texts", "limits", "arguments", "refusals", "numeric",
-        "messages", "registry",
-    ),
-    "How a study becomes jobs and files": (
-        "study", "packs", "job_files", "stages", "provenance", "locks", "files", "seals",
-    ),
-}  # fmt: skip
 
 _DC = "{http://purl.org/dc/elements/1.1/}"
 _VERDICTS = ("fails", "holds only for the scheme", "holds", "not computed")
@@ -204,17 +203,25 @@ def thresholds(measures: str, limits: str) -> str:
 
 
 def inside() -> str:
-    """Return what lives in each module and folder of the package, as its first lines say."""
+    """Return what lives in each module of the package, by layer, as its first lines say."""
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
     text = []
-    for title, names in LAYERS.items():
-        text += [f"## {title}", "", "| module | what lives there |", "| --- | --- |"]
-        text += [f"| `{name}` | {_summary(name)} |" for name in names]
-        text.append("")
+    for layer in contract["contracts"][0]["layers"]:
+        for name in layer.split(" : "):
+            folder = ROOT / "src/idescent" / name
+            modules = sorted(path for path in folder.rglob("*.py") if path.name != "__init__.py")
+            text += [f"### {name}", "", _summary(name), ""]
+            if modules:
+                text += ["| module | what lives there |", "| --- | --- |"]
+                for path in modules:
+                    module = path.relative_to(ROOT / "src/idescent").with_suffix("").as_posix()
+                    text.append(f"| `{module}` | {_summary(module)} |")
+                text.append("")
     return "\n".join(text)
 
 
 def _summary(name: str) -> str:
-    path = ROOT / "src" / "idescent" / name
+    path = ROOT / "src/idescent" / name
     source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     said = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
     said = re.sub(r":math:`(.+?)`", r"$\1$", said)

@@ -15,8 +15,8 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 import idescent as ide
 from idescent.objectives import Perceptron
 from idescent.products.fidelity import rows as fidelity
+from idescent.store.trajectories import read, read_with_metadata
 from idescent.study import registry
-from idescent.trajectory import read, read_with_metadata
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(__file__).with_name("real-data.md")

@@ -135,8 +135,8 @@ def test_a_start_that_does_not_fit_its_objective_stops_before_the_first_job(
             "colour",
             "red",
             "config: colour: this key is not allowed: "
-            "must be one of study, objectives, schedules, runs, solutions, figures, claims, forecast, "
-            "scaling, ensembles, fidelity, cells_per_job, seconds_per_job",
+            "must be one of study, objectives, schedules, runs, solutions, cells_per_job, seconds_per_job, "
+            "figures, scaling, fidelity, ensembles, forecast, claims, products",
         ),
         (
             "scaling",
@@ -227,7 +227,7 @@ def test_a_figure_names_the_files_it_is_drawn_from_and_no_others() -> None:
     chosen = figure(
         select=[{"optimizer": "Adam", "beta2": 0.99}], show=["discrete", "paper.exact"], errors=True
     )
-    drawn = config.load(changed("figures/one", chosen)).figures["one"]
+    drawn = config.load(changed("figures/one", chosen)).settings["figures"]["one"]
     folder = "quadratic/Adam/alpha~0.1,beta1~0.9,beta2~0.99"
     assert drawn.inputs == (f"{folder}/discrete.parquet", f"{folder}/paper.exact.parquet")
     assert drawn.stems == ("one", "one_errors")

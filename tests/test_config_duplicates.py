@@ -10,8 +10,8 @@ import yaml
 from configured import minimal
 
 from idescent import config
-from idescent.products.claims.keys import ClaimsError
-from idescent.products.claims.keys import read as read_claims
+from idescent.products.claims.statements import ClaimsError
+from idescent.products.claims.statements import read as read_claims
 from idescent.study.documents import DocumentError, check, read
 
 ROOT = Path(__file__).parents[1]

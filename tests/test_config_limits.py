@@ -14,8 +14,8 @@ import yaml
 from configured import complete, figure, minimal
 
 from idescent import config
-from idescent.products.claims.keys import ClaimsError
-from idescent.products.claims.keys import read as read_claims
+from idescent.products.claims.statements import ClaimsError
+from idescent.products.claims.statements import read as read_claims
 from idescent.study import limits
 from idescent.study.documents import DocumentError, check, read
 
@@ -233,7 +233,7 @@ def test_runs_that_nobody_waits_for_are_refused_though_each_could_be_kept() -> N
 
 
 def test_a_prediction_may_be_longer_than_a_run_but_not_its_pilots() -> None:
-    assert config.load(changed("forecast/0/steps", 10**10)).forecast[0]["steps"] == 10**10
+    assert config.load(changed("forecast/0/steps", 10**10)).settings["forecast"][0]["steps"] == 10**10
     said = (
         r"^config: forecast\.0\.steps: 10000000001 is not allowed: alpha \(0\.01\) times iterations must be "
     )

@@ -57,8 +57,8 @@ def test_a_figure_can_choose_the_cells_of_a_schedule():
         "panels": [{"alpha": 0.1}],
         "select": [{"optimizer": "RMSProp", "schedule": "halving"}], "show": ["discrete"],
     }  # fmt: skip
-    found = config.load(study(figures={"one": figure})).figures["one"]
-    assert [cell.label for cell in found.cells] == ["alpha~0.1,beta~0.9,schedule~halving"]
+    found = config.load(study(figures={"one": figure})).settings["figures"]["one"]
+    assert [cell.label for cell, _ in found.shown] == ["alpha~0.1,beta~0.9,schedule~halving"]
 
 
 def test_the_code_of_a_users_own_schedule_is_part_of_what_a_run_depends_on(tmp_path, monkeypatch):

@@ -16,8 +16,8 @@ from docutils.writers import html4css1
 
 from idescent import config
 from idescent.cli import main
-from idescent.products.claims.keys import ClaimsError
-from idescent.products.claims.keys import read as read_claims
+from idescent.products.claims.statements import ClaimsError
+from idescent.products.claims.statements import read as read_claims
 from idescent.products.report.markup import restructured
 from idescent.study import registry
 from idescent.study.documents import DocumentError, check
@@ -134,7 +134,7 @@ def test_the_command_line_refuses_it_too(
 def test_it_is_allowed_otherwise(folder: Path, monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
     if value is not None:
         monkeypatch.setenv(registry.VARIABLE, value)
-    assert config.load(with_own(("forecast", 0, "optimizer"), "evil:AdaGrad")).forecast
+    assert config.load(with_own(("forecast", 0, "optimizer"), "evil:AdaGrad")).settings["forecast"]
     assert (folder / "marker").exists()
 
 

@@ -20,9 +20,9 @@ import yaml
 
 from idescent.discrete.loop import simulate
 from idescent.solvers.solve import solve
+from idescent.store.trajectories import write
 from idescent.study import registry
 from idescent.study.cells import Cell, Study
-from idescent.trajectory import write
 from suite.settings import ROOT
 
 COPIED = ("Snakefile", "workflow", "config", "src", "profiles")

@@ -8,15 +8,11 @@ CI: then they fail.
 import json
 import os
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
+import reported
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-import reported
 
 OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars")
 ADVICE = "needs a browser: apt-get install chromium chromium-driver"

@@ -11,7 +11,7 @@ from selenium.webdriver.support.ui import Select
 from idescent.analysis.errors import distance
 from idescent.drawing import style
 from idescent.drawing.looks import model_look
-from idescent.trajectory import read
+from idescent.store.trajectories import read
 
 pytestmark = pytest.mark.browser
 

@@ -12,8 +12,8 @@ import pytest
 from faulty import STUDY, TARGETS, make_slow
 from projects import Project, new_project
 
-from idescent.products.formats import read_errors
 from idescent.store.files import DamagedError
+from idescent.store.tables import read_errors
 from idescent.study.packs import read_manifest
 
 SOLUTION = "quadratic/RMSProp/alpha~0.06,beta~0.9/paper.exact.parquet"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT, STUDY, Project
+from projects import ROOT, STUDY, Project
 
 from idescent.config import load
-from idescent.trajectory import read
+from idescent.store.trajectories import read
 
 pytestmark = pytest.mark.workflow
 

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import STUDY, Project
+from projects import STUDY, Project
 
+from idescent.store.trajectories import read_with_metadata
 from idescent.study.provenance import is_whole
-from idescent.trajectory import read_with_metadata
 
 pytestmark = pytest.mark.workflow
 

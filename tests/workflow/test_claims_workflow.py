@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import STUDY, Project
+from projects import STUDY, Project
 
 pytestmark = pytest.mark.workflow
 
@@ -76,4 +76,4 @@ def test_a_claims_file_that_is_not_there_is_one_line(done: Project) -> None:
     done.configure({**STUDY, "claims": "config/nothing.yaml"})
     outcome = done.run()
     assert outcome.status != 0
-    assert "config/nothing.yaml: cannot be read: No such file or directory" in outcome.text.splitlines()
+    assert "config/nothing.yaml: cannot be read: there is no such file" in outcome.text.splitlines()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import STUDY, Project
+from projects import STUDY, Project
 
 import idescent as ide
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, STUDY, Project
+from projects import ROOT, STUDY, Project
 
 pytestmark = pytest.mark.workflow
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import STUDY, Project, new_project
+from projects import STUDY, Project, new_project
 
 pytestmark = pytest.mark.workflow
 

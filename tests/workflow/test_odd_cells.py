@@ -10,7 +10,7 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import ROOT, STUDY, Project
+from projects import ROOT, STUDY, Project
 
 pytestmark = pytest.mark.workflow
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import STUDY, Project
+from projects import STUDY, Project
 
 from idescent.config import load
-from idescent.trajectory import read_with_metadata
+from idescent.store.trajectories import read_with_metadata
 
 pytestmark = pytest.mark.workflow
 

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from conftest import ROOT, STUDY, Project
+from projects import ROOT, STUDY, Project
 
 pytestmark = pytest.mark.workflow
 
@@ -24,7 +24,7 @@ def test_the_report_has_the_cells_figures_and_digests_of_the_run(done: Project) 
 
 
 def test_an_edited_style_sheet_makes_the_report_and_nothing_else(done: Project) -> None:
-    done.edit("src/idescent/report/assets/page.css", lambda text: text.replace("2rem", "3rem"))
+    done.edit("src/idescent/products/report/assets/page.css", lambda text: text.replace("2rem", "3rem"))
     assert done.succeed() == {"report": 1}
     assert "3rem" in (done.results / "report.html").read_text(encoding="utf-8")
 

@@ -7,7 +7,7 @@ import re
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import ROOT, STUDY, Project
+from projects import ROOT, STUDY, Project
 
 from idescent.analysis import orders
 

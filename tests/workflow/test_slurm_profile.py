@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT, STUDY, Project
+from configured import complete
+from projects import ROOT, STUDY, Project
 from snakemake.target_jobs import parse_target_jobs_cli_args
 from snakemake_executor_plugin_slurm import ExecutorSettings
 from snakemake_interface_executor_plugins.utils import TargetSpec, encode_target_jobs_cli_args
 
-from idescent.config import load
+from idescent.config import load, rules
 
 pytestmark = pytest.mark.workflow
 
 FILE = Path("profiles/slurm/config.yaml")
 PROFILE: dict[str, Any] = yaml.safe_load((ROOT / FILE).read_text(encoding="utf-8"))
-RULE = re.compile(r"^( *)rule (\w+):\n((?:\1 +.*\n|\n)*)", flags=re.MULTILINE)
-
-
-def rules() -> dict[str, str]:
-    """Return the text of every rule, by name."""
-    texts = [file.read_text(encoding="utf-8") for file in sorted((ROOT / "workflow/rules").glob("*.smk"))]
-    return {name: body for text in texts for _, name, body in RULE.findall(text)}
 
 
 def test_every_rule_is_either_local_or_has_time_and_memory_in_the_profile() -> None:
-    local = {name for name, body in rules().items() if "localrule: True" in body}
-    assert set(PROFILE["set-resources"]) == set(rules()) - local
+    declared = rules(load({**complete(), "claims": None}))
+    submitted = {r.name for r in declared if r.sort in ("simulate", "solve", "measure") and not r.local}
+    assert set(PROFILE["set-resources"]) == submitted
     for resources in PROFILE["set-resources"].values():
         assert set(resources) == {"mem_mb", "runtime"}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT, STUDY, Project
+from projects import ROOT, STUDY, Project
 
 
 @pytest.mark.workflow

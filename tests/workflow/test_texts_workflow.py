@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
-import sys
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import yaml
-from conftest import ROOT, STUDY, Project
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from hostile import BESIDE_ONLY, SHORT
+from projects import ROOT, STUDY, Project
 
 from idescent.products.report import claims as claims_section
 from idescent.trajectory import read_with_metadata

@@ -177,7 +177,7 @@ def inside(fill: Callable[[Any], Any]) -> float:
 def kernel_call(optimizer: Any, arrays: Sequence[np.ndarray]) -> Callable[[], float]:
     """Return a call of the compiled kernel on one run, which returns the seconds inside of it."""
     theta, first, second = arrays
-    rows = kernels.Rows(
+    rows = kernels.RunRows(
         optimizer,
         ide.Quadratic(loops.CENTER).separable_quadratic(theta.shape[1]),
         loops.ALPHA,

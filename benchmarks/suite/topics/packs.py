@@ -65,7 +65,9 @@ def _own_calls(libraries: Sequence[Any], name: str, runs: int, steps: int) -> di
     in_c = [loops.pack(each, name, alphas, beside) for each in libraries]
     separable = objective.separable_quadratic(1)
     pack = [
-        kernels.Rows(optimizer, separable, alpha, None, theta, first if optimizer.momentum else None, second)
+        kernels.RunRows(
+            optimizer, separable, alpha, None, theta, first if optimizer.momentum else None, second
+        )
         for alpha, (theta, first, second) in zip(alphas, (loops.rows(steps) for _ in alphas), strict=True)
     ]
     filled = partial(inside, lambda found: kernels.fill_many(found, pack))

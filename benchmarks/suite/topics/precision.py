@@ -67,7 +67,7 @@ def independent(problem: Problem) -> NDArray[np.float64]:
     gradient = GRADIENTS[problem.gradient]
     if chain(problem, gradient) is not None:
         return by_hand(problem, gradient, method="DOP853", rtol=2.3e-14, atol=1e-16)
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT / "tests/helpers"))
     from independent import gradient_over_root
 
     beta = None if problem.optimizer.summing else problem.optimizer.decay2

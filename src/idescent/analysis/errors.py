@@ -8,31 +8,22 @@ needs numpy only; the table is pyarrow's.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idescent.common.numeric import shown
-from idescent.store.columns import nullable
-from idescent.trajectory import REFUSED, Trajectory, read_with_metadata, reversals
+from idescent.trajectory import REFUSED, Trajectory
 
 Array = NDArray[np.float64]
 
 NORMS = ("sup", "rms", "final")
-HYPERPARAMETERS = ("beta", "beta1", "beta2", "weight_decay")
 
 IMPLAUSIBLE = "implausible"
 MEANINGLESS = (IMPLAUSIBLE, REFUSED)
 """Statuses of solutions whose errors say nothing: they enter no fit, no scale and no comparison."""
-
-# What is not known where a solution is refused.
-_NUMBERS = ("error", "relative", "at", "compared")
-_COST = ("error_estimate", "gradient_evaluations", "sweeps")
 
 # How many times farther from the start than the run a solution may be, to be one of it.
 _FARTHEST = 10.0
@@ -198,7 +189,7 @@ def plausible(run: Trajectory, path: Trajectory) -> bool:
     rounding is not implausible.  Beside a run that was not completed, of a
     solution that diverged and of another run, nothing is decided: the answer is True.
     """
-    return not _far(run, path)
+    return not distant(run, path)
 
 
 def status(run: Trajectory, path: Trajectory) -> str:
@@ -206,7 +197,7 @@ def status(run: Trajectory, path: Trajectory) -> str:
     return path.report.status if plausible(run, path) else IMPLAUSIBLE
 
 
-def _far(run: Trajectory, path: Trajectory) -> str:
+def distant(run: Trajectory, path: Trajectory) -> str:
     """Say how far a solution is from the start that is not plausible; nothing of one that is."""
     if not run.report.ok or path.report.status in ("completed", "diverged", REFUSED):
         return ""
@@ -226,148 +217,6 @@ def _excursion(path: Trajectory, start: Array) -> float:
         return float(_length(path.theta[known] - start).max(initial=0.0))
 
 
-def table(files: Iterable[str | Path]) -> Any:
-    """Compare every solution with the discrete run beside it.
-
-    Parameters
-    ----------
-    files : iterable of path
-        Trajectory files of any number of cells, one folder a cell: one discrete run and its solutions.
-        The order of cells and of solutions in them is kept.
-
-    Returns
-    -------
-    pyarrow.Table
-        One row for each cell, solution, quantity, norm and kind; ``label`` is the name of the cell's folder,
-        ``compared`` the last iteration compared, ``reversals`` what
-        :func:`idescent.trajectory.reversals` counts of the discrete run.  ``kind`` is ``total`` (the
-        solution against the discrete run), ``model`` (the model's exact solution against the discrete run)
-        or ``solver`` (the solution against the exact one); the last two need an exact solution, which a
-        solution either is or names as its ``reference``.  Numbers that do not exist (no such
-        hyper-parameter, a diverged run, no estimate, a refused solution) are null.
-        ``status`` is that of :func:`status`; of an error that is measured from or to an implausible or
-        refused reference, it is the reference's; of a model's error beside a solution that is either, too.
-        Where one is, there is a column ``reason``.
-
-    Raises
-    ------
-    ValueError
-        If a file is damaged, a folder has not exactly one discrete run, or its files are of different cells.
-    """
-    folders: dict[Path, list[Path]] = {}
-    for file in map(Path, files):
-        folders.setdefault(file.parent, []).append(file)
-    rows = [row for folder, members in folders.items() for row in _cell_rows(folder, members)]
-    return as_table(rows)
-
-
-def hyperparameters(row: Mapping[str, Any]) -> dict[str, float]:
-    """Return the hyper-parameters that a row of errors has, by name."""
-    return {name: row[name] for name in HYPERPARAMETERS if row[name] is not None}
-
-
-def as_table(rows: Iterable[Mapping[str, Any]]) -> Any:
-    """Return rows of errors as a pyarrow table with the fixed schema; NaN and missing entries become null."""
-    import pyarrow as pa
-
-    text, number, integer = pa.string(), pa.float64(), pa.int64()
-    columns = {"objective": text, "optimizer": text, "label": text, "alpha": number}
-    columns |= dict.fromkeys(HYPERPARAMETERS, number)
-    columns |= {"steps": integer, "solution": text, "status": text, "discrete_status": text}
-    columns |= {"quantity": text, "norm": text, "kind": text, "error": number, "relative": number}
-    columns |= {"at": integer, "compared": integer, "error_estimate": number}
-    columns |= {"gradient_evaluations": integer, "sweeps": integer, "reversals": integer}
-    rows = list(rows)
-    if any(row.get("reason") for row in rows):
-        columns["reason"] = text
-    arrays = [nullable([_known(row.get(name)) for row in rows], type_) for name, type_ in columns.items()]
-    return pa.Table.from_arrays(arrays, names=list(columns))
-
-
-def _cell_rows(folder: Path, files: list[Path]) -> list[dict[str, Any]]:
-    runs: list[tuple[dict[str, Any], Trajectory]] = []
-    paths: dict[str, tuple[dict[str, Any], Mapping[str, Any], Trajectory]] = {}
-    for file in files:
-        trajectory, metadata = read_with_metadata(file)
-        cell = metadata["cell"]
-        solution = cell.pop("solution", None)
-        if solution is None:
-            runs.append((cell, trajectory))
-        else:
-            paths[solution["name"]] = cell, solution, trajectory
-    if len(runs) != 1:
-        raise ValueError(f"{folder}: {len(runs)} discrete runs among the files given: must be exactly one")
-    cell, run = runs[0]
-    turns = reversals(run)
-    rows = []
-    for name, (other, solution, path) in paths.items():
-        if other != cell:
-            raise ValueError(
-                f"{folder}: {name} is of another cell than the discrete run beside it; delete and rerun"
-            )
-        arguments = cell["optimizer"].get("arguments", {})
-        fixed = {
-            "objective": cell["objective"]["name"],
-            "optimizer": cell["optimizer"]["class"],
-            "label": folder.name,
-            "alpha": float(cell["alpha"]),
-            **{key: arguments.get(key) for key in HYPERPARAMETERS},
-            "steps": run.steps,
-            "solution": name,
-            "reversals": turns,
-        }
-        reference = solution.get("reference")
-        total, own = compare(run, path), _ended(run, path)
-        kinds = {"total": (total, own)}
-        if reference is None:
-            kinds["model"] = kinds["total"]
-        elif reference in paths:
-            exact = paths[reference][2]
-            basis = _ended(run, exact)
-            odd = [one for one in (basis, own) if one["status"] in MEANINGLESS]
-            kinds |= {
-                "model": (compare(run, exact), basis if odd else own),
-                "solver": (compare(run, path, exact), odd[0] if odd else own),
-            }
-        else:
-            raise ValueError(
-                f"{folder}: {name} is measured against {reference}, which is not among the files"
-            )
-        for kind, (comparison, ended) in kinds.items():
-            for row in _comparison_rows(comparison, run, path):
-                unknown = (
-                    *(_NUMBERS if ended["status"] == REFUSED else ()),
-                    *(_COST if path.report.status == REFUSED else ()),
-                )
-                rows.append(fixed | {"kind": kind} | row | dict.fromkeys(unknown) | ended)
-    return rows
-
-
-def _ended(run: Trajectory, path: Trajectory) -> dict[str, Any]:
-    far = _far(run, path)
-    reason = far or (path.report.message if path.report.status == REFUSED else None)
-    return {"status": IMPLAUSIBLE if far else path.report.status, "reason": reason}
-
-
-def _comparison_rows(comparison: Comparison, run: Trajectory, path: Trajectory) -> list[dict[str, Any]]:
-    return [
-        {
-            "discrete_status": run.report.status,
-            "quantity": quantity,
-            "norm": norm,
-            "error": comparison.error(norm, quantity),
-            "relative": comparison.relative(norm, quantity),
-            "at": {"sup": comparison.at.get(quantity), "final": comparison.compared}.get(norm),
-            "compared": comparison.compared,
-            "error_estimate": path.report.error_estimate,
-            "gradient_evaluations": path.report.gradient_evaluations,
-            "sweeps": path.report.sweeps,
-        }
-        for quantity in comparison.sup
-        for norm in NORMS
-    ]
-
-
 def _length(values: Array) -> Array:
     # One coordinate is the common case, and its root of a square would underflow below 1e-154.
     return np.abs(values[:, 0]) if values.shape[1] == 1 else np.asarray(np.linalg.norm(values, axis=1))
@@ -385,7 +234,3 @@ def _norms(values: Array) -> tuple[float, float, float]:
 
 def _span(trajectory: Trajectory) -> str:
     return f"{trajectory.k[0]} ... {trajectory.k[-1]} ({len(trajectory.k)} rows)"
-
-
-def _known(value: Any) -> Any:
-    return None if value != value else value

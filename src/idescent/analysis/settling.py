@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from idescent.discrete.loop import simulate
 from idescent.objectives import CountedObjective, Objective
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 from idescent.schedules import Schedule
 
 _FIRST = 1024

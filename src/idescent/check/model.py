@@ -19,7 +19,8 @@ from idescent.check.verdicts import Checks, FaultError, Verdict, told
 from idescent.discrete.loop import simulate
 from idescent.models.equation import Array, Equation, omission
 from idescent.objectives import DoubleWell, Quadratic
-from idescent.optimizers import AdaGrad, Adam, AdamL2, AdamW, Optimizer, RMSProp
+from idescent.optimizers import AdaGrad, Adam, AdamL2, AdamW, RMSProp
+from idescent.optimizers.optimizer import Optimizer
 from idescent.solvers.solve import solve
 
 _BETA1, _BETA2 = 0.5, 0.8

@@ -20,7 +20,7 @@ from idescent.discrete.kernels import compiled
 from idescent.discrete.loop import simulate
 from idescent.models.equation import derive
 from idescent.objectives import DoubleWell, Quadratic
-from idescent.optimizers import Optimizer, contradiction
+from idescent.optimizers.optimizer import Optimizer, contradiction
 from idescent.solvers.solve import solve
 from idescent.stochastic import sde
 from idescent.stochastic.sde import Compagnoni, Malladi
@@ -197,7 +197,7 @@ def _model(optimizer: Any, name: str) -> str:
     return use_of_moments(equation, optimizer)
 
 
-def _sde(optimizer: Any, equation: sde.Equation) -> str:
+def _sde(optimizer: Any, equation: sde.StochasticEquation) -> str:
     try:
         sde.check_covered(equation, optimizer)
     except ValueError as refused:

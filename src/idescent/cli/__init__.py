@@ -31,7 +31,7 @@ COMMANDS = {
 }
 """Module and summary of the commands for people, in the order of the help."""
 
-_HIDDEN = {"job": ("jobs", "")}
+_HIDDEN = {"job": ("idescent.jobs.command", "")}
 _DESCRIPTION = """\
 Compare adaptive optimizers (AdaGrad, RMSProp, Adam ...) with the differential equations that model them.
 
@@ -126,7 +126,7 @@ def parser(*loaded: str) -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for name, (module, summary) in {**COMMANDS, **_HIDDEN}.items():
-        wanted: Any = importlib.import_module(f"idescent.cli.{module}") if name in loaded else None
+        wanted: Any = _module(module) if name in loaded else None
         about = {} if wanted is None else {"description": wanted.HELP, "epilog": wanted.EPILOG}
         if summary:  # what has none is left out of the help
             about["help"] = summary
@@ -136,6 +136,10 @@ def parser(*loaded: str) -> argparse.ArgumentParser:
             wanted.add(sub)
             sub.set_defaults(run=wanted.run)
     return top
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(name if "." in name else f"idescent.cli.{name}")
 
 
 def _run(given: Any) -> int:

@@ -41,7 +41,7 @@ classes
 
 
 @dataclass(frozen=True)
-class Run:
+class DescribedRun:
     """A run: its plain form, as in trajectory files, and the objects."""
 
     cell: dict[str, Any]
@@ -127,7 +127,7 @@ def add_keep(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--json", action="store_true", help="print JSON, for machines")
 
 
-def run(given: Any) -> Run:
+def run(given: Any) -> DescribedRun:
     """Return the run that the arguments describe.
 
     Raises
@@ -165,7 +165,7 @@ def run(given: Any) -> Run:
         "steps": given.steps,
         **(schedule or {}),
     }
-    return Run(cell, build("optimizer", optimizer, ""), built, arguments)
+    return DescribedRun(cell, build("optimizer", optimizer, ""), built, arguments)
 
 
 def solution(given: Any, model: str) -> tuple[dict[str, Any], Any, dict[str, Any]]:

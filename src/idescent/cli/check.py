@@ -86,15 +86,13 @@ def run(given: Any) -> int:
 def _configuration(file: str) -> list[Verdict]:
     """Check a configuration, and the claims file that it names."""
     from idescent.check.verdicts import Verdict
-    from idescent.config import ConfigError, load
-    from idescent.products.claims.keys import ClaimsError
-    from idescent.products.claims.keys import read as read_claims
+    from idescent.config import ConfigError, load, rules
+    from idescent.products.claims.statements import ClaimsError
     from idescent.study.documents import DocumentError, read
 
     try:
         study = load(read(file))
-        if study.claims:
-            read_claims(study.claims)
+        rules(study)
     except (DocumentError, ConfigError, ClaimsError) as error:
         return [Verdict("configuration", "fail", line) for line in str(error).splitlines()]
     solutions = sum(len(cell.solutions) for cell in study.cells)

@@ -73,7 +73,7 @@ def _parquet(file: Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
     from idescent.store.files import refused
-    from idescent.trajectory import METADATA_KEY, pyarrow_file
+    from idescent.store.trajectories import METADATA_KEY, pyarrow_file
 
     try:
         with pyarrow_file(file) as source, pq.ParquetFile(source) as table:
@@ -93,7 +93,7 @@ def _parquet(file: Path) -> dict[str, Any]:
 
 
 def _trajectory(file: Path) -> dict[str, Any]:
-    from idescent.trajectory import read_with_metadata
+    from idescent.store.trajectories import read_with_metadata
 
     trajectory, metadata = read_with_metadata(file)
     solution = metadata["cell"].get("solution")
@@ -130,7 +130,7 @@ def _folder(folder: Path) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from idescent.trajectory import METADATA_KEY, pyarrow_file
+    from idescent.store.trajectories import METADATA_KEY, pyarrow_file
 
     runs: Counter[str] = Counter()
     solutions: dict[str, Counter[str]] = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from idescent.cli import terminal
-from idescent.cli.cell import Run, solution
+from idescent.cli.cell import DescribedRun, solution
 
 if TYPE_CHECKING:
     from idescent.trajectory import Trajectory
@@ -19,7 +19,7 @@ _ROWS = 11
 _COORDINATES = 3
 
 
-def simulated(run: Run, keep: int | None = None) -> Trajectory:
+def simulated(run: DescribedRun, keep: int | None = None) -> Trajectory:
     """Run the optimizer; a terminal sees how far it is."""
     from idescent.discrete.loop import simulate
 
@@ -33,7 +33,9 @@ def simulated(run: Run, keep: int | None = None) -> Trajectory:
         return simulate(run.optimizer, objective, **run.arguments, keep=keep)
 
 
-def solved(run: Run, given: Any, model: str, keep: int | None = None) -> tuple[dict[str, Any], Trajectory]:
+def solved(
+    run: DescribedRun, given: Any, model: str, keep: int | None = None
+) -> tuple[dict[str, Any], Trajectory]:
     """Solve a model; return its cell, which now names the solution, and the path."""
     from idescent.solvers.solve import solve
 
@@ -52,7 +54,7 @@ def read(file: Path | str) -> tuple[Trajectory, dict[str, Any]]:
     ValueError
         If there is none, or it is damaged.
     """
-    from idescent.trajectory import read_with_metadata
+    from idescent.store.trajectories import read_with_metadata
 
     if not Path(file).is_file():
         raise ValueError(f"{file}: there is no such file")
@@ -87,8 +89,8 @@ def deliver(given: Any, cell: Mapping[str, Any], trajectory: Trajectory) -> None
     report = asdict(trajectory.report)
     if given.output is not None:
         from idescent import __version__
+        from idescent.store.trajectories import write
         from idescent.study import provenance
-        from idescent.trajectory import write
 
         origin = {"version": __version__, "code": provenance.cell_digest(cell)}
         write(given.output, trajectory, cell, origin)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from idescent.products.paths.curves import Curve
-    from idescent.products.paths.keys import FigureSpec
+    from idescent.products.paths.spec import FigureSpec
     from idescent.trajectory import Report, Trajectory
 
 HELP = """\
@@ -141,7 +141,7 @@ def _made(given: Any) -> list[_Shown]:
 
 def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[Curve]], list[str]]:
     """Return what is shown, as panels of curves like the workflow's figures, and notes on files left out."""
-    from idescent.products.paths.keys import FigureSpec
+    from idescent.products.paths.spec import FigureSpec
 
     panels: dict[str, list[_Shown]] = {}
     for one in shown:

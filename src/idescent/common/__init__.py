@@ -1,1 +1,1 @@
-"""Checks of numbers and of memory that every layer shares."""
+"""Checks that every layer shares."""

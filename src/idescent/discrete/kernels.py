@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.discrete.corrections import fading
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 
+DATA_FILES = ("_kernels.c",)
 Array = NDArray[np.float64]
 
 MOST_LANES = 16
@@ -50,7 +51,7 @@ def empty(rows: int, width: int) -> Array:
 
 
 @dataclass
-class Rows:
+class RunRows:
     """A run's rows, or a block of them, for a kernel to fill.
 
     Attributes
@@ -104,7 +105,7 @@ def in_lanes(optimizer: Optimizer, n: int) -> bool:
     return n == 1 or (n <= MOST_LANES and not optimizer.norm)
 
 
-def fill(library: ctypes.CDLL, rows: Rows, done: int = 0) -> int | None:
+def fill(library: ctypes.CDLL, rows: RunRows, done: int = 0) -> int | None:
     """Make a run's iterations ``done + 1`` and on; return the first row that is not finite, if any."""
     if in_lanes(rows.optimizer, rows.theta.shape[1]):
         fill_many(library, [rows], done)
@@ -131,7 +132,7 @@ def fill(library: ctypes.CDLL, rows: Rows, done: int = 0) -> int | None:
     return None
 
 
-def fill_many(library: ctypes.CDLL, runs: Sequence[Rows], done: int = 0) -> None:
+def fill_many(library: ctypes.CDLL, runs: Sequence[RunRows], done: int = 0) -> None:
     """Make the iterations of runs in lockstep: those whose coordinates are ``in_lanes``, all of one kind.
 
     Of one kind are optimizers with the same ``summing`` and ``bias_correction``.
@@ -162,7 +163,7 @@ def _calls(start: int, stop: int, width: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + rows, stop)
 
 
-def _corrections(library: ctypes.CDLL, runs: Sequence[Rows], done: int) -> dict[float, Array]:
+def _corrections(library: ctypes.CDLL, runs: Sequence[RunRows], done: int) -> dict[float, Array]:
     """Return what moments are multiplied by in iterations 1, 2 ... by decay rate, as long as it is not 1."""
     counts: dict[float, int] = {}
     for rows in runs:
@@ -175,7 +176,7 @@ def _corrections(library: ctypes.CDLL, runs: Sequence[Rows], done: int) -> dict[
     return factors
 
 
-def _lanes(rows: Rows, factors: dict[float, Array]) -> list[_Lane]:
+def _lanes(rows: RunRows, factors: dict[float, Array]) -> list[_Lane]:
     rule, n = _rule(rows.optimizer), rows.theta.shape[1]
     corrections = [_correction(factors.get(beta)) for beta in (rule.beta1, rule.beta2)]
     states = (rows.theta, rows.first, rows.second)
@@ -261,7 +262,7 @@ def compiled() -> ctypes.CDLL | None:
     library = ctypes.CDLL(str(found))
     count, number, pointer = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
     library.source_digest.restype = ctypes.c_char_p
-    if library.source_digest().decode() != hashlib.sha256((folder / "_kernels.c").read_bytes()).hexdigest():
+    if library.source_digest().decode() != hashlib.sha256((folder / DATA_FILES[0]).read_bytes()).hexdigest():
         raise RuntimeError(
             "the compiled kernels are older than src/idescent/discrete/_kernels.c: run `make install`"
         )

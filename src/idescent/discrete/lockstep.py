@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from idescent.common.numeric import offers
 from idescent.discrete import memory
 from idescent.discrete.kernels import fill_many
-from idescent.discrete.loop import BLOCK, Run, check_objective, needed, point
+from idescent.discrete.loop import BLOCK, DiscreteRun, check_objective, needed, point
 from idescent.objectives.protocol import CountedObjective, Objective
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 from idescent.schedules import Schedule
 from idescent.trajectory import Keep, Trajectory
 
@@ -78,12 +78,12 @@ def simulate_many(
             seen.add(start.tobytes())
         size += needed(one["optimizer"], len(start), one["steps"], one["schedule"], keep)
         memory.check(one["steps"], size)
-        runs.append(Run(objective=objective, start=start, keep=keep, **one))
+        runs.append(DiscreteRun(objective=objective, start=start, keep=keep, **one))
     found = dict(_in_lockstep(runs))
     return [found[i] if i in found else run.go() for i, run in enumerate(runs)]
 
 
-def _in_lockstep(runs: Sequence[Run]) -> Iterator[tuple[int, Trajectory]]:
+def _in_lockstep(runs: Sequence[DiscreteRun]) -> Iterator[tuple[int, Trajectory]]:
     """Make those runs that can go in lockstep, and yield them with their numbers."""
     for batch in _batches(runs):
         library = runs[batch[0]].library
@@ -95,12 +95,12 @@ def _in_lockstep(runs: Sequence[Run]) -> Iterator[tuple[int, Trajectory]]:
             yield i, runs[i].result()
 
 
-def _batches(runs: Sequence[Run]) -> Iterator[list[int]]:
+def _batches(runs: Sequence[DiscreteRun]) -> Iterator[list[int]]:
     """Divide what can go in lockstep into batches of one kind that fit into a block: before they are thinned
     all rows are there.
     """
 
-    def kind(run: Run) -> tuple[bool, bool]:
+    def kind(run: DiscreteRun) -> tuple[bool, bool]:
         return run.optimizer.summing, run.optimizer.bias_correction
 
     batch: list[int] = []

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from idescent.common.numeric import fraction, is_number, is_whole, offers, shown
 from idescent.discrete import memory
 from idescent.discrete.corrections import correction, fading
-from idescent.discrete.kernels import Rows, compiled, empty, fill, in_lanes
+from idescent.discrete.kernels import RunRows, compiled, empty, fill, in_lanes
 from idescent.objectives.protocol import CountedObjective, Objective
-from idescent.optimizers import Optimizer, check_declared
+from idescent.optimizers.optimizer import Optimizer, check_declared
 from idescent.schedules import Schedule, factors
 from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 
@@ -69,10 +69,10 @@ def simulate(
         not fit into the memory available.
     """
     start = checked_start(objective, alpha, theta0, steps)
-    return Run(optimizer, objective, start, alpha, steps, schedule, keep).go()
+    return DiscreteRun(optimizer, objective, start, alpha, steps, schedule, keep).go()
 
 
-class Run:
+class DiscreteRun:
     """A run from its checked arguments over its rows to its trajectory.
 
     Attributes
@@ -115,7 +115,7 @@ class Run:
         """Whether it can go in lockstep with others."""
         return self.library is not None and self.whole and in_lanes(self.optimizer, len(self.start))
 
-    def begin(self) -> Rows:
+    def begin(self) -> RunRows:
         """Allocate the rows, all or a block of them, and fill the first."""
         count = self.steps if self.whole else min(self.steps, max(1, BLOCK // len(self.start)))
         self.rows = self._of(self.rates, *_state(self.optimizer, self.start, count))
@@ -132,8 +132,8 @@ class Run:
                 self._fill_block_by_block()
         return self.result()
 
-    def _of(self, rates: Array | None, theta: Array, first: Array | None, second: Array) -> Rows:
-        return Rows(self.optimizer, self._separable, self.alpha, rates, theta, first, second)
+    def _of(self, rates: Array | None, theta: Array, first: Array | None, second: Array) -> RunRows:
+        return RunRows(self.optimizer, self._separable, self.alpha, rates, theta, first, second)
 
     def _fill(self, done: int) -> int | None:
         rows = self.rows

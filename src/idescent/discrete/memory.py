@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 from idescent.trajectory import Keep
 
 # Bytes: those of a number, and what is too little to ask for.

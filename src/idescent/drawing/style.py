@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from idescent.products.paths.keys import LineStyle
+    from idescent.products.paths.spec import LineStyle
 
-STYLE_FILE = Path(__file__).with_name("idescent.mplstyle")
+DATA_FILES = ("idescent.mplstyle",)
+STYLE_FILE = Path(__file__).with_name(DATA_FILES[0])
 
 # Widths of a column and of a page in the usual two-column journal, in inches.
 WIDTHS = {"single": 3.3, "double": 6.9}
@@ -53,7 +54,7 @@ _FURTHER_LINES: tuple[LineKind, ...] = ("solid", "dashed", "dotted", "dashdot")
 
 
 @dataclass(frozen=True)
-class Line:
+class LineLook:
     """How a solution is drawn, its width in points, and what the legend calls it."""
 
     line: LineKind
@@ -113,7 +114,7 @@ def solution(name: str) -> str:
     return _SOLUTIONS.get(name, name)
 
 
-def line(name: str, position: int, given: Mapping[str, LineStyle]) -> Line:
+def line(name: str, position: int, given: Mapping[str, LineStyle]) -> LineLook:
     """Return the line of a solution, the ``position``-th shown: as configured, or a default."""
     style = given.get(name)
     if style is None:
@@ -121,4 +122,4 @@ def line(name: str, position: int, given: Mapping[str, LineStyle]) -> Line:
     else:
         kind, width, label = style.line, style.width, style.label
     drawn = kind if position and kind != "solid" else "line"
-    return Line(kind, width, label or f"{solution(name)} ({drawn})")
+    return LineLook(kind, width, label or f"{solution(name)} ({drawn})")

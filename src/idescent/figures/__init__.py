@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 __all__ = ["render", "render_errors", "render_overview", "render_split"]
 
 _HOMES = {
-    "render": "paths.figure",
-    "render_errors": "paths.figure",
-    "render_overview": "errors.overview",
-    "render_split": "errors.split",
+    "render": "products.paths.figure",
+    "render_errors": "products.paths.figure",
+    "render_overview": "products.errors.overview",
+    "render_split": "products.errors.split",
 }
+_MODULES = {"style": "drawing.style", "saving": "drawing.saving", "spec": "products.paths.spec"}
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"idescent.{_MODULES[name]}")
     if name not in _HOMES:
         raise AttributeError(f"module 'idescent.figures' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"idescent.products.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"idescent.{_HOMES[name]}"), name)

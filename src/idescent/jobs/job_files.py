@@ -1,7 +1,7 @@
 """What a job is given: one readable JSON file for each, which its rule names by path.
 
 What lives here: where these files lie, writing and reading them.  What does not: what is in them (the
-workflow's rules), what is done with it (:mod:`idescent.cli.jobs`).
+workflow's rules), what is done with it (:mod:`idescent.jobs.command`).
 
 A command line takes 128 KiB, and what stands on it is read by a shell: no text of a configuration, and no
 list that grows with a study, goes there.
@@ -16,9 +16,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from idescent.products.product import Job, Rule
 from idescent.store.files import refused, write_text
 
-KEYS = ("code", "given", "input", "output", "plan")
+KEYS = ("code", "files", "function", "given", "name", "output", "plan")
 
 
 def digest(given: Any) -> str:
@@ -36,7 +37,7 @@ def place(root: str, output: str) -> str:
 
 
 def parameters(
-    given: Any, code: Any, root: str, plan: str, may_write: Callable[[], bool]
+    rule: Rule, job_of: Callable[[Any], Job], root: str, plan: str, may_write: Callable[[], bool]
 ) -> dict[str, Callable[..., str]]:
     """Return the parameters of a rule of Snakemake, all of them functions of a job.
 
@@ -46,31 +47,35 @@ def parameters(
 
     Parameters
     ----------
-    given, code : any, str
-        What a job is given, as JSON can hold it, and the digest of the code; or functions of wildcards.
+    rule : Rule
+    job_of : callable
+        From wildcards to the job.
     root, plan : str
         Folder of the study, and the file of what a run makes.
     may_write : callable
         Whether this process may change anything: not in a dry run.  What then cannot be written ends it.
     """
 
-    def of(value: Any, wildcards: Any) -> Any:
-        return value(wildcards) if callable(value) else value
+    def about(job: Job) -> dict[str, Any]:
+        files = job.inputs if job.files is None else job.files
+        return {"name": rule.name, "function": rule.function, "files": list(files), "given": job.given}
 
-    def job(wildcards: Any, input: Any, output: Any) -> str:  # noqa: A002 (Snakemake's names)
-        file = place(root, output[0])
+    def file(wildcards: Any, output: Any) -> str:
+        job, path = job_of(wildcards), place(root, output[0])
         if may_write():
-            content = {"code": of(code, wildcards), "given": of(given, wildcards)}
+            content = {**about(job), "code": job.code, "output": list(output), "plan": plan}
+            # Another workflow that uses this one may have put the study elsewhere.
+            folder = output[0].removesuffix(rule.made_by(job)[0])
             try:
-                write(file, content | {"input": list(input), "output": list(output), "plan": plan})
+                write(path, content | {"files": [f"{folder}{name}" for name in content["files"]]})
             except OSError as error:  # Snakemake would show where in the code any other exception came from
                 sys.exit(f"{root} cannot be written to: {error.strerror}")
-        return file
+        return path
 
     return {
-        "given": lambda wildcards: digest(of(given, wildcards)),
-        "code": lambda wildcards: str(of(code, wildcards)),
-        "job": job,
+        "given": lambda wildcards: digest(about(job_of(wildcards))),
+        "code": lambda wildcards: job_of(wildcards).code,
+        "job": file,
     }
 
 

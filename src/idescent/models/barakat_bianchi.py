@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from idescent.models.averages import Average, corrected_ratio, refusal
 from idescent.models.equation import Equation, LearningRate
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 
 Array = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from idescent.models.averages import local_gradient, refusal
 from idescent.models.equation import Equation, HessianVector, LearningRate, Memory
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 
 Array = NDArray[np.float64]
 

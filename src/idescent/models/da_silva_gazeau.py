@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from idescent.models.averages import corrected_ratio, refusal
 from idescent.models.equation import Equation, LearningRate
 from idescent.models.log_rate import log_average
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.optimizers import Optimizer, check_declared
+from idescent.optimizers.optimizer import Optimizer, check_declared
 
 Array = NDArray[np.float64]
 

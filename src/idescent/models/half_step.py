@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from idescent.common.numeric import integer
 from idescent.models.averages import UNCORRECTED, refusal
 from idescent.models.equation import Equation, LearningRate, Memory
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 
 Array = NDArray[np.float64]
 

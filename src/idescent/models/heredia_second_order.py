@@ -13,7 +13,7 @@ from idescent.common.numeric import is_number
 from idescent.models.averages import refusal
 from idescent.models.equation import Equation, HessianVector, LearningRate, Memory
 from idescent.models.paper import mass
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 
 Array = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from idescent.models.averages import local_gradient
 from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.models.paper import Paper
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 
 Array = NDArray[np.float64]
 

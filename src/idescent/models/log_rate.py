@@ -14,7 +14,7 @@ from idescent.models.averages import UNCORRECTED, Average, corrected_ratio, loca
 from idescent.models.equation import Equation, LearningRate
 from idescent.models.local import HeldRoot
 from idescent.models.paper import mass
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.models.equation import Equation, LearningRate, Memory
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 
 Array = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.models.equation import Equation, LearningRate, Memory, Model, derive
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 from idescent.schedules import Constant, Schedule, within
 
 Array = NDArray[np.float64]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.models.half_step import decoupled_decay, half_step_rate
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 
 Array = NDArray[np.float64]
 

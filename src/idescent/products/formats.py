@@ -1,7 +1,7 @@
-"""Reading parts of tables, and writing a table in every format.
+"""A table in every format: complete in Parquet and CSV, or as the text made for it.
 
-What lives here: what all tables share between files and rows.  What does not: what a table says to people,
-one module each beside this one.
+What lives here: what the tables of all products share.  What does not: what a table says to people, which is
+in the products' own folders.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from idescent.analysis.errors import HYPERPARAMETERS
-from idescent.store.files import refused, write_text
-from idescent.store.seals import opened
-from idescent.trajectory import pyarrow_file, write_table
+from idescent.store.files import write_text
+from idescent.store.tables import HYPERPARAMETERS
+from idescent.store.trajectories import write_table
 
 FORMATS = (".parquet", ".csv", ".md", ".tex")
 
@@ -39,34 +38,6 @@ def write_formats(
             write_table(target, table)
         else:
             write_text(target, texts[target.suffix]())
-
-
-def read_errors(files: Iterable[str | Path]) -> Any:
-    """Read error files into one pyarrow table, in order.
-
-    Raises
-    ------
-    ValueError
-        If a file is damaged; the message names it.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    tables = []
-    for file in files:
-        try:
-            # Not pq.read_table: it imports pandas.
-            with (
-                pyarrow_file(file) as source,
-                pq.ParquetFile(source, page_checksum_verification=True) as table,
-            ):
-                tables.append(opened(table.read()))
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise refused(file, "table of errors", error) from error
-    if not tables:
-        raise ValueError("tables: no error files are given: there must be at least one")
-    # Reasons are a column of those parts only in which there is one.
-    return pa.concat_tables(tables, promote_options="default")
 
 
 def in_order(table: Any) -> Any:

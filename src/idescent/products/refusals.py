@@ -2,7 +2,7 @@
 
 What lives here: the refusal of a solution by one cell, and of a configuration in which nothing is left of a
 solution.  What does not: what is recorded of a cell whose solution is refused
-(:mod:`idescent.stages.solve`).
+(:mod:`idescent.jobs.solve`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def check(study: Study, equations: Mapping[str, str]) -> None:
 
 def _asked(study: Study, equations: Mapping[str, str]) -> Iterator[tuple[str, Refusal, Iterable[Spec]]]:
     """Yield what a study asks for, where, and the cells that do."""
-    ensembles = list(study.ensembles.values())
+    ensembles = list(study.settings["ensembles"].values())
     for name, solution in study.solutions.items():
         cells = (cell.spec() for cell in study.cells if name in cell.solutions)
         more = (one for one in ensembles if any(s["name"] == name for s in one["solutions"]))
@@ -59,7 +59,7 @@ def _asked(study: Study, equations: Mapping[str, str]) -> Iterator[tuple[str, Re
     for name, where in equations.items():
         asked = (one for one in ensembles if name in one["equations"])
         yield f"{where}: {name}", _equation_refusal(name), asked
-    yield "forecast: it", _forecast_refusal(), study.forecast
+    yield "forecast: it", _forecast_refusal(), study.settings["forecast"]
 
 
 def refusal(solution: Spec) -> Refusal:

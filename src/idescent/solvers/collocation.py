@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from idescent.common.numeric import integer, is_number, positive, shown
 from idescent.models.equation import Equation, Model, derive
 from idescent.objectives.protocol import CountedObjective, Objective
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 from idescent.solvers.march import March
 from idescent.solvers.problem import Problem
 from idescent.solvers.radau import Radau, radau
@@ -119,10 +119,10 @@ class Collocation:
         k = kept(steps, keep)
         say = progress or (lambda line: None)
         sweeps, factor, overlap = 0, 1.0, self.overlap
-        coarse: Rows | None = None
+        coarse: SolutionRows | None = None
         with np.errstate(all="ignore"):
             while True:
-                rows = Rows(problem, start, k)
+                rows = SolutionRows(problem, start, k)
                 march = March(
                     self, problem, start, steps, factor * rtol, factor * atol, overlap, rows, say
                 ).run()
@@ -190,7 +190,7 @@ class Collocation:
         return Problem(derive(model, optimizer, alpha), optimizer, objective, radau(self.stages), most)
 
 
-class Rows:
+class SolutionRows:
     """A sink that evaluates the path and the optimizer's moments at r whole iterations ``k``.
 
     Attributes
@@ -305,7 +305,9 @@ class Recorded:
         return s, np.concatenate([values[1:] for values in self.values])
 
 
-def _certify(coarse: Rows | None, fine: Rows, rtol: float, atol: float) -> tuple[float, float]:
+def _certify(
+    coarse: SolutionRows | None, fine: SolutionRows, rtol: float, atol: float
+) -> tuple[float, float]:
     """Error estimate and error allowed, both in the sup norm over iterations and coordinates."""
     scale = float(np.nanmax(np.abs(fine.theta)))
     allowed = atol + rtol * scale

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from idescent.discrete.loop import check_tolerances, checked_start, run_python, simulate
 from idescent.models.half_step import HalfStep
 from idescent.objectives.protocol import CountedObjective, Objective
-from idescent.optimizers import Optimizer, check_declared
+from idescent.optimizers.optimizer import Optimizer, check_declared
 from idescent.solvers.collocation import Collocation, Recorded
 from idescent.trajectory import Report
 

@@ -25,8 +25,8 @@ from idescent.solvers.window import (
     Outcome,
     State,
     Window,
-    relax,
     relax_in_turn,
+    relax_window,
 )
 
 Array = NDArray[np.float64]
@@ -250,7 +250,7 @@ class March:
                 # The kink of its closure would lie in it: that of another element behind it does not.
                 beyond = np.broadcast_to(guess.theta[:, -1:], guess.theta.shape)
                 guess = Window(at, np.array([length, ahead]), np.concatenate((guess.theta, beyond)))
-            outcome = relax(self.problem, guess, 10.0 * target, 30)
+            outcome = relax_window(self.problem, guess, 10.0 * target, 30)
             self.sweeps += outcome.sweeps
             if outcome.converged:
                 if not self.matrix_free:
@@ -292,7 +292,7 @@ class March:
         sweeps = 0
         while True:
             path = window.theta.copy()
-            outcome = relax(
+            outcome = relax_window(
                 self.problem,
                 window,
                 (OPEN_AT_REST if self.thorough else OPEN) * target,

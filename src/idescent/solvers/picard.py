@@ -18,7 +18,7 @@ from idescent.common.numeric import integer
 from idescent.models.equation import Equation, Memory, Model, Velocity, derive
 from idescent.models.paper import Paper
 from idescent.objectives.protocol import CountedObjective, Objective
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 from idescent.solvers.ide import euler
 from idescent.solvers.quadrature import MAX_NODES, ExponentialKernel, Integral, named_quadrature
 from idescent.solvers.relaxation import MAX_SWEEPS, PAPER_SMOOTHING, Relaxation, check_settings, relax

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from idescent.models.equation import Equation, Memory
 from idescent.objectives.protocol import CountedObjective
-from idescent.optimizers import Optimizer
+from idescent.optimizers.optimizer import Optimizer
 from idescent.solvers.radau import Radau
 
 Array = NDArray[np.float64]

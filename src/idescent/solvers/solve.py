@@ -14,7 +14,7 @@ from idescent.discrete.loop import check_tolerances, checked_start
 from idescent.models.equation import Model
 from idescent.models.scheduled import under
 from idescent.objectives.protocol import Objective
-from idescent.optimizers import Optimizer, check_declared
+from idescent.optimizers.optimizer import Optimizer, check_declared
 from idescent.schedules import Schedule, factors
 from idescent.trajectory import Keep, Trajectory
 

@@ -63,7 +63,7 @@ class Window:
     theta : ndarray, shape (E, p, n)
         Path at the nodes.
     memories : list of ndarray, shape (E, p, width)
-        Filled by :func:`relax`.
+        Filled by :func:`relax_window`.
     """
 
     start: State
@@ -92,7 +92,7 @@ class Outcome:
     curvature: float = 0.0
 
 
-def relax(
+def relax_window(
     problem: Problem,
     window: Window,
     tolerance: float,
@@ -186,7 +186,9 @@ def relax_in_turn(problem: Problem, window: Window, tolerance: float, max_sweeps
         memories = []
         for e, edge in enumerate(window.edges[1:]):
             part = Window(start, window.lengths[e:], window.theta[e:])
-            outcome = relax(problem, part, max(tolerance, INNER * correction), max_sweeps, gradient[e:])
+            outcome = relax_window(
+                problem, part, max(tolerance, INNER * correction), max_sweeps, gradient[e:]
+            )
             sweeps += outcome.sweeps / len(window.lengths)
             if not outcome.converged:
                 return Outcome(math.ceil(sweeps), outcome.correction, False)

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from idescent.stochastic.runs import Ensemble as Ensemble
     from idescent.stochastic.runs import along as along
     from idescent.stochastic.runs import simulate_runs as simulate_runs
-    from idescent.stochastic.runs import write as write
     from idescent.stochastic.sde import Compagnoni as Compagnoni
     from idescent.stochastic.sde import Malladi as Malladi
     from idescent.stochastic.sde import simulate_paths as simulate_paths
     from idescent.stochastic.weak import columns as columns
     from idescent.stochastic.weak import largest as largest
     from idescent.stochastic.weak import weak_errors as weak_errors
+    from idescent.store.tables import write_columns as write
 
 _HOMES = {
     "Additive": "noise",
@@ -34,13 +34,14 @@ _HOMES = {
     "simulate_paths": "sde",
     "simulate_runs": "runs",
     "weak_errors": "weak",
-    "write": "runs",
 }
 
-__all__ = [*_HOMES]
+__all__ = [*_HOMES, "write"]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(f"idescent.stochastic.{_HOMES[name]}"), name)
+    if name == "write":
+        return importlib.import_module("idescent.store.tables").write_columns
     raise AttributeError(f"module 'idescent.stochastic' has no attribute {name!r}")

@@ -7,10 +7,8 @@ random numbers (:mod:`idescent.stochastic.streams`), the noise of gradients
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from idescent.common.numeric import is_whole
 from idescent.discrete.loop import checked_start, update
 from idescent.objectives.protocol import CountedObjective, Objective, evaluate
-from idescent.optimizers import Optimizer, check_declared
+from idescent.optimizers.optimizer import Optimizer, check_declared
 from idescent.schedules import Schedule, factors
 from idescent.stochastic.noise import Noise
-from idescent.store.columns import nullable
-from idescent.store.files import plain
-from idescent.trajectory import METADATA_KEY, Report, Trajectory, wrapped, write_table
+from idescent.trajectory import Report, Trajectory
 
 Array = NDArray[np.float64]
 Observable = Callable[[Array, Array], Array]
@@ -202,7 +198,7 @@ class Recorder:
 
 
 @dataclass
-class State:
+class EnsembleState:
     """Runs after a number of iterations.
 
     Attributes
@@ -296,11 +292,11 @@ def iterate(
     runs: range,
     seed: int,
     schedule: Schedule | None,
-) -> Iterator[State]:
+) -> Iterator[EnsembleState]:
     """Yield the runs after iterations 0 ... steps; always the same object, whose arrays are replaced."""
     n = len(start)
     first = np.zeros((len(runs), n)) if optimizer.momentum else None
-    state = State(0, np.tile(start, (len(runs), 1)), first, np.zeros((len(runs), optimizer.width(n))))
+    state = EnsembleState(0, np.tile(start, (len(runs), 1)), first, np.zeros((len(runs), optimizer.width(n))))
     yield state
     rates = factors(schedule, steps)
     draws = noise.draws(n, seed=seed, runs=runs)
@@ -342,22 +338,3 @@ def along(path: Trajectory, objective: Objective, observe: Sequence[str], at: Se
         for name, function in observables(objective, observe).items()
     }
     return Ensemble(k, path.t[rows], values, range(0), path.report)
-
-
-def write(path: str | Path, columns: Columns, about: Mapping[str, Any], report: Report | None = None) -> None:
-    """Write tidy columns to a Parquet file, whole or not at all; metadata: ``about`` and the report."""
-    import pyarrow as pa
-
-    described: dict[str, Any] = {"about": dict(about)}
-    if report is not None:
-        described["report"] = plain(vars(report))
-    text = json.dumps(described, sort_keys=True).encode()
-    arrays = [
-        nullable(values.tolist(), pa.string()) if values.dtype.kind == "U" else wrapped(values)
-        for values in columns.values()
-    ]
-    schema = pa.schema(
-        [pa.field(name, array.type, nullable=False) for name, array in zip(columns, arrays, strict=True)],
-        metadata={METADATA_KEY: text},
-    )
-    write_table(path, pa.Table.from_arrays(arrays, schema=schema))

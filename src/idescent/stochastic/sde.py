@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from idescent.common.numeric import is_whole
 from idescent.discrete.loop import checked_start
 from idescent.models.equation import felt
-from idescent.optimizers import Optimizer, check_declared
+from idescent.optimizers.optimizer import Optimizer, check_declared
 from idescent.schedules import Schedule, factors
 from idescent.stochastic.noise import Noise
 from idescent.stochastic.runs import Ensemble, Recorder, iterate, run_numbers
@@ -56,7 +56,7 @@ class Point(NamedTuple):
     variance: Array
 
 
-class Equation(Protocol):
+class StochasticEquation(Protocol):
     """A stochastic differential equation of an optimizer."""
 
     @property
@@ -191,7 +191,7 @@ def _check(name: str, optimizer: Optimizer) -> None:
         raise ValueError(f"{name}: {kind} is not allowed: must be RMSProp, Adam, AdamW or AdamL2")
 
 
-def check_covered(equation: Equation, optimizer: Optimizer) -> None:
+def check_covered(equation: StochasticEquation, optimizer: Optimizer) -> None:
     """Compare an equation with what the optimizer declares.
 
     Raises
@@ -223,7 +223,7 @@ def check_covered(equation: Equation, optimizer: Optimizer) -> None:
 
 
 def simulate_paths(
-    equation: Equation,
+    equation: StochasticEquation,
     optimizer: Optimizer,
     noise: Noise,
     *,

@@ -85,43 +85,38 @@ class Pack:
         """Folder of the pack below ``packs`` in that of the study."""
         return "/".join((*self.group, self.name))
 
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure: its entry in the configuration, and what it is drawn from: cells and names, and files."""
-
-    name: str
-    spec: dict[str, Any]
-    shown: tuple[tuple[Cell, str], ...]
-    inputs: tuple[str, ...]
-
     @property
-    def cells(self) -> tuple[Cell, ...]:
-        """The cells that are shown, each once."""
-        return tuple({cell.folder: cell for cell, _ in self.shown}.values())
-
-    @property
-    def stems(self) -> tuple[str, ...]:
-        """File names without suffix: the figure and, if asked for, its companion that shows the errors."""
-        return (self.name, f"{self.name}_errors") if self.spec["errors"] else (self.name,)
+    def wildcards(self) -> dict[str, str]:
+        """The pack in the outputs of a rule."""
+        return {"objective": self.group[0], "optimizer": self.group[1], "pack": self.name}
 
 
 @dataclass(frozen=True)
 class Study:
-    """A checked configuration: the cells of a study, the solutions by name, and the figures.
+    """A checked configuration: the cells of a study, the solutions by name, and the settings of its products.
 
-    ``cells_per_job`` and ``seconds_per_job`` say how it is run; no result depends on them.
+    Attributes
+    ----------
+    name : str
+    cells : tuple of Cell
+    solutions : dict
+        Model, solver and tolerances, by name.
+    blocks : tuple of int
+        For each cell, the number of its block under ``runs``.
+    settings : dict
+        What the products make of their sections of the configuration, by product.
+    raw : dict
+        The configuration as it was given.
+    cells_per_job, seconds_per_job
+        How it is run; no result depends on them.
     """
 
     name: str
     cells: tuple[Cell, ...]
     solutions: dict[str, dict[str, Any]]
-    figures: dict[str, Figure]
-    claims: str | None = None
-    scaling: dict[str, Any] | None = None
-    forecast: list[dict[str, Any]] = field(default_factory=list)
-    fidelity: dict[str, Any] | None = None
-    ensembles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    blocks: tuple[int, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    raw: dict[str, Any] = field(default_factory=dict)
     cells_per_job: int | None = None
     seconds_per_job: float = 5.0
 
@@ -187,14 +182,6 @@ class Study:
     def _homes(self) -> dict[str, Pack]:
         return {cell.folder: pack for pack in self.packs for cell in pack.cells}
 
-    def errors(self, pack: Pack) -> str:
-        """Return the path of the errors of a pack."""
-        return f"{self.root}/packs/{pack.folder}/errors.parquet"
-
-    def fidelity_of(self, pack: Pack) -> str:
-        """Return the path of how long the models of a pack's cells hold."""
-        return f"{self.root}/packs/{pack.folder}/fidelity.parquet"
-
     def names(self, pack: Pack) -> tuple[str, ...]:
         """Return the solutions that any cell of a pack asks for."""
         wanted = {name for cell in pack.cells for name in cell.solutions}
@@ -210,15 +197,6 @@ class Study:
                 cells.append({"folder": cell.folder, **spec})
         solution = {} if name == DISCRETE else {"solution": self.solutions[name]}
         return {"objective": pack.cells[0].objective, **solution, "cells": cells}
-
-    @property
-    def crowds(self) -> dict[str, list[str]]:
-        """Ensembles by the figure that shows them: at most four of each objective and optimizer."""
-        groups: dict[str, list[str]] = {}
-        for place in self.ensembles:
-            objective, optimizer, _ = place.split("/")
-            groups.setdefault(f"ensembles_{objective}_{optimizer}", []).append(place)
-        return {stem: spread(places, 4) for stem, places in groups.items()}
 
     @property
     def planned(self) -> dict[str, list[str]]:

@@ -7,11 +7,10 @@ What does not: checks across sections and the expansion of the grid (:mod:`idesc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from idescent.products.paths.keys import FigureSpec
 from idescent.study.values import (
     Alphas,
     ClassName,
@@ -20,14 +19,12 @@ from idescent.study.values import (
     Name,
     PackSize,
     Positive,
-    Seed,
     SolutionName,
     Start,
     Tolerance,
     Values,
     filled,
     plain,
-    unbraced,
 )
 
 FREE = "x-"
@@ -112,25 +109,6 @@ class RunSpec(_Strict):
         return round((self.time or 0.0) / self.alpha[i])
 
 
-class EnsembleSpec(RunSpec):
-    """A block of ensembles: each cell is run many times on mini-batches, beside what models expect."""
-
-    batch: Counts = Field(description="Samples in a batch: one number or several; with replacement")
-    runs: Count = Field(description="Runs in an ensemble: one job")
-    seed: Seed = Field(default=0, description="Of the batches: the same ones for every optimizer and model")
-    equations: list[Literal["Malladi", "Compagnoni"]] = Field(
-        default=[], description="Stochastic differential equations that are solved along as many paths"
-    )
-    substeps: Count = Field(default=4, description="Steps of the Euler-Maruyama method in an iteration")
-    start: Count = Field(
-        default=20, description="Iterations that the optimizer makes before the equations do; below the steps"
-    )
-    points: Count = Field(default=100, description="About so many iterations are kept")
-    observe: Annotated[list[Literal["loss", "accuracy", "norm2"]], AfterValidator(filled)] = Field(
-        default=["loss"], description="What is told of the runs"
-    )
-
-
 class SolutionSpec(_Strict):
     """A continuous-time model, how it is solved, and to what tolerance."""
 
@@ -144,38 +122,7 @@ class SolutionSpec(_Strict):
     )
 
 
-class ScalingSpec(_Strict):
-    """Scaling tables and figures: errors over a ladder of learning rates, and the orders that they show."""
-
-    name: Name = Field(default="scaling", description="Name of the tables, and first part of the figures'")
-    reference: SolutionName | None = Field(
-        default=None, description="Solution that the errors of the others are set in ratio to"
-    )
-    alpha: Alphas | None = Field(
-        default=None,
-        description="Learning rates of the compact table; by default largest, middle and smallest",
-    )
-    maps: list[Name] = Field(
-        default=[],
-        description="Objectives of which maps over alpha and beta are drawn instead of ladders",
-    )
-    quantities: Annotated[list[str], AfterValidator(filled)] = Field(
-        default=["theta"], description="Quantities of the complete table: theta, loss, or moments"
-    )
-
-
-class FidelitySpec(_Strict):
-    """How long each model holds: tables and loss curves."""
-
-    within: Annotated[list[Tolerance], AfterValidator(filled)] = Field(
-        default=[0.01, 0.05, 0.1], description="Bounds of the relative error of the prediction"
-    )
-    curves: list[Name] | None = Field(
-        default=None, description="Objectives of which loss curves are drawn; all by default"
-    )
-
-
-class StudySpec(_Strict):
+class GridSpec(_Strict):
     """One study: everything under ``results/<study>``; keys that begin with ``x-`` are of no meaning."""
 
     model_config = ConfigDict(json_schema_extra={"patternProperties": {f"^{FREE}": {}}})
@@ -188,23 +135,6 @@ class StudySpec(_Strict):
     runs: Annotated[list[RunSpec], AfterValidator(filled)] = Field(description="The grid, block by block")
     solutions: dict[SolutionName, SolutionSpec] = Field(
         description="Which models are solved for every cell, and how"
-    )
-    figures: dict[Name, FigureSpec] = Field(default_factory=dict, description="Figures by name")
-    claims: Annotated[str, AfterValidator(unbraced)] | None = Field(
-        default=None, min_length=1, description="File of statements to decide, as config/claims.yaml"
-    )
-    forecast: list[RunSpec] = Field(
-        default_factory=list,
-        description="Runs that are predicted instead of made, and compared where they can be made",
-    )
-    scaling: ScalingSpec | None = Field(
-        default=None, description="Asks for scaling tables and figures; {} for the defaults"
-    )
-    ensembles: list[EnsembleSpec] = Field(
-        default_factory=list, description="Mini-batch runs, many of each cell, block by block"
-    )
-    fidelity: FidelitySpec | None = Field(
-        default=None, description="Asks how long each model's prediction holds; {} for the defaults"
     )
     cells_per_job: PackSize = Field(
         default="auto", description="Cells that share a job: a number, or auto by their estimated time"

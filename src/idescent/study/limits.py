@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from idescent.study.messages import ConfigError, path, refused
 
 if TYPE_CHECKING:
-    from idescent.study.keys import RunSpec, StudySpec
+    from idescent.study.keys import RunSpec
 
 LARGEST_FILE = 10_000_000
 """Bytes of a configuration or claims file."""
@@ -74,7 +74,7 @@ def _count(value: Any, most: int) -> int:
     return count
 
 
-def check_grid(spec: StudySpec) -> None:
+def check_grid(spec: Any) -> None:
     """Refuse a study that is too large, without expanding it.
 
     Raises
@@ -137,7 +137,7 @@ def check_length(at: str, block: RunSpec, parameters: int) -> None:
             raise refused(f"{at}.{key}", given, rule)
 
 
-def _results(spec: StudySpec, section: str, block: RunSpec) -> int:
+def _results(spec: Any, section: str, block: RunSpec) -> int:
     cells = len(block.alpha) * math.prod(map(len, block.hyperparameters.values()))
     if section != "runs":
         return cells * len(getattr(block, "batch", [1]))

@@ -1,7 +1,7 @@
 """Packs: which cells share a job, and how their results are found again.
 
 What lives here: the partition of a study's cells into jobs, and the manifest that a job leaves behind.  What
-does not: running anything (:mod:`idescent.stages.pack`), the places of results (:mod:`idescent.study.cells`).
+does not: running anything (:mod:`idescent.jobs.pack`), the places of results (:mod:`idescent.study.cells`).
 
 A job costs about a second before it computes anything, so that cells that take less share one.  Packs are how
 a study is run, not what it is: every cell has a file of its own, whose bytes are the same in every packing.

@@ -5,9 +5,10 @@ it, and :func:`is_whole`, by which it knows that a file was cut short.  What doe
 files (:mod:`idescent.trajectory`).
 
 The digest covers every module that an entry point can reach through ``import`` statements, those inside
-functions included.  It is taken over syntax trees without docstrings: an edited comment changes nothing.
-Modules that only look up others by name are left out, or every class of the package would be reachable from
-everywhere; the classes that a cell names are added instead.
+functions included, with the data files that these declare.  It is taken over syntax trees without docstrings:
+an edited comment changes nothing.  Modules of the layers that decide what is run are left out, and so are
+packages that only find modules by name (they define ``__getattr__``): the classes that a cell names are added
+instead.
 """
 
 from __future__ import annotations
@@ -26,41 +27,27 @@ from idescent.study import registry
 PACKAGE = "idescent"
 _ROOT = Path(__file__).parents[1]
 
-# Lazy dispatch and user interface: they decide what is run, which is in the parameters, not what comes out.
-_LEFT_OUT = {
-    "idescent",
-    "idescent.cli",
-    "idescent.config",
-    "idescent.study.keys",
-    "idescent.figures",
-    "idescent.models",
-    "idescent.objectives",
-    "idescent.study.provenance",
-    "idescent.study.registry",
-    "idescent.solvers",
-    "idescent.stages",
-    "idescent.stages.progress",
-    "idescent.study.cells",
-}
-_C_NOISE = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|/\*.*?\*/|//[^\n]*""", re.DOTALL)
+# Layers that decide what is run.  That is in the parameters of a job; it does not change what comes out.
+_DECIDING = ("study", "config", "jobs", "cli", "check", "registry", "products.product")
+_C_COMMENTS = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|/\*.*?\*/|//[^\n]*""", re.DOTALL)
 
 
-def digest(stage: str, *specs: tuple[str, Mapping[str, Any]]) -> str:
-    """Return the digest of the code behind a stage.
+def digest(entry: str, *specs: tuple[str, Mapping[str, Any]]) -> str:
+    """Return the digest of the code behind a result.
 
     Parameters
     ----------
-    stage : str
-        Name of a module in :mod:`idescent.stages`.
+    entry : str
+        The module that makes it.
     *specs : (kind, spec)
-        What the stage builds by name, as for :func:`idescent.study.registry.build`.
+        Classes that it builds by name, as for :func:`idescent.study.registry.build`.
 
     Returns
     -------
     str
         64 hexadecimal digits.
     """
-    return _digest(f"{PACKAGE}.stages.{stage}", tuple((kind, spec["class"]) for kind, spec in specs))
+    return _digest(entry, tuple((kind, spec["class"]) for kind, spec in specs))
 
 
 def cell_digest(cell: Mapping[str, Any]) -> str:
@@ -68,8 +55,8 @@ def cell_digest(cell: Mapping[str, Any]) -> str:
     specs = [(kind, cell[kind]) for kind in ("objective", "optimizer", "schedule") if kind in cell]
     solution = cell.get("solution")
     if solution is None:
-        return digest("simulate", *specs)
-    return digest("solve", *specs, ("model", solution["model"]), ("solver", solution["solver"]))
+        return digest("idescent.jobs.simulate", *specs)
+    return digest("idescent.jobs.solve", *specs, ("model", solution["model"]), ("solver", solution["solver"]))
 
 
 def pack_digest(pack: Mapping[str, Any]) -> str:
@@ -106,11 +93,23 @@ def modules(entry: str) -> list[str]:
     waiting = [entry]
     while waiting:
         name = waiting.pop()
-        if name in seen or name in _LEFT_OUT:
+        if name in seen or (name != entry and _decides(name)):
             continue
         seen.add(name)
         waiting.extend(_imported(name))
     return sorted(seen)
+
+
+@cache
+def _decides(name: str) -> bool:
+    """Whether a module belongs to a layer that decides what is run, or only finds others by name."""
+    below = name.removeprefix(f"{PACKAGE}.")
+    if name != below and any(below == layer or below.startswith(f"{layer}.") for layer in _DECIDING):
+        return True
+    path = find_module(name)
+    if path is None or path.name != "__init__.py" or name == below != PACKAGE:
+        return False
+    return any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in _tree(path).body)
 
 
 @cache
@@ -210,20 +209,20 @@ def _module_digest(name: str) -> str:
     path = find_module(name)
     if path is None:
         return "not found"
-    data: set[Path] = set()
-    for node in _nodes(path):
-        if (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and re.fullmatch(r"[\w.-]+\.\w+", node.value)
-        ):
-            beside = path.with_name(node.value)
-            if beside.suffix != ".py" and beside.is_file():
-                data.add(beside)
     total = hashlib.sha256(_without_docstrings(path).encode())
-    for file in sorted(data):
-        total.update(file.name.encode() + b"\0" + _data(file))
+    for file in _data_files(path):
+        total.update(f"{file}\0".encode() + _without_comments(path.with_name(file)))
     return total.hexdigest()
+
+
+def _data_files(path: Path) -> list[str]:
+    """Return the data files that a module declares in ``DATA_FILES``, a tuple of names beside it."""
+    for node in _tree(path).body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [
+            "DATA_FILES"
+        ]:
+            return list(ast.literal_eval(node.value))
+    return []
 
 
 def _without_docstrings(path: Path) -> str:
@@ -245,13 +244,12 @@ def _without_docstrings(path: Path) -> str:
     return text
 
 
-def _data(path: Path) -> bytes:
+def _without_comments(path: Path) -> bytes:
+    """Return a data file; C without comments and spacing, a style sheet of matplotlib without comments."""
     if path.suffix == ".c":
-        source = _C_NOISE.sub(lambda found: found.group(1) or " ", path.read_text(encoding="utf-8"))
+        source = _C_COMMENTS.sub(lambda found: found.group(1) or " ", path.read_text(encoding="utf-8"))
         return " ".join(source.split()).encode()
-    lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return (
-        "\n".join(line for line in lines if line).encode()
-        if path.suffix == ".mplstyle"
-        else path.read_bytes()
-    )
+    if path.suffix == ".mplstyle":
+        lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+        return "\n".join(line for line in lines if line).encode()
+    return path.read_bytes()

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.analysis import errors
-from idescent.products.claims.keys import SELECTORS, Check, Claim, Claims, ClaimsError, Source
 from idescent.products.claims.measures import MEASURES
+from idescent.products.claims.statements import SELECTORS, Check, Claim, Claims, ClaimsError, ClaimSource
 from idescent.study import registry
 from idescent.study.cells import DISCRETE
 from idescent.trajectory import Trajectory, ended_well
@@ -41,7 +41,7 @@ VERDICTS = (HOLDS, SCHEME, FAILS, MISSING)
 
 
 @dataclass(frozen=True)
-class Run:
+class AuditedCell:
     """All paths of one cell: the discrete run and the solutions, by name."""
 
     cell: dict[str, Any]
@@ -58,7 +58,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ClaimOutcome:
     """What one source says about a claim.
 
     Attributes
@@ -82,7 +82,7 @@ class Finding:
     """A claim, what each source says, and the verdict."""
 
     claim: Claim
-    outcomes: dict[str, Outcome]
+    outcomes: dict[str, ClaimOutcome]
     verdict: str
 
 
@@ -155,7 +155,7 @@ def required(claims: Claims, cells: Sequence[Cell], solutions: Iterable[str]) ->
     return [(i, name) for i, cell in enumerate(cells) if id(cell) in needed for name in names]
 
 
-def audit(claims: Claims, runs: Sequence[Run]) -> list[Finding]:
+def audit(claims: Claims, runs: Sequence[AuditedCell]) -> list[Finding]:
     """Evaluate every claim on every source.
 
     Raises
@@ -170,7 +170,7 @@ def audit(claims: Claims, runs: Sequence[Run]) -> list[Finding]:
     return findings
 
 
-def verdict(about: str, sources: Mapping[str, Source], outcomes: Mapping[str, Outcome]) -> str:
+def verdict(about: str, sources: Mapping[str, ClaimSource], outcomes: Mapping[str, ClaimOutcome]) -> str:
     """Return the verdict that follows from what the sources say."""
     states: dict[str, list[str]] = {"discrete": [], "exact": [], "scheme": []}
     for title, source in sources.items():
@@ -189,25 +189,31 @@ def verdict(about: str, sources: Mapping[str, Source], outcomes: Mapping[str, Ou
     return exact
 
 
-def _outcome(claim: Claim, title: str, sources: Mapping[str, Source], runs: Sequence[Run]) -> Outcome:
+def _outcome(
+    claim: Claim, title: str, sources: Mapping[str, ClaimSource], runs: Sequence[AuditedCell]
+) -> ClaimOutcome:
     if any(check.compares_with_itself(title) for check in claim.checks):
-        return Outcome(NOT_APPLICABLE)
+        return ClaimOutcome(NOT_APPLICABLE)
     notes: list[str] = []
     try:
         readings = tuple(_readings(check, title, sources, runs, notes) for check in claim.checks)
     except _AbsentError as absent:
-        return Outcome(MISSING, note=str(absent))
+        return ClaimOutcome(MISSING, note=str(absent))
     except ValueError as error:
         raise ClaimsError(f"{claim.id}: {error}") from error
     met = [
         (all if check.every == "all" else any)(reading.holds for reading in found)
         for check, found in zip(claim.checks, readings, strict=True)
     ]
-    return Outcome(HOLDS if all(met) else FAILS, readings, ", ".join(dict.fromkeys(notes)))
+    return ClaimOutcome(HOLDS if all(met) else FAILS, readings, ", ".join(dict.fromkeys(notes)))
 
 
 def _readings(
-    check: Check, title: str, sources: Mapping[str, Source], runs: Sequence[Run], notes: list[str]
+    check: Check,
+    title: str,
+    sources: Mapping[str, ClaimSource],
+    runs: Sequence[AuditedCell],
+    notes: list[str],
 ) -> tuple[Reading, ...]:
     cells = {id(run.cell): run for run in runs}
     chosen = select(check.cell, [run.cell for run in runs])
@@ -240,7 +246,7 @@ def _combined(how: str, first: float, second: float) -> float:
         return float(a / b if how == "ratio" else a - b)
 
 
-def _path(run: Run, source: Source, check: Check, notes: list[str]) -> tuple[Array, Array]:
+def _path(run: AuditedCell, source: ClaimSource, check: Check, notes: list[str]) -> tuple[Array, Array]:
     """Return the iterations and the quantity of one path, within the window of a check."""
     path = run.paths.get(source.path)
     if path is None:

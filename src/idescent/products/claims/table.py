@@ -20,11 +20,16 @@ from idescent.products.claims.audit import (
     NO_PATH,
     NOT_APPLICABLE,
     VERDICTS,
+    AuditedCell,
+    ClaimOutcome,
     Finding,
-    Outcome,
     Reading,
+    audit,
 )
-from idescent.products.claims.keys import COLUMNS, Check, Claims
+from idescent.products.claims.statements import COLUMNS, Check, Claims, read
+from idescent.products.product import Task
+from idescent.store.cells import read_cells
+from idescent.store.files import write_text
 
 _GREEK = {"alpha": "α", "beta": "β", "beta1": "β₁", "beta2": "β₂"}
 _ENDLESS = ("settling", "reach", "decay")
@@ -142,7 +147,7 @@ def _absent(claims: Claims, findings: Sequence[Finding]) -> dict[str, str]:
     }
 
 
-def _fields(outcome: Outcome, reading: Reading | None) -> list[object]:
+def _fields(outcome: ClaimOutcome, reading: Reading | None) -> list[object]:
     if reading is None:
         return ["", outcome.state, outcome.note]
     number = "" if math.isnan(reading.value) else repr(reading.value)
@@ -161,7 +166,7 @@ def _threshold(check: Check) -> str:
     return f"{check.expect}{' for one' if check.every == 'any' else ''}"
 
 
-def _shown(checks: Sequence[Check], outcome: Outcome) -> str:
+def _shown(checks: Sequence[Check], outcome: ClaimOutcome) -> str:
     if outcome.state == NOT_APPLICABLE:
         return "–"
     if outcome.state == MISSING:
@@ -185,3 +190,14 @@ def _number(check: Check, value: float) -> str:
             "never" if check.measure in _ENDLESS and check.relative_to is None else "∞" if value > 0 else "−∞"
         )
     return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+
+
+def job(task: Task) -> str:
+    """Evaluate all claims and write them down; return a line about the verdicts."""
+    checked = read(task.given["claims"])
+    findings = audit(checked, [AuditedCell(cell.setup, cell.paths) for cell in read_cells(task.files)])
+    formats = {".csv": csv, ".md": markdown}
+    texts = [formats[output.suffix](checked, findings) for output in task.outputs]
+    for output, text in zip(task.outputs, texts, strict=True):
+        write_text(output, text)
+    return counts(findings)

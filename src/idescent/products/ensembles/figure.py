@@ -24,7 +24,8 @@ from idescent.drawing.looks import model_look
 from idescent.drawing.remarks import tell
 from idescent.drawing.saving import save, styled
 from idescent.products.ensembles.rows import RUNS
-from idescent.products.formats import read_errors
+from idescent.products.product import Task
+from idescent.store.tables import read_errors
 
 CAPTION = (
     "Loss along {runs} runs of {optimizer} on mini-batches (objective: {objective}): their mean (wide grey "
@@ -161,3 +162,9 @@ def _title(row: Mapping[str, Any]) -> str:
     arguments = {name: row[name] for name in ("beta", "beta1", "beta2") if row[name] is not None}
     name, _, rates = style.configuration({"class": row["optimizer"], "arguments": arguments}).partition(", ")
     return f"{rates or name}\n$\\alpha = {row['alpha']:g}$, batches of {row['batch']}"
+
+
+def job(task: Task) -> str:
+    """Draw mini-batch runs of one optimizer and what models expect of them; return a line about it."""
+    render_ensembles(task.files, task.outputs)
+    return f"{len(task.outputs)} files"

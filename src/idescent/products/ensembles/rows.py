@@ -7,26 +7,30 @@ it, and their fixed table.  What does not: runs, equations and weak errors thems
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 
+from idescent import __version__
 from idescent.analysis import errors
-from idescent.analysis.errors import HYPERPARAMETERS
 from idescent.discrete.loop import simulate
 from idescent.objectives.protocol import FiniteSum, Objective
+from idescent.products.product import Task
 from idescent.solvers.solve import solve
 from idescent.stochastic.noise import Batches
 from idescent.stochastic.runs import Ensemble, along, observables, simulate_runs
-from idescent.stochastic.sde import Compagnoni, Equation, Malladi, simulate_paths
+from idescent.stochastic.sde import Compagnoni, Malladi, StochasticEquation, simulate_paths
 from idescent.stochastic.weak import largest, weak_errors
 from idescent.store.columns import finite, nullable
+from idescent.store.tables import HYPERPARAMETERS
+from idescent.store.trajectories import METADATA_KEY, write_table
 from idescent.study import registry
 from idescent.trajectory import REFUSED
 
-EQUATIONS: dict[str, Callable[[], Equation]] = {"Malladi": Malladi, "Compagnoni": Compagnoni}
+EQUATIONS: dict[str, Callable[[], StochasticEquation]] = {"Malladi": Malladi, "Compagnoni": Compagnoni}
 RUNS = "mini-batches"
 
 _CELL = ("objective", "optimizer", "label", "alpha", *HYPERPARAMETERS, "steps", "batch", "runs")
@@ -214,3 +218,15 @@ def _table(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> Any:
         nullable([finite(row.get(n)) for row in rows], type_) for n, type_ in zip(names, types, strict=True)
     ]
     return pa.Table.from_arrays(arrays, names=names)
+
+
+def job(task: Task) -> str:
+    """Make an ensemble; write its curves and its largest weak errors; return a line about it."""
+    curves, worst = make(task.given, task.log)
+    provenance = {"version": __version__, "code": task.code}
+    about = {"about": dict(task.given), "provenance": provenance}
+    metadata = {METADATA_KEY: json.dumps(about, sort_keys=True)}
+    for output, table in zip(task.outputs, (curves_table(curves), largest_table(worst)), strict=True):
+        write_table(output, table.replace_schema_metadata(metadata))
+    models = dict.fromkeys(row["model"] for row in worst)
+    return f"{task.given['runs']} runs, {len(models)} models"

@@ -12,6 +12,8 @@ from typing import Any
 
 from idescent.drawing.markup import escaped, long_table, pipes, scientific
 from idescent.products.formats import write_formats
+from idescent.products.product import Task
+from idescent.store.tables import read_errors
 from idescent.trajectory import ended_well
 
 Row = Mapping[str, Any]
@@ -88,3 +90,9 @@ def _cells(row: Row, power: str, missing: str, text: Callable[[str], str]) -> li
             text(status),
         ),
     ]
+
+
+def job(task: Task) -> str:
+    """Gather the largest weak errors of all ensembles into one table; return a line about it."""
+    write(read_errors(task.files), task.outputs)
+    return f"{len(task.outputs)} formats"

@@ -18,12 +18,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from idescent.analysis.errors import HYPERPARAMETERS, MEANINGLESS, hyperparameters
+from idescent.analysis.errors import MEANINGLESS
 from idescent.drawing import style
 from idescent.drawing.drawable import account_of, drawable, say, without_scale
 from idescent.drawing.remarks import remarks, titled
 from idescent.drawing.saving import save, styled
-from idescent.products.formats import in_order, read_errors
+from idescent.products.formats import in_order
+from idescent.products.product import Task
+from idescent.store.tables import HYPERPARAMETERS, hyperparameters, read_errors
 from idescent.study.cells import spread
 from idescent.trajectory import ended_well
 
@@ -218,3 +220,12 @@ def overview_figure(rows: list[dict[str, Any]]) -> Figure:
         handles.append(Line2D([], [], linestyle="none", marker="x", color="black", markersize=5))
     figure.legend(handles, list(keys), loc="outside upper center", ncols=min(max(len(handles), 1), 4))
     return figure
+
+
+def job(task: Task) -> str:
+    """Draw the errors of all cells, or the three errors of all cells; return a line about it."""
+    from idescent.products.errors.split import render_split
+
+    figures = {"errors_overview": render_overview, "errors_split": render_split}
+    figures[task.outputs[0].stem](task.files, task.outputs)
+    return f"{len(task.outputs)} files"

@@ -14,12 +14,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from idescent.analysis.errors import MEANINGLESS, hyperparameters
+from idescent.analysis.errors import MEANINGLESS
 from idescent.drawing import style
 from idescent.drawing.drawable import account_of, drawable, say, without_scale
 from idescent.drawing.remarks import remarks, titled
 from idescent.drawing.saving import save, styled
-from idescent.products.formats import in_order, read_errors
+from idescent.products.formats import in_order
+from idescent.store.tables import hyperparameters, read_errors
 from idescent.trajectory import ended_well
 
 TITLE = "Model error, solver error and total error of the parameters"

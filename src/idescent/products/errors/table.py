@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from idescent.analysis.errors import hyperparameters
 from idescent.drawing.markup import escaped, long_table, pipes, scientific
-from idescent.products.formats import in_order, read_errors, write_formats
+from idescent.products.formats import in_order, write_formats
+from idescent.products.product import Task
+from idescent.store.tables import hyperparameters, read_errors
 from idescent.trajectory import REFUSED, ended_well
 
 # Columns of the compact table.  AdaGrad's sum and the others' average share one: no cell has both.
@@ -23,7 +24,7 @@ _NOTE = "The solution did not reach its tolerance, or a run diverged: errors up 
 
 
 @dataclass(frozen=True)
-class Split:
+class ErrorSplit:
     """The three sup errors of one quantity of one cell, for a solution that is measured against an exact one.
 
     Attributes
@@ -49,7 +50,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Line:
+class ErrorLine:
     """One row of the compact table: a cell and one of its solutions.
 
     Attributes
@@ -88,7 +89,7 @@ def write_errors(files: Iterable[str | Path], outputs: Iterable[str | Path]) -> 
     Parameters
     ----------
     files : iterable of path
-        Tables of :func:`idescent.analysis.errors.table`.
+        Tables of :func:`idescent.products.errors.rows.table`.
     outputs : iterable of path
         Where to write: .parquet and .csv are complete and tidy, .md and .tex hold one row for a solution.
 
@@ -107,7 +108,7 @@ def write_errors(files: Iterable[str | Path], outputs: Iterable[str | Path]) -> 
     )
 
 
-def compact(rows: Iterable[Mapping[str, Any]]) -> list[Line]:
+def compact(rows: Iterable[Mapping[str, Any]]) -> list[ErrorLine]:
     """Gather tidy rows into one line for each cell and solution, in the order of their first rows."""
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
@@ -119,7 +120,7 @@ def compact(rows: Iterable[Mapping[str, Any]]) -> list[Line]:
         first = members[0]
         sup = {row["quantity"]: row["error"] for row in members if row["norm"] == "sup"}
         lines.append(
-            Line(
+            ErrorLine(
                 objective=first["objective"],
                 optimizer=first["optimizer"].rpartition(":")[2],
                 betas=_betas(first),
@@ -135,7 +136,7 @@ def compact(rows: Iterable[Mapping[str, Any]]) -> list[Line]:
     return lines
 
 
-def split(rows: Iterable[Mapping[str, Any]], norm: str = "sup") -> list[Split]:
+def split(rows: Iterable[Mapping[str, Any]], norm: str = "sup") -> list[ErrorSplit]:
     """Gather tidy rows into the three errors of each cell and quantity, where there are three."""
     groups: dict[tuple[Any, ...], dict[str, Mapping[str, Any]]] = {}
     for row in rows:
@@ -148,7 +149,7 @@ def split(rows: Iterable[Mapping[str, Any]], norm: str = "sup") -> list[Split]:
             row = kinds["total"]
             status = _status(row)
             found.append(
-                Split(
+                ErrorSplit(
                     objective=row["objective"],
                     optimizer=row["optimizer"].rpartition(":")[2],
                     betas=_betas(row),
@@ -164,7 +165,7 @@ def split(rows: Iterable[Mapping[str, Any]], norm: str = "sup") -> list[Split]:
     return found
 
 
-def markdown(lines: Sequence[Line], splits: Sequence[Split] = ()) -> str:
+def markdown(lines: Sequence[ErrorLine], splits: Sequence[ErrorSplit] = ()) -> str:
     """Return the compact table as Markdown, one section for each objective, and that of the three errors."""
     several = len({line.solution for line in lines}) > 1
     head = ["optimizer", "β", "α", "steps", *(["solution"] if several else [])]
@@ -213,7 +214,7 @@ def markdown(lines: Sequence[Line], splits: Sequence[Split] = ()) -> str:
     return "\n".join(text) + "\n"
 
 
-def latex(lines: Sequence[Line], splits: Sequence[Split] = ()) -> str:
+def latex(lines: Sequence[ErrorLine], splits: Sequence[ErrorSplit] = ()) -> str:
     """Return the tables as LaTeX ``longtable`` environments, for 16 cm of text width.
 
     They need the packages ``booktabs`` and ``longtable``.
@@ -257,7 +258,7 @@ def latex(lines: Sequence[Line], splits: Sequence[Split] = ()) -> str:
     return "\n".join([*text, r"\endgroup"]) + "\n"
 
 
-def _reasons(lines: Sequence[Line]) -> list[str]:
+def _reasons(lines: Sequence[ErrorLine]) -> list[str]:
     """Say, once for each solution and reason, why solutions are implausible or refused."""
     places: dict[tuple[str, str, str], list[str]] = {}
     for line in lines:
@@ -281,8 +282,14 @@ def _betas(row: Mapping[str, Any]) -> str:
     return ", ".join(f"{v:g}" if name.startswith("beta") else f"decay {v:g}" for name, v in given)
 
 
-def _by_objective(lines: Sequence[Line]) -> list[tuple[str, list[Line]]]:
-    groups: dict[str, list[Line]] = {}
+def _by_objective(lines: Sequence[ErrorLine]) -> list[tuple[str, list[ErrorLine]]]:
+    groups: dict[str, list[ErrorLine]] = {}
     for line in lines:
         groups.setdefault(line.objective, []).append(line)
     return list(groups.items())
+
+
+def job(task: Task) -> str:
+    """Gather the errors of all packs into one table in several formats; return a line about it."""
+    write_errors(task.files, task.outputs)
+    return f"{len(task.outputs)} formats"

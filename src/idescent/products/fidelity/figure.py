@@ -26,7 +26,10 @@ from idescent.drawing.remarks import tell
 from idescent.drawing.saving import save, styled
 from idescent.products.fidelity.rows import SMALLEST_LOSS, horizon, negative, relative_errors, unsolved
 from idescent.products.paths.curves import MOST_POINTS
-from idescent.trajectory import Trajectory, read_with_metadata
+from idescent.products.product import Task
+from idescent.store.trajectories import read_with_metadata
+from idescent.study import registry
+from idescent.trajectory import Trajectory
 
 CAPTION = (
     "Loss along the runs of {optimizer} (objective: {objective}; wide grey line) and as its continuous "
@@ -250,3 +253,11 @@ def _title(cell: Mapping[str, Any]) -> str:
     parts = rates or [name]
     lines = [", ".join(parts[i : i + 2]) for i in range(0, len(parts), 2)]
     return "\n".join([*lines, f"$\\alpha = {cell['alpha']:g}$"])
+
+
+def job(task: Task) -> str:
+    """Draw loss curves of one optimizer's runs and models; return a line about it."""
+    given = task.given
+    models = {name: str(registry.model(spec).name) for name, spec in given["models"].items()}
+    render_fidelity(task.files, models, given["within"], given["objective"], given["optimizer"], task.outputs)
+    return f"{len(task.outputs)} files"

@@ -31,10 +31,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.analysis.errors import HYPERPARAMETERS, common, status
+from idescent.analysis.errors import common, status
 from idescent.objectives.protocol import evaluate
+from idescent.products.product import Task
+from idescent.store.cells import CellResults, read_cells
 from idescent.store.columns import nullable
-from idescent.trajectory import REFUSED, Trajectory, read_with_metadata
+from idescent.store.tables import HYPERPARAMETERS
+from idescent.store.trajectories import write_table
+from idescent.study import packs, registry
+from idescent.trajectory import REFUSED, Trajectory
 
 Array = NDArray[np.float64]
 
@@ -156,32 +161,22 @@ def rows(files: Iterable[str | Path], within: Sequence[float], objective: Any) -
     ValueError
         If a file is damaged, or a solution does not end where its run does.
     """
-    folders: dict[Path, list[Path]] = {}
-    for file in map(Path, files):
-        folders.setdefault(file.parent, []).append(file)
-    return [
-        row for folder, members in folders.items() for row in _cell_rows(folder, members, within, objective)
-    ]
+    return [row for cell in read_cells(files) for row in _cell_rows(cell, within, objective)]
 
 
-def _cell_rows(
-    folder: Path, files: Sequence[Path], within: Sequence[float], objective: Any
-) -> list[dict[str, Any]]:
-    read = {file.stem: read_with_metadata(file) for file in files}
-    if "discrete" not in read:
-        raise ValueError(f"{folder}: no discrete run among the files given: there must be one")
-    run, metadata = read.pop("discrete")
-    cell = metadata["cell"]
-    arguments = cell["optimizer"].get("arguments", {})
+def _cell_rows(cell: CellResults, within: Sequence[float], objective: Any) -> list[dict[str, Any]]:
+    run, setup = cell.run, cell.setup
+    arguments = setup["optimizer"].get("arguments", {})
     found = []
-    for name, (path, _) in read.items():
+    for name, solved in cell.solutions.items():
+        path = solved.path
         k, errors = relative_errors(run, path)
         refused = path.report.status == REFUSED
         fixed = {
-            "objective": cell["objective"]["name"],
-            "optimizer": cell["optimizer"]["class"],
-            "label": folder.name,
-            "alpha": float(cell["alpha"]),
+            "objective": setup["objective"]["name"],
+            "optimizer": setup["optimizer"]["class"],
+            "label": cell.label,
+            "alpha": float(setup["alpha"]),
             **{key: arguments.get(key) for key in HYPERPARAMETERS},
             "steps": run.steps,
             "solution": name,
@@ -234,3 +229,11 @@ def as_table(found: Iterable[Mapping[str, Any]]) -> Any:
     types = [pa.type_for_alias(_TYPES.get(name, "float64")) for name in names]
     arrays = [nullable([row.get(n) for row in found], t) for n, t in zip(names, types, strict=True)]
     return pa.Table.from_arrays(arrays, names=names)
+
+
+def job(task: Task) -> str:
+    """Measure how long the models of a pack of cells hold; return a line about it."""
+    files = packs.files(task.files)
+    objective = registry.objective(task.given["objective"])
+    write_table(task.outputs[0], as_table(rows(files, task.given["within"], objective)))
+    return f"{len(files)} trajectories"

@@ -12,7 +12,9 @@ from typing import Any
 
 from idescent.drawing.markup import escaped, long_table, pipes, scientific
 from idescent.products.fidelity.rows import SMALLEST_LOSS
-from idescent.products.formats import write_formats
+from idescent.products.formats import in_order, write_formats
+from idescent.products.product import Task
+from idescent.store.tables import read_errors
 from idescent.trajectory import ended_well
 
 Row = Mapping[str, Any]
@@ -145,3 +147,9 @@ def _status(row: Row) -> str:
 
 def _betas(row: Row) -> str:
     return ", ".join(f"{row[name]:g}" for name in ("beta", "beta1", "beta2") if row[name] is not None)
+
+
+def job(task: Task) -> str:
+    """Gather the packs' rows into one table in several formats; return a line about it."""
+    write(in_order(read_errors(task.files)), task.outputs)
+    return f"{len(task.outputs)} formats"

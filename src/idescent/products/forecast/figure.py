@@ -29,7 +29,7 @@ CAPTION = (
 
 
 def render_forecast(rows: Sequence[Mapping[str, Any]], outputs: Iterable[str | Path]) -> None:
-    """Draw the rows of :func:`idescent.stages.forecast.predict`.
+    """Draw the rows of :func:`idescent.products.forecast.rows.predict`.
 
     Parameters
     ----------

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from idescent.analysis.errors import IMPLAUSIBLE, distance, status
 from idescent.drawing.drawable import Account, account, drawable
-from idescent.products.paths.keys import FigureSpec, Panel, chosen
+from idescent.products.paths.spec import FigureSpec, Panel, chosen
+from idescent.store.cells import read_cells
 from idescent.study import registry
 from idescent.study.cells import DISCRETE
-from idescent.trajectory import REFUSED, Report, Trajectory, read_with_metadata
+from idescent.trajectory import REFUSED, Report, Trajectory
 
 Array = NDArray[np.float64]
 
@@ -30,7 +31,7 @@ MOST_POINTS = 2000
 
 
 @dataclass(frozen=True)
-class Source:
+class PathSource:
     """One trajectory file: the cell it belongs to, and whether it is ``discrete`` or which solution."""
 
     cell: dict[str, Any]
@@ -90,7 +91,7 @@ class Curve:
         return self.report.status
 
 
-def read_sources(files: Iterable[str | Path]) -> list[Source]:
+def read_sources(files: Iterable[str | Path]) -> list[PathSource]:
     """Read trajectory files, runs and solutions alike.
 
     Raises
@@ -98,16 +99,12 @@ def read_sources(files: Iterable[str | Path]) -> list[Source]:
     ValueError
         If a file is damaged.
     """
-    sources = []
-    for file in files:
-        trajectory, metadata = read_with_metadata(file)
-        cell = metadata["cell"]
-        solution = cell.pop("solution", None)
-        sources.append(Source(cell, DISCRETE if solution is None else solution["name"], trajectory))
-    return sources
+    return [
+        PathSource(cell.setup, name, path) for cell in read_cells(files) for name, path in cell.paths.items()
+    ]
 
 
-def panel_curves(spec: FigureSpec, panel: Panel, sources: Iterable[Source]) -> list[Curve]:
+def panel_curves(spec: FigureSpec, panel: Panel, sources: Iterable[PathSource]) -> list[Curve]:
     """Return the curves of a panel: cell by cell in the order of ``select``, paths in the order of ``show``.
 
     Raises
@@ -124,7 +121,7 @@ def panel_curves(spec: FigureSpec, panel: Panel, sources: Iterable[Source]) -> l
     return curves
 
 
-def error_curves(spec: FigureSpec, panel: Panel, sources: Iterable[Source]) -> list[Curve]:
+def error_curves(spec: FigureSpec, panel: Panel, sources: Iterable[PathSource]) -> list[Curve]:
     """Return ``|discrete - solution|`` for every cell and solution of a panel, in the same order.
 
     Raises
@@ -272,7 +269,7 @@ def evenly(x: Array, count: int, shift: float) -> list[int]:
 
 
 def _chosen_paths(
-    spec: FigureSpec, panel: Panel, sources: Iterable[Source]
+    spec: FigureSpec, panel: Panel, sources: Iterable[PathSource]
 ) -> list[tuple[dict[str, Any], dict[str, Trajectory]]]:
     cells: dict[str, dict[str, Any]] = {}
     paths: dict[str, dict[str, Trajectory]] = {}

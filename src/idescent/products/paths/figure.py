@@ -33,7 +33,8 @@ from idescent.products.paths.curves import (
     spaced,
     thinned,
 )
-from idescent.products.paths.keys import FigureSpec, Inset, Panel
+from idescent.products.paths.spec import FigureSpec, Inset, Panel, parse
+from idescent.products.product import Task
 from idescent.study.cells import DISCRETE
 
 _MARKERS = 24
@@ -398,3 +399,13 @@ def _gid(curve: Curve) -> str:
     optimizer = curve.cell["optimizer"]
     arguments = ",".join(f"{name}~{value}" for name, value in optimizer.get("arguments", {}).items())
     return f"{optimizer['class']}({arguments}):alpha~{curve.cell['alpha']}:{curve.name}"
+
+
+def job(task: Task) -> str:
+    """Draw a figure and, where the rule has its files, its companion of errors; return a line about it."""
+    name = task.outputs[0].stem
+    spec = parse(name, task.given["figure"])
+    render(spec, task.files, [output for output in task.outputs if output.stem == name])
+    if companion := [output for output in task.outputs if output.stem != name]:
+        render_errors(spec, task.files, companion)
+    return f"{len(task.outputs)} files"

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from idescent.analysis.errors import common, distance, status
 from idescent.drawing import style
 from idescent.drawing.looks import model_look
+from idescent.store.trajectories import read_with_metadata
 from idescent.study import registry
 from idescent.study.cells import DISCRETE
-from idescent.trajectory import Trajectory, ended_well, read_with_metadata
+from idescent.trajectory import Trajectory, ended_well
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -60,7 +61,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class CellFiles:
+class ExplorerCell:
     """The files of one cell by path name, and what their metadata says."""
 
     cell: dict[str, Any]
@@ -229,7 +230,7 @@ def views(paths: Mapping[str, Trajectory]) -> dict[str, View]:
     return found
 
 
-def _cell_files(folder: Path, files: Sequence[Path], read: Read) -> CellFiles:
+def _cell_files(folder: Path, files: Sequence[Path], read: Read) -> ExplorerCell:
     found: dict[str, Path] = {}
     metadata: dict[str, dict[str, Any]] = {}
     cell: dict[str, Any] = {}
@@ -242,15 +243,15 @@ def _cell_files(folder: Path, files: Sequence[Path], read: Read) -> CellFiles:
         found[name], metadata[name] = file, said
     if DISCRETE not in found:
         raise ValueError(f"{folder}: no discrete run among the files given: there must be one")
-    return CellFiles(cell, found, metadata)
+    return ExplorerCell(cell, found, metadata)
 
 
-def _key(cell: CellFiles) -> str:
+def _key(cell: ExplorerCell) -> str:
     of = cell.cell
     return json.dumps([of["objective"]["name"], of["optimizer"]["class"], of["alpha"], of["steps"]])
 
 
-def _grids(cells: Sequence[CellFiles], most: int, read: Read) -> list[dict[str, Rows]]:
+def _grids(cells: Sequence[ExplorerCell], most: int, read: Read) -> list[dict[str, Rows]]:
     """Choose the iterations of each cell: the same for all that share axes, unless they are too many."""
     groups: dict[str, list[int]] = {}
     for i, cell in enumerate(cells):
@@ -280,7 +281,7 @@ def _own_rows(paths: Mapping[str, Trajectory], most: int, members: int) -> dict[
     return found
 
 
-def _read(cell: CellFiles, read: Read) -> dict[str, Trajectory]:
+def _read(cell: ExplorerCell, read: Read) -> dict[str, Trajectory]:
     """Return the paths of a cell, the discrete run first, on the iterations that all of them have."""
     paths = {name: read(file)[0] for name, file in cell.files.items()}
     k = common(*paths.values())
@@ -294,7 +295,7 @@ def _at(values: Array, k: Rows, wanted: Rows) -> Array:
 
 
 def _cell_data(
-    cell: CellFiles, grid: int, wanted: Mapping[str, Rows], root: Path, read: Read
+    cell: ExplorerCell, grid: int, wanted: Mapping[str, Rows], root: Path, read: Read
 ) -> dict[str, Any]:
     of, paths = cell.cell, _read(cell, read)
     k = paths[DISCRETE].k
@@ -323,7 +324,7 @@ def _cell_data(
     }
 
 
-def _path_data(cell: CellFiles, name: str, root: Path, ended: str) -> dict[str, Any]:
+def _path_data(cell: ExplorerCell, name: str, root: Path, ended: str) -> dict[str, Any]:
     report = cell.metadata[name]["report"]
     return {
         "file": cell.files[name].relative_to(root).as_posix(),
@@ -333,7 +334,7 @@ def _path_data(cell: CellFiles, name: str, root: Path, ended: str) -> dict[str, 
     }
 
 
-def _path_look(name: str, position: int, cells: Sequence[CellFiles]) -> dict[str, Any]:
+def _path_look(name: str, position: int, cells: Sequence[ExplorerCell]) -> dict[str, Any]:
     spec = next(cell.metadata[name]["cell"]["solution"] for cell in cells if name in cell.files)
     label = style.solution(name)
     data = {

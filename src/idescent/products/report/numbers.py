@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from idescent.analysis.errors import IMPLAUSIBLE, MEANINGLESS
-from idescent.products.formats import read_errors
+from idescent.products.product import Task
 from idescent.products.report import claims, explorer, facts, tables
 from idescent.products.report.assets import filled
 from idescent.products.report.markup import Column, Content, Number, count, escape, link, pairs, table
+from idescent.store.files import write_text
+from idescent.store.tables import read_errors
 from idescent.trajectory import REFUSED
 
 _MEANINGS = {
@@ -31,7 +33,7 @@ Said = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Inputs:
+class NumbersInputs:
     """What the numbers of a report are taken from.
 
     Attributes
@@ -71,7 +73,7 @@ class Inputs:
         return self.root / "tables/claims.csv"
 
 
-def numbers(given: Inputs) -> dict[str, Any]:
+def numbers(given: NumbersInputs) -> dict[str, Any]:
     """Return what :func:`idescent.products.report.page.page` puts together with the figures, ready for JSON.
 
     Parameters
@@ -113,7 +115,7 @@ def numbers(given: Inputs) -> dict[str, Any]:
     }
 
 
-def _summary(given: Inputs, lines: Sequence[tables.Row], found: Sequence[Mapping[str, str]]) -> str:
+def _summary(given: NumbersInputs, lines: Sequence[tables.Row], found: Sequence[Mapping[str, str]]) -> str:
     odd = tables.odd(lines)
     diverged = {tables.folder(line) for line in odd if line["discrete_status"] == "diverged"}
     rows: list[tuple[str, Content]] = [
@@ -132,7 +134,7 @@ def _summary(given: Inputs, lines: Sequence[tables.Row], found: Sequence[Mapping
     return filled("summary", table=pairs("glance", f"The study {given.study}", rows))
 
 
-def _odd(given: Inputs, lines: Sequence[tables.Row], said: Said, explored: set[str]) -> str:
+def _odd(given: NumbersInputs, lines: Sequence[tables.Row], said: Said, explored: set[str]) -> str:
     odd = tables.odd(lines)
     if not odd:
         return "<p>None: every run was completed, and every solution reached its tolerance.</p>"
@@ -143,7 +145,7 @@ def _odd(given: Inputs, lines: Sequence[tables.Row], said: Said, explored: set[s
     return filled("odd", odd=len(odd), solutions=given.solutions, table=listed, meanings=meanings)
 
 
-def _explorer(given: Inputs, said: Said, rows: int) -> str:
+def _explorer(given: NumbersInputs, said: Said, rows: int) -> str:
     shown = sum("solution" in content["cell"] for content in said.values())
     part = ""
     if shown < given.solutions:
@@ -157,7 +159,7 @@ def _explorer(given: Inputs, said: Said, rows: int) -> str:
     return filled("explorer", rows=rows, digits=explorer.DIGITS, part=part)
 
 
-def _errors(given: Inputs, lines: Sequence[tables.Row], explored: set[str]) -> str:
+def _errors(given: NumbersInputs, lines: Sequence[tables.Row], explored: set[str]) -> str:
     kept, missing = tables.shortened(lines)
     formats = {"parquet": "Parquet", "csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
     files = " · ".join(link(f"tables/errors.{kind}", name).text for kind, name in formats.items())
@@ -183,3 +185,10 @@ def _files(said: Said) -> str:
         for file, content in said.items()
     ]
     return table("files-table", "Runs and solutions that the explorer shows", columns, rows)
+
+
+def job(task: Task) -> str:
+    """Write the numbers of a study's page as JSON; return a line about them."""
+    inputs = NumbersInputs(**task.given, root=task.outputs[0].parent, trajectories=task.files)
+    write_text(task.outputs[0], json.dumps(numbers(inputs) | {"code": task.code}, ensure_ascii=False) + "\n")
+    return f"{len(inputs.trajectories)} trajectories to explore"

@@ -6,6 +6,7 @@ does not: what comes from tables and trajectories (:mod:`.numbers`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Any
 
 import yaml
 
+from idescent.products.product import Task
 from idescent.products.report import assets, facts, figures, vendor
 from idescent.products.report.assets import filled, look
 from idescent.products.report.markup import escape
+from idescent.store.files import refused, write_text
 
 _TITLES = {
     "summary": "At a glance",
@@ -29,7 +32,7 @@ _TITLES = {
 
 
 @dataclass(frozen=True)
-class Inputs:
+class PageInputs:
     """What a page is made from, beside its numbers.
 
     Attributes
@@ -54,7 +57,7 @@ class Inputs:
         return [self.root / f"figures/{stem}.svg" for stem, _, _ in self.figures]
 
 
-def page(given: Inputs, numbers: Mapping[str, Any], codes: Mapping[str, str]) -> str:
+def page(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[str, str]) -> str:
     """Return the whole page.
 
     Parameters
@@ -102,7 +105,7 @@ def _section(name: str, text: str) -> str:
     )
 
 
-def _figures(given: Inputs) -> str:
+def _figures(given: PageInputs) -> str:
     entries = given.config.get("figures", {})
     return "\n".join(
         figures.figure(given.root / f"figures/{stem}.svg", given.root, rule, entries[name] if name else None)
@@ -110,7 +113,7 @@ def _figures(given: Inputs) -> str:
     )
 
 
-def _provenance(given: Inputs, numbers: Mapping[str, Any], codes: Mapping[str, str]) -> str:
+def _provenance(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[str, str]) -> str:
     inputs = facts.digest_of([*numbers["inputs"], *facts.digests_of(given.drawings)])
     config = yaml.safe_dump(dict(given.config), allow_unicode=True, sort_keys=False, width=100)
     drawn = escape("{package} {version} ({license} licence, {home})".format(**vendor.manifest()))
@@ -122,3 +125,16 @@ def _provenance(given: Inputs, numbers: Mapping[str, Any], codes: Mapping[str, s
             f"<p>The explorer's plots are drawn by {drawn}, which is part of this file.</p>",
         ]
     )
+
+
+def job(task: Task) -> str:
+    """Put the page of a study together, from its numbers and its figures; return a line about it."""
+    numbers, output = task.files[0], task.outputs[0]
+    try:
+        found = json.loads(numbers.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise refused(numbers, "file of a page's numbers", error) from error
+    codes = {"this page": task.code, "its numbers": found["code"]}
+    text = page(PageInputs(**task.given, root=output.parent), found, codes)
+    write_text(output, text)
+    return f"{len(text.encode()) / 1e6:.1f} MB"

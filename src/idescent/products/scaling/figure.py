@@ -20,15 +20,15 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from idescent.analysis.errors import hyperparameters
 from idescent.analysis.orders import ABOVE_FLOOR
 from idescent.drawing import style
 from idescent.drawing.drawable import Account, account_of, drawable, say, without_scale
 from idescent.drawing.looks import SCHEMES, model_look
 from idescent.drawing.remarks import remarks, tell
 from idescent.drawing.saving import save, styled
-from idescent.products.formats import read_errors
+from idescent.products.product import Task
 from idescent.products.scaling.rows import good, meaningless
+from idescent.store.tables import hyperparameters, read_errors
 
 CAPTION = (
     "Largest error of θ over all iterations against the learning rate α, for each continuous model of "
@@ -267,3 +267,9 @@ def _free_corner(
     ]
     best = int(np.argmax(clearances))
     return None if clearances[best] < 0.02 else (float(places[best][0]), float(places[best][1]))
+
+
+def job(task: Task) -> str:
+    """Draw errors against the learning rate from a complete scaling table; return a line about it."""
+    render_scaling(task.files[0], task.given["objective"], task.given["optimizer"], task.outputs)
+    return f"{len(task.outputs)} files"

@@ -26,8 +26,9 @@ from idescent.analysis.orders import ABOVE_FLOOR
 from idescent.drawing import style
 from idescent.drawing.drawable import account_of, drawable, say
 from idescent.drawing.saving import save, styled
-from idescent.products.formats import read_errors
+from idescent.products.product import Task
 from idescent.products.scaling.rows import good, meaningless
+from idescent.store.tables import read_errors
 from idescent.trajectory import REFUSED
 
 CAPTION = (
@@ -227,3 +228,9 @@ def _other(row: Mapping[str, Any]) -> str:
     given = {"beta1": row["beta1"], "weight_decay": row["weight_decay"]}
     arguments = {name: value for name, value in given.items() if value is not None}
     return style.configuration({"class": "", "arguments": arguments}).removeprefix(", ")
+
+
+def job(task: Task) -> str:
+    """Draw a map of errors over learning rate and memory from a scaling table; return a line about it."""
+    render_heatmap(task.files[0], task.given["objective"], task.given["optimizer"], task.outputs)
+    return f"{len(task.outputs)} files"

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from idescent.analysis import orders
-from idescent.analysis.errors import HYPERPARAMETERS, MEANINGLESS
+from idescent.analysis.errors import MEANINGLESS
 from idescent.store.columns import finite, nullable
+from idescent.store.tables import HYPERPARAMETERS
 from idescent.trajectory import ended_well
 
 Row = Mapping[str, Any]
@@ -32,7 +33,7 @@ _ORDERED = ("theta", "loss")
 
 
 @dataclass(frozen=True)
-class Line:
+class ScalingLine:
     """One row of the compact tables: a model of one configuration.
 
     Attributes
@@ -100,7 +101,7 @@ def rows(
     Parameters
     ----------
     errors : iterable of mapping
-        Rows of :func:`idescent.analysis.errors.table`; those of kind ``total`` are used.
+        Rows of :func:`idescent.products.errors.rows.table`; those of kind ``total`` are used.
     declared : mapping
         Name and declared order of each solution's model.
     reference : str, optional
@@ -166,7 +167,7 @@ def as_table(found: Sequence[Row]) -> Any:
     return pa.Table.from_arrays(arrays, names=list(order))
 
 
-def compact(found: Iterable[Row], alphas: Sequence[float]) -> list[Line]:
+def compact(found: Iterable[Row], alphas: Sequence[float]) -> list[ScalingLine]:
     """Gather the complete table into one line for each configuration and solution."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in found:
@@ -174,14 +175,14 @@ def compact(found: Iterable[Row], alphas: Sequence[float]) -> list[Line]:
     return [_line(members, alphas) for members in groups.values()]
 
 
-def _line(members: Sequence[Row], alphas: Sequence[float]) -> Line:
+def _line(members: Sequence[Row], alphas: Sequence[float]) -> ScalingLine:
     of_theta = [row for row in members if (row["quantity"], row["norm"]) == ("theta", "sup")]
     first, at = of_theta[0], {row["alpha"]: row for row in of_theta}
     shown = [at.get(alpha) for alpha in alphas]
     above = {row["alpha"]: counts(row) for row in of_theta}
     larger = dict(zip(list(at)[1:], at, strict=False))
     cheapest = at.get(min(alphas))
-    return Line(
+    return ScalingLine(
         objective=first["objective"],
         optimizer=first["optimizer"].rpartition(":")[2],
         betas=betas(first),

@@ -15,7 +15,11 @@ from idescent.analysis import orders
 from idescent.analysis.errors import IMPLAUSIBLE, NORMS
 from idescent.drawing.markup import escaped, long_table, pipes, scientific
 from idescent.products.formats import write_formats
-from idescent.products.scaling.rows import Line, Row, as_table, compact
+from idescent.products.product import Task
+from idescent.products.scaling.rows import Row, ScalingLine, as_table, compact
+from idescent.products.scaling.rows import rows as scaling_rows
+from idescent.store.tables import read_errors
+from idescent.study import registry
 from idescent.trajectory import REFUSED
 
 _RULE = (
@@ -129,7 +133,7 @@ def write(
     )
 
 
-def markdown(lines: Sequence[Line], alphas: Sequence[float], reference: str | None = None) -> str:
+def markdown(lines: Sequence[ScalingLine], alphas: Sequence[float], reference: str | None = None) -> str:
     """Return the compact tables as Markdown, one section for each objective and optimizer."""
     text = ["# Errors and orders of the models", ""]
     text += ["Error: largest |discrete − continuous| of θ over all iterations."]
@@ -148,7 +152,7 @@ def markdown(lines: Sequence[Line], alphas: Sequence[float], reference: str | No
     return "\n".join(text).rstrip("\n") + "\n"
 
 
-def latex(lines: Sequence[Line], alphas: Sequence[float], reference: str | None = None) -> str:
+def latex(lines: Sequence[ScalingLine], alphas: Sequence[float], reference: str | None = None) -> str:
     """Return the compact tables as LaTeX ``longtable`` environments, for 16 cm of text width.
 
     They need the packages ``booktabs`` and ``longtable``.
@@ -175,7 +179,7 @@ def latex(lines: Sequence[Line], alphas: Sequence[float], reference: str | None 
     return "\n".join([*text, r"\endgroup"]) + "\n"
 
 
-def _rule(lines: Iterable[Line]) -> str:
+def _rule(lines: Iterable[ScalingLine]) -> str:
     return f"{_RULE} {_REASONS}" if any(line.reason for line in lines) else _RULE
 
 
@@ -198,7 +202,7 @@ def _longtable(caption: str, head: Sequence[Column], rows: Iterable[Sequence[str
 
 
 def _tables(
-    lines: Sequence[Line], alphas: Sequence[float], reference: str | None, form: _Form
+    lines: Sequence[ScalingLine], alphas: Sequence[float], reference: str | None, form: _Form
 ) -> list[tuple[list[Column], list[list[str]]]]:
     """Return heads and rows of the tables of one section: errors, costs, slopes, orders."""
     falling = sorted({alpha for line in lines for alpha in line.slopes}, reverse=True)[-_MOST_SLOPES:]
@@ -237,14 +241,14 @@ def _rates(what: str, alphas: Iterable[float], form: _Form) -> list[Column]:
     return [(f"{what} {form.alpha} =", form.rate.format(_rate(alpha, form.power))) for alpha in alphas]
 
 
-def _sections(lines: Iterable[Line]) -> dict[tuple[str, str], list[Line]]:
-    groups: dict[tuple[str, str], list[Line]] = {}
+def _sections(lines: Iterable[ScalingLine]) -> dict[tuple[str, str], list[ScalingLine]]:
+    groups: dict[tuple[str, str], list[ScalingLine]] = {}
     for line in lines:
         groups.setdefault((line.objective, line.optimizer), []).append(line)
     return groups
 
 
-def _notes(lines: Iterable[Line], form: _Form) -> list[tuple[str, str]]:
+def _notes(lines: Iterable[ScalingLine], form: _Form) -> list[tuple[str, str]]:
     lines = list(lines)
     told = (any(line.marked for line in lines), any("capped" in line.horizons for line in lines))
     return [
@@ -252,7 +256,7 @@ def _notes(lines: Iterable[Line], form: _Form) -> list[tuple[str, str]]:
     ]
 
 
-def _horizon(lines: Sequence[Line]) -> str:
+def _horizon(lines: Sequence[ScalingLine]) -> str:
     """Say how long the runs of a section are."""
     steps = [count for line in lines for count in line.steps.values()]
     times = [alpha * count for line in lines for alpha, count in line.steps.items()]
@@ -264,12 +268,12 @@ def _horizon(lines: Sequence[Line]) -> str:
     return f"t = {min(times):.3g}" if max(times) - min(times) <= coarsest else span
 
 
-def _name(line: Line, form: _Form) -> str:
+def _name(line: ScalingLine, form: _Form) -> str:
     signs = zip(form.daggers, (line.marked, "capped" in line.horizons), strict=True)
     return form.text(line.solution) + "".join(sign for sign, told in signs if told)
 
 
-def _order(line: Line, form: _Form) -> str:
+def _order(line: ScalingLine, form: _Form) -> str:
     if line.fitted is None:
         return form.missing if line.slope is None else f"({line.slope:.2f})"
     order, low, high = line.fitted
@@ -280,7 +284,7 @@ def _decimal(value: float | None, form: _Form) -> str:
     return form.missing if value is None else form.decimal.format(value)
 
 
-def _window(line: Line, form: _Form) -> str:
+def _window(line: ScalingLine, form: _Form) -> str:
     if line.window is None:
         return "none" if line.reason is None else f"none ({form.reason(line.reason)})"
     largest, smallest, points = line.window
@@ -310,3 +314,14 @@ def _tex(text: str) -> str:
     """Return a sentence of this module as LaTeX prints it."""
     signs = {"α": r"$\alpha$", "→": r"$\to$", "±": r"$\pm$", "%": r"\%", "…": r"$\dots$"}
     return "".join(signs.get(c, c) for c in text).replace("k = ", "$k =$ ").replace("t = ", "$t =$ ")
+
+
+def job(task: Task) -> str:
+    """Write the complete scaling table and its compact forms; return a line about it."""
+    given = task.given
+    models = {name: registry.model(spec) for name, spec in given["models"].items()}
+    declared = {name: (model.name, model.order) for name, model in models.items()}
+    errors = read_errors(task.files).to_pylist()
+    found = scaling_rows(errors, declared, given["reference"], given["quantities"], given["until"])
+    write(found, given["alpha"], given["reference"], task.outputs, given["maps"])
+    return f"{len(task.outputs)} formats"

@@ -11,15 +11,16 @@ from pathlib import Path
 from string import Template
 
 HERE = Path(__file__).parent
-TEMPLATES = {
-    "page": "page.html",
-    "summary": "summary.html",
-    "odd": "odd.html",
-    "explorer": "explorer.html",
-    "part": "part.html",
-    "errors": "errors.html",
-    "claims": "claims.html",
-}
+DATA_FILES = (
+    "page.html",
+    "summary.html",
+    "odd.html",
+    "explorer.html",
+    "part.html",
+    "errors.html",
+    "claims.html",
+)
+TEMPLATES = {file.removesuffix(".html"): file for file in DATA_FILES}
 
 
 def read(name: str) -> str:

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-SCRIPTS = ("tables.js", "plots.js", "explorer.js")
-STYLE = "page.css"
+DATA_FILES = ("tables.js", "plots.js", "explorer.js", "page.css")
+*SCRIPTS, STYLE = DATA_FILES

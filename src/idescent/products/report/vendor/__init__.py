@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+DATA_FILES = ("manifest.json", "uPlot.LICENSE", "uPlot.iife.min.js", "uPlot.min.css")
 HERE = Path(__file__).parent
 SCRIPT = HERE / "uPlot.iife.min.js"
 STYLE = HERE / "uPlot.min.css"

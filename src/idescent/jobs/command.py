@@ -1,0 +1,131 @@
+"""``idescent job``: what each rule's ``shell:`` calls, and the generator of the configuration's schema.
+
+What lives here: running one job from its file.  What does not: the work itself (the function that the file
+names), and the commands for people (:mod:`idescent.cli`).
+
+A job's own line goes to standard error, what happens on the way to its log.  Bad input is one line and exit
+status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import json
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from idescent.jobs import job_files
+from idescent.jobs.locks import signed_in
+from idescent.jobs.progress import announce
+from idescent.products.product import Task
+from idescent.store.files import DamagedError
+from idescent.study.registry import resolve
+
+HELP = "Run one of the workflow's jobs: for its rules, not for people."
+EPILOG = ""
+
+Log = Callable[[str], None]
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="what the job is given, or 'schema'")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="where to write what happens on the way")
+
+
+def run(given: Any) -> int:
+    """Run one job; return its exit status."""
+    if str(given.file) == "schema":
+        return _schema()
+    # A job makes few reference cycles and ends soon; the collector's default threshold costs a tenth of the
+    # time of a figure.
+    gc.set_threshold(100_000, 20, 20)
+    warnings.filterwarnings("ignore", "no compiled kernels")  # the workflow says it, once a run
+    name, subject = "job", ""
+    log: Log = _nowhere
+    with ExitStack() as stack:
+        try:
+            job = job_files.read(given.file)
+            name, outputs = job["name"], [Path(file) for file in job["output"]]
+            subject = f"{_subject(job, outputs[0])}: "
+            log = _log(given.log, stack)
+            stack.enter_context(signed_in())
+            files = [Path(file) for file in job["files"]]
+            text = _function(job["function"])(Task(files, outputs, job["given"], job["code"], log))
+            log(f"{text}\ncode {job['code']}")
+        except (ValueError, OSError) as error:
+            message = " ".join(str(error).split())
+            if isinstance(error, DamagedError):
+                message += _discard(error.path)
+            sys.stderr.write(f"{name}: {subject}{message}\n")
+            with suppress(OSError):  # the disk may be full, which is what has just been said
+                log(f"error: {message}")
+            return 1
+        except BaseException:
+            with suppress(OSError):  # what is raised says more than a log that cannot be written
+                log(traceback.format_exc())
+            raise
+        announce(name, Path(job["plan"]), f"{subject}{text}")
+    return 0
+
+
+def _function(name: str) -> Callable[[Task], str]:
+    """Return the function ``module:function``; one of a user's own only where user code is allowed."""
+    module, _, attribute = name.partition(":")
+    found: Callable[[Task], str]
+    if module.startswith("idescent."):
+        found = getattr(importlib.import_module(module), attribute)
+    else:
+        found = resolve("function", name)
+    return found
+
+
+def _discard(path: Path) -> str:
+    """Remove a damaged file, so that the next run makes it again; return what to tell."""
+    try:
+        path.unlink()
+    except OSError as error:
+        return f": delete it and run again ({error.strerror})"
+    return ": it is removed, run again to have it made again"
+
+
+def _subject(job: Mapping[str, Any], output: Path) -> str:
+    """Name what a job makes: a cell or a pack of them, and one of their solutions, or a file."""
+    cells = job["given"].get("cells")
+    if job["name"] not in ("simulate", "solve") or not cells:
+        return str(output.with_suffix(""))
+    objective, optimizer, label = cells[0]["folder"].split("/")
+    words = [objective, optimizer, label if len(cells) == 1 else output.parent.name]
+    solution = job["given"].get("solution")
+    return " ".join(words + ([solution["name"]] if solution else []))
+
+
+def _schema() -> int:
+    from idescent import config
+
+    sys.stdout.write(json.dumps(config.schema(), indent=2) + "\n")
+    return 0
+
+
+def _nowhere(_: str) -> None:
+    """Keep no log."""
+
+
+def _log(path: Path | None, stack: ExitStack) -> Log:
+    if path is None:
+        return _nowhere
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Unbuffered: a person follows a long solve with tail -f, and closing must not fail on a full disk.
+    file = stack.enter_context(path.open("wb", buffering=0))
+
+    def write(line: str) -> None:
+        file.write(f"{line}\n".encode())
+
+    return write

@@ -1,0 +1,91 @@
+"""The stage ``solve``: the continuous paths of some cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idescent.discrete.loop import checked_start
+from idescent.optimizers.optimizer import Optimizer
+from idescent.solvers.solve import solve
+from idescent.study import registry
+from idescent.trajectory import REFUSED, Report, Trajectory, assemble
+
+
+def make(
+    cells: Sequence[Mapping[str, Any]], objective: Any, log: Callable[[str], None]
+) -> Iterator[Trajectory | ValueError]:
+    """Solve a model for cells of one objective; yield for each its path, or why it cannot be solved.
+
+    A solution that does not converge is a result like any other, and says so; so is one that the model or the
+    solver refuses, whose status is ``refused`` and whose message says why.
+
+    Parameters
+    ----------
+    cells : sequence of mapping
+        As for :func:`idescent.jobs.simulate.make`, with ``solution``: ``name``, ``model``, ``solver``,
+        ``rtol``, ``atol``.
+    objective : Objective
+    log : callable
+        Receives lines for the job's log: what the solver says of its sweeps and residuals.
+    """
+    for cell in cells:
+        try:
+            trajectory = _solved(cell, objective, log)
+        except ValueError as error:
+            yield error
+            continue
+        report = trajectory.report
+        work = f"gradient evaluations: {report.gradient_evaluations}; details: {report.details}"
+        log(f"{report.message}; {work}")
+        yield trajectory
+
+
+def _solved(cell: Mapping[str, Any], objective: Any, log: Callable[[str], None]) -> Trajectory:
+    solution = cell["solution"]
+    model, solver = registry.model(solution["model"]), registry.solver(solution["solver"])
+    optimizer, schedule = registry.optimizer(cell["optimizer"]), registry.schedule(cell)
+    alpha, steps, start = cell["alpha"], cell["steps"], registry.start(cell["theta0"], objective)
+    rtol, atol = solution["rtol"], solution["atol"]
+    try:
+        return solve(
+            model,
+            optimizer,
+            objective,
+            alpha=alpha,
+            theta0=start,
+            steps=steps,
+            schedule=schedule,
+            rtol=rtol,
+            atol=atol,
+            solver=solver,
+            progress=log,
+        )
+    except ValueError as error:
+        # An objective that has no gradient at the start is not for a model to refuse: this says so.
+        checked_start(objective, alpha, start, steps)
+        report = Report(REFUSED, " ".join(str(error).split()), rtol=rtol, atol=atol)
+        return _unsolved(optimizer, start, alpha, steps, report)
+
+
+def _unsolved(
+    optimizer: Optimizer, start: NDArray[np.float64], alpha: float, steps: int, report: Report
+) -> Trajectory:
+    """Return a path of which nothing is known."""
+    theta = np.full((steps + 1, len(start)), np.nan)
+    *first, second = optimizer.moments
+    width = np.shape(optimizer.squares(np.zeros_like(start)))[-1]
+    moments = {**dict.fromkeys(first, theta), second: theta[:, :width]}
+    return assemble(theta, theta[:, 0], moments, alpha, report)
+
+
+def describe(report: Report) -> str:
+    """Return a line about a solution."""
+    if report.status == REFUSED:
+        return f"{report.status}: {report.message}"
+    error = "no error estimate" if math.isnan(report.error_estimate) else f"error {report.error_estimate:.1e}"
+    return f"{report.status}, {report.sweeps} sweeps, {error}"

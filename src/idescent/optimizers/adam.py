@@ -1,0 +1,36 @@
+"""Adam: Algorithm 3 of the paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from idescent.optimizers.optimizer import Accumulator, Optimizer
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    r"""Adam (Kingma & Ba 2014; Algorithm 3 of the paper).
+
+    .. math::
+        m_k &= \beta_1 m_{k-1} + (1-\beta_1) g_k, \qquad v_k = \beta_2 v_{k-1} + (1-\beta_2) g_k^2, \\
+        \theta_k &= \theta_{k-1} - \alpha\,\frac{m_k/(1-\beta_1^k)}{\sqrt{v_k/(1-\beta_2^k)} + \varepsilon}
+
+    Parameters
+    ----------
+    beta1, beta2 : float in [0, 1)
+    eps, accumulator
+        As for :class:`AdaGrad`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is outside its range.
+    """
+
+    beta1: float
+    beta2: float
+    eps: float = 1e-8
+    accumulator: Accumulator = "coordinate"
+    moments: ClassVar[tuple[str, ...]] = ("m", "v")
+    bias_correction: ClassVar[bool] = True

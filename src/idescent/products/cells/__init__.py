@@ -1,0 +1,1 @@
+"""Discrete runs and solutions of all cells, from which everything else is made."""

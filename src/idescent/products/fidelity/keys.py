@@ -1,0 +1,120 @@
+"""How long models hold: the section ``fidelity`` of a configuration, and its rules.
+
+What lives here: keys, their checks, and the declaration of tables and figures.  What does not: the numbers
+(:mod:`.rows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from idescent.products.product import Job, Output, Product, Rule, figures, manifests, tables
+from idescent.study.cells import DISCRETE, Study, spread
+from idescent.study.messages import ConfigError, refused
+from idescent.study.provenance import digest
+from idescent.study.values import Name, Tolerance, filled
+
+HERE = "idescent.products.fidelity"
+MOST_CELLS = 4  # in one figure
+
+
+class FidelitySpec(BaseModel):
+    """How long each model holds: tables and loss curves."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    within: Annotated[list[Tolerance], AfterValidator(filled)] = Field(
+        default=[0.01, 0.05, 0.1], description="Bounds of the relative error of the prediction"
+    )
+    curves: list[Name] | None = Field(
+        default=None, description="Objectives of which loss curves are drawn; all by default"
+    )
+
+
+def settings(spec: Any, study: Study) -> dict[str, Any] | None:
+    """Complete the section: the objectives whose curves are drawn."""
+    given: FidelitySpec | None = spec.fidelity
+    if given is None:
+        return None
+    objectives = list(dict.fromkeys(cell.group[0] for cell in study.cells))
+    for i, name in enumerate(given.curves or ()):
+        if name not in objectives:
+            raise refused(f"fidelity.curves.{i}", name, f"must be one of {', '.join(objectives)}")
+    curves = objectives if given.curves is None else list(given.curves)
+    for name in spec.figures:
+        if name.startswith("fidelity_"):
+            raise ConfigError(f"config: figures.{name} is not allowed: names of loss curves begin so")
+    models = {name: solution["model"] for name, solution in study.solutions.items()}
+    return {"within": sorted(given.within), "curves": curves, "models": models}
+
+
+def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) -> list[Rule]:
+    """Return the rules ``fidelity_pack``, ``fidelity`` and ``fidelity_figure``."""
+    if given is None:
+        return []
+    measure = Rule(
+        "fidelity_pack",
+        "measure",
+        f"{HERE}.rows:job",
+        (Output("packs/{objective}/{optimizer}/{pack}/fidelity.parquet"),),
+        tuple(
+            Job(
+                digest(f"{HERE}.rows", ("objective", pack.cells[0].objective)),
+                pack.wildcards,
+                inputs=tuple(f"packs/{pack.folder}/{name}.json" for name in (DISCRETE, *study.names(pack))),
+                given={"objective": pack.cells[0].objective, "within": given["within"]},
+            )
+            for pack in study.packs
+        ),
+        "measure how long models hold: {wildcards.objective} {wildcards.optimizer} {wildcards.pack}",
+    )
+    table = Rule(
+        "fidelity",
+        "table",
+        f"{HERE}.table:job",
+        tables("fidelity", "fidelity.rst"),
+        (Job(digest(f"{HERE}.table"), inputs=tuple(measure.made())),),
+        "tabulate how long models hold",
+    )
+    found = [measure, table]
+    # The models are asked for their names, by which they have their colours.
+    code = digest(f"{HERE}.figure", *(("model", spec) for spec in given["models"].values()))
+    jobs = []
+    for group, cells in study.groups.items():
+        if group[0] in given["curves"]:
+            shown = [(cell, name) for cell in spread(cells, MOST_CELLS) for name in cell.paths]
+            objective, optimizer = group
+            jobs.append(
+                Job(
+                    code,
+                    {"figure": "_".join(("fidelity", *group))},
+                    inputs=manifests(study, shown),
+                    files=tuple(study.place(cell, name) for cell, name in shown),
+                    given={
+                        "within": given["within"],
+                        "models": given["models"],
+                        "objective": objective,
+                        "optimizer": optimizer,
+                    },
+                )
+            )
+    if jobs:
+        function, caption = f"{HERE}.figure:job", figures("fidelity_figure.rst")
+        found.append(
+            Rule("fidelity_figure", "figure", function, caption, tuple(jobs), "draw {wildcards.figure}")
+        )
+    return found
+
+
+PRODUCT = Product(
+    "fidelity",
+    (
+        FidelitySpec | None,
+        Field(default=None, description="Asks how long each model's prediction holds; {} for the defaults"),
+    ),
+    settings,
+    rules,
+)

@@ -1,0 +1,72 @@
+"""The summary of a study: what came out of it, on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from idescent.analysis.errors import MEANINGLESS
+from idescent.products.product import Task
+from idescent.store.files import read_csv, write_text
+from idescent.trajectory import ended_well
+
+Row = Mapping[str, str]
+
+
+def job(task: Task) -> str:
+    """Write the summary of a study from its ``errors.csv``; return its first line."""
+    head, *body = read_csv(task.files[0])
+    rows = [dict(zip(head, row, strict=True)) for row in body]
+    text = "\n".join(lines(task.given["study"], task.files[0], task.given["figures"], rows)) + "\n"
+    write_text(task.outputs[0], text)
+    return text.splitlines()[0]
+
+
+def lines(study: str, table: Path, figures: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """Return the summary, line by line."""
+    root = table.parent.parent
+    solutions = {_solution(row): row for row in rows if row["kind"] == "total"}
+    cells = {_cell(row): row for row in rows}
+    found = [f"Study {study}: {len(cells)} cells, {len(solutions)} solutions"]
+    if figures:
+        found.append(f"  figures  {root}/figures ({len(figures)}: {', '.join(figures)})")
+    found.append(f"  tables   {table.with_suffix('')}.csv, .md, .tex, .parquet")
+    found.append("  largest |discrete - continuous| of theta over all iterations, by optimizer and solution:")
+    worst: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        wanted = (row["quantity"], row["norm"], row["kind"]) == ("theta", "sup", "total")
+        if wanted and row["error"] and row["status"] not in MEANINGLESS:
+            key = (row["optimizer"], row["solution"])
+            if key not in worst or float(row["error"]) > float(worst[key]["error"]):
+                worst[key] = row
+    found += [
+        f"    {optimizer:8s} {solution}  {float(row['error']):.2e}"
+        f"  at {row['objective']} {row['label']}, k = {row['at']}"
+        for (optimizer, solution), row in worst.items()
+    ]
+    told = ("diverged", *MEANINGLESS)
+    odd = [key for key, row in solutions.items() if not (ended_well(row["status"]) or row["status"] in told)]
+    found += _listing("not converged", odd)
+    found += _listing(
+        "diverged solutions", [key for key, row in solutions.items() if row["status"] == "diverged"]
+    )
+    for status in MEANINGLESS:
+        reasons = [f"{key}: {row['reason']}" for key, row in solutions.items() if row["status"] == status]
+        found += _listing(f"{status} solutions", reasons) if reasons else []
+    found += _listing(
+        "diverged runs", [key for key, row in cells.items() if row["discrete_status"] == "diverged"]
+    )
+    return found
+
+
+def _cell(row: Row) -> str:
+    return f"{row['objective']} {row['optimizer']} {row['label']}"
+
+
+def _solution(row: Row) -> str:
+    return f"{_cell(row)} {row['solution']}"
+
+
+def _listing(title: str, names: Iterable[str]) -> list[str]:
+    names = list(names)
+    return [f"  {title}: {len(names) or 'none'}", *(f"    {name}" for name in names)]

@@ -1,0 +1,166 @@
+"""Errors over a ladder of learning rates: the section ``scaling`` of a configuration, and its rules.
+
+What lives here: keys, their checks, and the declaration of tables, figures and maps.  What does not: the
+numbers (:mod:`.rows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from idescent.products.product import Job, Product, Rule, figures, tables
+from idescent.study.cells import Study
+from idescent.study.grid import quantities
+from idescent.study.messages import ConfigError, refused
+from idescent.study.provenance import digest
+from idescent.study.values import Alphas, Name, SolutionName, filled
+
+HERE = "idescent.products.scaling"
+
+
+class ScalingSpec(BaseModel):
+    """Scaling tables and figures: errors over a ladder of learning rates, and the orders that they show."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name = Field(default="scaling", description="Name of the tables, and first part of the figures'")
+    reference: SolutionName | None = Field(
+        default=None, description="Solution that the errors of the others are set in ratio to"
+    )
+    alpha: Alphas | None = Field(
+        default=None,
+        description="Learning rates of the compact table; by default largest, middle and smallest",
+    )
+    maps: list[Name] = Field(
+        default=[],
+        description="Objectives of which maps over alpha and beta are drawn instead of ladders",
+    )
+    quantities: Annotated[list[str], AfterValidator(filled)] = Field(
+        default=["theta"], description="Quantities of the complete table: theta, loss, or moments"
+    )
+
+
+def settings(spec: Any, study: Study) -> dict[str, Any] | None:
+    """Complete the section: learning rates of the compact table, horizons that end where a run settles."""
+    given: ScalingSpec | None = spec.scaling
+    if given is None:
+        return None
+    where, alphas = "config: scaling", sorted({cell.alpha for cell in study.cells}, reverse=True)
+    known = ", ".join(study.solutions)
+    if given.reference not in (None, *study.solutions):
+        raise refused("scaling.reference", given.reference, f"must be one of {known}")
+    for alpha in given.alpha or ():
+        if alpha not in alphas:
+            rates = ", ".join(f"{a:g}" for a in alphas)
+            raise ConfigError(f"{where}.alpha: {alpha!r} is not allowed: must be one of {rates}")
+    if given.name in ("errors", "claims"):
+        raise ConfigError(f"{where}.name: {given.name!r} is not allowed: other tables are called so")
+    possible = dict.fromkeys(quantity for cell in study.cells for quantity in quantities(cell))
+    for i, quantity in enumerate(given.quantities):
+        if quantity not in possible:
+            raise refused(f"scaling.quantities.{i}", quantity, f"must be one of {', '.join(possible)}")
+    for name in spec.figures:
+        if name.startswith(f"{given.name}_"):
+            raise ConfigError(f"{where}.name: {given.name!r} is not allowed: figure {name} begins so")
+    for name in given.maps:
+        _check_map(f"{where}.maps", name, study)
+    default = dict.fromkeys((alphas[0], alphas[len(alphas) // 2], alphas[-1]))
+    return {
+        "name": given.name,
+        "reference": given.reference,
+        "alpha": sorted(dict.fromkeys(given.alpha or default), reverse=True),
+        "quantities": list(given.quantities),
+        "maps": list(given.maps),
+        "until": _caps(spec, study),
+        "models": {name: solution["model"] for name, solution in study.solutions.items()},
+    }
+
+
+def ladders(study: Study, name: str) -> dict[str, tuple[str, str]]:
+    """Return the groups of cells that have several learning rates, by the name of their figure."""
+    return {
+        "_".join((name, *group)): group
+        for group, cells in study.groups.items()
+        if len({cell.alpha for cell in cells}) > 1
+    }
+
+
+def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) -> list[Rule]:
+    """Return the rules ``scaling``, ``scaling_figure`` and ``scaling_map``."""
+    if given is None:
+        return []
+    # The models are asked for the order that they declare.
+    models = [("model", spec) for spec in given["models"].values()]
+    table = Rule(
+        "scaling",
+        "table",
+        f"{HERE}.table:job",
+        tables(given["name"], "scaling.rst"),
+        (Job(digest(f"{HERE}.table", *models), inputs=("tables/errors.parquet",), given=given),),
+        "tabulate errors against the learning rate",
+    )
+    found = [table]
+    drawn = ladders(study, given["name"])
+    maps = {stem: group for stem, group in drawn.items() if group[0] in given["maps"]}
+    curves = {stem: group for stem, group in drawn.items() if stem not in maps}
+    for name, module, caption, groups in (
+        ("scaling_figure", f"{HERE}.figure", "scaling_figure.rst", curves),
+        ("scaling_map", f"{HERE}.map", "heatmap.rst", maps),
+    ):
+        jobs = tuple(
+            Job(
+                digest(module),
+                {"figure": stem},
+                inputs=(f"tables/{given['name']}.parquet",),
+                given={"objective": objective, "optimizer": optimizer},
+            )
+            for stem, (objective, optimizer) in groups.items()
+        )
+        if jobs:
+            found.append(
+                Rule(name, "figure", f"{module}:job", figures(caption), jobs, "draw {wildcards.figure}")
+            )
+    return found
+
+
+def _check_map(where: str, name: str, study: Study) -> None:
+    """Refuse a map of fewer than three learning rates, or of fewer than three values of a beta."""
+    groups = {group: cells for group, cells in study.groups.items() if group[0] == name}
+    if not groups:
+        known = ", ".join(dict.fromkeys(objective for objective, _ in study.groups))
+        raise ConfigError(f"{where}: {name!r} is not allowed: must be one of {known}")
+    for (_, optimizer), cells in groups.items():
+        arguments = [cell.optimizer["arguments"] for cell in cells]
+        betas = {given.get("beta2", given.get("beta")) for given in arguments} - {None}
+        if len({cell.alpha for cell in cells}) < 3 or len(betas) < 3:
+            raise ConfigError(
+                f"{where}: {name!r} is not allowed: {optimizer} must have three values of alpha and of a beta"
+            )
+
+
+def _caps(spec: Any, study: Study) -> list[dict[str, Any]]:
+    """Return where horizons of blocks with ``until`` are cut off, in the terms of the scaling tables."""
+    caps: dict[int, dict[str, Any]] = {}
+    for i, cell in zip(study.blocks, study.cells, strict=True):
+        run = spec.runs[i]
+        if run.until is not None:
+            fixed = {"objective": run.objective, "optimizer": run.optimizer, "alpha": list(run.alpha)}
+            cap = caps.setdefault(i, {**fixed, "at_most": run.until.at_most, "configurations": []})
+            label = cell.label.partition(",")[2]
+            if label not in cap["configurations"]:
+                cap["configurations"].append(label)
+    return list(caps.values())
+
+
+PRODUCT = Product(
+    "scaling",
+    (
+        ScalingSpec | None,
+        Field(default=None, description="Asks for scaling tables and figures; {} for the defaults"),
+    ),
+    settings,
+    rules,
+)

@@ -1,0 +1,119 @@
+"""Ensembles of a study: what is told of the runs is what the runs do, whoever makes them."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from idescent import config
+from idescent.objectives import MeanSquaredError
+from idescent.products.ensembles import rows as ensembles
+from idescent.products.ensembles import table as ensembles_table
+from idescent.stochastic.streams import batches
+
+STUDY: dict[str, Any] = {
+    "study": "crowd",
+    "objectives": {"mse": {"class": "MeanSquaredError.synthetic", "arguments": {"size": 40}}},
+    "runs": [
+        {"objective": "mse", "optimizer": "AdaGrad", "theta0": 0.0, "alpha": 0.1, "steps": 5},
+    ],
+    "solutions": {"half-step": {"model": "HalfStep", "solver": "Collocation", "rtol": 1e-6, "atol": 1e-9}},
+    "ensembles": [
+        {
+            "objective": "mse",
+            "optimizer": "RMSProp",
+            "theta0": 0.0,
+            "hyperparameters": {"beta": 0.9},
+            "alpha": [0.05],
+            "steps": 30,
+            "batch": [4, 40],
+            "runs": 25,
+            "seed": 7,
+            "equations": ["Compagnoni"],
+            "substeps": 2,
+            "start": 5,
+            "points": 10,
+        }
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def made() -> tuple[Any, Any]:
+    given = next(iter(config.load(STUDY).settings["ensembles"].values()))
+    return ensembles.make(given, lambda _: None)
+
+
+def test_the_mean_of_the_runs_is_that_of_a_plain_loop(made: Any) -> None:
+    objective = MeanSquaredError.synthetic(size=40)
+    losses = np.zeros((25, 31))
+    for run in range(25):
+        theta, v = 0.0, 0.0
+        drawn = batches(40, 4, seed=7, runs=range(run, run + 1))
+        losses[run, 0] = objective.value(np.array([theta]))
+        for k in range(1, 31):
+            chosen = next(drawn)[0]
+            x, y = objective.x[chosen], objective.y[chosen]
+            g = 2.0 * np.mean(x * (theta * x - y))
+            v = 0.9 * v + 0.1 * g * g
+            theta -= 0.05 * g / (np.sqrt(v) + 1e-8)
+            losses[run, k] = objective.value(np.array([theta]))
+    rows = [row for row in made[0] if row["model"] == ensembles.RUNS]
+    assert [row["k"] for row in rows] == list(range(0, 31, 3))
+    assert [row["mean"] for row in rows] == pytest.approx(losses.mean(axis=0)[::3], rel=1e-9)
+
+
+def test_every_model_has_its_curves_and_its_largest_error(made: Any) -> None:
+    curves, worst = made
+    assert {(row["model"], row["kind"]) for row in worst} == {
+        ("half-step", "full gradient"),
+        ("compagnoni", "equation"),
+    }
+    for row in worst:
+        mine = [c for c in curves if (c["model"], c["quantity"]) == (row["model"], row["quantity"])]
+        assert row["error"] == pytest.approx(max(abs(c["error"]) for c in mine))
+        assert row["detected"] == any(c["band_low"] > 0.0 or c["band_high"] < 0.0 for c in mine)
+
+
+def test_the_tables_say_the_same_in_every_format(made: Any, tmp_path: Path) -> None:
+    table = ensembles.largest_table(made[1])
+    outputs = [tmp_path / f"ensembles{suffix}" for suffix in (".parquet", ".csv", ".md", ".tex")]
+    ensembles_table.write(table, outputs)
+    assert pq.read_table(outputs[0]).to_pylist() == table.to_pylist()
+    lines = [
+        line for line in outputs[2].read_text(encoding="utf-8").splitlines() if line.startswith("| RMSProp")
+    ]
+    assert len(lines) == 2
+    assert "compagnoni" in outputs[3].read_text(encoding="utf-8")
+
+
+def test_a_study_names_its_ensembles_by_cell_and_batch() -> None:
+    assert list(config.load(STUDY).settings["ensembles"]) == [
+        "mse/RMSProp/alpha~0.05+beta~0.9+batch~4",
+        "mse/RMSProp/alpha~0.05+beta~0.9+batch~40",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"batch": 0}, "config: ensembles.0.batch.0: 0 is not allowed: must be an integer >= 1"),
+        ({"runs": "many"}, "config: ensembles.0.runs: 'many' is not allowed: must be an integer >= 1"),
+        ({"seed": -1}, "config: ensembles.0.seed: -1 is not allowed: must be an integer >= 0"),
+        ({"objective": "none"}, "config: ensembles.0.objective: 'none' is not allowed"),
+        ({"equations": ["Langevin"]}, "config: ensembles.0.equations.0: 'Langevin' is not allowed"),
+        ({"solutions": ["paper"]}, "config: ensembles.0.solutions: 'paper' is not allowed"),
+    ],
+)
+def test_a_mistake_is_one_line(change: dict[str, Any], said: str) -> None:
+    wrong = copy.deepcopy(STUDY)
+    wrong["ensembles"][0] |= change
+    with pytest.raises(config.ConfigError) as refused:
+        config.load(wrong)
+    assert str(refused.value).startswith(said)
+    assert "\n" not in str(refused.value)

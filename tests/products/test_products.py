@@ -1,0 +1,134 @@
+"""Products declare their rules once: what is declared is what the workflow runs, a user's own included."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from configured import complete, minimal
+from projects import STUDY
+
+from idescent import config
+from idescent.products.product import Job, Output, Rule, figures, tables
+from idescent.study.messages import ConfigError
+
+OWN = """
+from idescent.products.product import Job, Output, Rule
+
+class Own:
+    def __init__(self, name="own", file="tables/own.csv", rules=None):
+        self.name, self.file, self.kind = name, file, rules
+
+    def rules(self, study):
+        if self.kind == "text":
+            return ["compare"]
+        jobs = () if self.kind == "no jobs" else (Job("c"),)
+        return [Rule(self.name, "table", "own_product:make", (Output(self.file),), jobs, "make it")]
+
+class Without:
+    pass
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_product.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("own_product", None)
+
+
+def rules_of(raw: dict[str, Any]) -> list[Rule]:
+    return config.rules(config.load(raw))
+
+
+def with_own(class_: str = "Own", **arguments: Any) -> dict[str, Any]:
+    return minimal() | {"products": {"mine": {"class": f"own_product:{class_}", "arguments": arguments}}}
+
+
+def test_no_two_rules_have_the_same_name_or_make_the_same_file() -> None:
+    rules = rules_of({**complete(), "claims": None})
+    names = [rule.name for rule in rules]
+    assert len(set(names)) == len(names)
+    files = [file for rule in rules for file in rule.made()]
+    assert len(set(files)) == len(files)
+
+
+def test_every_file_that_a_job_waits_for_is_made_by_another_rule() -> None:
+    rules = rules_of({**complete(), "claims": None})
+    made = {file for rule in rules for file in rule.made()}
+    waited = {file for rule in rules for job in rule.jobs for file in job.inputs}
+    assert waited <= made
+    assert len(waited) > 10
+
+
+def test_what_a_profile_or_a_module_may_mention_has_the_names_that_it_always_had() -> None:
+    names = {rule.name for rule in rules_of({**complete(), "claims": None})}
+    always = {"simulate", "solve", "compare", "tables", "report_numbers", "report", "summary"}
+    assert always | {"figure_with_errors", "scaling", "fidelity", "fidelity_pack", "forecast"} <= names
+    assert {"figure", "overview"} <= {rule.name for rule in rules_of(STUDY)}
+
+
+@pytest.mark.parametrize(
+    "product", sorted(p.parent.name for p in Path(config.__file__).parent.glob("products/*/keys.py"))
+)
+def test_declaring_a_product_loads_neither_matplotlib_nor_scipy(product: str) -> None:
+    code = (
+        f"import sys, idescent.products.{product}.keys\n"
+        "print(*{'matplotlib', 'scipy', 'pandas', 'seaborn'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "\n"
+
+
+def test_a_product_of_ones_own_adds_its_rules_before_the_report(own: None) -> None:
+    rules = rules_of(with_own())
+    names = [rule.name for rule in rules]
+    assert names.index("compare") < names.index("own") < names.index("report")
+    numbers = next(rule for rule in rules if rule.name == "report_numbers")
+    assert "tables/own.csv" in numbers.jobs[0].inputs
+    assert "own" in numbers.jobs[0].given["further"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "line"),
+    [
+        (
+            "Own",
+            {"name": "compare"},
+            "config: products.mine: 'compare' is not allowed: another rule has this name",
+        ),
+        (
+            "Own",
+            {"file": "tables/errors.csv"},
+            "config: products.mine: 'tables/errors.csv' is not allowed: another rule makes this file",
+        ),
+        ("Own", {"rules": "no jobs"}, "config: products.mine: rules(study) must return Rules that have jobs"),
+        ("Own", {"rules": "text"}, "config: products.mine: rules(study) must return Rules that have jobs"),
+        (
+            "Without",
+            {},
+            "config: products.mine: 'own_product:Without' is not allowed: "
+            "must be a class with a method rules(study)",
+        ),
+    ],
+)
+def test_a_mistake_in_a_product_of_ones_own_is_one_line(
+    name: str, arguments: dict[str, Any], line: str, own: None
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        rules_of(with_own(name, **arguments))
+    assert str(caught.value) == line
+
+
+def test_the_files_of_tables_and_figures_are_in_all_formats() -> None:
+    assert [output.path for output in tables("a", "a.rst")] == [
+        f"tables/a{suffix}" for suffix in (".parquet", ".csv", ".md", ".tex")
+    ]
+    rule = Rule("r", "figure", "m:f", figures("f.rst"), (Job("c", {"figure": "x"}),), "draw")
+    assert rule.made() == ["figures/x.pdf", "figures/x.svg", "figures/x.png"]
+    assert [output.caption for output in rule.outputs] == ["", "f.rst", ""]
+    assert Output("tables/a.csv").category == "Tables"

@@ -1,0 +1,45 @@
+# What is measured on the cells; it may run on other machines.
+for item in session.of_sort("measure"):
+
+    rule:
+        name:
+            item.name
+        input:
+            session.inputs(item),
+        output:
+            session.outputs(item, report),
+        log:
+            session.log(item),
+        wildcard_constraints:
+            **session.constraints(item),
+        localrule: item.local
+        priority: session.priority(item)
+        params:
+            **session.parameters(item),
+        message:
+            item.message
+        shell:
+            RUN
+
+
+# Tables, figures and the report are made sooner than submitted: they run where Snakemake runs.
+for item in session.of_sort("table", "figure", "report"):
+
+    rule:
+        name:
+            item.name
+        input:
+            session.inputs(item),
+        output:
+            session.outputs(item, report),
+        log:
+            session.log(item),
+        wildcard_constraints:
+            **session.constraints(item),
+        localrule: True
+        params:
+            **session.parameters(item),
+        message:
+            item.message
+        shell:
+            RUN
