@@ -12,8 +12,8 @@ for item in session.of_sort("measure"):
             session.log(item),
         wildcard_constraints:
             **session.constraints(item),
-        localrule: item.local
         priority: session.priority(item)
+        localrule: item.local
         params:
             **session.parameters(item),
         message:
