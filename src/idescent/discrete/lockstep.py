@@ -31,7 +31,7 @@ def simulate_many(
     schedule: Schedule | Sequence[Schedule | None] | None = None,
     keep: Keep | None = None,
 ) -> list[Trajectory]:
-    r"""Run optimizers on one objective, each run by itself: the bits of :func:`simulate`, but sooner.
+    r"""Run optimizers on one objective in lockstep: the bits of :func:`~idescent.discrete.loop.simulate`.
 
     Where the compiled loops serve the objective and coordinates are few and independent, runs go in lockstep:
     while one waits for its root or quotient, others are served.
@@ -46,7 +46,7 @@ def simulate_many(
     schedule : Schedule or sequence of (Schedule or None), optional
         Each of these is the same in all runs, or there is one for each.
     keep : int or sequence of int, optional
-        As for :func:`simulate`, in all runs.
+        As for :func:`~idescent.discrete.loop.simulate`, in all runs.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def simulate_many(
     Raises
     ------
     ValueError
-        As :func:`simulate`, or if sequences differ in length.
+        As :func:`~idescent.discrete.loop.simulate`, or if sequences differ in length.
     """
     given = {"optimizer": optimizer, "alpha": alpha, "steps": steps, "schedule": schedule}
     each = {name: list(value) for name, value in given.items() if isinstance(value, Sequence | np.ndarray)}

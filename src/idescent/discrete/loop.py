@@ -187,7 +187,7 @@ class DiscreteRun:
 
 
 def needed(optimizer: Optimizer, n: int, steps: int, schedule: Schedule | None, keep: Keep | None) -> int:
-    """Return how many numbers a run needs, to be checked by :func:`idescent.discrete.memory.check`."""
+    """Return how many numbers a run needs, to be checked by ``idescent.discrete.memory.check``."""
     check_declared(optimizer)
     steps = int(steps)
     rates = 0 if schedule is None else 2 * steps

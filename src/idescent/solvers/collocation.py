@@ -209,7 +209,7 @@ class SolutionRows:
         self._next = {0.0: 1, problem.equation.moment_offset: 1}
 
     def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
-        """Fill the rows that lie in the element; see :class:`idescent.solvers.problem.Sink`."""
+        """Fill the rows that lie in the element; see ``idescent.solvers.problem.Sink``."""
         offset = self.problem.equation.moment_offset
         memories = [memories[i] for i in self._stored]
         if not self._memories:
@@ -269,7 +269,7 @@ class Recorded:
         return len(self.left)
 
     def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
-        """Keep an element; see :class:`idescent.solvers.problem.Sink`."""
+        """Keep an element; see ``idescent.solvers.problem.Sink``."""
         self.left.append(s)
         self.lengths.append(length)
         self.values.append(theta)

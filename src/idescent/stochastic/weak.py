@@ -144,7 +144,7 @@ def largest(errors: list[WeakError]) -> list[LargestError]:
 
 
 def columns(errors: Sequence[WeakError] | Sequence[LargestError]) -> Columns:
-    """Return a table of errors, column by column, for :func:`idescent.stochastic.write`."""
+    """Return a table of errors, column by column, for ``idescent.store.tables.write_columns``."""
     return {
         field.name: np.array([getattr(error, field.name) for error in errors]) for field in fields(errors[0])
     }
