@@ -1,7 +1,7 @@
 """From trajectory files to cells: the one reader of what a study has computed.
 
-What lives here: :func:`read_cells`.  What does not: reading one file (:mod:`.trajectories`), which files
-there are (:mod:`idescent.study.cells`).
+What lives here: :func:`read_cells`, :func:`by_cell`.  What does not: reading one file
+(:mod:`.trajectories`), which files there are (:mod:`idescent.study.cells`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from idescent.store import DISCRETE
 from idescent.store.trajectories import read_with_metadata
 from idescent.trajectory import Trajectory
 
 Read = Callable[[Path], tuple[Trajectory, dict[str, Any]]]
-
-DISCRETE = "discrete"
 
 
 @dataclass(frozen=True)
@@ -87,11 +86,16 @@ def read_cells(files: Iterable[str | Path], read: Read = read_with_metadata) -> 
     ValueError
         If a file is damaged, or the files of a folder are of different cells.
     """
+    for members in by_cell(files):
+        yield _read(members[0].parent, members, read)
+
+
+def by_cell(files: Iterable[str | Path]) -> list[list[Path]]:
+    """Group trajectory files by their cells, in the order in which these first appear."""
     folders: dict[Path, list[Path]] = {}
     for file in map(Path, files):
         folders.setdefault(file.parent, []).append(file)
-    for folder, members in folders.items():
-        yield _read(folder, members, read)
+    return list(folders.values())
 
 
 def _read(folder: Path, files: Iterable[Path], read: Read) -> CellResults:

@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
+from idescent.store import DISCRETE
 from idescent.study.packs import partition, seconds
 
 T = TypeVar("T")
-
-# Name of the discrete run among the paths of a cell.
-DISCRETE = "discrete"
 
 # A start that only the job knows belongs to a model with many parameters.
 _UNKNOWN_PARAMETERS = 1000

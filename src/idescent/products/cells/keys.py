@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from idescent.products.product import Job, Output, Product, Rule
-from idescent.study.cells import DISCRETE, Pack, Study
+from idescent.store import DISCRETE
+from idescent.study.cells import Pack, Study
 from idescent.study.provenance import pack_digest
 
 PACK = "{objective}/{optimizer}/{pack}"

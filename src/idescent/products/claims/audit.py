@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from idescent.analysis import errors
 from idescent.products.claims.measures import MEASURES
 from idescent.products.claims.statements import SELECTORS, Check, Claim, Claims, ClaimsError, ClaimSource
+from idescent.store import DISCRETE
 from idescent.study import registry
-from idescent.study.cells import DISCRETE
 from idescent.trajectory import Trajectory, ended_well
 
 Array = NDArray[np.float64]

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from idescent.products.product import Job, Output, Product, Rule, figures, tables
-from idescent.study.cells import DISCRETE, Study
+from idescent.store import DISCRETE
+from idescent.study.cells import Study
 from idescent.study.provenance import digest
 
 HERE = "idescent.products.errors"

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from idescent.products.product import Job, Output, Product, Rule, figures, manifests, tables
-from idescent.study.cells import DISCRETE, Study, spread
+from idescent.store import DISCRETE
+from idescent.study.cells import Study, spread
 from idescent.study.messages import ConfigError, refused
 from idescent.study.provenance import digest
 from idescent.study.values import Name, Tolerance, filled

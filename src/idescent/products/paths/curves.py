@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from idescent.analysis.errors import IMPLAUSIBLE, distance, status
 from idescent.drawing.drawable import Account, account, drawable
 from idescent.products.paths.spec import FigureSpec, Panel, chosen
+from idescent.store import DISCRETE
 from idescent.store.cells import read_cells
 from idescent.study import registry
-from idescent.study.cells import DISCRETE
 from idescent.trajectory import REFUSED, Report, Trajectory
 
 Array = NDArray[np.float64]

@@ -35,7 +35,7 @@ from idescent.products.paths.curves import (
 )
 from idescent.products.paths.spec import FigureSpec, Inset, Panel, parse
 from idescent.products.product import Task
-from idescent.study.cells import DISCRETE
+from idescent.store import DISCRETE
 
 _MARKERS = 24
 _ERROR_MARKERS = 7

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
 
 from idescent.drawing.style import LineKind
-from idescent.study.cells import DISCRETE
+from idescent.store import DISCRETE
 from idescent.study.values import Alpha, Count, Number, Positive, argument
 
 Quantity = Annotated[str, Field(pattern=r"^[A-Za-z]\w*$")]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from idescent.analysis.errors import common, distance, status
 from idescent.drawing import style
 from idescent.drawing.looks import model_look
+from idescent.store import DISCRETE
+from idescent.store.cells import Read, by_cell, read_cells
 from idescent.store.trajectories import read_with_metadata
 from idescent.study import registry
-from idescent.study.cells import DISCRETE
-from idescent.trajectory import Trajectory, ended_well
+from idescent.trajectory import Report, Trajectory, ended_well
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
-Read = Callable[[Path], tuple[Trajectory, dict[str, Any]]]
 
 # A curve on a screen is no wider than this; the whole page holds at most so many numbers, about 6 MB.
 MOST_ROWS = 800
@@ -62,11 +62,20 @@ class View:
 
 @dataclass(frozen=True)
 class ExplorerCell:
-    """The files of one cell by path name, and what their metadata says."""
+    """A cell of the explorer: its files, and what they say but for the numbers, which are read when needed.
 
-    cell: dict[str, Any]
+    Attributes
+    ----------
+    files : dict of str to Path
+        By path: ``discrete``, and the solutions.
+    setup : dict
+    solutions : dict of str to dict
+        How each solution was asked for.
+    """
+
     files: dict[str, Path]
-    metadata: dict[str, dict[str, Any]]
+    setup: dict[str, Any]
+    solutions: dict[str, dict[str, Any]]
 
 
 class Shelf:
@@ -129,11 +138,8 @@ def gather(
     ValueError
         If a file is damaged, a folder has no discrete run, or run and solution do not match.
     """
-    folders: dict[Path, list[Path]] = {}
-    for file in map(Path, files):
-        folders.setdefault(file.parent, []).append(file)
     read = Shelf() if read is None else read
-    cells = [_cell_files(folder, members, read) for folder, members in folders.items()]
+    cells = [_cell(members, read) for members in by_cell(files)]
     curves = sum(8 * len(cell.files) for cell in cells)
     most = int(np.clip(MOST_NUMBERS // max(curves, 1), LEAST_ROWS, MOST_ROWS))
     grids = _grids(cells, most, read)
@@ -230,24 +236,15 @@ def views(paths: Mapping[str, Trajectory]) -> dict[str, View]:
     return found
 
 
-def _cell_files(folder: Path, files: Sequence[Path], read: Read) -> ExplorerCell:
-    found: dict[str, Path] = {}
-    metadata: dict[str, dict[str, Any]] = {}
-    cell: dict[str, Any] = {}
-    for file in files:
-        said = read(file)[1]
-        of = dict(said["cell"])
-        name = of.pop("solution", {"name": DISCRETE})["name"]
-        if name == DISCRETE:
-            cell = of
-        found[name], metadata[name] = file, said
-    if DISCRETE not in found:
-        raise ValueError(f"{folder}: no discrete run among the files given: there must be one")
-    return ExplorerCell(cell, found, metadata)
+def _cell(files: Sequence[Path], read: Read) -> ExplorerCell:
+    (found,) = read_cells(files, read)
+    members = {file.stem: file for file in files}
+    specs = {name: solved.spec for name, solved in found.solutions.items()}
+    return ExplorerCell({name: members[name] for name in found.paths}, found.setup, specs)
 
 
 def _key(cell: ExplorerCell) -> str:
-    of = cell.cell
+    of = cell.setup
     return json.dumps([of["objective"]["name"], of["optimizer"]["class"], of["alpha"], of["steps"]])
 
 
@@ -283,9 +280,9 @@ def _own_rows(paths: Mapping[str, Trajectory], most: int, members: int) -> dict[
 
 def _read(cell: ExplorerCell, read: Read) -> dict[str, Trajectory]:
     """Return the paths of a cell, the discrete run first, on the iterations that all of them have."""
-    paths = {name: read(file)[0] for name, file in cell.files.items()}
-    k = common(*paths.values())
-    return {name: paths[name].rows(k) for name in (DISCRETE, *(name for name in paths if name != DISCRETE))}
+    (found,) = read_cells(cell.files.values(), read)
+    k = common(found.run, *found.paths.values())
+    return {name: path.rows(k) for name, path in found.paths.items()}
 
 
 def _at(values: Array, k: Rows, wanted: Rows) -> Array:
@@ -297,7 +294,7 @@ def _at(values: Array, k: Rows, wanted: Rows) -> Array:
 def _cell_data(
     cell: ExplorerCell, grid: int, wanted: Mapping[str, Rows], root: Path, read: Read
 ) -> dict[str, Any]:
-    of, paths = cell.cell, _read(cell, read)
+    of, paths = cell.setup, _read(cell, read)
     k = paths[DISCRETE].k
     label = cell.files[DISCRETE].parent.name
     colour, _ = style.look(of["optimizer"])
@@ -311,7 +308,8 @@ def _cell_data(
         "steps": of["steps"],
         "grid": grid,
         "paths": {
-            name: _path_data(cell, name, root, status(paths[DISCRETE], paths[name])) for name in cell.files
+            name: _path_data(cell.files[name], root, path.report, status(paths[DISCRETE], path))
+            for name, path in paths.items()
         },
         "views": {
             name: {
@@ -324,18 +322,17 @@ def _cell_data(
     }
 
 
-def _path_data(cell: ExplorerCell, name: str, root: Path, ended: str) -> dict[str, Any]:
-    report = cell.metadata[name]["report"]
+def _path_data(file: Path, root: Path, report: Report, ended: str) -> dict[str, Any]:
     return {
-        "file": cell.files[name].relative_to(root).as_posix(),
+        "file": file.relative_to(root).as_posix(),
         "status": ended,
         "ok": ended_well(ended),
-        "message": report["message"],
+        "message": report.message,
     }
 
 
 def _path_look(name: str, position: int, cells: Sequence[ExplorerCell]) -> dict[str, Any]:
-    spec = next(cell.metadata[name]["cell"]["solution"] for cell in cells if name in cell.files)
+    spec = next(cell.solutions[name] for cell in cells if name in cell.solutions)
     label = style.solution(name)
     data = {
         "label": label if label == name else f"{label} ({name})",
