@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from configured import complete, minimal
-from projects import STUDY
+from projects import ROOT, STUDY
 
 from idescent import config
 from idescent.products.product import Job, Output, Rule, figures, tables
+from idescent.products.report.keys import drawn
 from idescent.study.messages import ConfigError
 
 OWN = """
@@ -55,6 +57,18 @@ def test_no_two_rules_have_the_same_name_or_make_the_same_file() -> None:
     assert len(set(names)) == len(names)
     files = [file for rule in rules for file in rule.made()]
     assert len(set(files)) == len(files)
+
+
+def test_the_report_shows_maps_among_ladders_in_the_order_of_the_runs() -> None:
+    raw = yaml.safe_load((ROOT / "config" / "odd.yaml").read_text(encoding="utf-8"))
+    stems = [(stem, rule) for stem, rule, _ in drawn(rules_of(raw)) if stem.startswith("scaling")]
+    assert stems == [
+        ("scaling_memories_Adam", "scaling_map"),
+        ("scaling_quadratic_AdamW", "scaling_figure"),
+        ("scaling_edge_RMSProp", "scaling_figure"),
+        ("scaling_quadratic_RMSProp", "scaling_figure"),
+        ("scaling_still_RMSProp", "scaling_figure"),
+    ]
 
 
 def test_every_file_that_a_job_waits_for_is_made_by_another_rule() -> None:

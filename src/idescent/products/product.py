@@ -56,7 +56,7 @@ class Job:
     given : dict
         Further arguments of the function: what JSON can hold.
     code : str
-        Digest of the code that makes the outputs (:func:`idescent.study.provenance.digest`).
+        Digest of the code that makes the outputs (``idescent.study.provenance.digest``).
     caption : str
         Caption of the figure, for Snakemake's own report.
     priority : int
@@ -95,6 +95,8 @@ class Rule:
         Whether a measurement is made sooner than submitted to another machine.
     configured : bool
         Whether each job is an entry of the section ``figures``, which the report then shows beside it.
+    order : tuple of str
+        Figures that the rule shares with others, in the order of the report.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Rule:
     external: tuple[str, ...] = ()
     configured: bool = False
     local: bool = False
+    order: tuple[str, ...] = ()
 
     def made_by(self, job: Job) -> list[str]:
         """Return the files that one of the rule's jobs makes, below the folder of the study."""

@@ -15,7 +15,8 @@ from pydantic import Field
 from idescent.products.paths.spec import FigureSpec, required
 from idescent.products.product import Job, Product, Rule, figures, manifests
 from idescent.products.report.markup import restructured
-from idescent.study.cells import DISCRETE, Cell, Study
+from idescent.store import DISCRETE
+from idescent.study.cells import Cell, Study
 from idescent.study.grid import quantities
 from idescent.study.messages import ConfigError, refused
 from idescent.study.provenance import digest
@@ -90,8 +91,9 @@ def rules(study: Study, given: dict[str, Figure], before: Sequence[Rule]) -> lis
             _job(study, figure) for figure in given.values() if 3 * len(figure.stems) == len(outputs)
         )
         if jobs:
-            rule = Rule(name, "figure", f"{HERE}.figure:job", outputs, jobs, message, configured=True)
-            found.append(rule)
+            job = f"{HERE}.figure:job"
+            order = tuple(given)
+            found.append(Rule(name, "figure", job, outputs, jobs, message, configured=True, order=order))
     return found
 
 

@@ -53,10 +53,10 @@ def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
     page = {
         "study": study.name,
         "config": {key: value for key, value in study.raw.items() if key not in EXECUTION},
-        "figures": drawn(study, before),
+        "figures": drawn(before),
     }
     pictures = [file for file in made if file.startswith("figures/") and not file.endswith(".pdf")]
-    stems = [stem for stem, rule, _ in drawn(study, before) if rule != "forecast"]
+    stems = [stem for stem, rule, _ in drawn(before) if rule != "forecast"]
     return [
         Rule(
             "report_numbers",
@@ -91,20 +91,22 @@ def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
     ]
 
 
-def drawn(study: Study, rules: Sequence[Rule]) -> list[tuple[str, str, str]]:
-    """Return every figure with the rule that draws it and its name in the configuration, if it has one.
-
-    Those of the configuration come first, in its order, which two rules share.
-    """
-    found = [
-        (PurePath(file).stem, rule.name, job.wildcards["figure"] if rule.configured else "")
-        for rule in rules
-        for job in rule.jobs
-        for file in rule.made_by(job)
-        if file.startswith("figures/") and file.endswith(".svg")
-    ]
-    places = {name: i for i, name in enumerate(study.settings["figures"])}
-    return sorted(found, key=lambda figure: places.get(figure[2], len(places)))
+def drawn(rules: Sequence[Rule]) -> list[tuple[str, str, str]]:
+    """Return every figure with the rule that draws it and its name in the configuration, if it has one."""
+    found: dict[int, list[tuple[int, tuple[str, str, str]]]] = {}
+    orders = [rule.order for rule in rules]
+    for i, rule in enumerate(rules):
+        # Rules that share an order draw in turn, where the first of them stands.
+        block = found.setdefault(orders.index(rule.order) if rule.order else i, [])
+        for job in rule.jobs:
+            name = job.wildcards.get("figure", "")
+            place = rule.order.index(name) if rule.order else 0
+            block += [
+                (place, (PurePath(file).stem, rule.name, name if rule.configured else ""))
+                for file in rule.made_by(job)
+                if file.startswith("figures/") and file.endswith(".svg")
+            ]
+    return [figure for block in found.values() for _, figure in sorted(block, key=lambda entry: entry[0])]
 
 
 PRODUCT = Product("report", None, settings, rules)

@@ -120,9 +120,8 @@ def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) ->
             for stem, (objective, optimizer) in groups.items()
         )
         if jobs:
-            found.append(
-                Rule(name, "figure", f"{module}:job", figures(caption), jobs, "draw {wildcards.figure}")
-            )
+            message, order = "draw {wildcards.figure}", tuple(drawn)
+            found.append(Rule(name, "figure", f"{module}:job", figures(caption), jobs, message, order=order))
     return found
 
 
