@@ -20,7 +20,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-DIGEST = re.compile(rb"\b[0-9a-f]{64}\b")
+DIGESTS = re.compile(rb'\b[0-9a-f]{64}\b(?:"?, "?[0-9a-f]{64}\b)*')
 LEFT_OUT = ("logs", "jobs")
 Changes = Mapping[str, Sequence[tuple[str, str]]]
 
@@ -33,8 +33,8 @@ def files(root: Path) -> dict[str, Path]:
 
 
 def masked(content: bytes) -> bytes:
-    """Replace digests: they name the code."""
-    return DIGEST.sub(b"<digest>", content)
+    """Replace digests: they name the code.  A list counts as one; its length follows from the modules."""
+    return DIGESTS.sub(b"<digest>", content)
 
 
 def expected(name: str, content: bytes, changes: Changes) -> bytes:
