@@ -146,7 +146,7 @@ def _intersection(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[
 
 
 def quantities(run: Trajectory, path: Trajectory) -> tuple[str, ...]:
-    """Name what both trajectories have: ``theta``, ``loss``, then the run's moments in their order."""
+    """Return the names of the quantities of both trajectories: ``theta``, ``loss``, the run's moments."""
     return ("theta", "loss", *(name for name in run.moments if name in path.moments))
 
 

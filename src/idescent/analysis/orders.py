@@ -236,7 +236,7 @@ def constant(alphas: Sequence[float], errors: Sequence[float], order: float) -> 
 
 
 def floor(estimate: float, scale: float, steps: int) -> float:
-    r"""Return what of an error may be solver and rounding.
+    r"""Return the part of an error that solver and rounding may cause.
 
     The solver's own estimate of its error, and the random walk of the rounding of ``steps`` additions to
     parameters of size ``scale``: :math:`2^{-52}\,\text{scale}\,\sqrt{\text{steps}}`.

@@ -21,7 +21,7 @@ _SIGNS = {
 
 
 def kind_of(thing: Any) -> str | None:
-    """Return what kind of class or object this seems to be, by what it has."""
+    """Return the kind of a class or object, guessed from its attributes."""
     return next((kind for kind, signs in _SIGNS.items() if any(hasattr(thing, name) for name in signs)), None)
 
 

@@ -162,7 +162,7 @@ def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def _prepare_streams() -> None:
-    """Let what is printed survive every encoding, and streams that are closed."""
+    """Make output safe in every encoding, and when its stream is closed."""
     codecs.register_error("idescent", _replaced)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -173,7 +173,7 @@ def _prepare_streams() -> None:
 
 
 def _replaced(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Replace what an encoding lacks by something alike, if there is, or by its number."""
+    """Replace a character that the encoding lacks by a similar one, if there is, or by its number."""
     assert isinstance(error, UnicodeEncodeError)
     alike = _ALIKE.get(error.object[error.start])
     return codecs.backslashreplace_errors(error) if alike is None else (alike, error.start + 1)

@@ -61,7 +61,7 @@ def add_optimizer(parser: argparse.ArgumentParser) -> None:
 
 
 def add(parser: argparse.ArgumentParser, *, schedule: bool = True) -> None:
-    """Add what describes a run, but for the optimizer's name."""
+    """Add the options that describe a run, but for the optimizer's name."""
     group = parser.add_argument_group("the run")
     for name, (default, text) in HYPERPARAMETERS.items():
         option = f"--{name.replace('_', '-')}"
