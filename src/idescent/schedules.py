@@ -270,7 +270,7 @@ def factors(schedule: Schedule | None, steps: int) -> Array | None:
 
 
 def check(schedule: Any) -> None:
-    """Refuse what is no schedule, such as a function or a class."""
+    """Refuse a value that is no schedule, such as a function or a class."""
     methods = all(callable(getattr(schedule, name, None)) for name in ("rate", "breaks"))
     if isinstance(schedule, type) or not methods:
         raise ValueError(
@@ -280,7 +280,7 @@ def check(schedule: Any) -> None:
 
 
 def within(at: Sequence[float], end: float) -> tuple[float, ...]:
-    """Return what lies strictly between 0 and an end, each once and in increasing order."""
+    """Return the values strictly between 0 and an end, each once and in increasing order."""
     return tuple(sorted({s for s in at if 0.0 < s < end}))
 
 

@@ -155,7 +155,7 @@ def _of(
 
 
 def _measured(model: Any, optimizer: Optimizer, steps: int) -> tuple[float, float]:
-    """Return the error of ``theta`` over a time of 1, and what of it may be the solver's."""
+    """Return the error of ``theta`` over a time of 1, and the part that the solver may cause."""
     # One accumulator for all coordinates differs from one for each only where these go different ways.
     objective, theta0 = (DoubleWell(2), [2.0, 3.5]) if optimizer.norm else (Quadratic(4.0), [1.0])
     cell: dict[str, Any] = {"alpha": 1.0 / steps, "theta0": theta0, "steps": steps}

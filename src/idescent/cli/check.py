@@ -115,7 +115,7 @@ def _tell(given: Any, kind: str, verdicts: list[Verdict]) -> int:
 
 
 def _found(given: Any) -> tuple[str, Any, dict[str, Any]]:
-    """Return the kind, the class, and what to make it with."""
+    """Return the kind, the class, and its arguments."""
     from idescent.check import KINDS, kind_of
 
     try:

@@ -109,7 +109,7 @@ def deliver(given: Any, cell: Mapping[str, Any], trajectory: Trajectory) -> None
 
 
 def table(trajectory: Trajectory) -> str:
-    """Return a few rows, evenly spaced; of what has many coordinates, the Euclidean norm."""
+    """Return a few rows, evenly spaced; of a vector with many coordinates, the Euclidean norm."""
     import numpy as np
 
     names = ["theta", "loss", *trajectory.moments]

@@ -140,7 +140,7 @@ def _made(given: Any) -> list[_Shown]:
 
 
 def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[Curve]], list[str]]:
-    """Return what is shown, as panels of curves like the workflow's figures, and notes on files left out."""
+    """Return panels of curves like the workflow's figures, and notes on files left out."""
     from idescent.products.paths.spec import FigureSpec
 
     panels: dict[str, list[_Shown]] = {}
@@ -182,12 +182,12 @@ def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[
 
 
 def _problem(cell: Mapping[str, Any]) -> str:
-    """Return what the curves of a panel have in common: they differ in optimizer and solution only."""
+    """Return the key by which curves share a panel: they differ in optimizer and solution only."""
     return json.dumps({name: cell.get(name) for name in _COMMON}, sort_keys=True)
 
 
 def _title(problem: Mapping[str, Any], problems: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return what tells a panel from the others, or None if that is alpha only."""
+    """Return the label that distinguishes a panel from the others, or None if only alpha does."""
 
     def differ(what: Callable[[Mapping[str, Any]], Any]) -> bool:
         return len({json.dumps(what(other), sort_keys=True) for other in problems}) > 1
@@ -214,7 +214,7 @@ def _others(shown: Sequence[_Shown]) -> str:
 
 
 def _left_out(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], *, errors: bool) -> str:
-    """Return what no panel shows, for the line that is printed.
+    """Return the names of paths that no panel shows, for the printed line.
 
     Raises
     ------

@@ -38,7 +38,7 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def write_json(value: Any) -> None:
-    """Print a value as JSON on one line; what is not a finite number is null."""
+    """Print a value as JSON on one line; numbers that are not finite become null."""
     sys.stdout.write(json.dumps(plain(value), allow_nan=False) + "\n")
 
 
@@ -79,7 +79,7 @@ def bar(done: float, total: float) -> str:
 
 
 def solver_lines(say: Say | None) -> Say | None:
-    """Return what turns a solver's lines into progress: the k-time that it has reached, and in which pass."""
+    """Return a function that turns a solver's lines into progress: the k-time reached, and the pass."""
     if say is None:
         return None
     march, reached = 1, 0.0

@@ -164,7 +164,7 @@ def _calls(start: int, stop: int, width: int) -> Iterator[tuple[int, int]]:
 
 
 def _corrections(library: ctypes.CDLL, runs: Sequence[RunRows], done: int) -> dict[float, Array]:
-    """Return what moments are multiplied by in iterations 1, 2 ... by decay rate, as long as it is not 1."""
+    """Return the bias corrections of iterations 1, 2 ... by decay rate, as long as they are not 1."""
     counts: dict[float, int] = {}
     for rows in runs:
         if rows.optimizer.bias_correction:

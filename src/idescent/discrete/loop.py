@@ -165,7 +165,7 @@ class DiscreteRun:
         self.rows = self._of(None, *filled)
 
     def result(self) -> Trajectory:
-        """Return the trajectory of what was filled; rows from a divergence on are NaN."""
+        """Return the trajectory of the filled rows; rows from a divergence on are NaN."""
         theta, first, second = self.rows.theta, self.rows.first, self.rows.second
         k, diverged_at = self.k, self.diverged_at
         if self.whole and self.keep is not None:

@@ -53,7 +53,7 @@ def numbers(optimizer: Optimizer, n: int, steps: int, keep: Keep | None) -> int:
 
 
 def check(steps: int, needed: int) -> None:
-    """Refuse what does not fit into memory.
+    """Refuse a run that does not fit into memory.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ def _function(name: str) -> Callable[[Task], str]:
 
 
 def _discard(path: Path) -> str:
-    """Remove a damaged file, so that the next run makes it again; return what to tell."""
+    """Remove a damaged file, so that the next run makes it again; return a message."""
     try:
         path.unlink()
     except OSError as error:
@@ -97,7 +97,7 @@ def _discard(path: Path) -> str:
 
 
 def _subject(job: Mapping[str, Any], output: Path) -> str:
-    """Name what a job makes: a cell or a pack of them, and one of their solutions, or a file."""
+    """Return the name of a job's result: a cell or a pack, and one of their solutions, or a file."""
     cells = job["given"].get("cells")
     if job["name"] not in ("simulate", "solve") or not cells:
         return str(output.with_suffix(""))

@@ -23,7 +23,7 @@ KEYS = ("code", "files", "function", "given", "name", "output", "plan")
 
 
 def digest(given: Any) -> str:
-    """Return 64 hexadecimal digits that change with what a job is given."""
+    """Return the digest of a job's arguments: 64 hexadecimal digits."""
     return hashlib.sha256(json.dumps(given).encode()).hexdigest()
 
 
@@ -80,7 +80,7 @@ def parameters(
 
 
 def write(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write what a job is given, unless it stands there already."""
+    """Write the arguments of a job, unless the file holds them already."""
     path, text = Path(path), json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     if not path.is_file() or path.read_bytes() != text.encode():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -124,7 +124,7 @@ class Session:
         return self._jobs[rule.name][tuple(getattr(wildcards, name) for name in rule.jobs[0].wildcards)]
 
     def parameters(self, rule: Rule) -> dict[str, Callable[..., str]]:
-        """Return the parameters of a rule: what its jobs are given, and the file in which they find it."""
+        """Return the parameters of a rule: its jobs' arguments, and the file that holds them."""
         found = parameters(
             rule, lambda wildcards: self.job(rule, wildcards), self.root, self.plan, self._may_change
         )
@@ -190,7 +190,7 @@ class Session:
                     handler.addFilter(quiet)
 
     def _remove_damaged(self) -> None:
-        """Remove planned files that are not what was written, so that just they are made again."""
+        """Remove planned files that were damaged, so that just they are made again."""
         if self._may_change():
             remove_partials(self.root)
             remove_stale(self.root)

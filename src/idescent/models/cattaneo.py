@@ -121,7 +121,7 @@ class Cattaneo:
         )
 
     def _age(self, beta: float, s: Array) -> Array | float:
-        """Mean age of what a corrected moment remembers."""
+        """Mean age of the gradients in a corrected moment."""
         endless = beta / (1.0 - beta)
         if not self.stage or beta == 0.0:
             return endless

@@ -155,7 +155,7 @@ class Model(Protocol):
 
 
 def derive(model: Model, optimizer: Optimizer, alpha: LearningRate) -> Equation:
-    """Return the model's equation, after comparing it with what the optimizer declares.
+    """Return the model's equation, after comparing it with the optimizer's declaration.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def derive(model: Model, optimizer: Optimizer, alpha: LearningRate) -> Equation:
 
 
 def omission(equation: Equation, optimizer: Optimizer) -> str | None:
-    """Return what an equation leaves out of the optimizer, and what to do; None if it has everything.
+    """Return the terms of the optimizer that an equation lacks, and advice; None if it has all.
 
     Every moment must be the name of a memory on which the velocity depends, or stand in ``eliminates``; the
     equation must have the optimizer's weight decay.

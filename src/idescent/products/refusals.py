@@ -50,7 +50,7 @@ def check(study: Study, equations: Mapping[str, str]) -> None:
 
 
 def _asked(study: Study, equations: Mapping[str, str]) -> Iterator[tuple[str, Refusal, Iterable[Spec]]]:
-    """Yield what a study asks for, where, and the cells that do."""
+    """Yield the requests of a study, their places in the configuration, and their cells."""
     ensembles = list(study.settings["ensembles"].values())
     for name, solution in study.solutions.items():
         cells = (cell.spec() for cell in study.cells if name in cell.solutions)

@@ -37,7 +37,7 @@ class Anderson:
         self._changes: list[Array] = []
 
     def step(self, point: Array, correction: Array) -> Array:
-        """Return what to add to ``point``, from its plain ``correction``; all of one shape."""
+        """Return the accelerated step from ``point``, given its plain ``correction``; all of one shape."""
         if self._last is not None:
             self._points = [*self._points, point - self._last[0]][-self.depth :]
             self._changes = [*self._changes, correction - self._last[1]][-self.depth :]

@@ -187,7 +187,7 @@ def _check_kind(name: str, values: Array) -> None:
 
 
 def _shaped(name: str, values: Any, batch: tuple[int, ...], width: int) -> Array:
-    """Return what F or K returned as shape (*batch, width); constants and vectors (width,) are repeated."""
+    """Return a value of F or K in shape (*batch, width); constants and vectors (width,) are repeated."""
     array = np.asarray(values)
     if array.shape == (*batch, width):
         return array

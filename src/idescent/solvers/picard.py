@@ -245,7 +245,7 @@ class _Cast:
         return Integral(self.kernel, grid, upper, np.full_like(upper, -self.shift), upper, rule)
 
     def split(self, times: Array, integral: Array) -> list[Array]:
-        """Add what the memories held at the start; part them."""
+        """Add the memories' values at the start; part them."""
         values = integral + self.initial * np.exp(-self.rate * (times[:, None] / self.alpha))
         return np.split(values, np.cumsum(self.widths)[:-1], axis=1)
 

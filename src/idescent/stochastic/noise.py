@@ -30,10 +30,10 @@ class Noise(Protocol):
 
     @property
     def objective(self) -> Objective:
-        """The mean of what is drawn."""
+        """The mean of the draws."""
 
     def draws(self, n: int, *, seed: int, runs: range) -> Iterator[Any]:
-        """Yield what iterations 1, 2, ... of the runs draw."""
+        """Yield the draws of iterations 1, 2, ... of the runs."""
 
     def gradient(self, theta: Array, drawn: Any) -> tuple[Array, int]:
         """Return stochastic gradients at ``theta``, shape (R, n), and how many samples they took a run."""

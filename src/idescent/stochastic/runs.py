@@ -110,7 +110,7 @@ def statistics(values: Array) -> tuple[float, float, float]:
 
 
 def observables(objective: Objective, names: Sequence[str]) -> dict[str, Observable]:
-    r"""Return what is to be observed, by name.
+    r"""Return the quantities to observe, by name.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ class Recorder:
             self.values[name][row] = np.where(finite, values, np.nan)
 
     def ensemble(self, alpha: float, runs: range, theta: Array, second: Array, report: Report) -> Ensemble:
-        """Return what was observed; ``report`` is completed by how many runs are not finite."""
+        """Return the observed quantities; ``report`` is completed by how many runs are not finite."""
         lost = int((~(np.isfinite(theta).all(axis=1) & np.isfinite(second).all(axis=1))).sum())
         details = {**report.details, "not_finite": lost}
         status, message = "completed", f"{len(theta)} runs"
@@ -311,7 +311,7 @@ def iterate(
 
 
 def along(path: Trajectory, objective: Objective, observe: Sequence[str], at: Sequence[int]) -> Ensemble:
-    """Return what is observed along one path without randomness: a solution on the full gradient.
+    """Return the observed quantities along one path without randomness: a solution on the full gradient.
 
     Parameters
     ----------

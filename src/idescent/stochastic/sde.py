@@ -107,7 +107,7 @@ class Malladi:
     name: str = "malladi"
 
     def check(self, optimizer: Optimizer) -> None:
-        """Refuse what the source does not treat."""
+        """Refuse optimizers and objectives that the source does not treat."""
         _check(self.name, optimizer)
         if optimizer.decoupled_decay or optimizer.coupled_decay:
             raise ValueError(f"{self.name}: {type(optimizer).__name__} is not allowed: it has weight decay")
@@ -159,7 +159,7 @@ class Compagnoni:
     name: str = "compagnoni"
 
     def check(self, optimizer: Optimizer) -> None:
-        """Refuse what the source does not treat."""
+        """Refuse optimizers and objectives that the source does not treat."""
         _check(self.name, optimizer)
 
     def slopes(self, optimizer: Optimizer, at: Point) -> Slopes:
@@ -192,7 +192,7 @@ def _check(name: str, optimizer: Optimizer) -> None:
 
 
 def check_covered(equation: StochasticEquation, optimizer: Optimizer) -> None:
-    """Compare an equation with what the optimizer declares.
+    """Compare an equation with the optimizer's declaration.
 
     Raises
     ------

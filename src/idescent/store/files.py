@@ -15,7 +15,7 @@ _unfinished: set[Path] = set()
 
 
 class DamagedError(ValueError):
-    """A file is not what was written.
+    """A file has been damaged since it was written.
 
     A job that meets one removes it: the next run sees that it is missing, and makes it again.
     """
@@ -26,7 +26,7 @@ class DamagedError(ValueError):
 
 
 def refused(path: str | Path, kind: str, error: Exception) -> ValueError:
-    """Return what to raise about a file that cannot be read: only what it holds can prove it damaged."""
+    """Return the error to raise about an unreadable file: only its content can prove it damaged."""
     reason = (str(error) or type(error).__name__).splitlines()[0]
     message = f"{path}: not a whole {kind} ({reason})"
     # Errors of the system, unlike those of a decoder, have a number: no such file, no permission.
@@ -54,7 +54,7 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 
 def remove_unfinished() -> None:
-    """Remove what this process is writing: it is about to end without a chance to do so itself."""
+    """Remove the file that this process is writing: the process is about to end."""
     for partial in list(_unfinished):
         partial.unlink(missing_ok=True)
 
@@ -73,7 +73,7 @@ def read_csv(path: str | Path) -> list[list[str]]:
 
 
 def plain(value: Any) -> Any:
-    """Return what JSON can hold, at any depth: NaN and infinity become null, arrays lists."""
+    """Return a value that JSON can hold, at any depth: NaN and infinity become null, arrays lists."""
     if isinstance(value, Mapping):
         return {name: plain(inner) for name, inner in value.items()}
     if hasattr(value, "tolist"):
@@ -84,6 +84,6 @@ def plain(value: Any) -> Any:
 
 
 def remove_partials(folder: str | Path) -> None:
-    """Remove what killed processes have left anywhere below a folder."""
+    """Remove unfinished files of killed processes anywhere below a folder."""
     for partial in Path(folder).rglob(".*.partial"):
         partial.unlink(missing_ok=True)

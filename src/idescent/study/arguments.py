@@ -62,7 +62,7 @@ def check_class(where: str, kind: str, name: str, given: Mapping[str, Any], key:
 
 
 def build(where: str, kind: str, name: str, constructor: Any, given: Mapping[str, Any], key: str) -> Any:
-    """Build an object; say of what goes wrong which argument it is."""
+    """Build an object; an error names its argument."""
     at = f"{where}.{key}" if key == "arguments" else f"{where.rpartition('.')[0]}.{key}"
     _check_arguments(at, constructor, given)
     try:
@@ -170,7 +170,7 @@ def _hints(constructor: Any) -> dict[str, Any]:
 
 
 def _mismatch(hint: Any, value: Any) -> str | None:
-    """Return what a value must be by its annotation, if it is not."""
+    """Return the rule of an annotation that a value breaks, if it does."""
     if hint == ArrayLike:
         try:
             np.asarray(value, dtype=np.float64)

@@ -48,7 +48,7 @@ class Cell:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Names of what is computed of it: ``discrete``, then its solutions."""
+        """Names of its paths: ``discrete``, then its solutions."""
         return (DISCRETE, *self.solutions)
 
     @property
@@ -156,7 +156,7 @@ class Study:
         return seconds(cell.steps, parameters, solver)
 
     def seconds(self, pack: Pack, name: str) -> float:
-        """Return roughly what the job takes that makes a pack's discrete runs or solutions, on one core."""
+        """Return the estimated time of the job that makes a pack's runs or solutions, on one core."""
         return sum(self._seconds_of(cell, name) for cell in pack.cells if name in cell.paths)
 
     def place(self, cell: Cell, name: str) -> str:
@@ -186,7 +186,7 @@ class Study:
         return tuple(name for name in self.solutions if name in wanted)
 
     def job(self, pack: Pack, name: str) -> dict[str, Any]:
-        """Return what the job needs that makes a pack's discrete runs or solutions, as plain data."""
+        """Return the arguments of the job that makes a pack's runs or solutions, as plain data."""
         cells = []
         for cell in pack.cells:
             if name in cell.paths:

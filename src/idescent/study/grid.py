@@ -123,5 +123,5 @@ def _arguments(at: str, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def quantities(cell: Cell) -> tuple[str, ...]:
-    """Return what can be drawn or tabulated of a cell: ``theta``, ``loss`` and the moments."""
+    """Return the quantities of a cell: ``theta``, ``loss`` and the moments."""
     return ("theta", "loss", *registry.resolve("optimizer", cell.optimizer["class"]).moments)

@@ -50,7 +50,7 @@ def refused(where: str, value: Any, rule: str) -> ConfigError:
 
 
 def shown(value: Any) -> str:
-    """Return a value in one line of limited length, whatever it is."""
+    """Return any value as one line of limited length."""
     if isinstance(value, int) and abs(value) >= 10**30:
         return f"an integer of {value.bit_length()} bits"  # Python refuses to print the largest
     return _REPR.repr(value)
@@ -79,7 +79,7 @@ def problem_lines(error: ValidationError, schema: Mapping[str, Any]) -> list[str
 
 
 def rule_of(problem: Mapping[str, Any]) -> str:
-    """Return what one of pydantic's findings asks for, in plain words."""
+    """Return the rule that one of pydantic's findings states, in plain words."""
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
     context = problem.get("ctx", {})

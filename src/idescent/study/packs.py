@@ -99,7 +99,7 @@ def _hash_bit(value: int, depth: int) -> str:
 
 
 def seconds(steps: int, parameters: int, solver: str | None) -> float:
-    """Return roughly what a run (``solver`` None) or a solution takes on one core.
+    """Return the estimated time of a run (``solver`` None) or a solution on one core.
 
     Packs of cells that take a fraction of a second need no better guess than this.
 
@@ -125,7 +125,7 @@ def study_folder(manifest: Path) -> Path:
 
 
 def write_manifest(path: Path, files: Mapping[str, Path], statuses: Mapping[str, str]) -> None:
-    """Write what a pack holds: for each file its digest, size and status; the same bytes for the same files.
+    """Write the manifest of a pack, for each file digest, size and status; same files, same bytes.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def files(manifests: Sequence[Path]) -> list[Path]:
 
 
 def damaged(manifest: Path) -> list[Path]:
-    """Return the files of a pack that are missing or not what its job wrote.
+    """Return the files of a pack that are missing or damaged.
 
     A file that is older than the manifest and has its size is taken as sound; others are read.
 

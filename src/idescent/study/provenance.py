@@ -192,7 +192,7 @@ def _with_parents(name: str) -> Iterable[str]:
 
 
 def _executed(nodes: Sequence[ast.AST]) -> Iterator[ast.AST]:
-    """Leave out what stands under ``if TYPE_CHECKING``."""
+    """Leave out statements under ``if TYPE_CHECKING``."""
     left_out = {
         inner
         for node in nodes

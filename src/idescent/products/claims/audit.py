@@ -91,7 +91,7 @@ class _AbsentError(Exception):
 
 
 def describe(cell: Cell) -> dict[str, Any]:
-    """Return what a selector can ask of a cell: objective, optimizer, alpha and given hyper-parameters."""
+    """Return the facts that a selector can name: objective, optimizer, alpha, given hyper-parameters."""
     optimizer = cell["optimizer"]
     return {
         "objective": cell["objective"]["name"],
@@ -171,7 +171,7 @@ def audit(claims: Claims, runs: Sequence[AuditedCell]) -> list[Finding]:
 
 
 def verdict(about: str, sources: Mapping[str, ClaimSource], outcomes: Mapping[str, ClaimOutcome]) -> str:
-    """Return the verdict that follows from what the sources say."""
+    """Return the verdict that follows from the sources."""
     states: dict[str, list[str]] = {"discrete": [], "exact": [], "scheme": []}
     for title, source in sources.items():
         states[source.role].append(outcomes[title].state)

@@ -133,7 +133,7 @@ def check(spec: Any, name: str, objective: Any) -> None:
 
 
 def _built(about: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return what an ensemble builds by name."""
+    """Return the specifications of the objects that an ensemble builds by name."""
     solved = [(kind, solution[kind]) for solution in about["solutions"] for kind in ("model", "solver")]
     return [("objective", about["objective"]), ("optimizer", about["optimizer"]), *solved]
 

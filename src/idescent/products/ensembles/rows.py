@@ -189,7 +189,7 @@ def _worst(fixed: Mapping[str, Any], name: str, kind: str, ensemble: Ensemble, t
 
 
 def curves_table(rows: Iterable[Mapping[str, Any]]) -> Any:
-    """Return curves as a pyarrow table with the fixed schema; what is no finite number is null."""
+    """Return curves as a pyarrow table with the fixed schema; numbers that are not finite are null."""
     return _table(rows, (*_CELL, *_MODEL, *_CURVE))
 
 

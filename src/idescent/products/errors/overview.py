@@ -70,7 +70,7 @@ def render_overview(errors: str | Path | Iterable[str | Path], outputs: Iterable
 
 
 def overview_rows(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Choose and name what is drawn: one row for each cell and solution, in order."""
+    """Choose and name the rows of the figure: one for each cell and solution, in order."""
     chosen = []
     for row in rows:
         if row["quantity"] != "theta" or row["norm"] != "sup" or row["kind"] != "total":

@@ -210,7 +210,7 @@ def _dress(above: Axes, below: Axes, *, log: bool) -> None:
 
 
 def _losses(row: Sequence[Axes], lowest: float) -> None:
-    """Cut off what is far below the first loss."""
+    """Cut off losses far below the first one."""
     positive = [float(y[y > 0.0].min()) for ax in row for y in _values(ax) if (y > 0.0).any()]
     if positive and math.isfinite(lowest):
         row[0].set_ylim(bottom=max(0.5 * min(positive), lowest))

@@ -367,7 +367,7 @@ def _configurations(
 
 
 def _called(spec: FigureSpec, name: str) -> str:
-    """Return what the legend calls a path, without its line."""
+    """Return the name of a path in the legend, without its line."""
     given = spec.lines[name].label if name in spec.lines else None
     line = r" \((line|solid|dashed|dotted|dashdot)\)$"
     return re.sub(line, "", given) if given else style.solution(name)

@@ -161,7 +161,7 @@ def gather(
 
 
 def configuration(label: str) -> str:
-    """Return what a cell's label says beside its learning rate, in words: ``β₁ = 0.9, β₂ = 0.99``."""
+    """Return the hyper-parameters in a cell's label, in words: ``β₁ = 0.9, β₂ = 0.99``."""
     words = []
     for part in label.split(",")[1:]:
         name, _, value = part.partition("~")
@@ -214,7 +214,7 @@ def rounded(values: Array) -> list[float | None]:
 
 
 def views(paths: Mapping[str, Trajectory]) -> dict[str, View]:
-    """Return what can be looked at of one cell, by name; all paths are on the same iterations."""
+    """Return the quantities of one cell, by name; all paths are on the same iterations."""
     run = paths[DISCRETE]
     width = run.theta.shape[1]
     solutions = [name for name in paths if name != DISCRETE]

@@ -23,7 +23,7 @@ _PACKAGES = ("numpy", "scipy", "pyarrow", "matplotlib", "seaborn", "snakemake")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what makes the numbers and pictures; ``not installed`` where it is not."""
+    """Return the versions of this package and its dependencies; ``not installed`` where one is absent."""
     found = {"idescent": __version__, "Python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -34,7 +34,7 @@ def versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    """Return what may differ between machines that make the same study."""
+    """Return the facts that may differ between machines that make the same study."""
     system = f"{platform.system()} {platform.machine()}, {' '.join(platform.libc_ver())}"
     return {"operating system": system.rstrip(" ,"), "processor": _processor()}
 

@@ -35,7 +35,7 @@ def pivoted(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def shortened(lines: Sequence[Row]) -> tuple[list[Row], str]:
-    """Leave out what would not fit the page; return the rest, and a sentence about what is missing."""
+    """Leave out rows that do not fit the page; return the rest, and a sentence about those left out."""
     kept, missing = list(lines), ""
     if len(kept) > MOST_ROWS:
         kept = [line for line in kept if line["norm"] == "sup"]
@@ -118,7 +118,7 @@ def odd(lines: Iterable[Row]) -> list[Row]:
 
 
 def odd_table(lines: Sequence[Row], said: Mapping[str, str], explored: Collection[str]) -> str:
-    """Return the table of what did not end as it should.
+    """Return the table of runs and solutions that did not end as they should.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ def render_heatmap(table: str | Path, objective: str, optimizer: str, outputs: I
 
 
 def heatmap_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str) -> list[dict[str, Any]]:
-    """Choose what is drawn: sup errors of theta of cells that have a memory."""
+    """Choose the values of the map: sup errors of theta of cells that have a memory."""
     return [
         row
         for row in rows

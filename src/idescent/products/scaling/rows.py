@@ -145,7 +145,7 @@ def rows(
 
 
 def as_table(found: Sequence[Row]) -> Any:
-    """Return the complete table as a pyarrow table; what does not exist is null."""
+    """Return the complete table as a pyarrow table; values that do not exist are null."""
     import pyarrow as pa
 
     columns = dict.fromkeys((*_TEXT, *_STATUS, "reason"), pa.string())

@@ -17,7 +17,7 @@ STYLE = HERE / "uPlot.min.css"
 
 
 def manifest() -> dict[str, Any]:
-    """Return what ``manifest.json`` says."""
+    """Return the content of ``manifest.json``."""
     found: dict[str, Any] = json.loads((HERE / "manifest.json").read_text(encoding="utf-8"))
     return found
 
