@@ -28,6 +28,7 @@ from idescent.products.paths.spec import parse
 from idescent.products.scaling import figure as ladder
 from idescent.products.scaling import map as heatmap
 from idescent.products.scaling import rows as scaling
+from idescent.products.scaling.rows import sup_errors
 from idescent.trajectory import read_with_metadata
 
 SPEC = {
@@ -113,7 +114,7 @@ FAMILIES: dict[str, Callable[[list[Path]], Figure]] = {
     "errors of the loss": lambda files: paths(files, of_errors=True, quantity="loss", x_scale="log"),
     "overview": lambda files: overview.overview_figure(overview.overview_rows(rows(files))),
     "split": lambda files: split.split_figure(split.split_rows(rows(files))),
-    "ladder": lambda files: ladder.scaling_figure(ladder.scaling_rows(laddered(files), "odd", "RMSProp")),
+    "ladder": lambda files: ladder.scaling_figure(sup_errors(laddered(files), "odd", "RMSProp")),
     "map": lambda files: heatmap.heatmap_figure(heatmap.heatmap_rows(laddered(files), "odd", "RMSProp")),
     "fidelity": cells,
     "ensembles": batches,

@@ -27,6 +27,7 @@ from idescent.products.report import summary
 from idescent.products.scaling import figure as scaling_figures
 from idescent.products.scaling import rows as scaling
 from idescent.products.scaling import table as scaling_table
+from idescent.products.scaling.rows import sup_errors
 from idescent.study import registry
 from idescent.trajectory import Trajectory, read
 
@@ -137,7 +138,7 @@ def test_scaling_tables_and_figures_hold_the_others(rows: list[dict[str, Any]]) 
     assert "| 0.9, 0.99, decay 20 | half-step † | **refused** |" in text
     assert "Refused: the model or its solver does not take these hyper-parameters." in text
     with styled():
-        figure = scaling_figures.scaling_figure(scaling_figures.scaling_rows(found, "quadratic", "AdamW"))
+        figure = scaling_figures.scaling_figure(sup_errors(found, "quadratic", "AdamW"))
     said = [note.get_text() for ax in figure.axes for note in ax.texts if note.get_gid() == "remark"]
     assert said == ["half-step: refused at α = 0.1\nthird-order: refused at α = 0.1"]
 

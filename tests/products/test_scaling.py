@@ -16,6 +16,7 @@ from idescent.products.scaling import figure as drawing
 from idescent.products.scaling import map as heatmap
 from idescent.products.scaling import rows as scaling
 from idescent.products.scaling import table as scaling_table
+from idescent.products.scaling.rows import sup_errors
 
 LADDER = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 DECLARED = {"first": ("paper", 1), "second": ("half-step", 2)}
@@ -254,7 +255,7 @@ def curves(figure):
 def test_the_figure_draws_every_error_and_fills_the_window():
     found = made(second={0.1: {"status": "not converged"}})
     with saving.styled():
-        figure = drawing.scaling_figure(drawing.scaling_rows(found, "bowl", "RMSProp"))
+        figure = drawing.scaling_figure(sup_errors(found, "bowl", "RMSProp"))
     lines = curves(figure)
     assert list(lines["first line"].get_ydata()) == pytest.approx([3.0 * alpha for alpha in LADDER])
     assert list(lines["second window"].get_xdata()) == list(LADDER[1:])
@@ -267,7 +268,7 @@ def test_the_figure_draws_every_error_and_fills_the_window():
 
 def test_the_triangles_have_the_slopes_that_they_say():
     with saving.styled():
-        figure = drawing.scaling_figure(drawing.scaling_rows(made(), "bowl", "RMSProp"))
+        figure = drawing.scaling_figure(sup_errors(made(), "bowl", "RMSProp"))
     lines = curves(figure)
     for order in (1, 2, 3):
         x, y = (np.log10(values) for values in lines[f"slope {order}"].get_data())
@@ -277,13 +278,13 @@ def test_the_triangles_have_the_slopes_that_they_say():
 def test_an_error_within_its_floor_is_not_drawn():
     found = made(second={0.001: {"error_estimate": 1e-6}})
     with saving.styled():
-        figure = drawing.scaling_figure(drawing.scaling_rows(found, "bowl", "RMSProp"))
+        figure = drawing.scaling_figure(sup_errors(found, "bowl", "RMSProp"))
     assert list(curves(figure)["second line"].get_xdata()) == list(LADDER[:-1])
 
 
 def test_nothing_to_draw_is_refused():
     with pytest.raises(ValueError, match="no error of theta is given"):
-        drawing.scaling_figure(drawing.scaling_rows(made(), "elsewhere", "RMSProp"))
+        drawing.scaling_figure(sup_errors(made(), "elsewhere", "RMSProp"))
 
 
 @pytest.mark.parametrize("vision", VISION, ids=str)

@@ -27,7 +27,7 @@ from idescent.drawing.looks import SCHEMES, model_look
 from idescent.drawing.remarks import remarks, tell
 from idescent.drawing.saving import save, styled
 from idescent.products.product import Task
-from idescent.products.scaling.rows import good, meaningless
+from idescent.products.scaling.rows import good, meaningless, sup_errors
 from idescent.store.tables import hyperparameters, read_errors
 
 CAPTION = (
@@ -59,20 +59,10 @@ def render_scaling(table: str | Path, objective: str, optimizer: str, outputs: I
     ValueError
         If the table is damaged or holds no error of theta of this objective and optimizer.
     """
-    rows = scaling_rows(read_errors([table]).to_pylist(), objective, optimizer)
+    rows = sup_errors(read_errors([table]).to_pylist(), objective, optimizer)
     title = f"Errors of the continuous models of {optimizer} against the learning rate"
     with styled():
         save(scaling_figure(rows), outputs, title, CAPTION.format(optimizer=optimizer, objective=objective))
-
-
-def scaling_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str) -> list[dict[str, Any]]:
-    """Choose the rows of a figure: sup errors of theta."""
-    return [
-        row
-        for row in rows
-        if (row["quantity"], row["norm"], row["objective"]) == ("theta", "sup", objective)
-        and row["optimizer"].rpartition(":")[2] == optimizer
-    ]
 
 
 def _shown(row: Mapping[str, Any]) -> bool:

@@ -27,7 +27,7 @@ from idescent.drawing import style
 from idescent.drawing.drawable import account_of, drawable, say
 from idescent.drawing.saving import save, styled
 from idescent.products.product import Task
-from idescent.products.scaling.rows import good, meaningless
+from idescent.products.scaling.rows import good, meaningless, sup_errors
 from idescent.store.tables import read_errors
 from idescent.trajectory import REFUSED
 
@@ -73,13 +73,7 @@ def render_heatmap(table: str | Path, objective: str, optimizer: str, outputs: I
 
 def heatmap_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str) -> list[dict[str, Any]]:
     """Choose the values of the map: sup errors of theta of cells that have a memory."""
-    return [
-        row
-        for row in rows
-        if (row["quantity"], row["norm"], row["objective"]) == ("theta", "sup", objective)
-        and row["optimizer"].rpartition(":")[2] == optimizer
-        and _mapped(row) is not None
-    ]
+    return [row for row in sup_errors(rows, objective, optimizer) if _mapped(row) is not None]
 
 
 def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:

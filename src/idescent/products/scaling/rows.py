@@ -220,6 +220,16 @@ def betas(row: Row) -> str:
     return ", ".join(f"{v:g}" if name.startswith("beta") else f"decay {v:g}" for name, v in given.items())
 
 
+def sup_errors(rows: Iterable[dict[str, Any]], objective: str, optimizer: str) -> list[dict[str, Any]]:
+    """Choose the sup errors of theta of one objective and one optimizer, named without its module."""
+    return [
+        row
+        for row in rows
+        if (row["quantity"], row["norm"], row["objective"]) == ("theta", "sup", objective)
+        and row["optimizer"].rpartition(":")[2] == optimizer
+    ]
+
+
 def good(row: Row) -> bool:
     """Whether a solution reached its tolerance and its run did not diverge."""
     return ended_well(row["status"], row["discrete_status"])
