@@ -96,7 +96,7 @@ def _in_lockstep(runs: Sequence[DiscreteRun]) -> Iterator[tuple[int, Trajectory]
 
 
 def _batches(runs: Sequence[DiscreteRun]) -> Iterator[list[int]]:
-    """Divide what can go in lockstep into batches of one kind that fit into a block: before they are thinned
+    """Divide runs in lockstep into batches of one kind that fit into a block: before they are thinned
     all rows are there.
     """
 

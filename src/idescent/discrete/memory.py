@@ -1,4 +1,4 @@
-"""Whether what is asked for fits into memory, asked before it is begun.
+"""Whether a run fits into memory, checked before it begins.
 
 What lives here: what is free, and the refusal of runs and solutions that would need more.  Systems promise
 memory that they do not have and kill who uses it: no exception would tell.

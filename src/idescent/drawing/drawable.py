@@ -86,7 +86,7 @@ def account(
     diverged: bool = False,
     told: Collection[str] = (),
 ) -> Account:
-    """Count what a panel can draw.
+    """Count the values that a panel can draw.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def account(
 
 
 def account_of(rows: Sequence[Mapping[str, Any]], key: str = "error", told: Collection[str] = ()) -> Account:
-    """Count what a logarithmic panel can draw of rows of a table of errors, as :func:`account` does."""
+    """Count the rows of a table of errors that a logarithmic panel can draw, as :func:`account` does."""
     diverged = bool(rows) and all(row.get("discrete_status") == "diverged" for row in rows)
     return account([[row[key] for row in rows]], log=True, noun="error", diverged=diverged, told=told)
 

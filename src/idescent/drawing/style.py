@@ -91,7 +91,7 @@ def configuration(optimizer: Mapping[str, Any]) -> str:
 
 
 def told_apart(names: Sequence[str]) -> tuple[str, list[str]]:
-    """Return what labels of configurations have in common, and what tells them apart.
+    """Return the common part of labels of configurations, and the parts that differ.
 
     ``RMSProp, β = 0.9`` and ``RMSProp, β = 0.99`` are ``RMSProp, β`` with ``0.9`` and ``0.99``; labels that
     differ in more than their last value have nothing in common, and stay as they are.
@@ -110,7 +110,7 @@ def symbol(quantity: str, *, vector: bool = False) -> str:
 
 
 def solution(name: str) -> str:
-    """Return what a solution is in words; the name that its study gives it if that is not known here."""
+    """Return a solution's name in words; its name in the study if no words are known here."""
     return _SOLUTIONS.get(name, name)
 
 
