@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,25 @@ def test_an_edited_figure_module_draws_what_it_draws(done: Project) -> None:
     assert done.succeed() == {}
     done.edit("src/idescent/drawing/saving.py", add_code)
     assert done.succeed() == {"figure": 1, "figure_with_errors": 1, "overview": 2, "report": 1}
+
+
+def test_all_figures_of_a_run_import_their_libraries_once(done: Project) -> None:
+    count = "\nwith open('imports', 'a') as file:\n    file.write('x')\n"
+    done.edit("src/idescent/drawing/saving.py", lambda text: text + count)
+    assert done.succeed() == {"figure": 1, "figure_with_errors": 1, "overview": 2, "report": 1}
+    assert (done.folder / "imports").read_text() == "x"
+
+
+def test_a_figure_has_the_same_bytes_from_a_process_of_its_own(done: Project) -> None:
+    before = done.contents()
+    jobs = sorted(done.results.glob("logs/jobs/figures/*.json"))
+    assert len(jobs) == 4
+    for job in jobs:
+        for output in json.loads(job.read_text())["output"]:
+            (done.folder / output).unlink()
+        command = [sys.executable, "-m", "idescent", "job", str(job)]
+        subprocess.run(command, cwd=done.folder, env=done.environment, check=True)
+    assert done.contents() == before
 
 
 def test_an_edited_split_draws_the_overviews_only(done: Project) -> None:

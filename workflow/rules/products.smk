@@ -42,4 +42,4 @@ for item in session.of_sort("table", "figure", "report"):
         message:
             item.message
         shell:
-            RUN
+            RUN_SHARED

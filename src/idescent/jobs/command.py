@@ -38,12 +38,20 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("file", type=Path, metavar="FILE", help="what the job is given, or 'schema'")
     parser.add_argument("--log", type=Path, metavar="FILE", help="where to write what happens on the way")
+    parser.add_argument("--shared", action="store_true", help="use the process that imports libraries once")
 
 
 def run(given: Any) -> int:
     """Run one job; return its exit status."""
     if str(given.file) == "schema":
         return _schema()
+    if given.shared:
+        from idescent.jobs import shared_process
+
+        log_of = [] if given.log is None else ["--log", str(given.log)]
+        status = shared_process.delegate(["job", str(given.file), *log_of])
+        if status is not None:
+            return status
     # A job makes few reference cycles and ends soon; the collector's default threshold costs a tenth of the
     # time of a figure.
     gc.set_threshold(100_000, 20, 20)

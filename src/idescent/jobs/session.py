@@ -15,12 +15,13 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from idescent.config import load, rules
 from idescent.discrete.kernels import MISSING, compiled
+from idescent.jobs import shared_process
 from idescent.jobs.job_files import parameters, remove_stale
 from idescent.jobs.locks import BusyError, hold
 from idescent.products.paths import formulas
@@ -161,6 +162,19 @@ class Session:
         asked = self.workflow.dag_settings
         if asked.forceall or asked.forcerun or asked.forcetargets:
             os.environ.update(IDESCENT_FRESH="1")
+        self._share_process(pending)
+
+    def _share_process(self, pending: Collection[str]) -> None:
+        """Start the process of tables and figures, if at least two of them will run in this environment."""
+        functions = [
+            rule.function
+            for rule in self.of_sort("table", "figure", "report")
+            for job in rule.jobs
+            if f"{self.root}/{rule.made_by(job)[0]}" in pending
+        ]
+        if len(functions) > 1 and not self.workflow.deployment_settings.deployment_method:
+            modules = sorted({function.partition(":")[0] for function in functions})
+            self._shared = shared_process.start(name for name in modules if name.startswith("idescent."))
 
     def end(self) -> None:
         """After the last job: show the summary and let Snakemake end at once."""

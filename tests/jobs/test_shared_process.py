@@ -1,0 +1,125 @@
+"""The process that runs tables and figures: what it shares, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from idescent.jobs import job_files, shared_process
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a shared process on Linux only")
+
+# A module of a user's own, as a job's function may be: it says in which process it runs.
+OWN = """
+import os, sys, time
+from pathlib import Path
+
+def parent(task):
+    task.outputs[0].write_text(f"{os.getpid()} {os.getppid()} {'decimal' in sys.modules}")
+    return "done"
+
+def wrong(task):
+    raise ValueError("alpha: -1 is not allowed")
+
+def sleep(task):
+    task.outputs[0].write_text(str(os.getpid()))
+    time.sleep(60)
+    return "done"
+"""
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(shared_process.VARIABLE, "")  # so that it is forgotten after the test
+    Path("own.py").write_text(OWN)
+    process = shared_process.start(["decimal"])
+    assert process is not None
+    until(Path(os.environ[shared_process.VARIABLE]).exists)
+    yield process
+    process.stdin.close()
+    assert process.wait(30) == 0
+
+
+def job(function: str) -> list[str]:
+    content = {"name": "table", "function": f"own:{function}", "given": {}, "files": []}
+    job_files.write(f"{function}.json", {**content, "code": "c", "plan": "", "output": [f"{function}.txt"]})
+    return [sys.executable, "-m", "idescent", "job", f"{function}.json", "--shared"]
+
+
+def test_jobs_are_forked_from_the_process_that_has_imported(shared: subprocess.Popen[bytes]) -> None:
+    seen = set()
+    for _ in range(2):
+        outcome = subprocess.run(job("parent"), capture_output=True, text=True, check=True)
+        assert outcome.stderr == "table: parent: done\n"
+        own, parent, imported = Path("parent.txt").read_text().split()
+        assert (int(parent), imported) == (shared.pid, "True")
+        seen.add(own)
+    assert len(seen) == 2
+
+
+def test_a_failing_job_ends_as_in_a_process_of_its_own(shared: subprocess.Popen[bytes]) -> None:
+    command = job("wrong")
+    alone = subprocess.run(command[:-1], capture_output=True, text=True)
+    together = subprocess.run(command, capture_output=True, text=True)
+    assert (together.returncode, together.stderr) == (alone.returncode, alone.stderr)
+    assert together.stderr == "table: wrong: alpha: -1 is not allowed\n"
+
+
+def started(command: list[str]) -> tuple[subprocess.Popen[str], psutil.Process]:
+    client = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    file = Path("sleep.txt")
+    until(lambda: file.is_file() and file.read_text() != "")
+    return client, psutil.Process(int(file.read_text()))
+
+
+def test_a_job_that_is_killed_takes_its_child_along(shared: subprocess.Popen[bytes]) -> None:
+    client, child = started(job("sleep"))
+    assert child.ppid() == shared.pid
+    client.kill()
+    client.communicate()
+    until(lambda: not child.is_running())
+
+
+def test_a_child_that_is_killed_is_a_failed_job(shared: subprocess.Popen[bytes]) -> None:
+    client, child = started(job("sleep"))
+    child.kill()
+    assert client.communicate()[1] == "job sleep.json: its process was killed\n"
+    assert client.returncode == 1
+
+
+def test_without_the_process_a_job_runs_in_its_own(
+    shared: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(shared_process.VARIABLE, str(tmp_path / "nothing listens here"))
+    subprocess.run(job("parent"), check=True)
+    assert Path("parent.txt").read_text().split()[1] == str(os.getpid())
+
+
+def test_the_process_and_its_socket_end_with_the_one_that_started_it(tmp_path: Path) -> None:
+    code = (
+        "import os, time\nfrom idescent.jobs import shared_process as s\n"
+        "print(s.start([]).pid, os.environ[s.VARIABLE], flush=True)\ntime.sleep(60)\n"
+    )
+    starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    pid, path = starter.stdout.readline().split()
+    until(Path(path).exists)
+    process = psutil.Process(int(pid))
+    starter.send_signal(signal.SIGKILL)
+    starter.communicate()
+    until(lambda: not Path(path).parent.exists() and not process.is_running())
