@@ -26,7 +26,6 @@ from idescent.jobs.locks import signed_in
 from idescent.jobs.progress import announce
 from idescent.products.product import Task
 from idescent.store.files import DamagedError
-from idescent.study.registry import resolve
 
 HELP = "Run one of the workflow's jobs: for its rules, not for people."
 EPILOG = ""
@@ -91,6 +90,8 @@ def _function(name: str) -> Callable[[Task], str]:
     if module.startswith("idescent."):
         found = getattr(importlib.import_module(module), attribute)
     else:
+        from idescent.study.registry import resolve
+
         found = resolve("function", name)
     return found
 

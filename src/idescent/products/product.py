@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from idescent.study.cells import Cell, Study
+if TYPE_CHECKING:  # jobs import this module, but not how a study is planned
+    from idescent.study.cells import Cell, Study
 
 Sort = Literal["simulate", "solve", "measure", "table", "figure", "report"]
 
