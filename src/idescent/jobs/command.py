@@ -35,22 +35,34 @@ Log = Callable[[str], None]
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="what the job is given, or 'schema'")
+    parser.add_argument("file", type=Path, metavar="FILE", help="description of the job, or 'schema'")
     parser.add_argument("--log", type=Path, metavar="FILE", help="where to write what happens on the way")
-    parser.add_argument("--shared", action="store_true", help="use the process that imports libraries once")
+    parser.add_argument("--shared", action="store_true", help="hand the job to the run's shared process")
+    parser.add_argument(
+        "--serve", nargs="*", metavar="MODULE", help="be that process, at the socket FILE, with these modules"
+    )
 
 
 def run(given: Any) -> int:
-    """Run one job; return its exit status."""
+    """Run one job, or serve jobs; return the exit status."""
     if str(given.file) == "schema":
         return _schema()
+    if given.serve is not None:
+        from idescent.jobs import shared_process
+
+        shared_process.serve(given.file, given.serve, run_job)
+        return 0
     if given.shared:
         from idescent.jobs import shared_process
 
-        log_of = [] if given.log is None else ["--log", str(given.log)]
-        status = shared_process.delegate(["job", str(given.file), *log_of])
+        status = shared_process.delegate(given.file, given.log)
         if status is not None:
             return status
+    return run_job(given.file, given.log)
+
+
+def run_job(file: Path, log_file: Path | None) -> int:
+    """Run the job that ``file`` describes; return its exit status."""
     # A job makes few reference cycles and ends soon; the collector's default threshold costs a tenth of the
     # time of a figure.
     gc.set_threshold(100_000, 20, 20)
@@ -59,12 +71,12 @@ def run(given: Any) -> int:
     log: Log = _nowhere
     with ExitStack() as stack:
         try:
-            job = job_files.read(given.file)
-            name, outputs = job["name"], [Path(file) for file in job["output"]]
+            job = job_files.read(file)
+            name, outputs = job["name"], [Path(name) for name in job["output"]]
             subject = f"{_subject(job, outputs[0])}: "
-            log = _log(given.log, stack)
+            log = _log(log_file, stack)
             stack.enter_context(signed_in())
-            files = [Path(file) for file in job["files"]]
+            files = [Path(name) for name in job["files"]]
             text = _function(job["function"])(Task(files, outputs, job["given"], job["code"], log))
             log(f"{text}\ncode {job['code']}")
         except (ValueError, OSError) as error:

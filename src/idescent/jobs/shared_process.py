@@ -35,8 +35,9 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NoReturn
 
 VARIABLE = "IDESCENT_SHARED_PROCESS"
 
@@ -53,22 +54,27 @@ def start(modules: Iterable[str]) -> subprocess.Popen[bytes] | None:
         return None
     # Only this user may enter the folder: whoever can connect can run code.
     path = Path(tempfile.mkdtemp(prefix="idescent-"), "socket")
-    command = [sys.executable, "-m", "idescent.jobs.shared_process", str(path), *modules]
+    command = [sys.executable, "-m", "idescent", "job", str(path), "--serve", *modules]
     # Ctrl-C reaches the jobs; this process ends with the session.
     process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
     os.environ[VARIABLE] = str(path)
     return process
 
 
-def delegate(arguments: Sequence[str]) -> int | None:
-    """Have a command of ``idescent`` run by the shared process; return its exit status.
+def delegate(file: Path, log: Path | None) -> int | None:
+    """Have the shared process run a job; return its exit status.
 
-    None means that no shared process has taken it: it must be run here.
+    None means that no shared process has taken the job: it must run here.
     """
     path = os.environ.get(VARIABLE)
     if path is None:
         return None
-    request = {"arguments": list(arguments), "folder": str(Path.cwd()), "environment": dict(os.environ)}
+    request = {
+        "file": str(file),
+        "log": log and str(log),
+        "folder": str(Path.cwd()),
+        "environment": {**os.environ},
+    }
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
         try:
             connection.connect(path)
@@ -77,13 +83,23 @@ def delegate(arguments: Sequence[str]) -> int | None:
             return None
         status = connection.recv(1)
     if not status:
-        sys.stderr.write(f"{' '.join(arguments[:2])}: its process was killed\n")
+        sys.stderr.write(f"job {file}: its process was killed\n")
         return 1
     return status[0]
 
 
-def serve(path: Path, modules: Iterable[str]) -> None:
-    """Listen on a new socket until standard input ends; run each request in a process of its own."""
+def serve(path: Path, modules: Iterable[str], run: Callable[[Path, Path | None], int]) -> None:
+    """Listen on a new socket until standard input ends; fork for each request.
+
+    Parameters
+    ----------
+    path : path
+        The socket; its folder is removed at the end.
+    modules : iterable of str
+        Modules to import before the first request.
+    run : callable
+        ``run(file, log)``: run a job, return its exit status.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
@@ -98,12 +114,12 @@ def serve(path: Path, modules: Iterable[str]) -> None:
                 connection, _ = listener.accept()
                 with connection:
                     if os.fork() == 0:
-                        _end_as(connection)
+                        _answer(connection, run)
     finally:
         shutil.rmtree(path.parent, ignore_errors=True)
 
 
-def _end_as(connection: socket.socket) -> None:
+def _answer(connection: socket.socket, run: Callable[[Path, Path | None], int]) -> NoReturn:
     """Run the request, send its exit status, and end this process."""
     status = 1
     try:
@@ -115,9 +131,7 @@ def _end_as(connection: socket.socket) -> None:
         os.chdir(request["folder"])
         os.environ.clear()
         os.environ.update(request["environment"])
-        from idescent.cli import main
-
-        status = main(request["arguments"])
+        status = run(Path(request["file"]), request["log"] and Path(request["log"]))
     except BaseException:
         traceback.print_exc()
     finally:
@@ -132,7 +146,3 @@ def _end_with(connection: socket.socket) -> None:
     """End this process when the job that waits for it has gone."""
     connection.recv(1)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    serve(Path(sys.argv[1]), sys.argv[2:])
