@@ -85,7 +85,7 @@ def test_a_damaged_file_is_found_at_the_start_and_made_again_alone(
     harm(complete.results / file)
     outcome = complete.run(*TARGETS)
     assert outcome.status == 0, outcome.text
-    assert outcome.text.count(f"results/tiny/{file} is damaged: it is made again") == 1
+    assert outcome.text.count(f"results/tiny/{file} is damaged: it is created again") == 1
     assert outcome.jobs == jobs
     assert {stage: computed(complete, stage) for stage in cells} == cells
     assert complete.contents() == before
@@ -109,7 +109,7 @@ def test_a_bit_that_flips_unseen_is_found_on_reading_and_the_next_run_makes_that
     (complete.results / reader).unlink()
     outcome = complete.run(*TARGETS)
     assert outcome.status == 1
-    said = [line for line in outcome.text.splitlines() if "it is removed" in line]
+    said = [line for line in outcome.text.splitlines() if ": removed; run again" in line]
     assert f"results/tiny/{file}: not a whole t" in said[0]
     assert "Traceback" not in outcome.text
     again = complete.run(*TARGETS)

@@ -90,7 +90,7 @@ def test_a_folder_that_cannot_be_written_to_is_said_in_one_line(project: Project
         "mount -o remount,rw results; study > /dev/null; mount -o remount,ro results; study\n"
         "sed -i 's/steps: 30/steps: 31/w changed' config/tiny.yaml; test -s changed; study\n",
     )
-    for outcome, reason in ((empty, "Read-only file system"), (changed, "nothing can be made")):
+    for outcome, reason in ((empty, "Read-only file system"), (changed, "no job can run")):
         assert outcome.status == 1
         assert outcome.text.count(f"results/tiny cannot be written to: {reason}") == 1, outcome.text
         assert outcome.text.count("Read-only file system") <= 1, outcome.text

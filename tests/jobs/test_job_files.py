@@ -77,7 +77,7 @@ def test_a_damaged_file_is_said_in_one_line_and_removed(
     assert main(words) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"job: {words[-1]}: not a whole description of a job")
-    assert line.endswith("it is removed, run again to have it made again")
+    assert line.endswith("removed; run again to create it again")
     assert not Path(words[-1]).exists()
 
 

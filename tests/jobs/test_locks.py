@@ -77,8 +77,11 @@ def test_a_file_system_without_locks_is_told_of_and_used(tmp_path, monkeypatch, 
     monkeypatch.setattr(locks.fcntl, "flock", unsupported)
     locks.hold(tmp_path, "results/a")
     run, jobs = capsys.readouterr().err.splitlines()
-    assert run == f"{tmp_path}/results_a.run: no locks on this file system: do not start two runs at once"
-    assert jobs.startswith(f"{tmp_path}/results_a.jobs: no locks")
+    assert (
+        run
+        == f"{tmp_path}/results_a.run: this file system does not support locks: do not start two runs at once"
+    )
+    assert jobs.startswith(f"{tmp_path}/results_a.jobs: this file system does not support locks")
 
 
 def test_a_job_outside_the_workflow_signs_in_nowhere(monkeypatch):

@@ -98,7 +98,7 @@ def test_a_harmed_cell_of_a_pack_is_made_again_alone(packed: Project, harm: Call
     harm(packed.results / CELL / "paper.exact.parquet")
     outcome = packed.run()
     assert outcome.status == 0
-    assert outcome.text.count("it is made again") == 1
+    assert outcome.text.count("it is created again") == 1
     assert outcome.jobs["solve"] == 1
     assert "2 cells, 1 kept" in logged(packed, "solve/quadratic/AdaGrad/all/paper.exact.log")
     assert packed.contents() == before

@@ -1,1 +1,1 @@
-"""The jobs of the workflow, and what Snakemake must be told or kept from."""
+"""The jobs of the workflow, and the session, which connects them to Snakemake."""

@@ -1,10 +1,10 @@
-"""``idescent job``: what each rule's ``shell:`` calls, and the generator of the configuration's schema.
+"""``idescent job``: the command that each rule's ``shell:`` calls; it also prints the configuration's schema.
 
-What lives here: running one job from its file.  What does not: the work itself (the function that the file
-names), and the commands for people (:mod:`idescent.cli`).
+What lives here: running one job from its job file.  What does not: the work itself (the function that the job
+file names), and the commands for people (:mod:`idescent.cli`).
 
-A job's own line goes to standard error, what happens on the way to its log.  Bad input is one line and exit
-status 1.
+A job prints one line to standard error; details go to its log.  For bad input the line names the problem, and
+the exit status is 1.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Log = Callable[[str], None]
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("file", type=Path, metavar="FILE", help="description of the job, or 'schema'")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="where to write what happens on the way")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="log of the job")
     parser.add_argument("--shared", action="store_true", help="hand the job to the run's shared process")
     parser.add_argument(
         "--serve", nargs="*", metavar="MODULE", help="be that process, at the socket FILE, with these modules"
@@ -63,10 +63,10 @@ def run(given: Any) -> int:
 
 def run_job(file: Path, log_file: Path | None) -> int:
     """Run the job that ``file`` describes; return its exit status."""
-    # A job makes few reference cycles and ends soon; the collector's default threshold costs a tenth of the
+    # A job creates few reference cycles and ends soon: the default collection threshold costs a tenth of the
     # time of a figure.
     gc.set_threshold(100_000, 20, 20)
-    warnings.filterwarnings("ignore", "no compiled kernels")  # the workflow says it, once a run
+    warnings.filterwarnings("ignore", "no compiled kernels")  # the session prints it, once a run
     name, subject = "job", ""
     log: Log = _nowhere
     with ExitStack() as stack:
@@ -84,11 +84,11 @@ def run_job(file: Path, log_file: Path | None) -> int:
             if isinstance(error, DamagedError):
                 message += _discard(error.path)
             sys.stderr.write(f"{name}: {subject}{message}\n")
-            with suppress(OSError):  # the disk may be full, which is what has just been said
+            with suppress(OSError):  # the disk may be full, as the line above then says
                 log(f"error: {message}")
             return 1
         except BaseException:
-            with suppress(OSError):  # what is raised says more than a log that cannot be written
+            with suppress(OSError):  # a log that cannot be written must not hide the exception
                 log(traceback.format_exc())
             raise
         announce(name, Path(job["plan"]), f"{subject}{text}")
@@ -96,29 +96,29 @@ def run_job(file: Path, log_file: Path | None) -> int:
 
 
 def _function(name: str) -> Callable[[Task], str]:
-    """Return the function ``module:function``; one of a user's own only where user code is allowed."""
+    """Return the function ``module:function``; a user's own function only if user code is allowed."""
     module, _, attribute = name.partition(":")
-    found: Callable[[Task], str]
+    function: Callable[[Task], str]
     if module.startswith("idescent."):
-        found = getattr(importlib.import_module(module), attribute)
+        function = getattr(importlib.import_module(module), attribute)
     else:
         from idescent.study.registry import resolve
 
-        found = resolve("function", name)
-    return found
+        function = resolve("function", name)
+    return function
 
 
 def _discard(path: Path) -> str:
-    """Remove a damaged file, so that the next run makes it again; return a message."""
+    """Remove a damaged file, so that the next run creates it again; return the end of the message."""
     try:
         path.unlink()
     except OSError as error:
         return f": delete it and run again ({error.strerror})"
-    return ": it is removed, run again to have it made again"
+    return ": removed; run again to create it again"
 
 
 def _subject(job: Mapping[str, Any], output: Path) -> str:
-    """Return the name of a job's result: a cell or a pack, and one of their solutions, or a file."""
+    """Return the name of a job's result: a cell or a pack, with the solution's name, or a file."""
     cells = job["given"].get("cells")
     if job["name"] not in ("simulate", "solve") or not cells:
         return str(output.with_suffix(""))
@@ -136,14 +136,14 @@ def _schema() -> int:
 
 
 def _nowhere(_: str) -> None:
-    """Keep no log."""
+    """Discard a line of the log."""
 
 
 def _log(path: Path | None, stack: ExitStack) -> Log:
     if path is None:
         return _nowhere
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Unbuffered: a person follows a long solve with tail -f, and closing must not fail on a full disk.
+    # Unbuffered: lines of a long job appear at once, and closing cannot fail on a full disk.
     file = stack.enter_context(path.open("wb", buffering=0))
 
     def write(line: str) -> None:

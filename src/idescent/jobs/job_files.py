@@ -1,10 +1,10 @@
-"""What a job is given: one readable JSON file for each, which its rule names by path.
+"""Job files: the description of each job, as a readable JSON file.
 
-What lives here: where these files lie, writing and reading them.  What does not: what is in them (the
-workflow's rules), what is done with it (:mod:`idescent.jobs.command`).
+What lives here: their paths, writing and reading them.  What does not: their content (the products' rules),
+running a job (:mod:`idescent.jobs.command`).
 
-A command line takes 128 KiB, and what stands on it is read by a shell: no text of a configuration, and no
-list that grows with a study, goes there.
+Only the path of the file is on a job's command line.  A command line is limited to 128 KiB and is parsed by a
+shell, so it holds neither texts from a configuration nor lists that grow with a study.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ KEYS = ("code", "files", "function", "given", "name", "output", "plan")
 
 
 def digest(given: Any) -> str:
-    """Return the digest of a job's arguments: 64 hexadecimal digits."""
+    """Return the SHA-256 digest of a job's arguments: 64 hexadecimal digits."""
     return hashlib.sha256(json.dumps(given).encode()).hexdigest()
 
 
 def place(root: str, output: str) -> str:
-    """Return the path of the file for the job that makes ``output``, below the study's folder ``root``.
+    """Return the path of the job file for the job that creates ``output``; ``root`` is the study's folder.
 
-    Another workflow that uses this one may put results elsewhere: ``root`` may follow a prefix of its own.
+    Another workflow that uses this one may add a prefix to all outputs: it stays in front of ``root``.
     """
-    before, _, below = output.partition(f"{root}/")
-    return f"{before}{root}/logs/jobs/{below}.json"
+    prefix, _, below = output.partition(f"{root}/")
+    return f"{prefix}{root}/logs/jobs/{below}.json"
 
 
 def parameters(
     rule: Rule, job_of: Callable[[Any], Job], root: str, plan: str, may_write: Callable[[], bool]
 ) -> dict[str, Callable[..., str]]:
-    """Return the parameters of a rule of Snakemake, all of them functions of a job.
+    """Return the ``params`` of a rule of Snakemake; each one is a function of the job's wildcards.
 
-    Snakemake takes braces in a string for wildcards, but not in what a function returns.  It runs a job again
-    when ``given`` or ``code`` has changed; the file is none of its inputs, and only its path, ``job``, stands
-    on the command line.
+    Functions, because Snakemake would expand braces in a string.  Snakemake runs a job again when ``given``
+    or ``code`` has changed.  ``job`` is the path of the job file; the job file is no input of the rule.
 
     Parameters
     ----------
     rule : Rule
     job_of : callable
-        From wildcards to the job.
+        Function from wildcards to the job.
     root, plan : str
-        Folder of the study, and the file of what a run makes.
+        Folder of the study, and path of the plan of this run (:mod:`idescent.jobs.progress`).
     may_write : callable
-        Whether this process may change anything: not in a dry run.  What then cannot be written ends it.
+        Whether job files may be written; not in a dry run.  If writing then fails, the process ends with one
+        line.
     """
 
     def about(job: Job) -> dict[str, Any]:
@@ -64,11 +64,11 @@ def parameters(
         job, path = job_of(wildcards), place(root, output[0])
         if may_write():
             content = {**about(job), "code": job.code, "output": list(output), "plan": plan}
-            # Another workflow that uses this one may have put the study elsewhere.
+            # Input files get the same prefix as the outputs (see place).
             folder = output[0].removesuffix(rule.made_by(job)[0])
             try:
                 write(path, content | {"files": [f"{folder}{name}" for name in content["files"]]})
-            except OSError as error:  # Snakemake would show where in the code any other exception came from
+            except OSError as error:  # for any other exception Snakemake would print a traceback
                 sys.exit(f"{root} cannot be written to: {error.strerror}")
         return path
 
@@ -80,7 +80,7 @@ def parameters(
 
 
 def write(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write the arguments of a job, unless the file holds them already."""
+    """Write a job file, unless it has this content already."""
     path, text = Path(path), json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     if not path.is_file() or path.read_bytes() != text.encode():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,12 +88,12 @@ def write(path: str | Path, content: Mapping[str, Any]) -> None:
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """Return what was written.
+    """Return the content of a job file.
 
     Raises
     ------
     ValueError
-        If there is no such file, or it is damaged; the message names it.
+        If there is no such file, or it is damaged; the message names the file.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -105,7 +105,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def remove_stale(root: str | Path) -> None:
-    """Remove the files of a study whose results are not there."""
+    """Remove job files whose outputs do not exist."""
     folder = Path(root, "logs/jobs")
     for file in folder.rglob("*.json"):
         if not Path(root, file.relative_to(folder)).with_suffix("").exists():

@@ -1,11 +1,14 @@
-"""One run of a study at a time.
+"""Locks: one run of a study at a time.
 
-What lives here: how a run of Snakemake knows that another one, or jobs that a killed one has left, are at
-work on the same results.  What does not: files that appear whole or not at all (:mod:`idescent.store.files`).
+What lives here: the locks by which a run of Snakemake detects another run, or jobs left by a killed run, that
+use the same results.  What does not: atomic writes (:mod:`idescent.store.files`).
 
-The locks are the kernel's (``flock``): they end with the process that holds them, whichever way it ends, so
-that no run can leave one behind.  On network file systems they hold between machines as far as these support
-it; where there is no support at all, nothing is locked, and the run says so.
+There are two lock files for each study.  A run holds the first one exclusively until it ends.  Every job
+holds the second one shared while it runs; a new run starts only if it can lock both exclusively.
+
+The locks are those of the kernel (``flock``).  The kernel releases them when the process ends, also when it
+is killed, so no stale lock remains.  On network file systems they work between machines if the file system
+supports it.  Where locks are not supported, nothing is locked and the run prints a warning.
 """
 
 from __future__ import annotations
@@ -25,40 +28,40 @@ _held: dict[Path, IO[str]] = {}
 
 
 class BusyError(Exception):
-    """Somebody else is at work on the results of a study."""
+    """Another process uses the results of a study."""
 
 
 def hold(folder: Path, results: str) -> None:
-    """Claim the results of a study until this process ends, and tell the jobs where to sign in.
+    """Lock the results of a study until this process ends, and tell jobs where their lock file is.
 
     Parameters
     ----------
     folder : path
-        Where the locks lie.
+        Folder of the lock files.
     results : str
-        The folder that is claimed; the locks have its name.
+        Folder of the study, which gives the lock files their names.
 
     Raises
     ------
     BusyError
-        If another run, or a job that has outlived its own, is at work; the message names the processes.
+        If another run, or a job that has outlived its run, uses the results; the message names the processes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = results.replace("/", "_")
     run, jobs = folder / f"{name}.run", folder / f"{name}.jobs"
-    if run in _held:  # the workflow stands twice in another one, as modules
+    if run in _held:  # another workflow uses this one twice, as modules
         return
     held = _try(run)
     if held is None:
         raise BusyError(
-            f"{results}: another run is at work{_holders(run)}: wait for it to end; nothing was done"
+            f"{results}: another run is at work{_holders(run)}: wait until it ends; nothing was changed"
         )
     _held[run] = held
     free = _try(jobs)
     if free is None:
         raise BusyError(
             f"{results}: jobs of a run that was killed are still at work{_holders(jobs)}: "
-            "wait for them to end, or end them; nothing was done"
+            "wait until they end, or kill them; nothing was changed"
         )
     free.close()
     os.environ[VARIABLE] = str(jobs.absolute())
@@ -66,7 +69,7 @@ def hold(folder: Path, results: str) -> None:
 
 @contextmanager
 def signed_in() -> Iterator[None]:
-    """Let a run that is started meanwhile know that a job is at work."""
+    """Hold the jobs' lock, shared with other jobs, so that no other run starts meanwhile."""
     path = os.environ.get(VARIABLE)
     if path is None:  # not started by the workflow
         yield
@@ -77,11 +80,13 @@ def signed_in() -> Iterator[None]:
 
 
 def _try(path: Path) -> IO[str] | None:
-    """Return the locked file; None if somebody else has it."""
+    """Return the locked file; None if another process holds the lock."""
     file = path.open("a", encoding="utf-8")
     try:
         if not _flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
-            sys.stderr.write(f"{path}: no locks on this file system: do not start two runs at once\n")
+            sys.stderr.write(
+                f"{path}: this file system does not support locks: do not start two runs at once\n"
+            )
     except BlockingIOError:
         file.close()
         return None
@@ -89,7 +94,7 @@ def _try(path: Path) -> IO[str] | None:
 
 
 def _flock(file: IO[str], operation: int) -> bool:
-    """Lock a file; return whether its file system can."""
+    """Lock a file; return whether its file system supports locks."""
     try:
         fcntl.flock(file, operation)
     except BlockingIOError:
@@ -100,11 +105,11 @@ def _flock(file: IO[str], operation: int) -> bool:
 
 
 def _holders(path: Path) -> str:
-    """Name the processes of this machine that hold a lock: `` (process 4711)``; empty if none is known."""
+    """Return the processes of this machine that hold a lock, as `` (process 4711)``; empty if unknown."""
     table = Path("/proc/locks")
     lines = table.read_text(encoding="utf-8").splitlines() if table.is_file() else []
-    found = re.compile(rf"\d+: FLOCK +\w+ +\w+ +(\d+) +\w+:\w+:{path.stat().st_ino} ")
-    pids = sorted({int(match[1]) for line in lines if (match := found.match(line))})
+    holder = re.compile(rf"\d+: FLOCK +\w+ +\w+ +(\d+) +\w+:\w+:{path.stat().st_ino} ")
+    pids = sorted({int(match[1]) for line in lines if (match := holder.match(line))})
     if not pids:
         return ""
     return f" ({'process' if len(pids) == 1 else 'processes'} {', '.join(map(str, pids))})"

@@ -1,13 +1,18 @@
-"""A pack of cells in one job: each into its own file, and at the end the list of them.
+"""A pack of cells in one job: one file for each cell, and at the end the manifest, which lists them.
 
-What lives here: what is kept of an earlier run, what is taken from the cache, and what happens when a cell
-fails.  What does not: how cells come to share a job (:mod:`idescent.study.packs`), what is done for one of
-them (:mod:`idescent.jobs.simulate`, :mod:`idescent.jobs.solve`).
+What lives here: which cells are kept from an earlier run, which come from the cache, and failures of a cell.
+What does not: grouping cells into packs (:mod:`idescent.study.packs`), computing a cell
+(:mod:`idescent.jobs.simulate`, :mod:`idescent.jobs.solve`).
 
-A cell that is there, whole, made from the same configuration by the same code, is kept: a job that was
-killed, or whose pack has grown, makes only what is missing.  With ``IDESCENT_CACHE`` set to a folder, cells
-are shared in the same way between studies and between checkouts.  ``IDESCENT_FRESH`` makes all again, as
-``snakemake --forceall`` demands.
+For each cell, in this order:
+
+1. Keep its file if it is complete and records the same configuration and the same digest of the code.
+2. Else, if ``IDESCENT_CACHE`` names a folder, copy the file from there, under the same condition.  The cache
+   is shared by studies and checkouts.
+3. Else compute the cell, write its file, and copy the file into the cache.
+
+So a job that was killed, or whose pack has grown, computes only the missing cells.  ``IDESCENT_FRESH``, which
+the session sets for ``snakemake --forceall``, skips the first two steps.
 """
 
 from __future__ import annotations
@@ -33,17 +38,17 @@ Log = Callable[[str], None]
 
 
 def simulate(task: Task) -> str:
-    """Make the discrete runs of a pack; return a line about them."""
+    """Compute the discrete runs of a pack; return a one-line description."""
     return run("simulate", task.given, task.outputs[0], task.code, task.log)
 
 
 def solve(task: Task) -> str:
-    """Solve a model for a pack; return a line about its solutions."""
+    """Solve a model for the cells of a pack; return a one-line description."""
     return run("solve", task.given, task.outputs[0], task.code, task.log)
 
 
 def run(stage: str, pack: Mapping[str, Any], output: Path, code: str, log: Log) -> str:
-    """Run or solve a pack's cells and write their list; return a line about them.
+    """Simulate or solve the cells of a pack and write its manifest; return a one-line description.
 
     Parameters
     ----------
@@ -52,7 +57,7 @@ def run(stage: str, pack: Mapping[str, Any], output: Path, code: str, log: Log) 
         ``objective``, ``cells`` with their ``folder``, and ``solution`` for ``solve``: as made by
         :meth:`idescent.study.cells.Study.job`.
     output : path
-        The manifest; the cells' files go where it says that the study is.
+        The manifest; its path determines the folder of the study, and so the paths of the cells' files.
     code : str
         Digest of the code, recorded in the files.
     log : callable
@@ -61,7 +66,7 @@ def run(stage: str, pack: Mapping[str, Any], output: Path, code: str, log: Log) 
     Raises
     ------
     ValueError
-        If cells cannot be run; all others are there by then, and the list is not written.
+        If cells cannot be computed.  The files of all other cells exist by then; the manifest is not written.
     """
     module = importlib.import_module(f"idescent.jobs.{stage}")
     root, solution = study_folder(output), pack.get("solution")
@@ -70,18 +75,18 @@ def run(stage: str, pack: Mapping[str, Any], output: Path, code: str, log: Log) 
     for entry in pack["cells"]:
         cell = {"objective": pack["objective"], **entry, **({"solution": solution} if solution else {})}
         cells[cell.pop("folder")] = cell
-    found = {folder: _found(root / folder / f"{name}.parquet", cell, code) for folder, cell in cells.items()}
-    missing = [cells[folder] for folder, status in found.items() if status is None]
-    made = _made(module, missing, pack["objective"], log)
+    kept = {folder: _kept(root / folder / f"{name}.parquet", cell, code) for folder, cell in cells.items()}
+    missing = [cells[folder] for folder, status in kept.items() if status is None]
+    computed = _compute(module, missing, pack["objective"], log)
     files, statuses, line = {}, {}, ""
     failures: list[str] = []
     for folder, cell in cells.items():
         place = f"{folder}/{name}.parquet"
-        status = found[folder]
+        status = kept[folder]
         if status is None:
             if len(cells) > 1:
                 log(f"--- {folder}")
-            trajectory = next(made)
+            trajectory = next(computed)
             if isinstance(trajectory, ValueError):
                 failures.append(f"{folder}: {trajectory}")
                 log(f"error: {trajectory}")
@@ -100,13 +105,14 @@ def run(stage: str, pack: Mapping[str, Any], output: Path, code: str, log: Log) 
     write_manifest(output, files, statuses)
     if len(files) == 1:
         return line
-    kept = len(cells) - len(missing)
-    return f"{len(files)} cells{f', {kept} kept' if kept else ''}: {tally(list(statuses.values()))}"
+    count = len(cells) - len(missing)
+    return f"{len(files)} cells{f', {count} kept' if count else ''}: {tally(list(statuses.values()))}"
 
 
-def _made(
+def _compute(
     module: Any, cells: Sequence[Mapping[str, Any]], spec: Mapping[str, Any], log: Log
 ) -> Iterator[Trajectory | ValueError]:
+    """Yield the trajectory of each cell, or the error that prevents it."""
     if not cells:
         return
     try:
@@ -117,8 +123,8 @@ def _made(
     yield from module.make(cells, objective, log)
 
 
-def _found(file: Path, cell: Mapping[str, Any], code: str) -> str | None:
-    """Return the status of a cell's file if it is what would be made; look for it in the cache, too."""
+def _kept(file: Path, cell: Mapping[str, Any], code: str) -> str | None:
+    """Return the status of a cell's file if it can be kept or copied from the cache; else None."""
     if os.environ.get("IDESCENT_FRESH"):
         return None
     status = _status(file, cell, code)
@@ -131,17 +137,19 @@ def _found(file: Path, cell: Mapping[str, Any], code: str) -> str | None:
 
 
 def _status(file: Path, cell: Mapping[str, Any], code: str) -> str | None:
+    """Return the status in a file if it records this cell and this code; else None."""
     if not file.is_file():
         return None
     try:
         trajectory, metadata = read_with_metadata(file)
     except ValueError:
-        return None  # damaged: it is made again
+        return None  # damaged: computed again
     same = metadata["cell"] == cell and metadata["provenance"]["code"] == code
     return trajectory.report.status if same else None
 
 
 def _share(file: Path, cell: Mapping[str, Any], code: str) -> None:
+    """Copy a cell's file into the cache, if there is one."""
     cached = _cached(cell, code)
     if cached is not None:
         cached.parent.mkdir(parents=True, exist_ok=True)
@@ -150,6 +158,7 @@ def _share(file: Path, cell: Mapping[str, Any], code: str) -> None:
 
 
 def _cached(cell: Mapping[str, Any], code: str) -> Path | None:
+    """Return the path of a cell in the cache; None if there is no cache."""
     folder = os.environ.get("IDESCENT_CACHE")
     if not folder:
         return None

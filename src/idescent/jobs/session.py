@@ -1,8 +1,16 @@
-"""What Snakemake must be told about a study, and what it must be kept from.
+"""The session: one run of Snakemake on a study.
 
-What lives here: what the workflow's files ask for beyond the rules: the checked study, the files from which
-jobs read what they do, the plan by which jobs count, removal of damaged results, the lines on the screen.
-What does not: rules (:mod:`idescent.config` lists them), running a job (:mod:`idescent.jobs.command`).
+What lives here: the connection between Snakemake and the study.  For each rule that the products declare, the
+session returns what the bodies in ``workflow/rules`` need: outputs, inputs, log, wildcard constraints,
+parameters.  Before the first job it checks the configuration, locks the results and removes damaged files.
+What does not: the list of rules (:mod:`idescent.config`), running a job (:mod:`idescent.jobs.command`).
+
+Four places change Snakemake's own behaviour; each says why:
+
+- ``gc.set_threshold`` in ``__init__`` (start-up time),
+- ``quiet`` (lines on the screen),
+- ``IDESCENT_FRESH`` in ``start`` (``--forceall`` also ignores files of single cells),
+- cancelled timers in ``end`` (Snakemake would wait for a second).
 """
 
 from __future__ import annotations
@@ -30,7 +38,7 @@ from idescent.store.files import DamagedError, remove_partials, write_text
 from idescent.study.packs import damaged
 from idescent.study.provenance import is_whole
 
-# Where locks lie, and what is kept between runs.
+# Locks, and files that are kept between runs.
 FOLDER = Path(".snakemake/idescent")
 
 
@@ -52,10 +60,10 @@ class Session:
     """
 
     def __init__(self, config: Mapping[str, Any], workflow: Any) -> None:
-        # Parsing creates few reference cycles; the collector's default threshold costs a sixth of the start.
+        # Parsing creates few reference cycles: the default collection threshold costs a sixth of start-up.
         gc.set_threshold(100_000, 20, 20)
-        # The jobs' Python is the one that runs Snakemake, wherever it lies: as a parameter, it would rerun a
-        # moved checkout, and a shell prefix would reach into a workflow that uses this one.
+        # Jobs use the Python that runs Snakemake.  As a parameter of the rules, its path would rerun all jobs
+        # of a moved checkout; a shell prefix would also apply to a workflow that uses this one.
         os.environ.update(IDESCENT_PYTHON=sys.executable)
         try:
             self.study = load(config)
@@ -74,18 +82,18 @@ class Session:
             self._begin()
 
     def of_sort(self, *sorts: str) -> list[Rule]:
-        """Return the rules that get one body."""
+        """Return the rules of these sorts, which share a body in ``workflow/rules``."""
         return [rule for rule in self.rules if rule.sort in sorts]
 
     def outputs(self, rule: Rule, flag: Callable[..., Any]) -> list[Any]:
         """Return a rule's outputs; ``flag`` is Snakemake's ``report``."""
-        found = []
+        outputs: list[Any] = []
         for output in rule.outputs:
             path = f"{self.root}/{output.path}"
             if output.caption:
                 kind = "table" if output.category == "Tables" else "figure"
                 name = Path(output.path).stem
-                found.append(
+                outputs.append(
                     flag(
                         path,
                         caption=f"../report/{output.caption}",
@@ -94,8 +102,8 @@ class Session:
                     )
                 )
             else:
-                found.append(path)
-        return found
+                outputs.append(path)
+        return outputs
 
     def inputs(self, rule: Rule) -> Callable[[Any], list[str]]:
         """Return the input function of a rule."""
@@ -118,20 +126,20 @@ class Session:
             for name, value in job.wildcards.items():
                 if name not in shared:
                     values.setdefault(name, set()).add(value)
-        return {name: one_of(sorted(found)) for name, found in values.items()}
+        return {name: one_of(sorted(allowed)) for name, allowed in values.items()}
 
     def job(self, rule: Rule, wildcards: Any) -> Job:
         """Return one job of a rule."""
         return self._jobs[rule.name][tuple(getattr(wildcards, name) for name in rule.jobs[0].wildcards)]
 
     def parameters(self, rule: Rule) -> dict[str, Callable[..., str]]:
-        """Return the parameters of a rule: its jobs' arguments, and the file that holds them."""
-        found = parameters(
+        """Return the parameters of a rule; see :func:`idescent.jobs.job_files.parameters`."""
+        functions = parameters(
             rule, lambda wildcards: self.job(rule, wildcards), self.root, self.plan, self._may_change
         )
         if any(job.caption for job in rule.jobs):
-            found["caption"] = lambda wildcards: self.job(rule, wildcards).caption
-        return found
+            functions["caption"] = lambda wildcards: self.job(rule, wildcards).caption
+        return functions
 
     def priority(self, rule: Rule) -> Callable[[Any], int]:
         """Return a function from wildcards to the priority of a job."""
@@ -142,7 +150,7 @@ class Session:
         return [f"{self.root}/{file}" for rule in self.rules for file in rule.made()]
 
     def start(self) -> None:
-        """Before the first job: write the plan, by which jobs count; heed what is asked for by force."""
+        """Before the first job: write the plan, warn of missing kernels, pass on ``--forceall``."""
         pending = {str(file) for job in self.workflow.dag.needrun_jobs() for file in job.output}
         plan = {
             rule.name: [file for file in (f"{self.root}/{made}" for made in rule.made()) if file in pending]
@@ -157,15 +165,15 @@ class Session:
             raise WorkflowError(f"{self.root} cannot be written to: {error.strerror}") from error
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            if compiled() is None:  # said once a run, not once a job
+            if compiled() is None:  # once a run, not once a job
                 sys.stderr.write(f"warning: {MISSING}\n")
-        asked = self.workflow.dag_settings
-        if asked.forceall or asked.forcerun or asked.forcetargets:
+        settings = self.workflow.dag_settings
+        if settings.forceall or settings.forcerun or settings.forcetargets:
             os.environ.update(IDESCENT_FRESH="1")
         self._share_process(pending)
 
     def _share_process(self, pending: Collection[str]) -> None:
-        """Start the process of tables and figures, if at least two of them will run in this environment."""
+        """Start the shared process if at least two tables or figures will be made in this environment."""
         functions = [
             rule.function
             for rule in self.of_sort("table", "figure", "report")
@@ -177,11 +185,11 @@ class Session:
             self._shared = shared_process.start(name for name in modules if name.startswith("idescent."))
 
     def end(self) -> None:
-        """After the last job: show the summary and let Snakemake end at once."""
+        """After the last job: print the summary and let Snakemake end at once."""
         summary = Path(self.root, "summary.txt")
         if summary.is_file():
             sys.stderr.write(summary.read_text(encoding="utf-8"))
-        # The scheduler leaves a timer of a second that would start further jobs.
+        # Snakemake's scheduler leaves a timer of one second, which would look for further jobs.
         for thread in threading.enumerate():
             if isinstance(thread, threading.Timer):
                 thread.cancel()
@@ -195,7 +203,7 @@ class Session:
                 sys.stderr.write(f"{error}\n")
                 sys.exit(1)
             if not self._may_change():
-                sys.stderr.write(f"{self.root} cannot be written to: nothing can be made\n")
+                sys.stderr.write(f"{self.root} cannot be written to: no job can run\n")
         self._remove_damaged()
         plain = not (settings.dryrun or settings.verbose or settings.printshellcmds)
         if plain and self.workflow.modifier.is_main_snakefile():
@@ -204,7 +212,7 @@ class Session:
                     handler.addFilter(quiet)
 
     def _remove_damaged(self) -> None:
-        """Remove planned files that were damaged, so that just they are made again."""
+        """Remove damaged files, so that Snakemake creates exactly these again."""
         if self._may_change():
             remove_partials(self.root)
             remove_stale(self.root)
@@ -229,12 +237,12 @@ class Session:
 
     def _remove(self, file: Path) -> None:
         state = "damaged" if file.is_file() else "missing"
-        sys.stderr.write(f"{file} is {state}: it is made again\n")
+        sys.stderr.write(f"{file} is {state}: it is created again\n")
         if self._may_change():
             file.unlink(missing_ok=True)
 
     def _may_change(self) -> bool:
-        """Whether this run may change results; those of a folder that is write-protected can be looked at."""
+        """Whether this run may change results: not in a dry run, nor in a write-protected folder."""
         root = Path(self.root)
         return not self.workflow.output_settings.dryrun and (not root.exists() or os.access(root, os.W_OK))
 
@@ -245,7 +253,7 @@ def one_of(names: Iterable[str]) -> str:
 
 
 def quiet(record: logging.LogRecord) -> bool:
-    """Leave the screen to the jobs' own lines and to what went wrong; the log file keeps everything."""
+    """Whether the screen shows a record: not if it reports a job's progress, which jobs print themselves."""
     from snakemake_interface_logger_plugins.common import LogEvent
 
     hidden = (LogEvent.JOB_INFO, LogEvent.JOB_FINISHED, LogEvent.JOB_STARTED, LogEvent.PROGRESS)

@@ -1,4 +1,4 @@
-"""The stage ``simulate``: the discrete runs of some cells."""
+"""The stage ``simulate``: discrete runs of cells that share an objective."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ Cell = Mapping[str, Any]
 def make(
     cells: Sequence[Cell], objective: Any, log: Callable[[str], None]
 ) -> Iterator[Trajectory | ValueError]:
-    """Run cells of one objective; yield for each its trajectory, or why it cannot be run.
+    """Run cells of one objective; yield for each its trajectory, or the error that prevents it.
 
-    A run that diverges is a result like any other.
+    A run that diverges yields a trajectory, whose status is ``diverged``.
 
     Parameters
     ----------
     cells : sequence of mapping
-        ``optimizer`` as for :mod:`idescent.study.registry`, ``alpha``, ``theta0``, ``steps``, perhaps
+        ``optimizer`` as for :mod:`idescent.study.registry`, ``alpha``, ``theta0``, ``steps`` and, optionally,
         ``schedule``.
     objective : Objective
     log : callable
         Receives lines for the job's log.
     """
     for batch in _batches(cells, objective):
-        found: Sequence[Trajectory | ValueError]
+        trajectories: Sequence[Trajectory | ValueError]
         try:
-            found = _run(batch, objective)
+            trajectories = _run(batch, objective)
         except ValueError:
-            # Which of them it was shows when each is run by itself.
-            found = [_run_alone(cell, objective) for cell in batch]
-        for one in found:
-            if isinstance(one, Trajectory):
-                log(f"gradient evaluations: {one.report.gradient_evaluations}")
-            yield one
+            # The error does not name the cell: run each one alone.
+            trajectories = [_run_alone(cell, objective) for cell in batch]
+        for trajectory in trajectories:
+            if isinstance(trajectory, Trajectory):
+                log(f"gradient evaluations: {trajectory.report.gradient_evaluations}")
+            yield trajectory
 
 
 def _run(cells: Sequence[Cell], objective: Any) -> list[Trajectory]:
@@ -63,12 +63,12 @@ def _run_alone(cell: Cell, objective: Any) -> Trajectory | ValueError:
 
 
 def _batches(cells: Sequence[Cell], objective: Any) -> Iterator[list[Cell]]:
-    """Divide cells, in their order, into those with as many parameters whose rows fit into a block."""
+    """Divide cells, in their order, into batches: equal numbers of parameters, rows that fit into a block."""
     batch: list[Cell] = []
     parameters, size = 0, 0
     for cell in cells:
         theta0, own = cell["theta0"], getattr(objective, "dimension", None)
-        # A start that only the objective knows, of unknown length: a batch of its own.
+        # theta0 {"seed": ...} is drawn by the objective, its length is unknown here: a batch of its own.
         own = own or (BLOCK if isinstance(theta0, Mapping) else np.size(theta0))
         rows = (cell["steps"] + 1) * own
         if batch and (own != parameters or size + rows > BLOCK):
@@ -81,5 +81,5 @@ def _batches(cells: Sequence[Cell], objective: Any) -> Iterator[list[Cell]]:
 
 
 def describe(report: Report) -> str:
-    """Return a line about a run."""
+    """Return a one-line description of a run."""
     return f"{report.status}, {report.message}"

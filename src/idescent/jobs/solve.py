@@ -1,4 +1,4 @@
-"""The stage ``solve``: the continuous paths of some cells."""
+"""The stage ``solve``: solutions of a model for cells that share an objective."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from idescent.trajectory import REFUSED, Report, Trajectory, assemble
 def make(
     cells: Sequence[Mapping[str, Any]], objective: Any, log: Callable[[str], None]
 ) -> Iterator[Trajectory | ValueError]:
-    """Solve a model for cells of one objective; yield for each its path, or why it cannot be solved.
+    """Solve a model for cells of one objective; yield for each its solution, or the error that prevents it.
 
-    A solution that does not converge is a result like any other, and says so; so is one that the model or the
-    solver refuses, whose status is ``refused`` and whose message says why.
+    A solution that does not converge yields a trajectory with the status ``not converged``.  A solution that
+    the model or the solver refuses yields one with the status ``refused`` and the reason as its message.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def make(
         ``rtol``, ``atol``.
     objective : Objective
     log : callable
-        Receives lines for the job's log: what the solver says of its sweeps and residuals.
+        Receives lines for the job's log: the solver's sweeps and residuals.
     """
     for cell in cells:
         try:
@@ -66,7 +66,7 @@ def _solved(cell: Mapping[str, Any], objective: Any, log: Callable[[str], None])
             progress=log,
         )
     except ValueError as error:
-        # An objective that has no gradient at the start is not for a model to refuse: this says so.
+        # Raises if the objective or the start is at fault: then this is no refusal of the model.
         checked_start(objective, alpha, start, steps)
         report = Report(REFUSED, " ".join(str(error).split()), rtol=rtol, atol=atol)
         return _unsolved(optimizer, start, alpha, steps, report)
@@ -75,7 +75,7 @@ def _solved(cell: Mapping[str, Any], objective: Any, log: Callable[[str], None])
 def _unsolved(
     optimizer: Optimizer, start: NDArray[np.float64], alpha: float, steps: int, report: Report
 ) -> Trajectory:
-    """Return a path of which nothing is known."""
+    """Return a trajectory of NaN, for a refused solution."""
     theta = np.full((steps + 1, len(start)), np.nan)
     *first, second = optimizer.moments
     width = np.shape(optimizer.squares(np.zeros_like(start)))[-1]
@@ -84,7 +84,7 @@ def _unsolved(
 
 
 def describe(report: Report) -> str:
-    """Return a line about a solution."""
+    """Return a one-line description of a solution."""
     if report.status == REFUSED:
         return f"{report.status}: {report.message}"
     error = "no error estimate" if math.isnan(report.error_estimate) else f"error {report.error_estimate:.1e}"
