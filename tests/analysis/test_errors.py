@@ -381,7 +381,7 @@ def test_a_solution_of_another_cell_is_refused(tmp_path):
         put(tmp_path / "x", "discrete", path([1.0, 2.0]), cell(0.5)),
         put(tmp_path / "x", "s", path([1.0, 2.0]), cell(0.25), "s"),
     ]
-    with pytest.raises(ValueError, match="s is of another cell than what lies beside it"):
+    with pytest.raises(ValueError, match="s belongs to another cell than the other files"):
         error_rows.table(files)
 
 

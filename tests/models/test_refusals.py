@@ -30,7 +30,7 @@ from idescent.study import packs
             lambda: Additive(ide.Quadratic(), np.inf),
             "Additive.factor: inf is not allowed: must be a number, a vector or a matrix",
         ),
-        (lambda: read_errors([]), "tables: no error files are given: there must be at least one"),
+        (lambda: read_errors([]), "tables: 0 error files are not allowed: must be at least 1"),
     ],
     ids=["quadratic", "batches", "additive", "tables"],
 )

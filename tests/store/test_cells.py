@@ -54,11 +54,11 @@ def test_cells_are_read_one_after_another(tmp_path: Path) -> None:
 def test_a_cell_has_exactly_one_run(names: list[str], count: int, tmp_path: Path) -> None:
     files = [put(tmp_path, name, solution="one" if name == "one" else None) for name in names]
     (cell,) = read_cells(files)
-    with pytest.raises(ValueError, match=f"{count} discrete runs among the files given: must be exactly one"):
+    with pytest.raises(ValueError, match=f"{count} discrete runs are not allowed: must be exactly one"):
         cell.run  # noqa: B018 (the property refuses)
 
 
 def test_files_of_different_cells_in_one_folder_are_refused(tmp_path: Path) -> None:
     files = [put(tmp_path, "discrete"), put(tmp_path, "one", SETUP | {"alpha": 0.2}, "one")]
-    with pytest.raises(ValueError, match="one is of another cell than what lies beside it"):
+    with pytest.raises(ValueError, match="one belongs to another cell than the other files"):
         list(read_cells(files))

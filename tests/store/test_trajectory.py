@@ -239,7 +239,9 @@ def test_a_file_that_says_what_nobody_wrote_is_refused_with_that_reason(tmp_path
     pq.write_table(table.set_column(1, table.schema.field(1), table.column(2)), path)
     with pytest.raises(ValueError, match=r"not a whole trajectory file") as caught:
         trajectories.read(path)
-    assert str(caught.value) == f"{path}: not a whole trajectory file (its content is not what was written)"
+    assert (
+        str(caught.value) == f"{path}: not a whole trajectory file (its content does not match its checksum)"
+    )
 
 
 def test_rows_of_some_iterations_are_those_of_the_whole_path():

@@ -1,7 +1,8 @@
-"""Everything on disk: files written whole or not at all, seals, columns, trajectories and tables in Parquet.
+"""Files on disk: atomic writing, checksums, and trajectories and tables in Parquet.
 
-What lives here: the only code that reads and writes results.  What does not: which results a study has.
+What lives here: the only code that reads and writes results.  What does not: the list of a study's results
+(:mod:`idescent.study`).
 """
 
 DISCRETE = "discrete"
-"""Name of the discrete run among the paths of a cell; those of solutions are the study's."""
+"""Name of the discrete run among the paths of a cell.  The study names the solutions."""

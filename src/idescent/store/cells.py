@@ -1,7 +1,7 @@
-"""From trajectory files to cells: the one reader of what a study has computed.
+"""Reader of a study's trajectory files, grouped by cell.
 
 What lives here: :func:`read_cells`, :func:`by_cell`.  What does not: reading one file
-(:mod:`.trajectories`), which files there are (:mod:`idescent.study.cells`).
+(:mod:`.trajectories`), the paths of a study's files (:mod:`idescent.study.cells`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Read = Callable[[Path], tuple[Trajectory, dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Solved:
-    """A solution of a cell: how it was asked for (name, model, solver, tolerances ...), and its path."""
+    """A solution of a cell: its entry in the configuration (name, model, solver ...), and its path."""
 
     spec: dict[str, Any]
     path: Trajectory
@@ -28,13 +28,14 @@ class Solved:
 
 @dataclass(frozen=True)
 class CellResults:
-    """What the files of one cell hold.
+    """The discrete run and the solutions of one cell, as read from its files.
 
     Attributes
     ----------
     folder : Path
     setup : dict
-        Objective, optimizer, learning rate, start, horizon and any schedule, as in a configuration.
+        Objective, optimizer, learning rate, start, horizon and, if there is one, schedule, as in a
+        configuration.
     solutions : dict of str to Solved
         In the order of the files.
     """
@@ -60,13 +61,13 @@ class CellResults:
         """
         if len(self._runs) != 1:
             raise ValueError(
-                f"{self.folder}: {len(self._runs)} discrete runs among the files given: must be exactly one"
+                f"{self.folder}: {len(self._runs)} discrete runs are not allowed: must be exactly one"
             )
         return self._runs[0]
 
     @property
     def paths(self) -> dict[str, Trajectory]:
-        """Run (``discrete``) and solutions by name, those that are among the files."""
+        """The discrete run (``discrete``) and the solutions that were read, by name."""
         run = dict(zip([DISCRETE], self._runs, strict=False))
         return run | {name: solved.path for name, solved in self.solutions.items()}
 
@@ -77,21 +78,22 @@ def read_cells(files: Iterable[str | Path], read: Read = read_with_metadata) -> 
     Parameters
     ----------
     files : iterable of path
-        One folder a cell.
+        The files of a cell share a folder.
     read : callable, optional
-        What reads one file; by default each is read once and not kept.
+        Function that reads one file.  The default reads from disk at each call; pass a cached function to
+        read each file once.
 
     Raises
     ------
     ValueError
-        If a file is damaged, or the files of a folder are of different cells.
+        If a file is damaged, or the files of a folder belong to different cells.
     """
-    for members in by_cell(files):
-        yield _read(members[0].parent, members, read)
+    for cell_files in by_cell(files):
+        yield _read(cell_files[0].parent, cell_files, read)
 
 
 def by_cell(files: Iterable[str | Path]) -> list[list[Path]]:
-    """Group trajectory files by their cells, in the order in which these first appear."""
+    """Group trajectory files by cell (their folder), in the order in which the cells first appear."""
     folders: dict[Path, list[Path]] = {}
     for file in map(Path, files):
         folders.setdefault(file.parent, []).append(file)
@@ -107,11 +109,11 @@ def _read(folder: Path, files: Iterable[Path], read: Read) -> CellResults:
         cell = cell or CellResults(folder, setup)
         if setup != cell.setup:
             raise ValueError(
-                f"{folder}: {file.stem} is of another cell than what lies beside it; delete and rerun"
+                f"{folder}: {file.stem} belongs to another cell than the other files; delete it and rerun"
             )
         if solution is None:
             cell._runs.append(trajectory)
         else:
             cell.solutions[solution["name"]] = Solved(solution, trajectory)
-    assert cell is not None  # a folder is here for a file in it
+    assert cell is not None  # by_cell returns no empty group
     return cell

@@ -1,6 +1,6 @@
-"""Columns of tables, made from buffers.
+"""Columns of tables as pyarrow arrays, built from their buffers.
 
-``pa.array`` would do the same and import pandas, half a second a job.
+``pyarrow.array`` would be shorter, but it imports pandas, which costs each job half a second.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import numpy as np
 
 
 def finite(value: Any) -> Any:
-    """Return a value, and None for a number that is not finite."""
+    """Return a value, or None if it is a NaN or infinite number."""
     return None if isinstance(value, float | np.floating) and not np.isfinite(value) else value
 
 
 def nullable(values: Sequence[Any], type_: Any) -> Any:
-    """Return a pyarrow array of texts, integers, truth values or floating-point numbers; None is null.
+    """Return a pyarrow array of texts, integers, truth values or floats; None becomes null.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ def nullable(values: Sequence[Any], type_: Any) -> Any:
     valid = np.array([value is not None for value in values], dtype=bool)
     validity = pa.py_buffer(np.packbits(valid, bitorder="little"))
     if pa.types.is_string(type_):
-        words = [b"" if value is None else value.encode() for value in values]
-        offsets = np.cumsum([0, *map(len, words)], dtype=np.int32)
-        buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(b"".join(words))]
+        texts = [b"" if value is None else value.encode() for value in values]
+        offsets = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
     elif pa.types.is_boolean(type_):
         bits = np.packbits(np.array([bool(value) for value in values], dtype=bool), bitorder="little")
         buffers = [validity, pa.py_buffer(bits)]

@@ -1,4 +1,22 @@
-"""Files that appear whole or not at all, what they can hold, and what is done about those damaged later."""
+"""Atomic writing of files, errors about damaged files, and values that JSON can store.
+
+What lives here: :func:`whole`, through which every result is written, and the removal of unfinished files.
+What does not: the format of any result.
+
+How a file is written:
+
+1. :func:`whole` yields the name ``.run.parquet.4711.partial`` for ``run.parquet`` (4711: the process); the
+   caller writes to it.
+2. If the caller succeeds, the file is renamed to ``run.parquet``.  A rename is atomic: a reader finds the old
+   file, the new file or none, never a part of one.
+3. If the caller raises, the partial file is removed; if a signal ends the process,
+   :func:`remove_unfinished` removes it.
+4. After ``kill -9`` or a loss of power it remains until the next run of the workflow calls
+   :func:`remove_partials`.
+
+A file that is damaged later is found on reading: :func:`refused` turns the reader's exception into
+:class:`DamagedError`.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +33,9 @@ _unfinished: set[Path] = set()
 
 
 class DamagedError(ValueError):
-    """A file has been damaged since it was written.
+    """A file is damaged; its path is in ``path``.
 
-    A job that meets one removes it: the next run sees that it is missing, and makes it again.
+    A job that raises it removes the file, so that the next run of the workflow computes the file again.
     """
 
     def __init__(self, message: str, path: Path) -> None:
@@ -26,10 +44,26 @@ class DamagedError(ValueError):
 
 
 def refused(path: str | Path, kind: str, error: Exception) -> ValueError:
-    """Return the error to raise about an unreadable file: only its content can prove it damaged."""
+    """Return the error to raise about a file that cannot be read.
+
+    Parameters
+    ----------
+    path : path
+    kind : str
+        The expected content, for example ``trajectory file``.
+    error : Exception
+        The reader's exception.
+
+    Returns
+    -------
+    ValueError
+        A :class:`DamagedError` if the content is wrong, and a plain ``ValueError`` if the operating system
+        refused to read it: such a file is perhaps sound and must not be removed.
+    """
     reason = (str(error) or type(error).__name__).splitlines()[0]
     message = f"{path}: not a whole {kind} ({reason})"
-    # Errors of the system, unlike those of a decoder, have a number: no such file, no permission.
+    # Errors of the operating system have a number (no such file, no permission); pyarrow's decoder raises
+    # OSError without one.
     if isinstance(error, OSError) and error.errno is not None:
         return ValueError(message)
     return DamagedError(message, Path(path))
@@ -37,10 +71,10 @@ def refused(path: str | Path, kind: str, error: Exception) -> ValueError:
 
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
-    """Give a path to write to, and rename it to ``path`` at the end; on an error leave nothing behind.
+    """Yield a temporary path to write to; rename it to ``path`` at the end, or remove it after an error.
 
-    What a killed process leaves is for the next run of the workflow to remove: only that knows that nobody
-    is at work on it.
+    The partial file of a killed process stays.  Only the next run of the workflow may remove it, because only
+    that run knows that no other process is still writing it.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -54,26 +88,26 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 
 def remove_unfinished() -> None:
-    """Remove the file that this process is writing: the process is about to end."""
+    """Remove the partial files of this process, before a signal ends it."""
     for partial in list(_unfinished):
         partial.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write text, whole or not at all."""
+    """Write text to a file atomically."""
     with whole(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def read_csv(path: str | Path) -> list[list[str]]:
-    """Return the rows of a CSV file, the first of which are its columns; fields may have any length."""
+    """Return the rows of a CSV file, the first with the names of the columns; fields may have any length."""
     csv.field_size_limit(sys.maxsize)  # the default is 128 KiB
     with Path(path).open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))
 
 
 def plain(value: Any) -> Any:
-    """Return a value that JSON can hold, at any depth: NaN and infinity become null, arrays lists."""
+    """Convert a value for JSON, at any depth: NaN and infinity become None, arrays become lists."""
     if isinstance(value, Mapping):
         return {name: plain(inner) for name, inner in value.items()}
     if hasattr(value, "tolist"):
@@ -84,6 +118,6 @@ def plain(value: Any) -> Any:
 
 
 def remove_partials(folder: str | Path) -> None:
-    """Remove unfinished files of killed processes anywhere below a folder."""
+    """Remove the partial files of killed processes, in a folder and in all folders below it."""
     for partial in Path(folder).rglob(".*.partial"):
         partial.unlink(missing_ok=True)

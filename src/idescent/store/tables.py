@@ -1,4 +1,8 @@
-"""Tables in Parquet: reading and writing them, and the columns of hyper-parameters."""
+"""Tables in Parquet files: errors of solutions, and columns of other results.
+
+What lives here: :func:`read_errors`, :func:`write_columns`, and the columns of hyper-parameters.  What does
+not: trajectories and the options of Parquet (:mod:`idescent.store.trajectories`).
+"""
 
 from __future__ import annotations
 
@@ -19,17 +23,17 @@ HYPERPARAMETERS = ("beta", "beta1", "beta2", "weight_decay")
 
 
 def hyperparameters(row: Mapping[str, Any]) -> dict[str, float]:
-    """Return the hyper-parameters that a row of errors has, by name."""
+    """Return the hyper-parameters of a row of errors by name, without the null ones."""
     return {name: row[name] for name in HYPERPARAMETERS if row[name] is not None}
 
 
 def read_errors(files: Iterable[str | Path]) -> Any:
-    """Read error files into one pyarrow table, in order.
+    """Read error files into one pyarrow table, in the order of ``files``.
 
     Raises
     ------
     ValueError
-        If a file is damaged; the message names it.
+        If a file is damaged (the message names it), or there is no file.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -37,7 +41,7 @@ def read_errors(files: Iterable[str | Path]) -> Any:
     tables = []
     for file in files:
         try:
-            # Not pq.read_table: it imports pandas.
+            # pq.read_table would import pandas.
             with (
                 pyarrow_file(file) as source,
                 pq.ParquetFile(source, page_checksum_verification=True) as table,
@@ -46,8 +50,9 @@ def read_errors(files: Iterable[str | Path]) -> Any:
         except (pa.ArrowException, OSError, ValueError) as error:
             raise refused(file, "table of errors", error) from error
     if not tables:
-        raise ValueError("tables: no error files are given: there must be at least one")
-    # Reasons are a column of those parts only in which there is one.
+        raise ValueError("tables: 0 error files are not allowed: must be at least 1")
+    # The default promotion fills missing columns with null: only files with a refused or implausible
+    # solution have the column of reasons.
     return pa.concat_tables(tables, promote_options="default")
 
 
@@ -57,7 +62,19 @@ def write_columns(
     about: Mapping[str, Any],
     report: Report | None = None,
 ) -> None:
-    """Write tidy columns to a Parquet file, whole or not at all; metadata: ``about`` and the report."""
+    """Write columns to a Parquet file atomically.
+
+    Parameters
+    ----------
+    path : path
+        Target; its folder must exist.
+    columns : mapping of str to ndarray
+        Columns of texts or 64-bit numbers, all of one length.
+    about : mapping
+        Description of the table; stored as JSON in the file's metadata, under ``about``.
+    report : Report, optional
+        Stored in the metadata under ``report``.
+    """
     import pyarrow as pa
 
     described: dict[str, Any] = {"about": dict(about)}

@@ -1,9 +1,13 @@
 """Trajectories in Parquet files.
 
-What lives here: the only code of the package that reads or writes Parquet, but for tables of rows
-(:mod:`idescent.store.tables`).  Files carry the whole configuration of their cell and the report as JSON in
-their metadata, are written whole or not at all, have the same bytes for the same content, and are refused if
-a bit of it changed.
+What lives here: reading and writing of trajectories, and the options with which every Parquet file is
+written.  What does not: tables of rows (:mod:`idescent.store.tables`), the seal of a table
+(:mod:`idescent.store.seals`).
+
+A file has the columns ``k``, ``t``, ``theta``, ``loss`` and the moments, a row for each stored iteration.
+Its metadata has, as JSON, the whole configuration of the cell, the version and the digest of the code, and
+the report; and a SHA-256 digest of this text and of all columns.  Files are written atomically.  Equal
+content gives equal bytes.  A file whose content does not match its digest is refused.
 """
 
 from __future__ import annotations
@@ -30,10 +34,10 @@ DIGEST_KEY = SEAL_KEY
 def write(
     path: str | Path, trajectory: Trajectory, cell: Mapping[str, Any], provenance: Mapping[str, Any]
 ) -> None:
-    """Write a trajectory to a Parquet file, whole or not at all.
+    """Write a trajectory to a Parquet file atomically.
 
-    Numbers of the report that are not finite are stored as null.  Its own fields come back as NaN then, those
-    of its details as None.
+    JSON has no NaN: numbers of the report that are not finite are stored as null.  :func:`read` returns NaN
+    for the fields of the report itself, and None inside its details.
 
     Parameters
     ----------
@@ -41,9 +45,9 @@ def write(
         Target; its folder must exist.
     trajectory : Trajectory
     cell : mapping
-        The whole configuration that made it.
+        The configuration of the cell.
     provenance : mapping
-        Package version, source digest.
+        Version of the package, and digest of the code (:mod:`idescent.study.provenance`).
     """
     import pyarrow as pa
 
@@ -61,14 +65,18 @@ def write(
 
 
 def pyarrow_file(path: str | Path, mode: Literal["r", "w"] = "r") -> Any:
-    """Open a file for pyarrow, which takes bytes only where a name is no UTF-8."""
+    """Open a file for pyarrow; as bytes, because pyarrow refuses a text that is not valid UTF-8."""
     import pyarrow as pa
 
     return pa.OSFile(os.fsencode(path), mode)
 
 
 def write_table(path: str | Path, table: Any) -> None:
-    """Write a pyarrow table, whole or not at all: zstd, byte-stream split, page checksums, and a seal."""
+    """Write a pyarrow table to a Parquet file atomically.
+
+    The file is compressed with zstd after a byte-stream split, and has page checksums and a seal.  A
+    trajectory has its own digest and gets no seal.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -77,7 +85,7 @@ def write_table(path: str | Path, table: Any) -> None:
 
     split = [f.name for f in table.schema if numeric(f.type)]
     split += [f"{f.name}.list.element" for f in table.schema if pa.types.is_fixed_size_list(f.type)]
-    if DIGEST_KEY not in (table.schema.metadata or {}):  # a trajectory has its own
+    if DIGEST_KEY not in (table.schema.metadata or {}):
         table = sealed(table)
     with whole(path) as partial, pyarrow_file(partial, "w") as target:
         pq.write_table(
@@ -97,7 +105,7 @@ def read(path: str | Path) -> Trajectory:
     Raises
     ------
     ValueError
-        If the file is not a whole, undamaged trajectory; the message names it.
+        If the file is damaged, or is not a trajectory; the message names it.
     """
     return read_with_metadata(path)[0]
 
@@ -108,13 +116,13 @@ def read_with_metadata(path: str | Path) -> tuple[Trajectory, dict[str, Any]]:
     import pyarrow.parquet as pq
 
     try:
-        # Not pq.read_table: it imports pandas.
+        # pq.read_table would import pandas.
         with pyarrow_file(path) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
             table = file.read(use_threads=False)
         described = table.schema.metadata[METADATA_KEY]
         columns = {name: _values(table.column(name)) for name in table.column_names}
         if _digest(described, columns) != table.schema.metadata[DIGEST_KEY]:
-            raise ValueError("its content is not what was written")
+            raise ValueError("its content does not match its checksum")
     except (pa.ArrowException, OSError, LookupError, TypeError, ValueError) as error:
         raise refused(path, "trajectory file", error) from error
     metadata: dict[str, Any] = json.loads(described)
@@ -128,7 +136,7 @@ def read_with_metadata(path: str | Path) -> tuple[Trajectory, dict[str, Any]]:
 
 
 def _digest(described: bytes, columns: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return a digest of everything a file says: Parquet's page checksums leave out its footer."""
+    """Return the digest of the metadata and all columns; Parquet's page checksums leave out the footer."""
     digest = hashlib.sha256(described)
     for name, column in columns.items():
         rows = np.ascontiguousarray(column).reshape(len(column), -1)
@@ -138,7 +146,10 @@ def _digest(described: bytes, columns: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def wrapped(values: NDArray[Any]) -> Any:
-    """Wrap an array without a copy.  ``pa.array(ndarray)`` would import pandas, half a second a job."""
+    """Wrap a NumPy array, shape (rows,) or (rows, width), in a pyarrow array without a copy.
+
+    ``pyarrow.array(values)`` would import pandas, which costs each job half a second.
+    """
     import pyarrow as pa
 
     values = np.ascontiguousarray(values)
@@ -152,7 +163,7 @@ def wrapped(values: NDArray[Any]) -> Any:
 
 
 def _values(column: Any) -> NDArray[Any]:
-    """Unwrap an array without a copy.  ``to_numpy()``, too, would import pandas."""
+    """Return a column as a NumPy array, shape (rows, width), without a copy; ``to_numpy`` imports pandas."""
     import pyarrow as pa
 
     array = column.combine_chunks()

@@ -1,13 +1,29 @@
-"""Packs: which cells share a job, and how their results are found again.
+r"""Packs: the groups of cells that share a job, and the manifest of each job's files.
 
-What lives here: the partition of a study's cells into jobs, and the manifest that a job leaves behind.  What
-does not: running anything (:mod:`idescent.jobs.pack`), the places of results (:mod:`idescent.study.cells`).
+What lives here: the partition of a study's cells into packs, and the manifest that a job writes.  What does
+not: the jobs themselves (:mod:`idescent.jobs.pack`), the paths of results (:mod:`idescent.study.cells`).
 
-A job costs about a second before it computes anything, so that cells that take less share one.  Packs are how
-a study is run, not what it is: every cell has a file of its own, whose bytes are the same in every packing.
-The partition depends on the cells alone, not on their order: a pack is all cells of a branch of a binary
-tree, over the learning rate first and over a hash of the cell below that.  Cells that are added to a grid
-change no pack but those that they fall into.
+A job takes about a second before it computes anything, so that short cells share one.  The packing affects
+the run time only: every cell has a file of its own, with the same bytes in every packing.
+
+How packs are formed, for the cells of one objective and one optimizer:
+
+1. All cells form one branch.  A branch that weighs at most the limit, or that is a single cell, is a pack.
+2. A heavier branch with several learning rates is halved by learning rate.  The axis is
+   :math:`u = (0.37 - \log_{10}\alpha)/10`, cut off to [0, 1); a branch at depth d is halved by the binary
+   digit d of u after the point (d = 0, 1, ...).
+3. A heavier branch with one learning rate is halved by the SHA-256 of the cells' folders, bit by bit.
+4. The bits name the pack: ``a`` and those of the learning rate, then ``h`` and those of the hash; ``all`` if
+   nothing was halved.
+
+For example, nine cells at each of the learning rates 0.1, 0.03, 0.01, 0.003 and 0.001, at most four cells a
+pack: the nine cells at 0.1 lie in the branch ``a0010`` (:math:`u = 0.137`, between 2/16 and 3/16), which is
+halved by the hash into ``a0010h00``, ``a0010h01`` and ``a0010h1``.
+
+The bits of a cell depend on that cell alone, not on other cells or on their order.  A cell that is added to a
+study therefore changes only the pack into which it falls; all others keep their names and manifests.  The one
+exception: the first cell with a second learning rate, in a branch that was halved by the hash, renames the
+packs of that branch.
 """
 
 from __future__ import annotations
@@ -23,9 +39,13 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from idescent.store.files import refused, write_text
 
+# At most so many bits of the learning rate are read.  Rates that agree in all of them differ by less than
+# 1e-10 relatively, or are all below 10**-9.63; the hash separates their cells.
+_MOST_RATE_BITS = 40
+
 
 class Packable(Protocol):
-    """What the partition reads of a cell."""
+    """The properties of a cell that the partition reads."""
 
     @property
     def alpha(self) -> float:
@@ -33,14 +53,23 @@ class Packable(Protocol):
 
     @property
     def folder(self) -> str:
-        """Folder, unlike that of any other cell."""
+        """Folder of the cell, different from that of every other cell."""
 
 
 C = TypeVar("C", bound=Packable)
 
 
+@dataclass(frozen=True)
+class _Leaf(Generic[C]):
+    """A cell with its weight and the hash of its folder."""
+
+    cell: C
+    weight: float
+    hash: int
+
+
 def partition(cells: Sequence[C], weight: Callable[[C], float], limit: float) -> dict[str, list[C]]:
-    """Divide cells into packs that weigh at most ``limit``, or are one cell.
+    """Divide cells into packs that weigh at most ``limit`` or are a single cell.
 
     Parameters
     ----------
@@ -52,35 +81,32 @@ def partition(cells: Sequence[C], weight: Callable[[C], float], limit: float) ->
     Returns
     -------
     dict of str to list
-        Packs by name, the cells of each in the order given.  A name is the path to the branch: ``a`` and the
-        bits of the learning rate, ``h`` and the bits of the hash; ``all`` for the whole tree.
+        Packs by name, the cells of each in the order of ``cells``.
     """
     packs: dict[str, list[C]] = {}
 
-    def divide(branch: list[_Leaf[C]], rate: str, hashed: str) -> None:
+    def divide(branch: list[_Leaf[C]], rate_bits: str, hash_bits: str) -> None:
         if len(branch) == 1 or sum(leaf.weight for leaf in branch) <= limit:
-            name = (f"a{rate}" if rate else "") + (f"h{hashed}" if hashed else "") or "all"
+            name = (f"a{rate_bits}" if rate_bits else "") + (f"h{hash_bits}" if hash_bits else "") or "all"
             packs[name] = [leaf.cell for leaf in branch]
             return
-        by_rate = not hashed and len({leaf.cell.alpha for leaf in branch}) > 1 and len(rate) < 40
-        depth = len(rate if by_rate else hashed)
+        several_rates = len({leaf.cell.alpha for leaf in branch}) > 1
+        # Once a branch is halved by hash, so is everything below it: a name is read from left to right.
+        by_rate = not hash_bits and several_rates and len(rate_bits) < _MOST_RATE_BITS
+        depth = len(rate_bits if by_rate else hash_bits)
         halves: dict[str, list[_Leaf[C]]] = {"0": [], "1": []}
         for leaf in branch:
-            halves[_rate_bit(leaf.cell.alpha, depth) if by_rate else _hash_bit(leaf.hash, depth)].append(leaf)
+            bit = _rate_bit(leaf.cell.alpha, depth) if by_rate else _hash_bit(leaf.hash, depth)
+            halves[bit].append(leaf)
         for bit, half in halves.items():
             if half:
-                divide(half, rate + bit if by_rate else rate, hashed if by_rate else hashed + bit)
+                divide(
+                    half, rate_bits + bit if by_rate else rate_bits, hash_bits if by_rate else hash_bits + bit
+                )
 
     if cells:
         divide([_leaf(cell, weight(cell)) for cell in cells], "", "")
     return packs
-
-
-@dataclass(frozen=True)
-class _Leaf(Generic[C]):
-    cell: C
-    weight: float
-    hash: int
 
 
 def _leaf(cell: C, weight: float) -> _Leaf[C]:
@@ -89,9 +115,10 @@ def _leaf(cell: C, weight: float) -> _Leaf[C]:
 
 
 def _rate_bit(alpha: float, depth: int) -> str:
-    # The shift keeps powers of ten, and twice and five times them, off the borders between branches.
-    place = min(max((0.37 - math.log10(alpha)) / 10.0, 0.0), 1.0 - 2.0**-50)
-    return str(int(place * 2.0 ** (depth + 1)) & 1)
+    """Return binary digit ``depth`` of u after the point (the module's docstring defines u)."""
+    # The shift of 0.37 keeps 1, 2 and 5 times powers of ten off the borders between branches.
+    u = min(max((0.37 - math.log10(alpha)) / 10.0, 0.0), 1.0 - 2.0**-50)
+    return str(int(u * 2.0 ** (depth + 1)) & 1)
 
 
 def _hash_bit(value: int, depth: int) -> str:
@@ -99,17 +126,23 @@ def _hash_bit(value: int, depth: int) -> str:
 
 
 def seconds(steps: int, parameters: int, solver: str | None) -> float:
-    """Return the estimated time of a run (``solver`` None) or a solution on one core.
+    """Return the estimated time of a discrete run (``solver`` None) or of a solution, on one core.
 
-    Packs of cells that take a fraction of a second need no better guess than this.
+    A rough estimate is enough: it only decides which cells share a job.
 
     Parameters
     ----------
     steps : int
+        Iterations.
     parameters : int
         Number of parameters n.
     solver : str or None
         Class of the solver.
+
+    Returns
+    -------
+    float
+        Seconds.
     """
     size = 1.0 + parameters / 100.0
     if solver is None:
@@ -120,20 +153,22 @@ def seconds(steps: int, parameters: int, solver: str | None) -> float:
 
 
 def study_folder(manifest: Path) -> Path:
-    """Return the folder of the study with this manifest: ``<it>/packs/<objective>/<optimizer>/<pack>/``."""
+    """Return the study's folder of ``<folder>/packs/<objective>/<optimizer>/<pack>/<name>.json``."""
     return manifest.parents[4]
 
 
 def write_manifest(path: Path, files: Mapping[str, Path], statuses: Mapping[str, str]) -> None:
-    """Write the manifest of a pack, for each file digest, size and status; same files, same bytes.
+    """Write the manifest of a pack: size, digest and status of each file, and a checksum of the manifest.
+
+    The same files and statuses give the same bytes.
 
     Parameters
     ----------
     path : path
     files : mapping of str to path
-        The cells' files by their path below the folder of the study.
+        The cells' files by their path below the study's folder.
     statuses : mapping of str to str
-        What each says about itself.
+        The status in the report of each file, such as ``converged``.
     """
     entries = {
         name: {
@@ -152,13 +187,13 @@ def read_manifest(path: str | Path) -> dict[str, dict[str, Any]]:
     Raises
     ------
     DamagedError
-        If it is not what was written; the message names it.
+        If the content differs from the content as written; the message names the manifest.
     """
     try:
         manifest = json.loads(Path(path).read_text(encoding="utf-8"))
         entries: dict[str, dict[str, Any]] = manifest["cells"]
         if manifest["sha256"] != _checksum(entries):
-            raise ValueError("its content is not what was written")
+            raise ValueError("its content does not match its checksum")
     except (ValueError, LookupError, TypeError) as error:
         raise refused(path, "manifest", error) from error
     return entries
@@ -169,16 +204,22 @@ def _checksum(entries: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def files(manifests: Sequence[Path]) -> list[Path]:
-    """Return the cells' files that manifests name, cell by cell."""
-    found = [study_folder(manifest) / name for manifest in manifests for name in read_manifest(manifest)]
-    folders = {file.parent: i for i, file in reversed(list(enumerate(found)))}
-    return sorted(found, key=lambda file: folders[file.parent])
+    """Return the cells' files that manifests list, cell by cell.
+
+    Each manifest lists one path of many cells (the discrete runs, or one solution).  Cells come in the order
+    in which they first appear, the files of a cell in the order of the manifests.
+    """
+    listed = [study_folder(manifest) / name for manifest in manifests for name in read_manifest(manifest)]
+    # Reversed, so that the first place of a folder overwrites the later ones.
+    first_place = {file.parent: i for i, file in reversed(list(enumerate(listed)))}
+    return sorted(listed, key=lambda file: first_place[file.parent])
 
 
 def damaged(manifest: Path) -> list[Path]:
     """Return the files of a pack that are missing or damaged.
 
-    A file that is older than the manifest and has its size is taken as sound; others are read.
+    A file with the listed size that is older than the manifest counts as sound without being read; hashing
+    every file would make each start of the workflow slow.  Other files are hashed.
 
     Raises
     ------
@@ -194,6 +235,7 @@ def damaged(manifest: Path) -> list[Path]:
 
 
 def _sound(file: Path, entry: Mapping[str, Any], written: int) -> bool:
+    """Whether a file agrees with its entry; ``written`` is the manifest's modification time."""
     try:
         status = file.stat()
     except FileNotFoundError:
@@ -202,9 +244,10 @@ def _sound(file: Path, entry: Mapping[str, Any], written: int) -> bool:
         return False
     if status.st_mtime_ns <= written:
         return True
+    # Newer than the manifest: changed, or copied and restored with a new date.
     return bool(hashlib.sha256(file.read_bytes()).hexdigest() == entry["sha256"])
 
 
 def tally(statuses: Sequence[str]) -> str:
-    """Return ``48 converged, 2 not converged``, the most frequent first."""
+    """Return ``48 converged, 2 not converged``, the most frequent status first."""
     return ", ".join(f"{count} {status}" for status, count in Counter(statuses).most_common())
