@@ -1,7 +1,17 @@
-"""The cells of a study: blocks of a configuration expanded over hyper-parameters and learning rates.
+"""Expansion of the blocks of a configuration into the cells of a study.
 
 What lives here: :func:`expand`, and the checks of one block.  What does not: the keys of a block
 (:mod:`idescent.study.keys`), checks across sections (:mod:`idescent.config`).
+
+A block under ``runs`` has one objective and one optimizer.  It is expanded in these steps:
+
+1. Look up the objective, the schedule and the solutions under their names.
+2. Form the product of the lists of hyper-parameters, the last name varying fastest.
+3. Construct the optimizer from each combination, so that a bad value is refused before any job starts.
+4. For each learning rate, compute the horizon from ``steps``, ``time`` or ``until``, and yield a cell.
+
+For example, ``beta1: [0.0, 0.9]``, ``beta2: [0.9, 0.99]`` and ``alpha: [0.1, 0.01]`` give eight cells: first
+both learning rates with (0.0, 0.9), then both with (0.0, 0.99), and so on.
 """
 
 from __future__ import annotations
@@ -21,7 +31,16 @@ from idescent.study.values import LARGEST_COUNT, LONGEST_FILE, argument
 
 
 def expand(spec: GridSpec, at: str, run: RunSpec) -> Iterable[Cell]:
-    """Yield the cells of one block; ``at`` is its place in the configuration, as ``runs.0``.
+    """Yield the cells of one block.
+
+    Parameters
+    ----------
+    spec : GridSpec
+        The whole configuration.
+    at : str
+        Path of the block in the configuration, for example ``runs.0``.
+    run : RunSpec
+        The block.
 
     Raises
     ------
@@ -34,29 +53,32 @@ def expand(spec: GridSpec, at: str, run: RunSpec) -> Iterable[Cell]:
     objective = {"name": run.objective, **spec.objectives[run.objective].spec()}
     schedule = _chosen_schedule(spec, at, run)
     solutions = _chosen_solutions(spec, at, run)
-    settled = None if run.until is None else _settled(at, run, objective, schedule)
+    settling_steps = None if run.until is None else _settling_steps(at, run, objective, schedule)
     for values in itertools.product(*run.hyperparameters.values()):
         arguments = dict(zip(run.hyperparameters, values, strict=True))
         optimizer = {"class": run.optimizer, "arguments": _arguments(at, run.optimizer, arguments)}
         for j, alpha in enumerate(run.alpha):
+            # round(time / alpha) must be at least 1 and exact in float64.
             if run.time is not None and not alpha / 2 < run.time <= alpha * LARGEST_COUNT:
                 rule = f"must be between alpha = {alpha!r} and 2**53 times that"
                 raise refused(f"{at}.time", run.time, rule)
-            steps = run.horizon(j) if settled is None else settled(optimizer, alpha)
+            steps = run.horizon(j) if settling_steps is None else settling_steps(optimizer, alpha)
             cell = Cell(objective, optimizer, alpha, run.theta0, steps, solutions, schedule)
             if len(cell.label) > LONGEST_FILE:
-                rule = f"must make a name of a folder of at most {LONGEST_FILE} characters"
+                rule = f"must give the cell's folder a name of at most {LONGEST_FILE} characters"
                 raise refused(f"{at}.hyperparameters", arguments, rule)
             yield cell
 
 
-def _settled(
+def _settling_steps(
     at: str, run: RunSpec, objective: Mapping[str, Any], schedule: Mapping[str, Any] | None
 ) -> Callable[[Mapping[str, Any], float], int]:
-    """Return the horizon of a block's cells as a function of optimizer and learning rate."""
-    until = run.until
-    assert until is not None  # asked for only then
-    cut = {**until.model_dump(), "schedule": registry.schedule({"schedule": schedule})}
+    """Return the function that computes the horizon ``until`` from an optimizer's spec and a learning rate.
+
+    The objective, the start and the schedule are built once for all cells of the block.
+    """
+    assert run.until is not None
+    criterion = {**run.until.model_dump(), "schedule": registry.schedule({"schedule": schedule})}
     try:
         built = registry.objective(objective)
         start = registry.start(run.theta0, built)
@@ -65,7 +87,8 @@ def _settled(
 
     def steps(optimizer: Mapping[str, Any], alpha: float) -> int:
         try:
-            return settling(registry.optimizer(optimizer), built, alpha=alpha, theta0=start, **cut).steps
+            horizon = settling(registry.optimizer(optimizer), built, alpha=alpha, theta0=start, **criterion)
+            return horizon.steps
         except ValueError as error:
             raise ConfigError(f"config: {at}: {error}") from error
 
@@ -79,26 +102,31 @@ def _chosen_schedule(spec: GridSpec, at: str, run: RunSpec) -> dict[str, Any] | 
     if at.startswith("forecast"):
         raise ConfigError(f"{where}: a forecast has a constant learning rate")
     if run.schedule not in spec.schedules:
-        raise ConfigError(f"{where}: must be one of {', '.join(spec.schedules) or 'those under schedules'}")
+        names = ", ".join(spec.schedules) or "the names under schedules (there are none)"
+        raise ConfigError(f"{where}: must be one of {names}")
     return {"name": run.schedule, **spec.schedules[run.schedule].spec()}
 
 
 def _chosen_solutions(spec: GridSpec, at: str, run: RunSpec) -> tuple[str, ...]:
-    wanted = tuple(spec.solutions) if run.solutions is None else tuple(dict.fromkeys(run.solutions))
-    where = f"config: {at}.solutions"
-    for name in wanted:
+    """Return the names of a block's solutions: its own list without repetitions, or all of the study."""
+    chosen = tuple(spec.solutions) if run.solutions is None else tuple(dict.fromkeys(run.solutions))
+    for name in chosen:
         if name not in spec.solutions:
             raise refused(f"{at}.solutions", name, f"must be one of {', '.join(spec.solutions)}")
         reference = spec.solutions[name].reference
-        if reference not in (None, *wanted):
+        if reference not in (None, *chosen):
+            where = f"config: {at}.solutions"
             raise ConfigError(f"{where}: {name!r} is not allowed without its reference {reference!r}")
-    return wanted
+    return chosen
 
 
-def _arguments(at: str, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Check hyper-parameters by constructing the optimizer; return them in the order of its fields."""
+def _arguments(at: str, name: str, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Check hyper-parameters by constructing the optimizer; return them in the order of its fields.
+
+    They name the cell's folder: a fixed order gives the same folder however the configuration orders them.
+    """
     package, plain = ":" not in name, {}
-    for key, value in given.items():
+    for key, value in hyperparameters.items():
         where = f"{at}.hyperparameters.{path([key])}"
         if not key.isidentifier():
             raise refused(where, key, "must be the name of an argument")
@@ -106,6 +134,7 @@ def _arguments(at: str, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
             value = argument(value)
         except ValueError as error:
             raise refused(where, value, str(error)) from error
+        # The package's hyper-parameters are floats: 1 and 1.0 must name the same folder.
         plain[key] = float(value) if package and type(value) is int else value
     where = f"{at}.optimizer"
     if package:
@@ -114,7 +143,7 @@ def _arguments(at: str, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         check_own(where, name)
         try:
             constructor = registry.resolve("optimizer", name)
-        except Exception as error:  # importing the user's module runs all that is in it
+        except Exception as error:  # the user's module runs when it is imported, and may raise anything
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise refused(where, name, f"it cannot be imported: {reason}") from error
         optimizer = build(where, "optimizer", name, constructor, plain, "hyperparameters")
@@ -123,5 +152,5 @@ def _arguments(at: str, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def quantities(cell: Cell) -> tuple[str, ...]:
-    """Return the quantities of a cell: ``theta``, ``loss`` and the moments."""
+    """Return the names of a cell's quantities: ``theta``, ``loss`` and the optimizer's moments."""
     return ("theta", "loss", *registry.resolve("optimizer", cell.optimizer["class"]).moments)

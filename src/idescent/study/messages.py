@@ -1,7 +1,14 @@
-"""What is said of a mistake in a configuration: one line with field, value and what is allowed.
+"""Messages about mistakes in a configuration: one line with the field, its value and the allowed values.
 
-What lives here: :class:`ConfigError`, and the translation of pydantic's findings into plain words.  What does
+What lives here: :class:`ConfigError`, and the translation of pydantic's errors into plain words.  What does
 not: the checks themselves (:mod:`idescent.study.keys`, :mod:`idescent.config`).
+
+Pydantic reports each problem with a type, a location and the value.  It is translated in three steps:
+
+1. The location becomes a dotted path: ``("runs", 0, "alpha", 1)`` is ``runs.0.alpha.1``.
+2. The type becomes a rule in plain words (``_RULES``); a rule about keys is completed from the JSON schema,
+   which lists the keys of each section and has their descriptions.
+3. Both are joined: ``config: runs.0.alpha.1: 2 is not allowed: must be in (0, 1]``.
 """
 
 from __future__ import annotations
@@ -12,10 +19,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+# Abbreviates long values, so that a message stays one readable line.
 _REPR = reprlib.Repr()
 _REPR.maxstring = _REPR.maxother = 60
 _REPR.maxlevel = 3
 
+# Rules by pydantic's type of an error; names in braces are in the context of the error.
 _RULES = {
     "string_type": "must be text",
     "dict_type": "must be a mapping from names",
@@ -37,11 +46,11 @@ _RULES = {
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be run; its text has one line per problem, each of limited length."""
+    """A configuration cannot be run; the text has one line for each problem, each of limited length."""
 
     def __init__(self, text: str) -> None:
-        lines = text.split("\n")
-        super().__init__("\n".join(n if len(n) <= 2000 else f"{n[:1200]} … {n[-600:]}" for n in lines))
+        lines = (n if len(n) <= 2000 else f"{n[:1200]} … {n[-600:]}" for n in text.split("\n"))
+        super().__init__("\n".join(lines))
 
 
 def refused(where: str, value: Any, rule: str) -> ConfigError:
@@ -50,9 +59,10 @@ def refused(where: str, value: Any, rule: str) -> ConfigError:
 
 
 def shown(value: Any) -> str:
-    """Return any value as one line of limited length."""
+    """Return the representation of any value, in one line of limited length."""
     if isinstance(value, int) and abs(value) >= 10**30:
-        return f"an integer of {value.bit_length()} bits"  # Python refuses to print the largest
+        # Python raises ValueError on printing integers of more than 4300 digits.
+        return f"an integer of {value.bit_length()} bits"
     return _REPR.repr(value)
 
 
@@ -63,78 +73,87 @@ def path(place: Iterable[Any]) -> str:
 
 
 def problem_lines(error: ValidationError, schema: Mapping[str, Any]) -> list[str]:
-    """Return one line for each of pydantic's findings.
+    """Return one line for each of pydantic's errors.
 
     Parameters
     ----------
     error : ValidationError
     schema : mapping
-        The JSON schema of what was checked; it knows which keys there are and what they mean.
+        The JSON schema of the configuration, with the keys of each section and their descriptions.
     """
     problems = error.errors(include_url=False)
-    # Of a list with a wrong item pydantic says, too, that the items that are left are too few.
-    inner = {problem["loc"][:i] for problem in problems for i in range(len(problem["loc"]))}
-    kept = [p for p in problems if not (p["type"] == "too_short" and p["loc"] in inner)]
+    # A wrong item of a list makes pydantic report the list as too short, too: only the item is the mistake.
+    parents = {problem["loc"][:i] for problem in problems for i in range(len(problem["loc"]))}
+    kept = [p for p in problems if not (p["type"] == "too_short" and p["loc"] in parents)]
     return [_line(problem, schema) for problem in kept]
-
-
-def rule_of(problem: Mapping[str, Any]) -> str:
-    """Return the rule that one of pydantic's findings states, in plain words."""
-    if problem["type"] == "value_error":
-        return str(problem["ctx"]["error"])
-    context = problem.get("ctx", {})
-    if problem["type"] in ("too_short", "too_long"):
-        wanted = context.get("min_length", context.get("max_length"))
-        return "must not be empty" if context.get("min_length") == 1 else f"must be a list of {wanted}"
-    rule = _RULES.get(problem["type"])
-    return str(problem["msg"]) if rule is None else rule.format_map(context)
 
 
 def _line(problem: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     kind, value = problem["type"], problem["input"]
+    # Pydantic adds "[key]" to the location of a mapping's key.
     place = [part for part in problem["loc"] if part != "[key]"]
     where = f"config: {path(place)}" if place else "config"
     if kind == "missing" and isinstance(place[-1], int):
-        wanted = len(_at(schema, place[:-1])["prefixItems"])
-        return f"config: {path(place[:-1])}: {shown(value)} is not allowed: must be a list of {wanted}"
+        # An item of a list with a fixed length: the list is too short.
+        length = len(_section(schema, place[:-1])["prefixItems"])
+        return f"config: {path(place[:-1])}: {shown(value)} is not allowed: must be a list of {length}"
     if kind == "missing":
-        return f"{where} is missing: {_at(schema, place)['description']}"
+        return f"{where} is missing: {_section(schema, place)['description']}"
     if kind == "extra_forbidden":
         return f"{where}: this key is not allowed: must be one of {_keys(schema, place[:-1])}"
     if kind in ("model_type", "model_attributes_type"):
         rule = f"must be a mapping with keys among {_keys(schema, place)}"
         return f"{where}: {shown(value)} is not allowed: {rule}"
-    # What is wrong with several keys of a section together is not said of one value.
-    together = kind == "value_error" and _is_section(schema, place)
-    return f"{where}: {'' if together else f'{shown(value)} is not allowed: '}{rule_of(problem)}"
+    # A rule about several keys of a section refuses no single value: the message shows none.
+    of_section = kind == "value_error" and _is_section(schema, place)
+    return f"{where}: {'' if of_section else f'{shown(value)} is not allowed: '}{rule_of(problem)}"
+
+
+def rule_of(problem: Mapping[str, Any]) -> str:
+    """Return the rule that one of pydantic's errors states, in plain words."""
+    if problem["type"] == "value_error":
+        # Raised by this package's own validators, whose text is the rule.
+        return str(problem["ctx"]["error"])
+    context = problem.get("ctx", {})
+    if problem["type"] in ("too_short", "too_long"):
+        length = context.get("min_length", context.get("max_length"))
+        return "must not be empty" if context.get("min_length") == 1 else f"must be a list of {length}"
+    rule = _RULES.get(problem["type"])
+    return str(problem["msg"]) if rule is None else rule.format_map(context)
 
 
 def _keys(schema: Mapping[str, Any], place: list[Any]) -> str:
-    return ", ".join(_at(schema, place).get("properties", {}))
+    return ", ".join(_section(schema, place).get("properties", {}))
 
 
 def _is_section(schema: Mapping[str, Any], place: list[Any]) -> bool:
-    options = [option for option in _branches(schema, _node(schema, place)) if option.get("type") != "null"]
-    return all("properties" in option for option in options)
+    """Whether a location holds a mapping with fixed keys, or null."""
+    branches = [branch for branch in _branches(schema, _node(schema, place)) if branch.get("type") != "null"]
+    return all("properties" in branch for branch in branches)
 
 
-def _at(schema: Mapping[str, Any], place: Iterable[Any]) -> Mapping[str, Any]:
-    """Return the part of a JSON schema that describes a place; of alternatives, the one with keys."""
+def _section(schema: Mapping[str, Any], place: Iterable[Any]) -> Mapping[str, Any]:
+    """Return the part of a JSON schema at a location, with the location's own description.
+
+    If the schema allows alternatives there (a class name, or a mapping), it is the one with keys.
+    """
     node = _node(schema, place)
     sections = [branch for branch in _branches(schema, node) if "properties" in branch]
-    described = {"description": node["description"]} if "description" in node else {}
-    return {**(sections[0] if sections else node), **described}
+    description = {"description": node["description"]} if "description" in node else {}
+    return {**(sections[0] if sections else node), **description}
 
 
 def _node(schema: Mapping[str, Any], place: Iterable[Any]) -> Mapping[str, Any]:
+    """Return the node of a JSON schema at a location, or an empty one if the schema has none."""
     node: Mapping[str, Any] = schema
     for part in place:
-        found = (_child(branch, part) for branch in _branches(schema, node))
-        node = next((child for child in found if child), {})
+        children = (_child(branch, part) for branch in _branches(schema, node))
+        node = next((child for child in children if child), {})
     return node
 
 
 def _branches(schema: Mapping[str, Any], node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the alternatives of a node, references resolved; the node itself if it has none."""
     if "$ref" in node:
         node = schema["$defs"][node["$ref"].rpartition("/")[2]]
     if "anyOf" in node:
@@ -143,14 +162,16 @@ def _branches(schema: Mapping[str, Any], node: Mapping[str, Any]) -> list[Mappin
 
 
 def _child(node: Mapping[str, Any], part: Any) -> Mapping[str, Any]:
+    """Return the schema of one item of a list or one value of a mapping."""
     if isinstance(part, int):
-        pieces = node.get("prefixItems", [])
-        return pieces[part] if part < len(pieces) else node.get("items") or {}
+        items = node.get("prefixItems", [])  # the items of a list of fixed length
+        return items[part] if part < len(items) else node.get("items") or {}
     if part in node.get("properties", {}):
-        found: Mapping[str, Any] = node["properties"][part]
-        return found
-    more = next(iter(node.get("patternProperties", {}).values()), node.get("additionalProperties"))
-    return more if isinstance(more, Mapping) else {}
+        value: Mapping[str, Any] = node["properties"][part]
+        return value
+    # A mapping from free names, such as objectives.
+    named = next(iter(node.get("patternProperties", {}).values()), node.get("additionalProperties"))
+    return named if isinstance(named, Mapping) else {}
 
 
 def _plain(part: str) -> bool:
