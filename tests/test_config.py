@@ -91,7 +91,7 @@ def test_a_start_that_does_not_fit_its_objective_stops_before_the_first_job(
             "runs/0/theta0",
             {"sed": 1},
             "config: runs.0.theta0: {'sed': 1} is not allowed: "
-            "must be a number, a vector, or seed: and an integer >= 0",
+            "must be a number, a list of numbers, or {seed: an integer >= 0}",
         ),
         (
             "runs/0/theta0",
@@ -102,7 +102,7 @@ def test_a_start_that_does_not_fit_its_objective_stops_before_the_first_job(
         (
             "runs/0/steps",
             [1, 2, 3],
-            "config: runs.0: steps must be one number or 2 of them, one for each alpha",
+            "config: runs.0: steps must be one number, or 2 numbers, one for each alpha",
         ),
         ("runs/0/time", 1.0, "config: runs.0: must have exactly one of steps, time and until"),
         (

@@ -1,7 +1,7 @@
 """Integro-differential equations for adaptive gradient descent.
 
-The whole public API is what this module names.  Everything is imported on first use: a job that runs a
-discrete optimizer never loads a solver, let alone a plotting library.
+This module exports the whole public API.  Each name is imported at its first use, so that a job of a discrete
+optimizer loads neither a solver nor a plotting library.
 """
 
 from __future__ import annotations

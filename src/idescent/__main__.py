@@ -1,4 +1,4 @@
-"""``python -m idescent``: see :mod:`idescent.cli`."""
+"""Entry point of ``python -m idescent``; the command line itself is :mod:`idescent.cli`."""
 
 import sys
 

@@ -1,10 +1,10 @@
-"""A study as a typed configuration.
+"""Configuration of a study: from the content of a YAML file to a checked :class:`idescent.study.cells.Study`.
 
 What lives here: the list of products, and the checks of ``config/*.yaml`` across its sections.  What does
 not: keys and types (:mod:`idescent.study.keys`, the products' own ``keys``), the expansion of a block into
-cells (:mod:`idescent.study.grid`), reading YAML (Snakemake does), running anything.
+cells (:mod:`idescent.study.grid`), the reading of YAML (Snakemake), the jobs (:mod:`idescent.jobs`).
 
-Every problem is one line that names field, value and what is allowed.
+Every problem is reported in one line with the field, its value and the allowed values.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from idescent.study.messages import ConfigError as ConfigError
 from idescent.study.messages import problem_lines, refused
 from idescent.study.values import RESERVED
 
-# In the order in which the report shows them; it comes last, for it needs the rules of the others.
+# In the order of the report's sections.  The report comes last, because it reads the rules of all others.
 PRODUCTS = (CELLS, PATHS, ERRORS, SCALING, FIDELITY, ENSEMBLES, FORECAST, CLAIMS, OWN, REPORT)
 
 _SECTIONS: dict[str, Any] = {product.name: product.keys for product in PRODUCTS if product.keys}
@@ -52,10 +52,14 @@ def load(raw: Mapping[str, Any]) -> Study:
     raw : mapping
         The content of a configuration file.
 
+    Returns
+    -------
+    Study
+
     Raises
     ------
     ConfigError
-        If anything in it cannot be run; one line per problem.
+        If a part of the configuration cannot be run; one line for each problem.
     """
     limits.check_values(raw)
     texts.check(raw)
@@ -65,15 +69,16 @@ def load(raw: Mapping[str, Any]) -> Study:
         raise ConfigError("\n".join(problem_lines(error, schema()))) from None
     limits.check_grid(spec)
     _check_classes(spec)
-    for name, s in spec.solutions.items():
-        if s.reference is not None:
-            _check_reference(spec, name, s)
+    for name, solution in spec.solutions.items():
+        if solution.reference is not None:
+            _check_reference(spec, name, solution)
     cells: dict[str, tuple[int, Cell]] = {}
-    homes: dict[tuple[str, str], str] = {}
+    owners: dict[tuple[str, str], str] = {}
     for i, run in enumerate(spec.runs):
         for cell in expand(spec, f"runs.{i}", run):
-            if homes.setdefault(cell.group, run.optimizer) != run.optimizer:
-                rule = f"its folder {'/'.join(cell.group)} is that of {homes[cell.group]!r}"
+            # Folders have the name of the class only: first:Adam and second:Adam would share one.
+            if owners.setdefault(cell.group, run.optimizer) != run.optimizer:
+                rule = f"{owners[cell.group]!r} already uses the folder {'/'.join(cell.group)}"
                 raise refused(f"runs.{i}.optimizer", run.optimizer, rule)
             if cell.folder in cells:
                 earlier = cells[cell.folder][0]
@@ -84,13 +89,13 @@ def load(raw: Mapping[str, Any]) -> Study:
     solutions = {
         name: {
             "name": name,
-            "model": s.model.spec(),
-            "solver": s.solver.spec(),
-            "rtol": s.rtol,
-            "atol": s.atol,
-            **({} if s.reference is None else {"reference": s.reference}),
+            "model": solution.model.spec(),
+            "solver": solution.solver.spec(),
+            "rtol": solution.rtol,
+            "atol": solution.atol,
+            **({} if solution.reference is None else {"reference": solution.reference}),
         }
-        for name, s in spec.solutions.items()
+        for name, solution in spec.solutions.items()
     }
     study = Study(
         spec.study,
@@ -101,10 +106,13 @@ def load(raw: Mapping[str, Any]) -> Study:
         cells_per_job=None if spec.cells_per_job == "auto" else spec.cells_per_job,
         seconds_per_job=spec.seconds_per_job,
     )
+    # A product reads the settings of earlier products: each is added to the study before the next.
     for product in PRODUCTS:
         study = replace(study, settings={**study.settings, product.name: product.settings(spec, study)})
-    first = reversed(list(enumerate(spec.ensembles)))
-    refusals.check(study, {name: f"ensembles.{i}.equations" for i, one in first for name in one.equations})
+    # Reversed, so that an equation is reported at the first block that has it.
+    blocks = reversed(list(enumerate(spec.ensembles)))
+    equations = {name: f"ensembles.{i}.equations" for i, block in blocks for name in block.equations}
+    refusals.check(study, equations)
     return study
 
 
@@ -114,12 +122,12 @@ def rules(study: Study) -> list[Rule]:
     Raises
     ------
     ValueError
-        If a file that a product names in the configuration cannot be used.
+        If a product cannot read a file that the configuration names.
     """
-    found: list[Rule] = []
+    declared: list[Rule] = []
     for product in PRODUCTS:
-        found += product.rules(study, study.settings[product.name], found)
-    return found
+        declared += product.rules(study, study.settings[product.name], declared)
+    return declared
 
 
 def schema() -> dict[str, Any]:
@@ -131,10 +139,10 @@ def schema() -> dict[str, Any]:
 
 
 def _check_classes(spec: Any) -> None:
-    """Check every class once, so that a misspelt name or argument stops the workflow before its first job."""
+    """Check every class once: a misspelt name or argument stops the workflow before its first job."""
     for name, objective in spec.objectives.items():
         if name in RESERVED:
-            rule = f"must not be one of {', '.join(RESERVED)}, which are folders of every study"
+            rule = f"must not be one of {', '.join(RESERVED)}: these are folders of every study"
             raise refused("objectives", name, rule)
         built = check_class(f"objectives.{name}", "objective", objective.class_, objective.arguments)
         if built is not None:
@@ -142,13 +150,13 @@ def _check_classes(spec: Any) -> None:
             check_samples(spec, name, built)
     for name, schedule in spec.schedules.items():
         check_schedule(f"schedules.{name}", schedule.spec())
-    for name, s in spec.solutions.items():
-        check_class(f"solutions.{name}.model", "model", s.model.class_, s.model.arguments)
-        check_class(f"solutions.{name}.solver", "solver", s.solver.class_, s.solver.arguments)
+    for name, solution in spec.solutions.items():
+        for kind, class_ in (("model", solution.model), ("solver", solution.solver)):
+            check_class(f"solutions.{name}.{kind}", kind, class_.class_, class_.arguments)
 
 
 def _check_starts(spec: Any, name: str, objective: Any) -> None:
-    """Check that the runs on an objective start at as many numbers as it has parameters."""
+    """Check that every start on an objective has as many numbers as the objective has parameters."""
     for section, runs in (("runs", spec.runs), ("forecast", spec.forecast), ("ensembles", spec.ensembles)):
         for i, run in enumerate(runs):
             if run.objective == name:
@@ -160,11 +168,14 @@ def _check_starts(spec: Any, name: str, objective: Any) -> None:
 
 
 def _check_reference(spec: GridSpec, name: str, solution: SolutionSpec) -> None:
-    # The distance to a scheme, or to a solution of another model, would not be the solver's error.
+    """Check that a solution's reference solves the same model and has no reference itself.
+
+    Only then is the distance between the two the solver's error.
+    """
     known = [
         other
-        for other, s in spec.solutions.items()
-        if other != name and s.model == solution.model and s.reference is None
+        for other, candidate in spec.solutions.items()
+        if other != name and candidate.model == solution.model and candidate.reference is None
     ]
     if solution.reference not in known:
         rule = f"must be one of {', '.join(known)}" if known else "no other solution has this model"

@@ -135,7 +135,7 @@ def test_an_edited_caption_draws_its_figure_again_and_nothing_else(done: Project
         (
             "caption",
             "a\x07b",
-            r"config: figures.adam.caption: 'a\x07b' is not allowed: text must hold no control",
+            r"config: figures.adam.caption: 'a\x07b' is not allowed: text must not contain control",
         ),
         (
             "x_label",

@@ -1,4 +1,5 @@
-"""What a study is: its cells, the values that a configuration may hold, how cells are grouped into jobs.
+"""Definition of a study: its cells, the values that a configuration allows, and the packs of cells.
 
-What lives here: the grid and what names it.  What does not: what a study shows (:mod:`idescent.products`).
+What lives here: the grid, the names of its parts and the digests of their code.  What does not: tables,
+figures and the report (:mod:`idescent.products`).
 """

@@ -1,8 +1,8 @@
-"""Classes that a configuration names: whether they exist, take their arguments, and are what is asked for.
+"""Checks of the classes that a configuration names: they exist, take their arguments, and are of their kind.
 
-What lives here: checks made before anything runs.  The package's own classes are built once; a module of the
-user's own may load anything (a library, data), so that it is read, not imported.  What does not: looking up
-and building (:mod:`idescent.study.registry`).
+What lives here: the checks before the first job.  A class of the package is built once.  A user's module is
+parsed but not imported, because importing it may load anything (a library, data).  What does not: looking up
+and building classes (:mod:`idescent.study.registry`).
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from idescent.study.provenance import find_module, modules
 from idescent.study.registry import NEEDED
 
 
-def check_class(where: str, kind: str, name: str, given: Mapping[str, Any], key: str = "arguments") -> Any:
-    """Check a class of the package by building it, or one of the user's own by reading its module.
+def check_class(
+    where: str, kind: str, name: str, arguments: Mapping[str, Any], key: str = "arguments"
+) -> Any:
+    """Check a class of the package by building it, or a user's class by parsing its module.
 
     Parameters
     ----------
@@ -35,15 +37,16 @@ def check_class(where: str, kind: str, name: str, given: Mapping[str, Any], key:
     kind : {"objective", "optimizer", "model", "solver", "schedule"}
     name : str
         As in the configuration.
-    given : mapping
-        Its arguments by name.
+    arguments : mapping
+        Arguments of the class by name.
     key : str
-        Name of the arguments in the configuration; they stand beside the class if ``where`` ends with it.
+        Key of the arguments in the configuration: ``arguments`` if they are below ``where``, another name,
+        such as ``hyperparameters``, if they are beside it.
 
     Returns
     -------
     object or None
-        None for a class of the user's own.
+        The built object; None for a user's class.
 
     Raises
     ------
@@ -58,21 +61,28 @@ def check_class(where: str, kind: str, name: str, given: Mapping[str, Any], key:
     except ValueError as error:
         rule = f"must be one of {', '.join(sorted(known(kind)))}, or your own as module:Class"
         raise refused(where, name, rule) from error
-    return build(where, kind, name, constructor, given, key)
+    return build(where, kind, name, constructor, arguments, key)
 
 
-def build(where: str, kind: str, name: str, constructor: Any, given: Mapping[str, Any], key: str) -> Any:
-    """Build an object; an error names its argument."""
+def build(where: str, kind: str, name: str, constructor: Any, arguments: Mapping[str, Any], key: str) -> Any:
+    """Build an object; parameters as for :func:`check_class`.
+
+    Raises
+    ------
+    ConfigError
+        If the arguments are refused, or the object lacks an attribute of its kind (``registry.NEEDED``).
+    """
     at = f"{where}.{key}" if key == "arguments" else f"{where.rpartition('.')[0]}.{key}"
-    _check_arguments(at, constructor, given)
+    _check_arguments(at, constructor, arguments)
     try:
-        built = constructor(**given)
-    except Exception as error:  # whatever a constructor raises, its arguments were the configuration's
+        built = constructor(**arguments)
+    except Exception as error:  # a constructor may raise anything; the configuration chose its arguments
         text = " ".join(str(error).split()) or type(error).__name__
         owner = name.rpartition(":")[2].partition(".")[0]
+        # The package's own messages begin with Class.argument: put the path of the arguments in its place.
         if text.startswith(f"{owner}."):
             raise ConfigError(f"config: {at}{text.removeprefix(owner)}") from error
-        raise refused(at, dict(given), text) from error
+        raise refused(at, dict(arguments), text) from error
     lacking = [needed for needed in NEEDED[kind] if not hasattr(built, needed)]
     if lacking:
         raise refused(where, name, f"must be an {kind}" if kind[0] == "o" else f"must be a {kind}")
@@ -80,12 +90,12 @@ def build(where: str, kind: str, name: str, constructor: Any, given: Mapping[str
 
 
 def check_own(where: str, name: str) -> None:
-    """Check that a module of the user's own is allowed, is there, can be parsed, and has the class.
+    """Check that a user's module is allowed, exists, can be parsed, and defines the class.
 
     Raises
     ------
     ConfigError
-        If not.
+        If one of these fails.
     """
     module, _, attribute = name.rpartition(":")
     try:
@@ -96,29 +106,30 @@ def check_own(where: str, name: str) -> None:
     if file is None:
         raise refused(where, name, f"there is no module {module!r}")
     try:
-        modules(module)
+        modules(module)  # parses the user's modules that it imports, too
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError) as error:
         text = f"{error.msg} in line {error.lineno}" if isinstance(error, SyntaxError) else f"{error}"
-        raise refused(where, name, f"{module!r} is not Python that can be read: {text}") from error
+        raise refused(where, name, f"{module!r} cannot be parsed: {text}") from error
     bound = set(_bound(tree))
+    # "from x import *" and a module's __getattr__ may define any name: only importing would tell.
     if not bound & {attribute.partition(".")[0], "*", "__getattr__"}:
         raise refused(where, name, f"there is no {attribute.partition('.')[0]!r} in {file.name}")
 
 
 def check_schedule(where: str, spec: Mapping[str, Any]) -> None:
-    """Check a schedule, whose arguments may be schedules themselves.
+    """Check a schedule; its arguments may be schedules or lists of schedules.
 
     Raises
     ------
     ConfigError
         If there is no such class, or it does not take the arguments.
     """
-    name, given = spec["class"], spec["arguments"]
-    if ":" in name or not any(isinstance(value, Mapping | list) for value in given.values()):
-        check_class(where, "schedule", name, given)
+    name, arguments = spec["class"], spec["arguments"]
+    if ":" in name or not any(isinstance(value, Mapping | list) for value in arguments.values()):
+        check_class(where, "schedule", name, arguments)
         return
-    for inner in _own_classes(given):
+    for inner in _own_classes(arguments):
         check_own(where, inner)
     try:
         registry.schedule({"schedule": spec})
@@ -128,7 +139,7 @@ def check_schedule(where: str, spec: Mapping[str, Any]) -> None:
 
 
 def _own_classes(value: Any) -> Iterator[str]:
-    """Yield the names of the user's own classes among the schedules inside another."""
+    """Yield the names of users' classes among nested schedules."""
     if isinstance(value, Mapping):
         name = value.get("class")
         if isinstance(name, str) and ":" in name:
@@ -139,38 +150,41 @@ def _own_classes(value: Any) -> Iterator[str]:
             yield from _own_classes(item)
 
 
-def _check_arguments(at: str, constructor: Any, given: Mapping[str, Any]) -> None:
+def _check_arguments(at: str, constructor: Any, arguments: Mapping[str, Any]) -> None:
+    """Check arguments against a constructor's signature and annotations."""
     try:
         parameters = inspect.signature(constructor).parameters
     except (TypeError, ValueError):
-        return  # a constructor written in C: calling it will tell
+        return  # a constructor in C may have no signature; the call checks its arguments
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         named = [name for name, p in parameters.items() if p.kind is not p.VAR_POSITIONAL]
-        for name in given:
+        for name in arguments:
             if name not in named:
-                rule = f"must be one of {', '.join(named)}" if named else "there are none"
+                rule = f"must be one of {', '.join(named)}" if named else "the class takes no arguments"
                 raise ConfigError(f"config: {at}.{path([name])}: this key is not allowed: {rule}")
     for name, parameter in parameters.items():
         variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-        if parameter.default is parameter.empty and not variadic and name not in given:
-            raise ConfigError(f"config: {at}.{name} is missing: {constructor.__qualname__} has no default")
+        if parameter.default is parameter.empty and not variadic and name not in arguments:
+            rule = f"{constructor.__qualname__} has no default for it"
+            raise ConfigError(f"config: {at}.{name} is missing: {rule}")
     hints = _hints(constructor)
-    for name, value in given.items():
-        if name in hints and (wanted := _mismatch(hints[name], value)):
-            raise refused(f"{at}.{path([name])}", value, wanted)
+    for name, value in arguments.items():
+        if name in hints and (rule := _broken_rule(hints[name], value)):
+            raise refused(f"{at}.{path([name])}", value, rule)
 
 
 @cache
 def _hints(constructor: Any) -> dict[str, Any]:
-    typed = getattr(constructor, "__init__", None) if inspect.isclass(constructor) else constructor
+    """Return the annotations of a constructor's arguments; none if they cannot be evaluated."""
+    annotated = getattr(constructor, "__init__", None) if inspect.isclass(constructor) else constructor
     try:
-        return get_type_hints(typed)
+        return get_type_hints(annotated)
     except (AttributeError, NameError, TypeError):
-        return {}  # imported for the type checker only, or none at all
+        return {}  # a name under "if TYPE_CHECKING", or no annotations
 
 
-def _mismatch(hint: Any, value: Any) -> str | None:
-    """Return the rule of an annotation that a value breaks, if it does."""
+def _broken_rule(hint: Any, value: Any) -> str | None:
+    """Return the rule that a value breaks by its annotation, or None."""
     if hint == ArrayLike:
         try:
             np.asarray(value, dtype=np.float64)
@@ -178,10 +192,10 @@ def _mismatch(hint: Any, value: Any) -> str | None:
             return "must be a number or a list of numbers"
         return None
     try:
-        # By way of JSON, where a list is good for a tuple, but no text for a number.
+        # Pydantic's strict mode for JSON accepts a list for a tuple, but no text for a number.
         _adapter(hint).validate_json(json.dumps(value), strict=True)
     except (PydanticUserError, TypeError):
-        return None  # an annotation that pydantic does not know, or that cannot be hashed
+        return None  # pydantic does not know the annotation, or it cannot be hashed
     except ValidationError as error:
         return rule_of(error.errors(include_url=False)[0])
     return None
@@ -193,16 +207,16 @@ def _adapter(hint: Any) -> TypeAdapter[Any]:
 
 
 def known(kind: str) -> list[str]:
-    """Name the package's own classes of a kind."""
+    """Return the names of the package's classes of a kind."""
     home = importlib.import_module(f"idescent.{kind}s")
     names = getattr(home, "__all__", None) or [
         name for name, value in vars(home).items() if getattr(value, "__module__", "") == home.__name__
     ]
-    found = ((name, getattr(home, name)) for name in names)
-    # What has its parts by annotation is the contract, not one that keeps it.
+    values = ((name, getattr(home, name)) for name in names)
+    # Protocols and base classes declare the attributes of their kind, but cannot be built.
     return [
         name
-        for name, value in found
+        for name, value in values
         if inspect.isclass(value)
         and not getattr(value, "_is_protocol", False)
         and name not in ("CountedObjective", "Optimizer")
@@ -211,7 +225,7 @@ def known(kind: str) -> list[str]:
 
 
 def _bound(tree: ast.AST) -> Iterator[str]:
-    """Yield the names that a module binds, ``*`` for those that it takes from another."""
+    """Yield the names that a module defines or imports, and ``*`` if it imports all names of another."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name

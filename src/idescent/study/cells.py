@@ -1,7 +1,8 @@
-"""A study: its cells, and the place of every result.
+"""Cells, packs and the study as plain data, and the path of every trajectory.
 
-What lives here: plain data, made by :mod:`idescent.config` and read by the workflow's rules.  Nothing is
-ever read back out of a path: a path is a function of a cell, not the other way round.
+What lives here: :class:`Cell`, :class:`Pack` and :class:`Study`, created by :mod:`idescent.config` and read
+by the workflow's rules.  A path is computed from a cell; no cell is ever parsed from a path.  What does not:
+the partition into packs (:mod:`idescent.study.packs`).
 """
 
 from __future__ import annotations
@@ -16,14 +17,29 @@ from idescent.study.packs import partition, seconds
 
 T = TypeVar("T")
 
-# A start that only the job knows belongs to a model with many parameters.
+# For the estimate of time.  A start drawn by the objective is used for objectives with many parameters.
 _UNKNOWN_PARAMETERS = 1000
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run: objective, optimizer and hyper-parameters, learning rate and schedule, start, horizon; what is
-    solved.
+    """One discrete run and the names of the solutions that are computed for it.
+
+    Attributes
+    ----------
+    objective : dict
+        Keys ``name``, ``class`` and ``arguments``.
+    optimizer : dict
+        Keys ``class`` and ``arguments``.
+    alpha : float
+        Learning rate.
+    theta0 : list of float or ``{"seed": int}``
+        Initial parameters.
+    steps : int
+        Horizon in iterations.
+    solutions : tuple of str
+    schedule : dict, optional
+        Keys ``name``, ``class`` and ``arguments``.
     """
 
     objective: dict[str, Any]
@@ -35,44 +51,48 @@ class Cell:
     schedule: dict[str, Any] | None = None
 
     def spec(self) -> dict[str, Any]:
-        """Return the run as plain data."""
+        """Return the discrete run as plain data, as stored in the metadata of its file."""
         return {
             "objective": self.objective,
             "optimizer": self.optimizer,
             "alpha": self.alpha,
             "theta0": self.theta0,
             "steps": self.steps,
-            # Only where there is one: all other cells keep their bytes.
+            # No key without a schedule: the file of such a cell keeps the bytes of earlier versions.
             **({} if self.schedule is None else {"schedule": self.schedule}),
         }
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Names of its paths: ``discrete``, then its solutions."""
+        """Names of the paths: ``discrete``, then the solutions."""
         return (DISCRETE, *self.solutions)
 
     @property
     def group(self) -> tuple[str, str]:
-        """Name of the objective and class of the optimizer: the two upper folders."""
+        """Name of the objective and class of the optimizer; they name the two upper folders."""
         return self.objective["name"], self.optimizer["class"].rpartition(":")[2]
 
     @property
     def label(self) -> str:
-        """``alpha~0.1,beta1~0.9,beta2~0.99``: the learning rate, the given hyper-parameters, any schedule."""
-        given = {"alpha": self.alpha, **self.optimizer["arguments"]}
+        """Name of the cell's folder, for example ``alpha~0.1,beta1~0.9,beta2~0.99``.
+
+        It has the learning rate, the hyper-parameters that the configuration sets and, if there is one, the
+        name of the schedule.
+        """
+        settings = {"alpha": self.alpha, **self.optimizer["arguments"]}
         if self.schedule is not None:
-            given["schedule"] = self.schedule["name"]
-        return ",".join(f"{name}~{value}" for name, value in given.items())
+            settings["schedule"] = self.schedule["name"]
+        return ",".join(f"{name}~{value}" for name, value in settings.items())
 
     @property
     def folder(self) -> str:
-        """Folder of the cell below that of the study."""
+        """Path of the cell's folder below the study's folder."""
         return "/".join((*self.group, self.label))
 
 
 @dataclass(frozen=True)
 class Pack:
-    """Cells of one objective and optimizer that share a job for each stage."""
+    """Cells of one objective and one optimizer that share jobs: one for the runs, one for each solution."""
 
     group: tuple[str, str]
     name: str
@@ -80,18 +100,18 @@ class Pack:
 
     @property
     def folder(self) -> str:
-        """Folder of the pack below ``packs`` in that of the study."""
+        """Path of the pack's folder below ``packs`` in the study's folder."""
         return "/".join((*self.group, self.name))
 
     @property
     def wildcards(self) -> dict[str, str]:
-        """The pack in the outputs of a rule."""
+        """Values of Snakemake's wildcards in the outputs of the pack's rules."""
         return {"objective": self.group[0], "optimizer": self.group[1], "pack": self.name}
 
 
 @dataclass(frozen=True)
 class Study:
-    """A checked configuration: the cells of a study, the solutions by name, and the settings of its products.
+    """A checked configuration: cells, solutions, and the settings of the products.
 
     Attributes
     ----------
@@ -100,13 +120,15 @@ class Study:
     solutions : dict
         Model, solver and tolerances, by name.
     blocks : tuple of int
-        For each cell, the number of its block under ``runs``.
+        For each cell, the index of its block under ``runs``.
     settings : dict
-        What the products make of their sections of the configuration, by product.
+        Checked settings of each product, by the product's name.
     raw : dict
-        The configuration as it was given.
-    cells_per_job, seconds_per_job
-        How it is run; no result depends on them.
+        The configuration file's content, without keys that begin with ``x-``.
+    cells_per_job : int or None
+        Number of cells in a pack; None divides by the estimated time.
+    seconds_per_job : float
+        Estimated time of a pack if ``cells_per_job`` is None.  Results do not depend on either.
     """
 
     name: str
@@ -120,7 +142,7 @@ class Study:
 
     @property
     def root(self) -> str:
-        """Folder of all results of the study."""
+        """Path of the study's folder, with all its results."""
         return f"results/{self.name}"
 
     @property
@@ -133,21 +155,23 @@ class Study:
 
     @cached_property
     def packs(self) -> list[Pack]:
-        """Cells by job: packs of one objective and optimizer (:mod:`idescent.study.packs`)."""
-        found = []
+        """All packs of the study, group by group (:mod:`idescent.study.packs`)."""
+        packs = []
         for group, cells in self.groups.items():
             if self.cells_per_job == 1:
-                # To a cluster, jobs are named as rule:wildcard=value,wildcard=value: no comma in a value.
-                packs = {cell.label.replace(",", "+"): [cell] for cell in cells}
+                # A cluster's job has the name rule:wildcard=value,wildcard=value: a value must have no comma.
+                divided = {cell.label.replace(",", "+"): [cell] for cell in cells}
             elif self.cells_per_job is not None:
-                packs = partition(cells, lambda _: 1.0, self.cells_per_job)
+                divided = partition(cells, lambda _: 1.0, self.cells_per_job)
             else:
-                # The tree halves what is too heavy: packs then weigh between once and twice what is asked.
-                packs = partition(cells, self._seconds, 2.0 * self.seconds_per_job)
-            found += [Pack(group, name, tuple(members)) for name, members in packs.items()]
-        return found
+                # The partition halves every branch above the limit.  With twice the requested time as the
+                # limit, most packs weigh between one and two times the requested time.
+                divided = partition(cells, self._seconds, 2.0 * self.seconds_per_job)
+            packs += [Pack(group, name, tuple(members)) for name, members in divided.items()]
+        return packs
 
     def _seconds(self, cell: Cell) -> float:
+        # A pack has one job for each path: its slowest job counts.
         return max(self._seconds_of(cell, name) for name in cell.paths)
 
     def _seconds_of(self, cell: Cell, name: str) -> float:
@@ -156,37 +180,46 @@ class Study:
         return seconds(cell.steps, parameters, solver)
 
     def seconds(self, pack: Pack, name: str) -> float:
-        """Return the estimated time of the job that makes a pack's runs or solutions, on one core."""
+        """Return the estimated time of one job of a pack in seconds, on one core.
+
+        ``name`` is ``discrete`` or the name of a solution, here and in the methods below.
+        """
         return sum(self._seconds_of(cell, name) for cell in pack.cells if name in cell.paths)
 
     def place(self, cell: Cell, name: str) -> str:
-        """Return where a run (``discrete``) or solution of a cell lies below the study's folder."""
+        """Return the path of a trajectory file below the study's folder."""
         return f"{cell.folder}/{name}.parquet"
 
     def path(self, cell: Cell, name: str) -> str:
-        """Return the path of a cell's discrete run (``discrete``) or of one of its solutions."""
+        """Return the path of a trajectory file."""
         return f"{self.root}/{self.place(cell, name)}"
 
     def manifest(self, pack: Pack, name: str) -> str:
-        """Return the path of the list of a pack's discrete runs or solutions by that name."""
+        """Return the path of the manifest of a pack's trajectory files."""
         return f"{self.root}/packs/{pack.folder}/{name}.json"
 
     def manifests(self, wanted: Iterable[tuple[Cell, str]]) -> list[str]:
-        """Return the lists in which some cells' runs (``discrete``) and solutions stand, each once."""
-        homes = self._homes
-        return list(dict.fromkeys(self.manifest(homes[cell.folder], name) for cell, name in wanted))
+        """Return the manifests that list the given trajectories, without repetitions.
+
+        Parameters
+        ----------
+        wanted : iterable of (Cell, str)
+            Cells, and ``discrete`` or the name of a solution.
+        """
+        packs = self._pack_of_folder
+        return list(dict.fromkeys(self.manifest(packs[cell.folder], name) for cell, name in wanted))
 
     @cached_property
-    def _homes(self) -> dict[str, Pack]:
+    def _pack_of_folder(self) -> dict[str, Pack]:
         return {cell.folder: pack for pack in self.packs for cell in pack.cells}
 
     def names(self, pack: Pack) -> tuple[str, ...]:
-        """Return the solutions that any cell of a pack asks for."""
-        wanted = {name for cell in pack.cells for name in cell.solutions}
-        return tuple(name for name in self.solutions if name in wanted)
+        """Return the names of the solutions of a pack's cells, in the order of the configuration."""
+        solved = {name for cell in pack.cells for name in cell.solutions}
+        return tuple(name for name in self.solutions if name in solved)
 
     def job(self, pack: Pack, name: str) -> dict[str, Any]:
-        """Return the arguments of the job that makes a pack's runs or solutions, as plain data."""
+        """Return the arguments of the job that computes a pack's runs or one of its solutions."""
         cells = []
         for cell in pack.cells:
             if name in cell.paths:
@@ -198,7 +231,7 @@ class Study:
 
     @property
     def planned(self) -> dict[str, list[str]]:
-        """Outputs of the stages that run pack by pack."""
+        """Outputs of the rules ``simulate`` and ``solve``, which run pack by pack."""
         return {
             "simulate": [self.manifest(pack, DISCRETE) for pack in self.packs],
             "solve": [self.manifest(pack, name) for pack in self.packs for name in self.names(pack)],
@@ -206,7 +239,7 @@ class Study:
 
 
 def spread(cells: Sequence[T], most: int) -> list[T]:
-    """Choose at most so many, evenly over their order, the first and the last among them."""
+    """Choose at most ``most`` (>= 2) cells, evenly spaced in their order, with the first and the last."""
     if len(cells) <= most:
         return list(cells)
     return [cells[round(i * (len(cells) - 1) / (most - 1))] for i in range(most)]

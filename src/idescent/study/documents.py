@@ -1,8 +1,8 @@
-"""Configuration and claims files as they are written: what Snakemake's own reader lets pass in silence.
+"""Reader of configuration and claims files, with checks that Snakemake's own reader does not make.
 
-What lives here: keys given twice, tags and templates that run code, and the size of a file, found in one pass
-over YAML's events, before any value is made of them.  What does not: what keys mean
-(:mod:`idescent.study.keys`), how large a study may be (:mod:`idescent.study.limits`).
+What lives here: the checks for duplicate keys, for tags and templates that run code, and for the size of a
+file.  They take one pass over YAML's events, before any value is constructed.  What does not: the meaning of
+keys (:mod:`idescent.study.keys`), the limits (:mod:`idescent.study.limits`).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import yaml
 from idescent.study.limits import DEEPEST, LARGEST_FILE, MOST_VALUES
 from idescent.study.messages import shown
 
-# libyaml is ten times faster than PyYAML's own parser, and neither is recursive.
+# libyaml is ten times faster than PyYAML's own parser.  Neither is recursive: deep nesting is no danger here.
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAGS = "tag:yaml.org,2002:"
 
 
 class DocumentError(ValueError):
-    """A file that is not what it says; its text is one line, without the file's name."""
+    """A file is not a valid YAML or JSON document; the text is one line, without the file's name."""
 
 
 def read(path: str | Path) -> Any:
@@ -33,25 +33,25 @@ def read(path: str | Path) -> Any:
     Raises
     ------
     DocumentError
-        As :func:`check`, or if a value cannot be made of it.
+        As :func:`check`, or if a value cannot be constructed, such as the date 2026-13-01.
     """
     text = check(path)
     try:
-        return yaml.load(text, Loader=_PARSER)  # safe
+        return yaml.load(text, Loader=_PARSER)  # a safe loader: no tag runs code
     except (yaml.YAMLError, ValueError) as error:
-        if (found := _as_json(text)) is not None:
-            return found
+        if (value := _as_json(text)) is not None:
+            return value
         raise _not_yaml(error) from error
 
 
 def check(path: str | Path) -> str:
-    """Return the text of a YAML or JSON file in which every key is given once.
+    """Check a YAML or JSON file, and return its text.
 
     Raises
     ------
     DocumentError
-        If it cannot be read, is too large, gives a key twice in one mapping, or has tags or a template that
-        run code.
+        If the file cannot be read, is too large, has a key twice in one mapping, or has tags or a template
+        that run code.
     """
     file = Path(path)
     try:
@@ -65,11 +65,11 @@ def check(path: str | Path) -> str:
     except UnicodeDecodeError as error:
         raise DocumentError(f"not YAML: not UTF-8: {error.reason}") from error
     try:
-        # Between the tokens of JSON a tab is as good as a space; in YAML's own blocks it is a mistake.
+        # JSON allows tabs between its tokens; YAML does not allow them as indentation.
         spaced = text.replace("\t", " ") if text.lstrip().startswith("{") else text
         _examine(yaml.parse(spaced, Loader=_PARSER))
     except yaml.YAMLError as error:
-        # Of JSON, libyaml knows neither surrogates nor keys of more than 1024 characters.
+        # libyaml refuses two things that JSON allows: surrogate pairs, and keys of more than 1024 characters.
         if _as_json(text) is None:
             raise _not_yaml(error) from error
     return text
@@ -77,7 +77,18 @@ def check(path: str | Path) -> str:
 
 @dataclass
 class _Node:
-    """A list or mapping that has begun: how many values it has, and the lines of its keys."""
+    """A list or mapping whose end has not been read yet.
+
+    Attributes
+    ----------
+    anchor : str or None
+    keys : dict of str to int, or None
+        Line of each key; None for a list.
+    values : int
+        Number of values, with those of nested lists and mappings and its own.
+    at_key : bool
+        The next event is a key (only used for mappings).
+    """
 
     anchor: str | None
     keys: dict[str, int] | None
@@ -86,8 +97,10 @@ class _Node:
 
 
 def _examine(events: Iterable[Any]) -> None:
-    sizes: dict[str, int] = {}  # of what an alias stands for
-    scalars: dict[str, str] = {}
+    """Check keys, tags, nesting and size in one pass over YAML's events."""
+    sizes: dict[str, int] = {}  # number of values under each anchor
+    scalars: dict[str, str] = {}  # text of each anchored scalar: an alias of it may be a key
+    # The root: it stands for the document, in which the file's own list or mapping is opened.
     open_nodes = [_Node(None, None)]
     for event in events:
         line = event.start_mark.line + 1
@@ -107,7 +120,10 @@ def _examine(events: Iterable[Any]) -> None:
         elif isinstance(event, yaml.AliasEvent):
             anchor = event.anchor or ""
             if anchor not in sizes:
-                raise DocumentError(f"line {line}: *{anchor} stands for nothing that is complete above")
+                # An alias inside its own anchor would be a value that contains itself.
+                raise DocumentError(
+                    f"line {line}: *{anchor} is not allowed: there is no complete &{anchor} above"
+                )
             values, key = sizes[anchor], scalars.get(anchor)
         elif isinstance(event, yaml.ScalarEvent):
             _check_tag(event, line)
@@ -115,14 +131,14 @@ def _examine(events: Iterable[Any]) -> None:
             if event.anchor:
                 sizes[event.anchor], scalars[event.anchor] = 1, event.value
         else:
-            continue  # the beginning or the end of a stream or document
+            continue  # start or end of a stream or document
         parent = open_nodes[-1]
         if parent.keys is not None and parent.at_key and key is not None:
             _add_key(parent.keys, key, line, top=len(open_nodes) == 2)
         parent.at_key = not parent.at_key
         parent.values += values
         if parent.values > MOST_VALUES:
-            rule = f"must have at most {MOST_VALUES} values, with each alias counted as what it stands for"
+            rule = f"must have at most {MOST_VALUES} values, with each alias counted in full"
             raise DocumentError(f"line {line}: {rule}")
 
 
@@ -137,14 +153,14 @@ def _add_key(keys: dict[str, int], key: str, line: int, *, top: bool) -> None:
 def _check_tag(event: Any, line: int) -> None:
     tag = event.tag or "!"
     if tag != "!" and (not tag.startswith(_TAGS) or tag.startswith(f"{_TAGS}python/")):
-        rule = "must have the tags of YAML itself"
+        rule = "must be one of YAML's own tags"
         raise DocumentError(f"line {line}: {_plain('!' + tag.removeprefix(_TAGS))} is not allowed: {rule}")
 
 
 def _as_json(text: str) -> Any:
-    """Return the value of a JSON text, or None if it is none."""
+    """Return the value of a text in JSON, or None if the text is not JSON."""
     try:
-        return json.loads(text, object_pairs_hook=_unlike)
+        return json.loads(text, object_pairs_hook=_without_duplicates)
     except RecursionError as error:
         raise DocumentError(f"must be nested at most {DEEPEST} deep") from error
     except DocumentError:
@@ -153,22 +169,21 @@ def _as_json(text: str) -> Any:
         return None
 
 
-def _unlike(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DocumentError(f"{_plain(twice)} is not allowed twice")
-    return found
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise DocumentError(f"{_plain(duplicate)} is not allowed twice")
+    return mapping
 
 
 def _not_yaml(error: Exception) -> DocumentError:
-    """Say what is wrong and where, without the lines of the file that PyYAML quotes."""
+    """Return an error with the problem and its line, without the lines of the file that PyYAML quotes."""
     mark = getattr(error, "problem_mark", None)
-    what = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-    return DocumentError(
-        f"not YAML: {' '.join(str(what).split())}{f' in line {mark.line + 1}' if mark else ''}"
-    )
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    text = " ".join(str(problem).split())
+    return DocumentError(f"not YAML: {text}{f' in line {mark.line + 1}' if mark else ''}")
 
 
 def _plain(text: str) -> str:

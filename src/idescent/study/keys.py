@@ -1,7 +1,8 @@
-"""The keys of a configuration file, their types, and what each value may be.
+"""Keys of a configuration file, with the type and a description of each value.
 
-What lives here: the typed form of ``config/*.yaml``, one class a section; the JSON schema is made from it.
-What does not: checks across sections and the expansion of the grid (:mod:`idescent.config`).
+What lives here: the sections of ``config/*.yaml`` as pydantic classes; the JSON schema is generated from
+them.  What does not: the sections of the products (their own ``keys`` modules), checks across sections
+(:mod:`idescent.config`), the expansion of the grid (:mod:`idescent.study.grid`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from idescent.study.values import (
 )
 
 FREE = "x-"
-"""What keys begin with that mean nothing here: they hold what YAML's aliases repeat elsewhere."""
+"""Prefix of keys that are ignored: they are free for anchors, which YAML's aliases repeat elsewhere."""
 
 
 def _class_shorthand(value: Any) -> Any:
@@ -40,17 +41,17 @@ class _Strict(BaseModel):
 
 
 class ClassSpec(_Strict):
-    """A class by name, and what it is called with."""
+    """A class by name, and its arguments."""
 
     class_: ClassName = Field(
         alias="class", description="A class of the package, or your own as module:Class"
     )
     arguments: dict[str, Annotated[Any, AfterValidator(plain)]] = Field(
-        default_factory=dict, description="Its arguments by name"
+        default_factory=dict, description="Arguments of the class, by name"
     )
 
     def spec(self) -> dict[str, Any]:
-        """Return the plain form that :mod:`idescent.study.registry` builds from."""
+        """Return the plain data from which :func:`idescent.study.registry.build` builds the object."""
         return {"class": self.class_, "arguments": dict(self.arguments)}
 
 
@@ -58,40 +59,42 @@ ClassOrName = Annotated[ClassSpec, BeforeValidator(_class_shorthand, json_schema
 
 
 class UntilSpec(_Strict):
-    """A horizon in iterations that is found by running the optimizer, cell by cell."""
+    """A horizon at which the run has settled; it is computed by running the optimizer, cell by cell."""
 
     within: Tolerance = Field(
-        description="The gradient's norm, as a fraction of that at the start, at which a run has settled"
+        description="A run has settled once the gradient's norm stays below this fraction of its first value"
     )
-    at_most: Count = Field(description="Horizon of a run that has not settled by then")
+    at_most: Count = Field(description="Horizon, in iterations, of a run that has not settled by then")
 
 
 class RunSpec(_Strict):
-    """A block of the grid: one objective and one optimizer; all hyper-parameters times all learning rates."""
+    """A block of the grid: one objective, one optimizer, all hyper-parameters times all learning rates."""
 
     objective: Name = Field(description="One of the names under objectives")
     optimizer: ClassName = Field(
         description="AdaGrad, RMSProp, Adam, AdamW, AdamL2, or your own as module:Class"
     )
     theta0: Start = Field(
-        description="Initial parameters: a number, a vector, or {seed: 1} for a start drawn by the objective"
+        description="Initial parameters: a number, a list, or {seed: 1} for a start drawn by the objective"
     )
     hyperparameters: dict[str, Values] = Field(
-        default_factory=dict, description="The optimizer's own arguments: a value or a list of values each"
+        default_factory=dict, description="Arguments of the optimizer: one value or a list of values for each"
     )
     alpha: Alphas = Field(description="Learning rates in (0, 1]")
     steps: Counts | None = Field(
         default=None, description="Horizon in iterations: one number, or one for each alpha"
     )
     time: Positive | None = Field(
-        default=None, description="Horizon in time instead: steps = round(time / alpha)"
+        default=None, description="Instead of steps: horizon in time, steps = round(time / alpha)"
     )
-    until: UntilSpec | None = Field(default=None, description="Horizon at which the run has settled instead")
+    until: UntilSpec | None = Field(
+        default=None, description="Instead of steps: the horizon at which the run has settled"
+    )
     schedule: Name | None = Field(
         default=None, description="One of the names under schedules; by default the learning rate is constant"
     )
     solutions: Annotated[list[str], AfterValidator(filled)] | None = Field(
-        default=None, description="Which of the solutions are solved for these cells; all by default"
+        default=None, description="Names of the solutions to compute for these cells; all by default"
     )
 
     @model_validator(mode="after")
@@ -99,18 +102,18 @@ class RunSpec(_Strict):
         if [self.steps, self.time, self.until].count(None) != 2:
             raise ValueError("must have exactly one of steps, time and until")
         if self.steps is not None and len(self.steps) not in (1, len(self.alpha)):
-            raise ValueError(f"steps must be one number or {len(self.alpha)} of them, one for each alpha")
+            raise ValueError(f"steps must be one number, or {len(self.alpha)} numbers, one for each alpha")
         return self
 
     def horizon(self, i: int) -> int:
-        """Return the number of iterations for the i-th learning rate, if it does not depend on the run."""
+        """Return the number of iterations for learning rate ``i``, from ``steps`` or ``time``."""
         if self.steps is not None:
             return self.steps[0] if len(self.steps) == 1 else self.steps[i]
         return round((self.time or 0.0) / self.alpha[i])
 
 
 class SolutionSpec(_Strict):
-    """A continuous-time model, how it is solved, and to what tolerance."""
+    """A solution: a continuous-time model, a solver and tolerances."""
 
     model: ClassOrName = Field(description="A class of idescent.models")
     solver: ClassOrName = Field(description="A class of idescent.solvers")
@@ -118,30 +121,30 @@ class SolutionSpec(_Strict):
     atol: Tolerance = Field(default=1e-12, description="Absolute tolerance of theta")
     reference: str | None = Field(
         default=None,
-        description="Name of the exact solution of the same model: errors are split into model and solver",
+        description="Exact solution of the same model, to separate the solver's error from the model's",
     )
 
 
 class GridSpec(_Strict):
-    """One study: everything under ``results/<study>``; keys that begin with ``x-`` are of no meaning."""
+    """A study: everything under ``results/<study>``.  Keys that begin with ``x-`` are ignored."""
 
     model_config = ConfigDict(json_schema_extra={"patternProperties": {f"^{FREE}": {}}})
 
     study: Name = Field(description="Name of the study and of its folder under results/")
-    objectives: dict[Name, ClassOrName] = Field(description="What is minimised, by name")
+    objectives: dict[Name, ClassOrName] = Field(description="Objective functions, by name")
     schedules: dict[Name, ClassOrName] = Field(
-        default_factory=dict, description="What the learning rate is multiplied by, by name"
+        default_factory=dict, description="Learning-rate schedules (factors of alpha), by name"
     )
     runs: Annotated[list[RunSpec], AfterValidator(filled)] = Field(description="The grid, block by block")
     solutions: dict[SolutionName, SolutionSpec] = Field(
-        description="Which models are solved for every cell, and how"
+        description="Continuous-time models and their solvers, by name; computed for every cell"
     )
     cells_per_job: PackSize = Field(
-        default="auto", description="Cells that share a job: a number, or auto by their estimated time"
+        default="auto", description="Cells in a job: a number, or auto to group them by estimated time"
     )
     seconds_per_job: Positive = Field(
         default=5.0,
-        description="Least work of a job in seconds where cells_per_job is auto and cells suffice",
+        description="Target time of a job in seconds, if cells_per_job is auto",
     )
 
     @model_validator(mode="before")

@@ -1,8 +1,8 @@
-"""How large a configuration may be: beyond, it is a mistake, or meant to do harm.
+"""Limits on the size of a configuration; a larger one is a mistake or an attack.
 
-What lives here: the limits, far from what a study needs, and the checks that refuse a study before its grid
-is expanded.  A run's length is bounded by the memory of its rows.  What does not: limits of single values
-(:mod:`idescent.study.values`), files (:mod:`idescent.study.documents`).
+What lives here: the limits, far above the needs of any study, and the checks that refuse a study before its
+grid is expanded.  The length of a run is bounded by the memory of its rows.  What does not: limits of single
+values (:mod:`idescent.study.values`), the reading of files (:mod:`idescent.study.documents`).
 """
 
 from __future__ import annotations
@@ -17,57 +17,60 @@ if TYPE_CHECKING:
     from idescent.study.keys import RunSpec
 
 LARGEST_FILE = 10_000_000
-"""Bytes of a configuration or claims file."""
+"""Largest size of a configuration or claims file, in bytes."""
 MOST_VALUES = 500_000
-"""Values in a configuration, lists and mappings among them; an alias counts as what it stands for."""
+"""Largest number of values in a configuration.
+
+Lists and mappings count as values, too; an alias counts as all values under its anchor.
+"""
 DEEPEST = 50
-"""Lists and mappings inside each other in a file."""
+"""Largest depth of nested lists and mappings in a file."""
 MOST_NAMES = 1000
-"""Objectives, schedules, solutions, figures."""
+"""Largest number of objectives, schedules, solutions and figures, each."""
 MOST_PANELS = 100
-"""Panels of a figure."""
+"""Largest number of panels in a figure."""
 MOST_RESULTS = 1_000_000
-"""Runs and solutions of a study: each has a file."""
+"""Largest number of runs and solutions of a study together: each has a file."""
 MOST_PREDICTIONS = 10_000
-"""Forecasts, and ensembles, of a study: each takes a second at least."""
+"""Largest number of forecasts, and of ensembles, of a study: each takes at least a second."""
 LARGEST_RUN = 10**9
-"""Iterations times parameters of a run, whose every row is kept: theta alone has 8 GB."""
+"""Largest product of iterations and parameters of a run.  Every row is kept: theta alone takes 8 GB then."""
 LARGEST_FORECAST = 10**8
-"""Learning rate times iterations of a forecast: its pilot runs can be as long."""
+"""Largest product of learning rate and iterations of a forecast: its pilot runs can be as long."""
 LARGEST_ENSEMBLE = 10**9
-"""Runs of an ensemble times the parameters, the batch, or the points."""
+"""Largest product of the runs of an ensemble with its parameters, its batch or its points, each."""
 MOST_ITERATIONS = 10**13
-"""Iterations of all runs of a block together: two days at the 20 ns of a compiled one."""
+"""Largest number of iterations of all runs of a block together: two days at 20 ns a compiled iteration."""
 LARGEST_SIZE = 10_000_000
-"""Parameters, samples, or hidden units of an objective of the package."""
+"""Largest number of parameters, samples or hidden units of an objective of the package."""
 _SIZES = ("dimension", "size", "hidden")
 
 
 def check_values(raw: Any) -> None:
-    """Refuse a configuration of too many values, before anything else walks it.
+    """Refuse a configuration with too many values, before any other check reads it.
 
-    An alias of YAML shares what it stands for, so that nine short lines can hold 10**9 values.
+    YAML's aliases share one object, so that nine short lines can expand to 10**9 values.
 
     Raises
     ------
     ConfigError
-        If there are more than ``MOST_VALUES``; it names the section in which they are exceeded.
+        If there are more than ``MOST_VALUES``; it names the section that exceeds the limit.
     """
     left = MOST_VALUES
     for name, section in raw.items() if isinstance(raw, Mapping) else ():
         left -= _count(section, left)
         if left < 0:
-            rule = f"must have at most {MOST_VALUES} values, with each alias counted as what it stands for"
+            rule = f"must have at most {MOST_VALUES} values, with each alias counted in full"
             raise ConfigError(f"config: {path([name])}: {rule}")
 
 
 def _count(value: Any, most: int) -> int:
-    """Count values inside each other, until they are more than ``most``."""
+    """Count a value and all nested values; stop once there are more than ``most``."""
     waiting, count = [(value, 0)], 0
     while waiting and count <= most:
         value, depth = waiting.pop()
         count += 1
-        # What is nested deeper, or in itself, is refused where it stands.
+        # Deeper values, and values that contain themselves, are refused by the check of their key.
         if isinstance(value, Mapping | list | tuple) and depth < DEEPEST:
             inner = value.values() if isinstance(value, Mapping) else value
             waiting.extend((item, depth + 1) for item in inner)
@@ -80,7 +83,7 @@ def check_grid(spec: Any) -> None:
     Raises
     ------
     ConfigError
-        One line that names the field, its number, and the limit.
+        One line that names the field, the number and the limit.
     """
     for section in ("objectives", "schedules", "solutions", "figures"):
         if (count := len(getattr(spec, section))) > MOST_NAMES:
@@ -91,53 +94,64 @@ def check_grid(spec: Any) -> None:
             raise ConfigError(f"{where}: {count} are not allowed: must be at most {MOST_PANELS}")
     for name, objective in spec.objectives.items():
         for key in _SIZES:
-            given = objective.arguments.get(key)
-            if ":" not in objective.class_ and isinstance(given, int | float) and given > LARGEST_SIZE:
+            size = objective.arguments.get(key)
+            if ":" not in objective.class_ and isinstance(size, int | float) and size > LARGEST_SIZE:
                 rule = f"must be at most {LARGEST_SIZE}"
-                raise refused(f"objectives.{name}.arguments.{key}", given, rule)
+                raise refused(f"objectives.{name}.arguments.{key}", size, rule)
     for section, blocks in (("runs", spec.runs), ("forecast", spec.forecast), ("ensembles", spec.ensembles)):
-        total, most, what = 0, MOST_PREDICTIONS, section.rstrip("s") + "s"
+        total, most, noun = 0, MOST_PREDICTIONS, section.rstrip("s") + "s"
         if section == "runs":
-            most, what = MOST_RESULTS, "runs and solutions"
+            most, noun = MOST_RESULTS, "runs and solutions"
         for i, block in enumerate(blocks):
             at = f"{section}.{i}"
             total += _results(spec, section, block)
             if total > most:
                 rule = f"must be at most {most} in the whole study"
-                raise ConfigError(f"config: {at}: {total} {what} up to here are not allowed: {rule}")
+                raise ConfigError(f"config: {at}: {total} {noun} up to here are not allowed: {rule}")
+            # A start of one number, or a drawn one, counts as one parameter here; config.load repeats the
+            # check with the objective's number of parameters.
             check_length(at, block, len(block.theta0) if isinstance(block.theta0, list) else 1)
 
 
 def check_length(at: str, block: RunSpec, parameters: int) -> None:
-    """Refuse runs whose rows no machine could keep, or that would not end.
+    """Refuse runs whose rows do not fit into any machine's memory, or that take too long.
+
+    Parameters
+    ----------
+    at : str
+        Path of the block in the configuration, for example ``runs.0``.
+    block : RunSpec
+    parameters : int
+        Number of parameters n.
 
     Raises
     ------
     ConfigError
-        One line that names the field, its value, and the limit.
+        One line that names the field, its value and the limit.
     """
     section = at.partition(".")[0]
-    times = math.prod(map(len, block.hyperparameters.values()))
+    combinations = math.prod(map(len, block.hyperparameters.values()))
     iterations = 0.0
     for j, alpha in enumerate(block.alpha):
-        key, given, steps = _horizon(block, j, alpha)
+        key, value, steps = _horizon(block, j, alpha)
         if section == "forecast":
             if alpha * steps > LARGEST_FORECAST:
                 rule = f"alpha ({alpha!r}) times iterations must be at most {LARGEST_FORECAST}"
-                raise refused(f"{at}.{key}", given, rule)
+                raise refused(f"{at}.{key}", value, rule)
         elif section == "runs":
             if steps * parameters > LARGEST_RUN:
                 rule = f"iterations times parameters ({parameters}) must be at most {LARGEST_RUN}"
-                raise refused(f"{at}.{key}", given, rule)
-            iterations += steps * times
+                raise refused(f"{at}.{key}", value, rule)
+            iterations += steps * combinations
         else:
-            iterations += steps * times * _checked_runs(at, block, parameters, steps)
+            iterations += steps * combinations * _checked_runs(at, block, parameters, steps)
         if iterations > MOST_ITERATIONS:
-            rule = f"must be at most {MOST_ITERATIONS:.0e} iterations of all runs of the block together"
-            raise refused(f"{at}.{key}", given, rule)
+            rule = f"all runs of the block together must have at most {MOST_ITERATIONS:.0e} iterations"
+            raise refused(f"{at}.{key}", value, rule)
 
 
 def _results(spec: Any, section: str, block: RunSpec) -> int:
+    """Return the number of results of a block: of files for ``runs``, of predictions for other sections."""
     cells = len(block.alpha) * math.prod(map(len, block.hyperparameters.values()))
     if section != "runs":
         return cells * len(getattr(block, "batch", [1]))
@@ -145,7 +159,7 @@ def _results(spec: Any, section: str, block: RunSpec) -> int:
 
 
 def _horizon(block: RunSpec, j: int, alpha: float) -> tuple[str, Any, float]:
-    """Return the key that sets the horizon of a learning rate, its value, and the iterations."""
+    """Return the key that sets the horizon for a learning rate, its value, and the number of iterations."""
     if block.time is not None:
         return "time", block.time, block.time / alpha
     if block.until is not None:
@@ -155,7 +169,13 @@ def _horizon(block: RunSpec, j: int, alpha: float) -> tuple[str, Any, float]:
 
 
 def _checked_runs(at: str, block: Any, parameters: int, steps: float) -> int:
-    """Return how many runs an ensemble has, if what is kept of them fits into memory."""
+    """Return the number of runs of an ensemble, substeps of its equations included.
+
+    Raises
+    ------
+    ConfigError
+        If the arrays of the ensemble do not fit into memory.
+    """
     for name, size in (
         ("parameters", parameters),
         ("batch", max(block.batch)),

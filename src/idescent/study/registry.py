@@ -1,9 +1,12 @@
-"""From names in a configuration to objects.
+"""Look-up of classes by the names in a configuration, and construction of their objects.
 
-What lives here: the one place where a class is found by name, and where ``theta0`` becomes a point.  A name
-without a colon is looked up in the package (``Adam``, ``MeanSquaredError.synthetic``, ``Paper``);
-``module:Class`` names a user's own class, imported from the current folder or the environment; importing and
-building it runs what whoever wrote it wants, unless the environment forbids it (:func:`check_trusted`).
+What lives here: the only code that finds a class by name, and that turns ``theta0`` into a point.  What does
+not: checks of a configuration (:mod:`idescent.study.arguments`).
+
+A name without a colon is a class of the package or one of its class methods (``Adam``, ``Paper``,
+``MeanSquaredError.synthetic``).  ``module:Class`` is a user's class; its module is imported from the current
+folder or the environment.  Importing it runs the code of its author; :func:`check_trusted` refuses it if the
+environment forbids users' code.
 """
 
 from __future__ import annotations
@@ -28,33 +31,37 @@ NEEDED = {
     "solver": ("solve",),
     "schedule": ("rate", "breaks"),
 }
-"""What an object must have to serve as one of a kind."""
+"""Attributes that an object of each kind must have."""
 
 _HOMES = {kind: f"idescent.{kind}s" for kind in NEEDED}
 
 
 VARIABLE = "IDESCENT_USER_CODE"
-"""The environment variable that forbids classes of a user's own: no file that a stranger wrote can set it."""
+"""Environment variable that forbids users' classes.
+
+It is not a key of the configuration, because a file from a stranger could set a key.
+"""
 
 
 def check_trusted(module: str) -> None:
-    """Refuse modules of the user's own if the environment allows only the package, and Python's always.
+    """Refuse users' modules if the environment forbids them; refuse the standard library always.
 
     Raises
     ------
     ValueError
-        If ``IDESCENT_USER_CODE`` is set to anything but ``yes``, or the module is of the standard library: a
-        file that names ``os:system`` could run any command, without any module of its own.
+        If ``IDESCENT_USER_CODE`` is set to anything but ``yes``, or the module is part of the standard
+        library: a configuration with the class ``os:system`` could run any command without a module of its
+        own.
     """
     value = os.environ.get(VARIABLE, "")
     if value not in ("", "yes"):
         raise ValueError(f"{VARIABLE}={value} allows classes of the package only")
     if module.partition(".")[0] in sys.stdlib_module_names:
-        raise ValueError(f"{module!r} is a module of Python's own")
+        raise ValueError(f"{module!r} is a module of Python's standard library")
 
 
 def resolve(kind: str, name: str) -> Any:
-    """Return the class (or constructor) that ``name`` stands for.
+    """Return the class, or the class method, with a name.
 
     Parameters
     ----------
@@ -65,7 +72,7 @@ def resolve(kind: str, name: str) -> Any:
     Raises
     ------
     ValueError
-        If there is no such class, or the environment allows none of the user's own.
+        If there is no such class, or the environment forbids users' classes.
     """
     home, _, attribute = name.rpartition(":")
     if home:
@@ -79,34 +86,38 @@ def resolve(kind: str, name: str) -> Any:
     else:
         return _of_package(kind, name)
     try:
-        found = reduce(getattr, attribute.split("."), importlib.import_module(home))
+        constructor = reduce(getattr, attribute.split("."), importlib.import_module(home))
     except (ImportError, AttributeError) as error:
         raise ValueError(f"{kind}: {name!r} is not known: {error}") from error
-    if not callable(found):
+    if not callable(constructor):
         raise ValueError(f"{kind}: {name!r} is not a class")
-    return found
+    return constructor
 
 
 def _of_package(kind: str, name: str) -> Any:
-    """Return a class of the package, or a class method of one; never what its modules import."""
+    """Return a class of the package or one of its class methods.
+
+    Other names in the package's modules are refused: through the modules that they import, a configuration
+    could reach any function of Python.
+    """
     first, _, method = name.partition(".")
     try:
-        found = getattr(importlib.import_module(_HOMES[kind]), first)
+        class_ = getattr(importlib.import_module(_HOMES[kind]), first)
         if method:
-            inspect.getattr_static(found, method)
+            inspect.getattr_static(class_, method)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"{kind}: {name!r} is not known: {error}") from error
-    if not (inspect.isclass(found) and found.__module__.startswith("idescent.")):
+    if not (inspect.isclass(class_) and class_.__module__.startswith("idescent.")):
         raise ValueError(f"{kind}: {name!r} is not a class")
     if not method:
-        return found
-    if not isinstance(inspect.getattr_static(found, method), classmethod):
+        return class_
+    if not isinstance(inspect.getattr_static(class_, method), classmethod):
         raise ValueError(f"{kind}: {name!r} is not a class method")
-    return getattr(found, method)
+    return getattr(class_, method)
 
 
 def build(kind: str, spec: Mapping[str, Any]) -> Any:
-    """Build the object that ``{"class": ..., "arguments": {...}}`` describes.
+    """Build an object from ``{"class": ..., "arguments": {...}}``.
 
     Raises
     ------
@@ -141,13 +152,13 @@ def solver(spec: Mapping[str, Any]) -> Any:
 
 
 def start(theta0: Any, objective: Any) -> NDArray[np.float64]:
-    """Return the initial parameters that the ``theta0`` of a cell stands for.
+    """Return the initial parameters for the ``theta0`` of a cell.
 
     Parameters
     ----------
     theta0 : float, list of float, or ``{"seed": int}``
-        A single number stands for the same one in every coordinate of an objective that has a ``dimension``;
-        a seed for ``objective.initial(seed)``.
+        A single number is used for every coordinate if the objective has a ``dimension``.  A seed calls
+        ``objective.initial(seed)``.
     objective : Objective
 
     Returns
@@ -157,7 +168,7 @@ def start(theta0: Any, objective: Any) -> NDArray[np.float64]:
     Raises
     ------
     ValueError
-        If the objective draws no starts, or has another number of parameters.
+        If the objective cannot draw a start, or has another number of parameters.
     """
     import numpy as np
 
@@ -184,7 +195,7 @@ def start(theta0: Any, objective: Any) -> NDArray[np.float64]:
 def schedule(cell: Mapping[str, Any]) -> Any:
     """Build the learning-rate schedule of a cell, or return None if it has none.
 
-    Arguments that describe a schedule themselves, or are lists of such, are built first.
+    An argument that is a schedule, or a list of schedules, is built first.
     """
     spec = cell.get("schedule")
     return None if spec is None else _nested_schedule(spec)

@@ -1,8 +1,8 @@
-"""Which characters a text of a configuration may hold.
+"""Check of the characters in a configuration's texts.
 
-What lives here: the check of every text, whatever its place, when a file is read.  What does not: what can be
-drawn (:mod:`idescent.drawing.formulas`), how a text is quoted for HTML, LaTeX or Markdown (where these are
-written).
+What lives here: the check of every text of a configuration, keys included.  What does not: the check that a
+formula can be drawn (:mod:`idescent.drawing.formulas`); the quoting for HTML, LaTeX and Markdown, which is in
+the modules that write these.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 from idescent.study.messages import ConfigError, path, refused
 
-RULE = "text must hold no control characters but tab and newline, no lone surrogates and no bidi overrides"
+RULE = "text must not contain control characters (except tab, newline), lone surrogates or bidi overrides"
 
-# Controls, lone surrogates, and what is no character are not allowed in XML, and so not in SVG; of the
-# separators of lines only one.  Overrides of the direction make a text look like another one.
+# XML, and therefore SVG, forbids control characters, lone surrogates and noncharacters.  Of the separators of
+# lines, only the newline is allowed.  Bidi overrides can display one text as another.
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef"
     + "".join(f"{chr(plane * 0x10000 + 0xFFFE)}{chr(plane * 0x10000 + 0xFFFF)}" for plane in range(17))
@@ -25,28 +25,29 @@ _FORBIDDEN = re.compile(
 
 
 def forbidden(value: Any) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """Yield place and text of everything below a value, keys included, that no text may be.
+    """Yield the location and the text of every text with a forbidden character, keys included.
 
     Parameters
     ----------
     value : any
-        As YAML gives it; what several places share is looked at once.
+        Value of a YAML document.  A value that aliases share is examined once.
     """
     seen: set[int] = set()
     waiting: list[tuple[tuple[Any, ...], Any]] = [((), value)]
     while waiting:
-        place, found = waiting.pop()
-        if isinstance(found, str):
-            if _FORBIDDEN.search(found):
-                yield place, found
+        place, node = waiting.pop()
+        if isinstance(node, str):
+            if _FORBIDDEN.search(node):
+                yield place, node
             continue
         inner: Iterable[tuple[Any, Any]] = ()
-        if isinstance(found, Mapping):
-            inner = [*found.items(), *((key, key) for key in found)]
-        elif isinstance(found, list | tuple):
-            inner = enumerate(found)
-        if inner and id(found) not in seen:
-            seen.add(id(found))
+        if isinstance(node, Mapping):
+            inner = [*node.items(), *((key, key) for key in node)]
+        elif isinstance(node, list | tuple):
+            inner = enumerate(node)
+        if inner and id(node) not in seen:
+            seen.add(id(node))
+            # Reversed: the stack yields problems in the order of the document.
             waiting += reversed([((*place, key), item) for key, item in inner])
 
 
@@ -56,7 +57,7 @@ def check(raw: Any) -> None:
     Raises
     ------
     ConfigError
-        One line for each text that holds what none may.
+        One line for each text with a forbidden character.
     """
     problems = [str(refused(path(place), text, RULE)) for place, text in forbidden(raw)]
     if problems:

@@ -1,7 +1,7 @@
-"""Values of a configuration: names, numbers, and lists of them.
+"""Types of the values in a configuration: names, numbers, and lists of them.
 
-What lives here: types that check one value and say what is allowed.  What does not: keys, and what depends on
-several of them (:mod:`idescent.config`).
+What lives here: types that check one value; their errors state the rule.  What does not: keys
+(:mod:`idescent.study.keys`), checks of several keys together (:mod:`idescent.config`).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _DOTTED = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _CLASS = re.compile(r"([A-Za-z_]\w*(\.[A-Za-z_]\w*)*:)?[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", re.ASCII)
 
-LONGEST_NAME = 60  # several of them make a file name, of which file systems take 255 bytes
-LARGEST_COUNT = 2**53  # beyond it k is no float64
+LONGEST_NAME = 60  # a file name is joined from several names; file systems allow 255 bytes
+LARGEST_COUNT = 2**53  # larger integers k are not exact in float64
 _DEEPEST = 20
 LONGEST_FILE = 200
-RESERVED = ("figures", "logs", "packs", "tables")
+RESERVED = ("figures", "logs", "packs", "tables")  # folders of every study
 
 
 def _name(value: str) -> str:
@@ -62,17 +62,17 @@ def _short(value: str) -> str:
 
 
 def numeral(value: Any) -> Any:
-    """Read ``1e-9`` as a number: YAML 1.1 wants a dot in it and hands over a string."""
+    """Convert ``1e-9`` to a number: YAML 1.1 reads an exponent without a dot as text."""
     return float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """Return an argument of a class as plain data: what JSON can say."""
+    """Return an argument of a class as plain data that JSON can store."""
     if depth > _DEEPEST:
         raise ValueError(f"must be nested at most {_DEEPEST} deep")
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
-            raise ValueError("must have text for keys")
+            raise ValueError("must have texts as keys")
         return {key: plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item, depth + 1) for item in value]
@@ -80,9 +80,9 @@ def plain(value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, str | bool):
         return value
     if not isinstance(value, int | float):
-        raise ValueError("must be made of numbers, text, true, false, null, lists and mappings")
+        raise ValueError("must consist of numbers, texts, true, false, null, lists and mappings")
     if not abs(value) < math.inf or (isinstance(value, int) and abs(value) >= 2**63):
-        raise ValueError("must hold finite numbers and integers of at most 64 bits")
+        raise ValueError("must consist of finite numbers and integers of at most 64 bits")
     return value
 
 
@@ -96,7 +96,7 @@ def _number(value: Any) -> Any:
 
 
 def argument(value: Any) -> Any:
-    """Return a hyper-parameter: a number or a word, as they stand in a path."""
+    """Return a hyper-parameter: a number or a word, as it is written in the name of a folder."""
     value = numeral(value)
     if isinstance(value, str) and WORD.fullmatch(value):
         return value
@@ -150,7 +150,7 @@ def _listed(value: Any) -> Any:
 
 
 class Drawn(TypedDict):
-    """A start that the objective draws."""
+    """Initial parameters drawn by the objective with a seed."""
 
     seed: int
 
@@ -159,7 +159,7 @@ def _start(value: Any, numbers: ValidatorFunctionWrapHandler) -> Any:
     if not isinstance(value, Mapping):
         return numbers(value)
     if set(value) != {"seed"} or type(value["seed"]) is not int or value["seed"] < 0:
-        raise ValueError("must be a number, a vector, or seed: and an integer >= 0")
+        raise ValueError("must be a number, a list of numbers, or {seed: an integer >= 0}")
     return dict(value)
 
 
@@ -171,7 +171,7 @@ def filled(value: list[Any]) -> list[Any]:
 
 
 def unbraced(value: str) -> str:
-    """Refuse a path that Snakemake would take for a pattern of paths."""
+    """Refuse braces in a path: Snakemake would read the path as a pattern."""
     if "{" in value or "}" in value:
         raise ValueError("must be a path without braces")
     return value
@@ -223,6 +223,5 @@ Alphas = Annotated[
 Counts = Annotated[
     list[Count], BeforeValidator(_listed, json_schema_input_type=Count | list[Count]), AfterValidator(filled)
 ]
-Values = Annotated[
-    list[Any], BeforeValidator(_listed, json_schema_input_type=Any), AfterValidator(filled)
-]  # one value or a list of them
+Values = Annotated[list[Any], BeforeValidator(_listed, json_schema_input_type=Any), AfterValidator(filled)]
+"""One value or a list of values."""
