@@ -131,7 +131,7 @@ def test_paths_with_other_iterations_cannot_be_compared():
         ide.compare(path([1.0, 2.0]), path([1.0, 2.0, 3.0]))
     assert str(caught.value) == (
         "compare: the run has iterations 0 ... 1 (2 rows) and the path 0 ... 2 (3 rows): "
-        "they must end at the same one"
+        "both must end at the same iteration"
     )
 
 

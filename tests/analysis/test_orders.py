@@ -118,7 +118,7 @@ def test_the_floor_is_the_solvers_estimate_and_the_walk_of_the_rounding():
     [
         ([0.1, 0.2], [1.0, 1.0], "alphas: .* must be positive and falling"),
         ([0.1, 0.0], [1.0, 1.0], "alphas: .* must be positive and falling"),
-        ([0.2, 0.1], [1.0], "errors: 1 of them are not allowed: must be 2"),
+        ([0.2, 0.1], [1.0], "errors: a list of 1 is not allowed: must have 2"),
     ],
 )
 def test_a_ladder_that_is_none_is_refused(alphas, errors, message):
@@ -134,7 +134,7 @@ def test_the_constant_of_a_power_law_is_found_and_its_interval_covers_a_correcti
     assert exact == pytest.approx((3.0, 3.0, 3.0))
     middle, low, high = orders.constant(alphas, [3.0 * alpha**2 * (1.0 + alpha) for alpha in alphas], 2.0)
     assert low <= 3.0 * (1.0 + alphas[-1]) <= middle <= high
-    with pytest.raises(ValueError, match="errors: 1 of them are not allowed: must be at least 2"):
+    with pytest.raises(ValueError, match="errors: a list of 1 is not allowed: must have at least 2"):
         orders.constant([0.1], [1.0], 1.0)
 
 

@@ -1,5 +1,5 @@
-"""Numbers from trajectories: errors between two of them, orders over learning rates, when a run has settled.
+"""Numbers computed from trajectories: errors, orders in the learning rate, and horizons of settled runs.
 
-What lives here: functions of trajectories already in memory.  What does not: files (:mod:`idescent.store`),
-drawing.
+What lives here: functions of trajectories in memory.  What does not: files (:mod:`idescent.store`), drawing
+(:mod:`idescent.drawing`).
 """

@@ -1,8 +1,7 @@
-"""How far a continuous path is from the discrete run it models.
+"""Errors of a continuous path against the discrete run that it models.
 
-What lives here: pointwise errors, their norms over the iterations, and the tidy table of a set of
-trajectory files.  What does not: drawing, and tables for people (:mod:`idescent.tables`).  Comparing
-needs numpy only; the table is pyarrow's.
+What lives here: pointwise errors, their norms over the iterations, and the check that a solution is
+plausible.  What does not: tables of errors (:mod:`idescent.products.errors`), drawing.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ NORMS = ("sup", "rms", "final")
 
 IMPLAUSIBLE = "implausible"
 MEANINGLESS = (IMPLAUSIBLE, REFUSED)
-"""Statuses of solutions whose errors say nothing: they enter no fit, no scale and no comparison."""
+"""Statuses of solutions whose errors have no meaning: they enter no fit, no axis limits and no comparison."""
 
-# How many times farther from the start than the run a solution may be, to be one of it.
+# A plausible solution leaves the start at most this many times as far as the run.
 _FARTHEST = 10.0
 
 
@@ -74,28 +73,28 @@ class Comparison:
 
 
 def compare(run: Trajectory, path: Trajectory, exact: Trajectory | None = None) -> Comparison:
-    """Measure the distance of a path from a discrete run, or from an exact solution, over k = 0 ... steps.
+    """Compute the errors of a path against a discrete run, or against an exact solution.
 
     Parameters
     ----------
     run : Trajectory
-        The discrete reference; relative errors are relative to it.
+        The discrete run; relative errors are divided by its norm.
     path : Trajectory
-        What is compared with it, on the iterations that all of them have.
+        The path to compare, at the iterations that all given trajectories store.
     exact : Trajectory, optional
-        If given, the path is compared with this instead; relative errors stay relative to the run.
+        If given, the path is compared with this solution instead of the run.
 
     Returns
     -------
     Comparison
-        Of ``theta``, ``loss`` and every moment that both have.  If either diverged, of the rows before
-        the first one in which any of these is not finite; ``complete`` is then False and ``compared`` says
-        how far it went.
+        Errors of ``theta``, ``loss`` and the moments that both trajectories have.  If a value is not finite,
+        only the rows before it are compared; ``complete`` is then False, and ``compared`` is the last
+        iteration that was compared.
 
     Raises
     ------
     ValueError
-        If the two do not have the same last iteration or the same number of coordinates.
+        If the trajectories end at different iterations or have different numbers of coordinates.
     """
     for name, value in (("run", run), ("path", path), ("exact", exact)):
         if not (isinstance(value, Trajectory) or (name == "exact" and value is None)):
@@ -128,25 +127,25 @@ def common(*trajectories: Trajectory) -> NDArray[np.int64]:
     Raises
     ------
     ValueError
-        If they do not end at the same iteration.
+        If the trajectories end at different iterations.
     """
     first = trajectories[0]
     for other in trajectories[1:]:
         if other.steps != first.steps:
             raise ValueError(
                 f"compare: the run has iterations {_span(first)} and the path {_span(other)}: "
-                "they must end at the same one"
+                "both must end at the same iteration"
             )
     return reduce(_intersection, [trajectory.k for trajectory in trajectories])
 
 
 def _intersection(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
-    # Both increase, and most often they are the same: long runs are compared many times.
+    # Most often both are equal, and comparing is faster than intersecting; a long run is compared many times.
     return left if np.array_equal(left, right) else np.intersect1d(left, right, assume_unique=True)
 
 
 def quantities(run: Trajectory, path: Trajectory) -> tuple[str, ...]:
-    """Return the names of the quantities of both trajectories: ``theta``, ``loss``, the run's moments."""
+    """Return the names of the quantities that both trajectories have: ``theta``, ``loss``, moments."""
     return ("theta", "loss", *(name for name in run.moments if name in path.moments))
 
 
@@ -156,12 +155,12 @@ def distance(run: Trajectory, path: Trajectory, quantity: str) -> Array:
     Returns
     -------
     ndarray, shape (r,)
-        On the r iterations that both have.
+        At the r iterations that both store.
 
     Raises
     ------
     ValueError
-        If the two do not have the same last iteration or the same number of coordinates.
+        If the trajectories end at different iterations or have different numbers of coordinates.
     """
     k = common(run, path)
     left, right = run.rows(k).quantity(quantity), path.rows(k).quantity(quantity)
@@ -170,64 +169,71 @@ def distance(run: Trajectory, path: Trajectory, quantity: str) -> Array:
             f"compare: {quantity} has {left.shape[1]} coordinates in the run "
             f"and {right.shape[1]} in the path: must be equal"
         )
-    # Infinity minus infinity in diverged rows is the NaN that marks them.
+    # Diverged rows: infinity minus infinity is NaN, which the caller reads as not finite.
     with np.errstate(invalid="ignore", over="ignore"):
         return _length(left - right)
 
 
 def plausible(run: Trajectory, path: Trajectory) -> bool:
-    r"""Return whether a solution stays where one of this run can be.
+    r"""Return whether a solution stays as near to the start as a model of this run can be expected to.
 
-    It leaves the start by no more than ten times the largest excursion of the run itself,
+    A solution is plausible if its largest distance from the start is at most ten times that of the run,
 
     .. math:: \max_k \|\tilde\theta_k - \theta_0\|_2
               \le \max\bigl(10\,\max_k \|\theta_k - \theta_0\|_2,\;
               \text{atol} + \text{rtol}\,\|\theta_0\|_2,\; \tau\bigr),
 
-    over the finite rows of each, with :math:`\tau` the tolerance at which Algorithm 4 ends its sweeps.  The
-    solution's own tolerance stands for the excursion of a run that stays where it is, as at a minimum:
-    rounding is not implausible.  Beside a run that was not completed, of a
-    solution that diverged and of another run, nothing is decided: the answer is True.
+    over the finite rows of each, where :math:`\tau` is the tolerance of Algorithm 4's sweeps.  The tolerances
+    matter for a run that starts at a minimum and does not move: a solution that differs from it by rounding
+    only is plausible.
+
+    The result is True without a test if the run was not completed, if the solution diverged or was refused,
+    and if ``path`` is a discrete run.
     """
     return not distant(run, path)
 
 
 def status(run: Trajectory, path: Trajectory) -> str:
-    """Return how a solution ended, as judged beside its run: ``implausible``, or what it says of itself."""
+    """Return ``implausible`` for a solution that is not plausible, and else the status in its report."""
     return path.report.status if plausible(run, path) else IMPLAUSIBLE
 
 
 def distant(run: Trajectory, path: Trajectory) -> str:
-    """Say how far a solution is from the start that is not plausible; nothing of one that is."""
+    """Return the distances from the start that make a solution implausible; empty if it is plausible."""
     if not run.report.ok or path.report.status in ("completed", "diverged", REFUSED):
         return ""
     start = run.theta[:1]
-    own, there = _excursion(run, start), _excursion(path, start)
-    said = path.report
-    # Algorithm 4 ends its sweeps at a tolerance of its own.
-    tolerances = (said.atol + said.rtol * float(_length(start)[0]), said.details.get("tolerance") or 0.0)
-    if there <= max(_FARTHEST * own, *(value for value in tolerances if not math.isnan(value))):
+    of_run, of_path = _excursion(run, start), _excursion(path, start)
+    report = path.report
+    # Algorithm 4 ends its sweeps at a tolerance of its own; other solvers have none in their details.
+    tolerances = (
+        report.atol + report.rtol * float(_length(start)[0]),
+        report.details.get("tolerance") or 0.0,
+    )
+    if of_path <= max(_FARTHEST * of_run, *(value for value in tolerances if not math.isnan(value))):
         return ""
-    return f"{there:.3g} from the start, where the run is at most {own:.3g} from it"
+    return f"{of_path:.3g} from the start, where the run is at most {of_run:.3g} from it"
 
 
 def _excursion(path: Trajectory, start: Array) -> float:
-    known = np.isfinite(path.theta).all(axis=1)
-    with np.errstate(over="ignore"):  # infinitely far, then
-        return float(_length(path.theta[known] - start).max(initial=0.0))
+    """Return the largest distance from the start, over the finite rows."""
+    finite = np.isfinite(path.theta).all(axis=1)
+    with np.errstate(over="ignore"):  # an overflow gives infinity, which is implausible
+        return float(_length(path.theta[finite] - start).max(initial=0.0))
 
 
 def _length(values: Array) -> Array:
-    # One coordinate is the common case, and its root of a square would underflow below 1e-154.
+    """Return the Euclidean norm of each row."""
+    # For the common case of one coordinate, the square in a norm would underflow below 1e-154.
     return np.abs(values[:, 0]) if values.shape[1] == 1 else np.asarray(np.linalg.norm(values, axis=1))
 
 
 def _norms(values: Array) -> tuple[float, float, float]:
-    """Return sup, root mean square and last value."""
+    """Return the largest value, the root mean square and the last value."""
     if not len(values):
         return math.nan, math.nan, math.nan
     sup = float(values.max())
-    # Scaled by the largest value: the squares of errors near the smallest float would vanish.
+    # Scaled by the largest value: squares of errors near the smallest float would underflow.
     rms = sup * math.sqrt(float(np.mean((values / sup) ** 2))) if sup > 0.0 else 0.0
     return sup, rms, float(values[-1])
 

@@ -1,11 +1,11 @@
-r"""Observed orders: how an error falls with the learning rate.
+r"""Observed orders of errors in the learning rate.
 
-What lives here: pairwise slopes, the asymptotic window, the order fitted in it and its interval, all of plain
-numbers.  What does not: tables (:mod:`idescent.products.scaling.rows`), drawing
+What lives here: pairwise slopes, the asymptotic window, the order fitted in it and its interval; all work on
+plain lists of numbers.  What does not: tables (:mod:`idescent.products.scaling.rows`), drawing
 (:mod:`idescent.products.scaling.figure`).
 
-An error has order p if :math:`e(\alpha) = C\alpha^p(1 + o(1))`.  Where that holds is decided by a rule, not
-by eye; see :func:`fit`.
+An error has order p if :math:`e(\alpha) = C\alpha^p(1 + o(1))`.  :func:`fit` chooses the range of learning
+rates in which this holds, the asymptotic window, by a fixed rule.
 """
 
 from __future__ import annotations
@@ -21,27 +21,26 @@ from idescent.common.numeric import integer, positive, shown
 
 Array = NDArray[np.float64]
 
-FEWEST = 4
-SPREAD = 0.15
-ABOVE_FLOOR = 10.0
+FEWEST = 4  # errors in an asymptotic window
+SPREAD = 0.15  # largest difference of the pairwise slopes in it
+ABOVE_FLOOR = 10.0  # a usable error is more than so many times its floor
 CONFIDENCE = 0.95
-# Reversals of a coordinate from which on a run chatters.
-CHATTER = 4
+CHATTER = 4  # a run chatters if a coordinate reverses at least so often
 
 
 @dataclass(frozen=True)
 class Order:
-    """A fitted order and where it was fitted.
+    """A fitted order and the window of the fit.
 
     Attributes
     ----------
     order : float
     low, high : float
-        Ends of its interval.
+        Ends of the order's interval.
     largest, smallest : float
         Learning rates at the ends of the window.
     points : int
-        Errors in it.
+        Number of errors in the window.
     """
 
     order: float
@@ -53,29 +52,29 @@ class Order:
 
 
 def slopes(alphas: Sequence[float], errors: Sequence[float]) -> Array:
-    r"""Return :math:`\ln(e_{i-1}/e_i) / \ln(\alpha_{i-1}/\alpha_i)`, shape of ``alphas``.
+    r"""Return the pairwise slopes :math:`\ln(e_{i-1}/e_i) / \ln(\alpha_{i-1}/\alpha_i)`, shape of ``alphas``.
 
-    The first is NaN, and so is every one that has an error on either side that is not a positive number.
+    The first slope is NaN, and so is a slope of which one error is not a positive finite number.
 
     Raises
     ------
     ValueError
-        If the learning rates are not positive and falling, or there are not as many errors.
+        If the learning rates are not positive and falling, or the number of errors differs from theirs.
     """
     rates, values = _checked(alphas, errors)
     logs = np.log(np.where(np.isfinite(values) & (values > 0.0), values, math.nan))
-    found = np.full(len(rates), math.nan)
-    found[1:] = np.diff(logs) / np.diff(np.log(rates))
-    return found
+    pairwise = np.full(len(rates), math.nan)
+    pairwise[1:] = np.diff(logs) / np.diff(np.log(rates))
+    return pairwise
 
 
 def usable(
     alphas: Sequence[float], errors: Sequence[float], floors: Sequence[float] | None = None
 ) -> NDArray[np.bool_]:
-    """Say which errors can tell an order, shape of ``alphas``.
+    """Return whether each error can be used to fit an order, shape of ``alphas``.
 
-    A missing error (NaN) or one of exactly 0 cannot.  One below ten times its floor cannot, nor can any at a
-    smaller learning rate: it may stand above its own floor by chance.
+    A missing error (NaN) and an error of exactly 0 are not usable.  An error of at most ten times its floor
+    is not usable, and neither is any error at a smaller learning rate: it may exceed its floor by chance.
     """
     _, values = _checked(alphas, errors)
     good = np.isfinite(values) & (values > 0.0)
@@ -95,33 +94,36 @@ def fit(
 ) -> Order | None:
     r"""Fit an order in the asymptotic window.
 
-    The window ends at the smallest usable learning rate (:func:`usable`) and reaches up as far as all
-    pairwise slopes in it agree: the largest and the smallest differ by at most ``spread``.  It is
-    asymptotic only if at least ``fewest`` errors are in it.
+    The window starts at the smallest usable learning rate (:func:`usable`) and is extended to larger ones as
+    long as its pairwise slopes agree: the largest and the smallest slope differ by at most ``spread``.  With
+    fewer than ``fewest`` errors it does not count as asymptotic.
 
-    The order is the least-squares slope of :math:`\ln e` over :math:`\ln\alpha`.  Its interval is the wider
-    of two, because errors of a deterministic model need not scatter:
+    The order is the least-squares slope of :math:`\ln e` over :math:`\ln\alpha`.  Errors of a deterministic
+    model may follow a curve without any scatter, so that the interval is the wider of two:
 
     - Student's 95 % interval of the slope;
-    - the slope's distance from the last pairwise slope, and how far that may still go: a correction of the
-      relative size :math:`\sqrt\alpha` (AdaGrad has such) shrinks by :math:`\sqrt\rho` with every further
-      learning rate, so that what is left is the last change of the slope over :math:`\sqrt\rho - 1`, with
-      :math:`\rho` the mean ratio of the last three learning rates; twice that, for what is not of this
-      power.  Corrections of first order leave less.
+    - the distance of the slope from the last pairwise slope, plus an estimate of the distance from the last
+      pairwise slope to its limit.  A correction of relative size :math:`\sqrt\alpha`, as with AdaGrad,
+      shrinks by the factor :math:`\sqrt\rho` from one learning rate to the next, with :math:`\rho` the mean
+      ratio of the last three; the remaining change of the slope is then its last change divided by
+      :math:`\sqrt\rho - 1`.  The estimate is twice this, as a margin for corrections of other powers;
+      corrections of relative size :math:`\alpha` leave less.
 
-    What the ladder does not reach it cannot tell: where a term of lower order has so small a constant that
-    it would show at still smaller learning rates only, the order found is that of the larger term.
+    The fit depends on the learning rates that are given.  If a term of lower order has so small a constant
+    that it dominates only at still smaller learning rates, the fitted order is that of the larger term.
 
     Parameters
     ----------
     alphas : sequence of float
-        Falling.
+        Learning rates, falling.
     errors : sequence of float
-        NaN where there is none.
+        NaN where there is no error.
     floors : sequence of float, optional
-        What of each error may be solver and rounding.
+        Upper bounds on the solver's and rounding's share of each error (:func:`floor`).
     spread : float
+        Largest difference of the pairwise slopes in the window.
     fewest : int, >= 3
+        Smallest number of errors in the window.
 
     Returns
     -------
@@ -140,6 +142,7 @@ def fit(
     if len(rates) < fewest:
         return None
     pairwise = slopes(list(rates), list(values))[1:]
+    # Slope i lies between errors i and i + 1: slopes from `first` on belong to the errors from `first` on.
     first = len(pairwise) - 1
     while first > 0 and float(np.ptp(pairwise[first - 1 :])) <= spread:
         first -= 1
@@ -165,60 +168,65 @@ def reason(
     trusted: Sequence[bool],
     reversals: Sequence[int],
 ) -> str:
-    """Say why there is no order where :func:`fit` finds none.
+    """Return the reason why :func:`fit` finds no order.
 
     Parameters
     ----------
     alphas, errors, floors : sequence of float
-        As for :func:`fit`, with the errors that are not trusted.
+        As for :func:`fit`, but with the errors that are not trusted, too.
     trusted : sequence of bool
-        Whether an error is of a solution that converged and a run that was completed.
+        Whether the solution converged and the run was completed, for each error.
     reversals : sequence of int
-        How often a coordinate of each run reverses, see :func:`idescent.trajectory.reversals`.
+        Number of reversals of a coordinate in each run (:func:`idescent.trajectory.reversals`).
 
     Returns
     -------
     str
-        The kind, a colon, and the numbers: ``not counted``, ``too few``, ``zero``, ``floor``, ``chatter`` or
-        ``slopes differ``.
+        The kind of reason (``not counted``, ``too few``, ``zero``, ``floor``, ``chatter`` or ``slopes
+        differ``), a colon, and the numbers.
     """
     _, values = _checked(alphas, errors)
     kept = [i for i, good in enumerate(trusted) if good]
     if not kept:
         return f"not counted: 0 of {len(alphas)} errors count"
-    told = usable(alphas, np.where(trusted, values, math.nan).tolist(), floors)
-    if (count := int(told.sum())) < FEWEST:
+    good = usable(alphas, np.where(trusted, values, math.nan).tolist(), floors)
+    if (count := int(good.sum())) < FEWEST:
         zero = sum(values[i] == 0.0 for i in kept)
-        drowned = len(kept) - zero - count
-        if len(kept) >= FEWEST and zero + drowned:
-            kind, n = ("zero", zero) if zero > drowned else ("floor", drowned)
+        below_floor = len(kept) - zero - count
+        if len(kept) >= FEWEST and zero + below_floor:
+            kind, n = ("zero", zero) if zero > below_floor else ("floor", below_floor)
             return f"{kind}: {n} of {len(kept)} errors"
         if len(kept) < len(alphas) >= FEWEST:
             return f"not counted: {len(kept)} of {len(alphas)} errors count"
         return f"too few: {len(alphas)} errors"
-    chatters = [i for i in kept if told[i] and reversals[i] >= CHATTER]
-    if chatters:
-        # At the smallest learning rate of them: there the window would begin.
-        last = chatters[-1]
+    chattering = [i for i in kept if good[i] and reversals[i] >= CHATTER]
+    if chattering:
+        # The smallest learning rate of a chattering run is the one nearest to the window.
+        last = chattering[-1]
         return f"chatter: {reversals[last]} reversals at α = {alphas[last]:g}"
-    found = slopes(alphas, np.where(told, values, math.nan).tolist())
-    found = found[np.isfinite(found)]
-    return f"slopes differ: {found.min():.2f} to {found.max():.2f}"
+    pairwise = slopes(alphas, np.where(good, values, math.nan).tolist())
+    pairwise = pairwise[np.isfinite(pairwise)]
+    return f"slopes differ: {pairwise.min():.2f} to {pairwise.max():.2f}"
 
 
 def constant(alphas: Sequence[float], errors: Sequence[float], order: float) -> tuple[float, float, float]:
     r"""Return the constant C of :math:`e = C\,\alpha^p` for a given order p, and the ends of its interval.
 
-    C is the geometric mean of :math:`e/\alpha^p` over the errors given, those of the asymptotic window.  Its
+    C is the geometric mean of :math:`e/\alpha^p` over the given errors, those of the asymptotic window.  Its
     interval is the wider of Student's 95 % interval of the mean logarithm and the distance to the value at
-    the smallest learning rate, which is the closest to the limit.
+    the smallest learning rate, the closest to the limit.
 
     Parameters
     ----------
     alphas, errors : sequence of float
-        At least 2 of each, positive.
+        At least 2 of each, positive; those in the asymptotic window.
     order : float
-        The declared one.
+        The declared order of the model.
+
+    Returns
+    -------
+    float, float, float
+        C, and the lower and the upper end of its interval.
 
     Raises
     ------
@@ -227,7 +235,7 @@ def constant(alphas: Sequence[float], errors: Sequence[float], order: float) -> 
     """
     rates, values = _checked(alphas, errors)
     if len(values) < 2:
-        raise ValueError(f"errors: {len(values)} of them are not allowed: must be at least 2")
+        raise ValueError(f"errors: a list of {len(values)} is not allowed: must have at least 2")
     logs = np.log(values) - order * np.log(rates)
     middle, n = float(logs.mean()), len(logs)
     scatter = _student(n - 1) * float(logs.std(ddof=1)) / math.sqrt(n)
@@ -236,10 +244,11 @@ def constant(alphas: Sequence[float], errors: Sequence[float], order: float) -> 
 
 
 def floor(estimate: float, scale: float, steps: int) -> float:
-    r"""Return the part of an error that solver and rounding may cause.
+    r"""Return an upper bound on the solver's and rounding's share of an error.
 
-    The solver's own estimate of its error, and the random walk of the rounding of ``steps`` additions to
-    parameters of size ``scale``: :math:`2^{-52}\,\text{scale}\,\sqrt{\text{steps}}`.
+    It is the solver's own estimate of its error, plus the size of a random walk of rounding errors over
+    ``steps`` additions to parameters of size ``scale``:
+    :math:`2^{-52}\,\text{scale}\,\sqrt{\text{steps}}`.
     """
     return estimate + float(np.finfo(np.float64).eps) * scale * math.sqrt(steps)
 
@@ -253,7 +262,9 @@ def _student(freedom: int) -> float:
 def _checked(alphas: Sequence[float], errors: Sequence[float]) -> tuple[Array, Array]:
     rates, values = _row("alphas", alphas), _row("errors", errors)
     if rates.shape != values.shape:
-        raise ValueError(f"errors: {len(values)} of them are not allowed: must be {len(rates)}, as alphas")
+        raise ValueError(
+            f"errors: a list of {len(values)} is not allowed: must have {len(rates)}, as many as alphas"
+        )
     if not (rates > 0.0).all() or not (np.diff(rates) < 0.0).all():
         raise ValueError(f"alphas: {list(alphas)!r} is not allowed: must be positive and falling")
     return rates, values
