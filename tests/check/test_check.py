@@ -42,22 +42,22 @@ BROKEN = {
     "SlightlyOff": ("gradient", "differentiate value again"),
     "OneComponentOff": ("gradient", "differentiate value again"),
     "KeptAxis": ("one point", "axis=-1"),
-    "InPlace": ("input kept", "gradient changes the theta"),
+    "InPlace": ("input kept", "gradient changes its argument theta"),
     "Noisy": ("repeatable", "draw random numbers once"),
     "Counting": ("repeatable", "value of the same theta"),
     "Cached": ("order of calls", "from theta alone"),
-    "Buffered": ("order of calls", "return a new one"),
+    "Buffered": ("order of calls", "return a new array"),
     "Single": ("float64", "float32"),
     "SingleInside": ("precision", "float64 throughout"),
     "Jump": ("precision", "without jumps"),
     "Undeclared": ("batches", "vectorized = False"),
-    "MixedRows": ("batch = rows", "keep rows apart"),
+    "MixedRows": ("batch = rows", "do not mix the rows"),
     "NotANumber": ("finite", "--theta0"),
-    "Asymmetric": ("hessian symmetric", "write both"),
+    "Asymmetric": ("hessian symmetric", "second derivatives commute"),
     "WrongHessian": ("hessian", "differentiate gradient again"),
     "WrongProduct": ("hessian_vector", "Hessian at theta times direction"),
-    "NotDiagonal": ("hessian_diagonal", "only where the whole Hessian is diagonal"),
-    "NotSeparable": ("separable_quadratic", "leave it out"),
+    "NotDiagonal": ("hessian_diagonal", "only if the whole Hessian is diagonal"),
+    "NotSeparable": ("separable_quadratic", "remove the method"),
     "OtherRidge": ("finite sum", "same regularisation"),
     "HalfASum": ("finite sum", "there is no value_of"),
     "NoGradient": ("methods", "there is no method gradient"),
@@ -67,17 +67,17 @@ BROKEN = {
     "optimizers:Swapped": ("structure", "the second moment is last"),
     "optimizers:SumThatForgets": ("structure", "decay2"),
     "optimizers:ForgottenDecay": ("hyper-parameters", "weight_decay has no effect"),
-    "optimizers:Absolute": ("squares", "remove it"),
+    "optimizers:Absolute": ("squares", "remove the method squares"),
     "optimizers:Rounded": ("loops agree", "float"),
     "optimizers:Unchecked": ("refuses", "super().__post_init__()"),
-    "optimizers:Stranger": ("family", "derive from it"),
+    "optimizers:Stranger": ("family", "must derive from idescent.optimizers.Optimizer"),
     "optimizers:Unequal": ("frozen", "__eq__"),
     "models:TooProud": ("order", "declared 2, observed"),
     "models:TooModest": ("attributes", "files are named after it"),
     "models:Falls": ("equations", "refuse with a ValueError"),
     "models:Refuses": ("equations", "at least one"),
     "models:Half": ("velocity", "shape"),
-    "models:Uphill": ("order", "mend the equation"),
+    "models:Uphill": ("order", "correct the equation"),
 }
 
 
@@ -119,7 +119,7 @@ def test_an_optimizer_that_no_model_covers_is_told_so(monkeypatch, capsys):
     monkeypatch.setattr("idescent.check.optimizer.known", lambda _: ["SignFlow", "LogRate"])
     failed = [entry for entry in checked(capsys, "AdaGrad")["checks"] if entry["status"] == "fail"]
     assert [entry["check"] for entry in failed] == ["models"]
-    assert "no model can be built (LogRate: " in failed[0]["text"]
+    assert "every model refuses it (LogRate: " in failed[0]["text"]
 
 
 def test_a_person_sees_one_line_a_check_and_the_status_tells(folder, capsys):
@@ -137,7 +137,7 @@ def test_a_person_sees_one_line_a_check_and_the_status_tells(folder, capsys):
 
 def test_speed_hints_where_vectorising_pays_and_judges_nothing(folder, capsys):
     assert cli.main(["check", "mine_check:OnePoint"]) == 0
-    assert "it would pay to take theta (m, n) at once" in capsys.readouterr().out
+    assert "accept theta (m, n) at once" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

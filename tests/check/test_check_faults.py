@@ -75,7 +75,7 @@ class Wide(Plain):
 OPTIMIZERS = [
     (NoDataclass, "family", "decorate it with @dataclass(frozen=True)"),
     (Settable, "frozen", "beta can be set: decorate the class"),
-    (Listed, "frozen", "it cannot be hashed: let all fields be numbers or texts"),
+    (Listed, "frozen", "it cannot be hashed: all fields must be numbers or texts"),
     (changed(moments=["v"]), "structure", "name one or two"),
     (changed(moments=("v", "v")), "structure", "name one or two"),
     (changed(moments=("k",)), "structure", "name one or two"),
@@ -88,8 +88,8 @@ OPTIMIZERS = [
     (changed(coupled_decay=constant(math.inf)), "structure", "coupled_decay is inf: it must be finite"),
     (changed(decay1=constant(0.9)), "structure", "a first moment must be named 'm'"),
     (WrongError, "refuses", "raises ArithmeticError: no: it must be a ValueError"),
-    (Nameless, "refuses", "does not name it in one line"),
-    (Wide, "squares", "width(3) is 4 but squares has 3: remove width"),
+    (Nameless, "refuses", "must name the field in one line"),
+    (Wide, "squares", "width(3) is 4 but squares returns 3 columns: remove"),
 ]
 
 
@@ -151,11 +151,11 @@ class Counting(Local):
 
 
 MODELS = [
-    (lambda: Local(order=0), "attributes", "order is 0: declare the order"),
-    (lambda: Local(name="a/b"), "attributes", "name is 'a/b': make it a word"),
+    (lambda: Local(order=0), "attributes", "order is 0: must be the order"),
+    (lambda: Local(name="a/b"), "attributes", "name is 'a/b': must be a word"),
     (TwoLines, "equations", "is not one line"),
     (NoEquation, "equations", "is a str: return idescent.models.Equation"),
-    (ZeroOverZero, "velocity", "write it without 0/0"),
+    (ZeroOverZero, "velocity", "avoid 0/0"),
     (Counting, "velocity", "differs from call to call"),
 ]
 
@@ -223,7 +223,7 @@ class FirstBatch(Sum):
 
 
 OBJECTIVES = [
-    (with_(dimension=0), "dimension is 0: make it a whole number"),
+    (with_(dimension=0), "dimension is 0: must be an integer"),
     (with_(initial=lambda self, seed: np.array([math.nan, 1.0])), "initial(seed) is not finite"),
     (with_(value=lambda self, theta: "much"), "value returns str: return an array of numbers"),
     (with_(hessian=lambda self, theta: 2.0 * np.eye(3)), "hessian of theta (2,) has shape (3, 3)"),
@@ -231,10 +231,10 @@ OBJECTIVES = [
         with_(separable_quadratic=lambda self, n: (np.ones(7), 0.0)),
         "curvature of separable_quadratic has shape",
     ),
-    (type("NoSamples", (Sum,), {"samples": 0}), "samples is 0: make it the number of samples"),
-    (type("OneShort", (Sum,), {"gradient_of": lambda self, theta, i: theta[..., :1]}), "it must be (2,)"),
-    (Undivided, "is not the mean of gradient_of of each: divide by their number"),
-    (FirstBatch, "mixes up points and their batches"),
+    (type("NoSamples", (Sum,), {"samples": 0}), "samples is 0: must be the number of samples"),
+    (type("OneShort", (Sum,), {"gradient_of": lambda self, theta, i: theta[..., :1]}), "must be (2,)"),
+    (Undivided, "is not the mean of gradient_of of each: divide by the number of samples"),
+    (FirstBatch, "uses wrong rows of indices"),
 ]
 
 
@@ -247,4 +247,4 @@ def test_a_fault_of_an_objective_is_told(make, said):
 def test_a_start_that_is_drawn_with_another_number_of_parameters_is_told():
     made = with_(initial=lambda self, seed: np.ones(2))
     (first, *_) = failed(objective.check(made, theta0=[1.0, 2.0, 3.0]))
-    assert first == ("theta0", "initial(seed) has shape (2,): it must be (3,), as theta0 and dimension")
+    assert first == ("theta0", "initial(seed) has shape (2,): must be (3,), the shape of theta0")

@@ -1,7 +1,7 @@
-"""What is wrong with a class of one's own: checks of objectives, optimizers and models, one verdict each.
+"""Checks of a user's class: objectives, optimizers and models, with one verdict for each check.
 
-What lives here: the kinds of classes and what is checked of which.  What does not: finding classes by name
-(:mod:`idescent.study.registry`), and printing (:mod:`idescent.cli.check`).
+What lives here: the kinds of classes, and the entry point :func:`check`.  What does not: finding classes by
+name (:mod:`idescent.study.registry`), printing verdicts (:mod:`idescent.cli.check`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from idescent.check.verdicts import Verdict as Verdict
 
 KINDS = ("objective", "optimizer", "model")
+# A class is of the first kind of which it has at least one of these attributes.
 _SIGNS = {
     "model": ("equation",),
     "optimizer": ("moments", "decay1", "decay2"),
@@ -36,15 +37,15 @@ def check(
     constructor : callable
         The class.
     arguments : mapping
-        What it is made with.
+        Arguments of the class, by name.
     **more
         For objectives: see :func:`idescent.check.objective.check`.
 
     Returns
     -------
     list of Verdict
-        In the order of the checks.  Whatever the class raises is a verdict.
+        In the order of the checks.  An exception of the class is a verdict, too.
     """
     module: Any = importlib.import_module(f"idescent.check.{kind}")
-    found: list[Verdict] = module.check(lambda: constructor(**arguments), **more)
-    return found
+    verdicts: list[Verdict] = module.check(lambda: constructor(**arguments), **more)
+    return verdicts

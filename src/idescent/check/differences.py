@@ -1,6 +1,7 @@
-r"""Derivatives by central differences, with an estimate of their error, and the rounding noise of a function.
+r"""Derivatives by central differences, with an error estimate, and the rounding noise of a function.
 
-What lives here: numbers.  What does not: what they are compared with.
+What lives here: the numerical methods.  What does not: the comparison with an objective's own derivatives
+(:mod:`idescent.check.derivatives`).
 """
 
 from __future__ import annotations
@@ -15,47 +16,63 @@ Array = NDArray[np.float64]
 Line = Callable[[float], Array]
 """A function along a line: its value at a signed distance from the point."""
 
-LEVELS = 14
-_ORDER = 6
+LEVELS = 14  # halvings of the step
+_ORDER = 6  # of the differences that measure noise
 _SPACINGS = (1e-7, 1e-6, 1e-5)
-_SIGMAS = 4.0
+_SIGMAS = 4.0  # noise counts with so many standard deviations
 
 
 def noise(line: Line, scale: float) -> float:
-    r"""Estimate the rounding noise of a function (standard deviation, the largest of all components).
+    r"""Estimate the rounding noise of a function.
 
-    From differences of sixth order at seven equidistant points (Hamming; Moré and Wild, "Estimating
-    computational noise", 2011): of a smooth function they vanish as :math:`h^6`, while independent noise of
-    deviation :math:`\sigma` leaves :math:`\sigma^2 (2k)!/(k!)^2`, k = 6.  The largest of three spacings, at
-    least half a unit in the last place.
+    The estimate uses sixth differences at seven equidistant points (Hamming; Moré and Wild, "Estimating
+    computational noise", 2011).  Those of a smooth function vanish as :math:`h^6`, while independent noise of
+    standard deviation :math:`\sigma` gives them the variance :math:`\sigma^2 (2k)!/(k!)^2`, k = 6.  The
+    result is the largest estimate of three spacings, and at least half a unit in the last place.
 
     Parameters
     ----------
     line : callable
+        The function along a line.
     scale : float
         Length over which the function changes.
+
+    Returns
+    -------
+    float
+        Standard deviation, the largest of all components.
     """
     gain = math.sqrt(math.factorial(2 * _ORDER)) / math.factorial(_ORDER)
-    found = 0.5 * float(np.finfo(np.float64).eps) * float(np.max(np.abs(line(0.0))))
+    sigma = 0.5 * float(np.finfo(np.float64).eps) * float(np.max(np.abs(line(0.0))))
     for spacing in _SPACINGS:
         values = np.stack([line((i - 3) * spacing * scale) for i in range(_ORDER + 1)])
         if np.isfinite(values).all():
-            found = max(found, float(np.max(np.abs(np.diff(values, _ORDER, axis=0)))) / gain)
-    return found
+            sigma = max(sigma, float(np.max(np.abs(np.diff(values, _ORDER, axis=0)))) / gain)
+    return sigma
 
 
 def derivative(line: Line, scale: float, sigma: float) -> tuple[Array, float]:
-    r"""Return the derivative at 0 and an estimate of its error (the largest of all components).
+    r"""Return the derivative of a function along a line at 0, and an estimate of its error.
 
-    Central differences for the steps ``scale`` :math:`/(10 \cdot 2^j)`, extrapolated after Richardson and
-    Ridders (1982).  The error of an entry of the tableau is estimated by its distance from the two entries
-    of one order less that it is made of, plus what noise of deviation ``sigma`` does to it: extrapolation at
-    most doubles the :math:`\sigma/h` of the smallest step.  The entry with the least estimate is taken.
+    Central differences for the steps ``scale`` :math:`/(10 \cdot 2^j)`, j = 0, 1, ..., are extrapolated
+    (Richardson; Ridders 1982).  The error of an entry of the tableau is estimated by the larger distance from
+    the two entries of lower order from which it is computed, plus its noise: extrapolation at most doubles
+    the noise :math:`\sigma/h` of the smallest step.  The entry with the smallest estimate is returned.
+
+    Parameters
+    ----------
+    line : callable
+        The function along a line.
+    scale : float
+        Length over which the function changes.
+    sigma : float
+        Standard deviation of the function's noise (:func:`noise`).
 
     Returns
     -------
     ndarray, float
-        An infinite estimate where the function is not finite on all steps.
+        The derivative, and the largest error estimate of all components; infinity if the function is finite
+        at no two successive steps.
     """
     best, least = np.asarray(np.full_like(line(0.0), np.nan)), math.inf
     above: list[Array] = []

@@ -1,7 +1,7 @@
-"""Checks of an objective: what it must have, and that it is a function.
+"""Checks of an objective: its methods, and that they are functions of theta alone.
 
-What lives here: methods, shapes, types, purity, batches, speed.  What does not: whether its derivatives are
-right (:mod:`idescent.check.derivatives`).
+What lives here: the checks of methods, shapes, types, purity, batches and speed.  What does not: derivatives
+(:mod:`idescent.check.derivatives`), means over samples (:mod:`idescent.check.finite_sum`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from idescent.check.subject import Array, Subject
 from idescent.check.verdicts import Checks, FaultError, NotOfferedError, Verdict, told
 from idescent.study import registry
 
-_BATCH = 1000
-_SECONDS = 1.0
-_ROUNDING = 1e-12
+_BATCH = 1000  # points in the batch that is timed, at most
+_SECONDS = 1.0  # time of that batch, at most
+_ROUNDING = 1e-12  # relative, between a batch and its rows
 
 
 def check(
@@ -32,11 +32,11 @@ def check(
     make : callable
         Returns the objective.
     theta0 : number, list of numbers or ``{"seed": int}``, optional
-        Where; by default what ``initial(seed)`` draws, or 1 in every coordinate.
+        Point of the checks; by default drawn by ``initial(seed)``, or 1 in every coordinate.
     dimension : int, optional
-        Number of parameters, where the objective takes any (default 2).
+        Number of parameters n, if the objective allows any (default 2).
     seed : int
-        Of the points around ``theta0``.
+        Seed of the points around ``theta0``.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def check(
         objective = make()
         missing = [name for name in ("value", "gradient") if not callable(getattr(objective, name, None))]
         if missing:
-            raise FaultError(f"there is no method {' and no '.join(missing)}: write {_signatures(missing)}")
+            raise FaultError(f"there is no method {' and no '.join(missing)}: add {_signatures(missing)}")
         made.append(objective)
         return "value(theta) and gradient(theta)"
 
@@ -62,7 +62,7 @@ def check(
     def starts() -> str:
         point = _start(objective, theta0, dimension, seed)
         if not np.isfinite(point).all():
-            raise FaultError("initial(seed) is not finite: return finite numbers of shape (n,)")
+            raise FaultError("initial(seed) is not finite: must return finite numbers of shape (n,)")
         made.append(Subject(objective, point, seed))
         if not hasattr(objective, "initial"):
             return f"n = {point.size}; there is no initial(seed)"
@@ -88,11 +88,15 @@ def check(
 
 
 def _signatures(names: list[str]) -> str:
-    shapes = {"value": "value(theta), which returns shape (...)", "gradient": "gradient(theta), (..., n)"}
+    shapes = {
+        "value": "value(theta), which returns shape (...)",
+        "gradient": "gradient(theta), which returns shape (..., n)",
+    }
     return " and ".join(shapes[name] for name in names)
 
 
 def _check_request(objective: Any, theta0: Any, dimension: int | None) -> None:
+    """Check that ``theta0`` and ``dimension`` fit the objective."""
     own, name = getattr(objective, "dimension", None), type(objective).__name__
     if dimension is not None and own is not None and own != dimension:
         raise ValueError(f"dimension: {dimension} is not allowed: {name} has {own} parameters")
@@ -107,7 +111,7 @@ def _check_request(objective: Any, theta0: Any, dimension: int | None) -> None:
 def _start(objective: Any, theta0: Any, dimension: int | None, seed: int) -> Array:
     own = getattr(objective, "dimension", None)
     if own is not None and (isinstance(own, bool) or not isinstance(own, int | np.integer) or own < 1):
-        raise FaultError(f"dimension is {own!r}: make it a whole number >= 1, or None for any")
+        raise FaultError(f"dimension is {own!r}: must be an integer >= 1, or None if any number is allowed")
     if theta0 is None:
         theta0 = {"seed": seed} if hasattr(objective, "initial") and dimension is None else 1.0
     point = registry.start(theta0, objective)
@@ -117,11 +121,10 @@ def _start(objective: Any, theta0: Any, dimension: int | None, seed: int) -> Arr
 
 
 def _drawn(objective: Any, point: Array) -> str:
+    """Check ``initial``: the same seed must give the same start."""
     first, again, other = (np.asarray(objective.initial(seed)) for seed in (3, 3, 4))
     if first.shape != point.shape:
-        raise FaultError(
-            f"initial(seed) has shape {first.shape}: it must be {point.shape}, as theta0 and dimension"
-        )
+        raise FaultError(f"initial(seed) has shape {first.shape}: must be {point.shape}, the shape of theta0")
     if not np.array_equal(first, again):
         raise FaultError("initial(3) differs from call to call: draw from numpy.random.RandomState(seed)")
     return f"n = {point.size}" + ("; the same for every seed" if np.array_equal(first, other) else "")
@@ -131,43 +134,40 @@ def _one_point(subject: Subject) -> str:
     n = subject.n
     for name, shape in (("value", ()), ("gradient", (n,))):
         try:
-            found = subject.raw(name, subject.theta0)
+            result = subject.raw(name, subject.theta0)
         except Exception as error:
             hint = (
                 ""
                 if getattr(subject.objective, "dimension", None)
-                else " (another n: --dimension or --theta0)"
+                else " (set another n with --dimension or --theta0)"
             )
             raise FaultError(
-                f"{name} raises {told(error)}: it must take theta of shape ({n},){hint}"
+                f"{name} raises {told(error)}: it must accept theta of shape ({n},){hint}"
             ) from error
         try:
-            found = np.asarray(found, dtype=np.float64)
+            result = np.asarray(result, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise FaultError(f"{name} returns {type(found).__name__}: return an array of numbers") from error
-        if found.shape != shape:
+            raise FaultError(f"{name} returns {type(result).__name__}: return an array of numbers") from error
+        if result.shape != shape:
             sums = "sum over axis=-1" if name == "value" else "return one number for every coordinate"
-            raise FaultError(f"{name} of theta ({n},) has shape {found.shape}: it must be {shape}; {sums}")
+            raise FaultError(f"{name} of theta ({n},) has shape {result.shape}: must be {shape}; {sums}")
     return f"theta ({n},): value (), gradient ({n},)"
 
 
 def _types(subject: Subject) -> str:
     for name in ("value", "gradient"):
-        kind = np.asarray(subject.raw(name, subject.theta0)).dtype
-        if kind != np.float64:
+        dtype = np.asarray(subject.raw(name, subject.theta0)).dtype
+        if dtype != np.float64:
             raise FaultError(
-                f"{name} is {kind}: compute in float64, the type of theta; check stored data and constants"
+                f"{name} is {dtype}: compute in float64, the type of theta; check stored data and constants"
             )
     return ""
 
 
 def _finite(subject: Subject) -> str:
     for name in ("value", "gradient"):
-        found = subject.call(name, subject.theta0)
-        if not np.isfinite(found).all():
-            raise FaultError(
-                f"{name} is not finite at theta0: start where it is, with --theta0, or mend its formula"
-            )
+        if not np.isfinite(subject.call(name, subject.theta0)).all():
+            raise FaultError(f"{name} is not finite at theta0: set another --theta0, or correct the formula")
     subject.pull_in()
     return ""
 
@@ -176,17 +176,17 @@ def _input_kept(subject: Subject) -> str:
     thetas = [subject.theta0] if subject.single else [subject.theta0, np.stack([subject.theta0] * 3)]
     for name in ("value", "gradient"):
         for theta in thetas:
-            given = theta.copy()
+            argument = theta.copy()
             try:
                 with np.errstate(all="ignore"):
-                    getattr(subject.objective, name)(given)
-            except Exception:  # that is for the check of batches to tell
+                    getattr(subject.objective, name)(argument)
+            except Exception:  # the check "batches" reports an exception for a batch
                 if theta.ndim == 1:
                     raise
                 continue
-            if given.tobytes() != theta.tobytes():
+            if argument.tobytes() != theta.tobytes():
                 raise FaultError(
-                    f"{name} changes the theta that it is given: write theta = theta - c, not theta -= c"
+                    f"{name} changes its argument theta: write theta = theta - c, not theta -= c"
                 )
     return ""
 
@@ -197,32 +197,34 @@ def _repeatable(subject: Subject) -> str:
             first, *others = (subject.call(name, theta).tobytes() for _ in range(3))
             if any(other != first for other in others):
                 raise FaultError(
-                    f"{name} of the same theta differs from call to call: draw random numbers once, "
-                    "when the objective is made, and count nothing"
+                    f"{name} of the same theta differs from call to call: draw random numbers once, in "
+                    "__init__, and count no calls"
                 )
     return ""
 
 
 def _any_order(subject: Subject) -> str:
-    asked = [(name, i) for i in range(len(subject.points)) for name in ("value", "gradient")]
-    forth = {key: subject.call(key[0], subject.points[key[1]]).tobytes() for key in asked}
+    """Check that no result depends on earlier calls, in several orders of calls."""
+    calls = [(name, i) for i in range(len(subject.points)) for name in ("value", "gradient")]
+    results = {key: subject.call(key[0], subject.points[key[1]]).tobytes() for key in calls}
     for name, i in [
-        *reversed(asked),
-        *asked[::2],
-        *asked[1::2],
-        *reversed(asked[::2]),
-        *reversed(asked[1::2]),
+        *reversed(calls),
+        *calls[::2],
+        *calls[1::2],
+        *reversed(calls[::2]),
+        *reversed(calls[1::2]),
     ]:
-        if subject.call(name, subject.points[i]).tobytes() != forth[name, i]:
+        if subject.call(name, subject.points[i]).tobytes() != results[name, i]:
             raise FaultError(
-                f"{name} depends on what was asked before: compute it from theta alone, keep nothing"
+                f"{name} depends on earlier calls: compute it from theta alone, store nothing between calls"
             )
+    # A buffer that is returned by every call would change a gradient that a solver keeps.
     kept = subject.raw("gradient", subject.points[0])
     before = np.array(kept)
     subject.raw("gradient", subject.points[1])
     if not np.array_equal(before, kept, equal_nan=True):
         raise FaultError(
-            "gradient returns the same array again with other numbers: return a new one from every call"
+            "gradient overwrites the array that an earlier call returned: return a new array from every call"
         )
     return ""
 
@@ -231,17 +233,17 @@ def _batch_shapes(subject: Subject) -> str:
     if subject.single:
         return "vectorized = False: one point at a time"
     n, hint = subject.n, "write for theta of shape (..., n), or set vectorized = False"
-    # No length may be n: a function of one point could get the shapes right by chance.
+    # No length of the batch equals n: a function of one point could return the right shape by chance.
     leads = [(2 if n != 2 else 3,), (2, 3) if n not in (2, 3) else (4, 5)]
     for lead in leads:
         theta = np.broadcast_to(subject.theta0, (*lead, n))
         for name, shape in (("value", lead), ("gradient", theta.shape)):
             try:
-                found = np.shape(subject.raw(name, theta))
+                result = np.shape(subject.raw(name, theta))
             except Exception as error:
-                raise FaultError(f"{name} of shape {theta.shape} raises {told(error)}: {hint}") from error
-            if found != shape:
-                raise FaultError(f"{name} of theta {theta.shape} has shape {found}, not {shape}: {hint}")
+                raise FaultError(f"{name} of theta {theta.shape} raises {told(error)}: {hint}") from error
+            if result != shape:
+                raise FaultError(f"{name} of theta {theta.shape} has shape {result}, not {shape}: {hint}")
     return "theta " + ", ".join(str((*lead, n)) for lead in leads)
 
 
@@ -253,31 +255,32 @@ def _batch_rows(subject: Subject) -> str:
     for name in ("value", "gradient"):
         rows = np.stack([subject.call(name, theta) for theta in points.reshape(-1, subject.n)])
         whole = subject.call(name, points).reshape(rows.shape)
-        far = float(np.max(np.abs(whole - rows))) / max(float(np.max(np.abs(rows))), 1e-300)
-        if not far <= _ROUNDING:
+        deviation = float(np.max(np.abs(whole - rows))) / max(float(np.max(np.abs(rows))), 1e-300)
+        if not deviation <= _ROUNDING:
             raise FaultError(
-                f"{name} of a batch differs from that of its rows by {far:.1e} (relative): "
-                "keep rows apart, reduce over axis=-1 only"
+                f"{name} of a batch differs from {name} of its rows by {deviation:.1e} (relative): "
+                "do not mix the rows, reduce over axis=-1 only"
             )
-        worst = max(worst, far)
-    return "same bits" if worst == 0.0 else f"to {worst:.0e}"
+        worst = max(worst, deviation)
+    return "same bits" if worst == 0.0 else f"relative deviation {worst:.0e}"
 
 
 def _speed(subject: Subject) -> str:
-    """Time gradients; the text is for people, no verdict depends on it."""
+    """Time gradients; the check always passes."""
     one = _time(lambda: subject.raw("gradient", subject.theta0))
     count = int(np.clip(_SECONDS / one, 10, _BATCH))
     batch = np.tile(subject.theta0, (count, 1))
     each = _time(lambda: subject.batch("gradient", batch)) / count
     text = f"{1e6 * one:.3g} µs a gradient, {1e6 * each:.3g} µs in a batch of {count}"
     if subject.single:
-        return f"{text}; solvers ask for batches: it would pay to take theta (m, n) at once"
+        return f"{text}; solvers evaluate batches: accept theta (m, n) at once to save time"
     if each > 0.5 * one:
-        return f"{text}: a batch saves little; if there is a loop over points, array operations would pay"
+        return f"{text}: a batch saves little; replace loops over points, if any, by array operations"
     return text
 
 
 def _time(work: Callable[[], Any]) -> float:
+    """Return the shortest time of one call in seconds, over a tenth of a second of calls."""
     best, until = np.inf, time.perf_counter() + 0.1
     while True:
         start = time.perf_counter()

@@ -1,6 +1,7 @@
-"""Checks of an optimizer: whether it is what it says.
+"""Checks of an optimizer: its declared attributes describe its update.
 
-What lives here: what the loops and the models rely on.  What does not: whether its update is a good one.
+What lives here: the properties on which the loops and the models rely.  What does not: the quality of the
+update.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _NOT_NUMBERS = (math.nan, math.inf, "0.5", True)
 
 
 class _Plain:
-    """A quadratic of which the loops do not know that it is one."""
+    """A quadratic without ``separable_quadratic``, so that its runs use the loop in Python."""
 
     def __init__(self) -> None:
         self._own = Quadratic([4.0, -1.0, 0.5])
@@ -41,7 +42,7 @@ class _Plain:
 
 
 def check(make: Callable[[], Any]) -> list[Verdict]:
-    """Check an optimizer that ``make`` returns."""
+    """Check the optimizer that ``make`` returns."""
     checks, made = Checks(), []
 
     def constructs() -> str:
@@ -70,9 +71,10 @@ def check(make: Callable[[], Any]) -> list[Verdict]:
 
 def _family(optimizer: Any) -> str:
     if not isinstance(optimizer, Optimizer):
-        raise FaultError("it does not derive from idescent.optimizers.Optimizer: derive from it")
+        raise FaultError("the class must derive from idescent.optimizers.Optimizer")
+    # A subclass of a dataclass has inherited fields, but is no dataclass itself.
     if not is_dataclass(optimizer) or "__dataclass_fields__" not in vars(type(optimizer)):
-        raise FaultError("it is no dataclass: decorate it with @dataclass(frozen=True)")
+        raise FaultError("the class is no dataclass: decorate it with @dataclass(frozen=True)")
     return ""
 
 
@@ -88,18 +90,19 @@ def _frozen(optimizer: Any, make: Callable[[], Any]) -> str:
     try:
         same = other == optimizer and hash(other) == hash(optimizer)
     except TypeError as error:
-        raise FaultError(f"it cannot be hashed: let all fields be numbers or texts ({error})") from error
+        raise FaultError(f"it cannot be hashed: all fields must be numbers or texts ({error})") from error
     if not same:
         raise FaultError(
-            "two of the same hyper-parameters are not equal: let the dataclass write __eq__ and __hash__"
+            "two objects with the same hyper-parameters are not equal: remove __eq__ and __hash__, which "
+            "the dataclass defines"
         )
     return ""
 
 
 def _structure(optimizer: Any) -> str:
-    found = contradiction(optimizer)
-    if found is not None:
-        raise FaultError(found)
+    fault = contradiction(optimizer)
+    if fault is not None:
+        raise FaultError(fault)
     return f"moments {', '.join(optimizer.moments)}"
 
 
@@ -107,14 +110,16 @@ def _squares(optimizer: Any) -> str:
     gradient = np.array([[1.5, -2.0, 0.25], [0.0, -1.0, 3.0]])
     squared = gradient * gradient
     expected = squared.sum(axis=-1, keepdims=True) if optimizer.norm else squared
-    found = np.asarray(optimizer.squares(gradient))
-    if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-14, atol=0.0):
+    squares = np.asarray(optimizer.squares(gradient))
+    if squares.shape != expected.shape or not np.allclose(squares, expected, rtol=1e-14, atol=0.0):
         raise FaultError(
-            "squares(gradient) is not the squared gradient: models and the compiled loop square; remove it"
+            "squares(gradient) is not the squared gradient, which models and the compiled loop use: remove "
+            "the method squares"
         )
     if optimizer.width(3) != expected.shape[-1]:
         raise FaultError(
-            f"width(3) is {optimizer.width(3)!r} but squares has {expected.shape[-1]}: remove width"
+            f"width(3) is {optimizer.width(3)!r} but squares returns {expected.shape[-1]} columns: remove "
+            "the method width"
         )
     return ""
 
@@ -134,7 +139,7 @@ def _refuses(optimizer: Any) -> str:
             except ValueError as error:
                 if field.name not in str(error) or "\n" in str(error):
                     raise FaultError(
-                        f"the error for {field.name} = {value!r} does not name it in one line: {error}"
+                        f"the error for {field.name} = {value!r} must name the field in one line: {error}"
                     ) from error
                 continue
             except Exception as error:
@@ -142,29 +147,29 @@ def _refuses(optimizer: Any) -> str:
                     f"{field.name} = {value!r} raises {told(error)}: it must be a ValueError"
                 ) from error
             raise FaultError(
-                f"{field.name} = {value!r} is taken: call super().__post_init__() in __post_init__"
+                f"{field.name} = {value!r} is accepted: call super().__post_init__() in __post_init__"
             )
-    return f"{tried} bad values"
+    return f"{tried} bad values refused"
 
 
 def _run(optimizer: Any) -> str:
     run = simulate(optimizer, Quadratic([4.0, -1.0, 0.5]), **_CELL)
     if not run.report.ok:
-        raise FaultError(f"a run on a quadratic: {run.report.message}: make the update finite")
+        raise FaultError(f"a run on a quadratic: {run.report.message}: the update must be finite")
     return f"{run.steps} iterations"
 
 
 def _loops(optimizer: Any) -> str:
     if compiled() is None or optimizer.momentum != optimizer.bias_correction:
-        raise NotOfferedError("it has no compiled loop")
+        raise NotOfferedError("there is no compiled loop for it")
     fast, slow = (simulate(optimizer, f, **_CELL) for f in (Quadratic([4.0, -1.0, 0.5]), _Plain()))
     if not _same(fast, slow):
         k = int(np.argmax((fast.theta != slow.theta).any(axis=1)))
         raise FaultError(
-            f"the compiled loop and that in Python part at iteration {k}: all attributes must be "
-            "Python's own float and bool, the same at every reading"
+            f"the compiled loop and the loop in Python differ from iteration {k} on: all attributes must be "
+            "of Python's types float and bool, and must not change"
         )
-    return "compiled and Python, same bits"
+    return "compiled loop and Python loop: same bits"
 
 
 def _same(one: Trajectory, other: Trajectory) -> bool:
@@ -180,11 +185,12 @@ def _matter(optimizer: Any) -> str:
             others = [{"coordinate": "norm", "norm": "coordinate"}[value]]
         else:
             others = [0.5 * value + 0.1, 0.5 * value]
-        moved = [replace(optimizer, **{field.name: other}) for other in others if other != value]
-        if all(_same(run, simulate(other, DoubleWell(3), **_CELL)) for other in moved):
+        # Two values: a run may agree by chance with one of them.
+        changed = [replace(optimizer, **{field.name: other}) for other in others if other != value]
+        if all(_same(run, simulate(other, DoubleWell(3), **_CELL)) for other in changed):
             raise FaultError(
                 f"{field.name} has no effect on a run: use it in one of decay1, decay2, decoupled_decay, "
-                "coupled_decay, or leave it out"
+                "coupled_decay, or remove it"
             )
     return f"all {len(fields(optimizer))} change the run"
 
@@ -206,27 +212,28 @@ def _sde(optimizer: Any, equation: sde.StochasticEquation) -> str:
 
 
 def _reason(refused: ValueError) -> str:
-    # The line already begins with the name of the model.
+    # The name of the check already has the model's name.
     return f"refuses: {str(refused).partition(': ')[2]}"
 
 
 def _models(optimizer: Any) -> str:
-    built, why = [], ""
+    derived, reason = [], ""
     for name in sorted(known("model")):
         try:
             derive(registry.resolve("model", name)(), optimizer, 0.05)
         except ValueError as error:
-            why = why or f"{name}: {error}"
+            reason = reason or f"{name}: {error}"
             continue
-        built.append(name)
-    if not built:
+        derived.append(name)
+    if not derived:
         raise FaultError(
-            f"no model can be built ({why}): name and correct the moments as a built-in optimizer does"
+            f"every model refuses it ({reason}): name the moments, and correct their bias, as a built-in "
+            "optimizer does"
         )
-    name = "Paper" if "Paper" in built else built[0]
+    name = "Paper" if "Paper" in derived else derived[0]
     path = solve(getattr(models, name)(), optimizer, DoubleWell(3), **_CELL, rtol=1e-6)
     if not path.report.ok:
         raise FaultError(
-            f"{name} is not solved: {path.report.status}, {path.report.message}: check eps and the decays"
+            f"{name} is not solved: {path.report.status} ({path.report.message}): check eps and the decays"
         )
-    return f"{', '.join(built)}; {name} solved"
+    return f"{', '.join(derived)}; {name} solved"

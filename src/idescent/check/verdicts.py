@@ -1,6 +1,7 @@
-"""Checks, their verdicts, and what depends on what.
+"""Verdicts, and the list that runs checks in order of their dependencies.
 
-What lives here: how a check is made.  What does not: any particular check.
+What lives here: :class:`Checks`, which runs a check and records its verdict.  What does not: any particular
+check.
 """
 
 from __future__ import annotations
@@ -13,24 +14,24 @@ Status = Literal["ok", "fail", "not offered", "not checked"]
 
 
 class FaultError(Exception):
-    """What is wrong, and how to mend it, in one sentence."""
+    """A check failed; the text says in one sentence what is wrong and how to correct it."""
 
 
 class NotOfferedError(Exception):
-    """The class leaves out what is optional."""
+    """The class does not have an optional attribute or method."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one check.
+    """Result of one check.
 
     Attributes
     ----------
     check : str
     status : {"ok", "fail", "not offered", "not checked"}
-        The last one where an earlier check failed on which this one depends.
+        ``not checked`` if an earlier check failed on which this one depends.
     text : str
-        What was found; for ``fail``, how to mend it.
+        Details; for ``fail``, what is wrong and how to correct it.
     """
 
     check: str
@@ -39,27 +40,27 @@ class Verdict:
 
 
 class Checks:
-    """A list of verdicts that grows."""
+    """Verdicts of the checks so far, in order."""
 
     def __init__(self) -> None:
         self.verdicts: list[Verdict] = []
 
     def add(self, name: str, check: Callable[[], str], *needs: str) -> None:
-        """Make a check, unless one that it needs did not pass.
+        """Run a check and add its verdict; skip it if a check that it needs did not pass.
 
         Parameters
         ----------
         name : str
         check : callable
-            Returns what it found, or raises :class:`FaultError` or :class:`NotOfferedError`; any other
-            exception is the class's own and a fault, too.
+            Returns the details of a passed check, or raises :class:`FaultError` or
+            :class:`NotOfferedError`.  Any other exception comes from the class, and is a fault, too.
         *needs : str
-            Checks without which this one would blame the wrong thing.
+            Checks that must pass first: otherwise this one would report a consequence, not the cause.
         """
         stops = ("fail", "not checked")
-        bad = next((v.check for v in self.verdicts if v.check in needs and v.status in stops), None)
-        if bad is not None:
-            self.verdicts.append(Verdict(name, "not checked", f"after {bad}"))
+        failed = next((v.check for v in self.verdicts if v.check in needs and v.status in stops), None)
+        if failed is not None:
+            self.verdicts.append(Verdict(name, "not checked", f"because {failed} did not pass"))
             return
         try:
             self.verdicts.append(Verdict(name, "ok", check()))
@@ -67,10 +68,10 @@ class Checks:
             self.verdicts.append(Verdict(name, "not offered", str(absent)))
         except FaultError as fault:
             self.verdicts.append(Verdict(name, "fail", str(fault)))
-        except Exception as error:  # the class is somebody's own, and may raise anything
-            self.verdicts.append(Verdict(name, "fail", f"raises {told(error)}: it must not"))
+        except Exception as error:  # a user's class may raise anything
+            self.verdicts.append(Verdict(name, "fail", f"raises {told(error)}: it must not raise"))
 
 
 def told(error: Exception) -> str:
-    """Return an exception in one line."""
+    """Return the class and the text of an exception, in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
