@@ -1,7 +1,7 @@
-"""The command line ``idescent``: its commands, and how it ends.
+"""The command line ``idescent``: the table of its commands, and the entry point.
 
-What lives here: the table of commands and the entry point.  What does not: the commands themselves, one
-module each beside this one; only that of the command given is imported: nothing is paid for the others.
+What lives here: parsing, errors and exit statuses.  What does not: the commands, which have one module each
+beside this one.  Only the module of the called command is imported, so that the start is fast.
 """
 
 from __future__ import annotations
@@ -23,44 +23,45 @@ from idescent.cli import interrupt
 COMMANDS = {
     "simulate": ("simulate", "run an optimizer"),
     "solve": ("solve", "solve a continuous-time model of an optimizer"),
-    "compare": ("compare", "measure how far solutions are from a run"),
-    "fast-forward": ("fast_forward", "predict a long run without making it"),
-    "check": ("check", "tell what is wrong with a class of your own"),
+    "compare": ("compare", "compute errors of solutions against a run"),
+    "fast-forward": ("fast_forward", "predict a long run without running it"),
+    "check": ("check", "check a class of your own, or a configuration"),
     "show": ("show", "plot runs and solutions"),
-    "info": ("info", "say what a file, a folder of results or this installation is"),
+    "info": ("info", "describe a file, a folder of results or this installation"),
 }
-"""Module and summary of the commands for people, in the order of the help."""
+"""Module and summary of each public command, in the order of the help."""
 
 _HIDDEN = {"job": ("idescent.jobs.command", "")}
 _DESCRIPTION = """\
 Compare adaptive optimizers (AdaGrad, RMSProp, Adam ...) with the differential equations that model them.
 
-Every command has its own help: idescent simulate --help.  Wherever a class is asked for, module:Class is one
-of your own, from a file module.py in the current folder.
+Every command has its own help: idescent simulate --help.  Every name of a class may also be module:Class, a
+class of your own from a file module.py in the current folder.
 """
 _EPILOG = """\
 example:
   idescent show Adam --alpha 0.1 --model HalfStep --output adam.png
 
-whole studies, from a file with their grid: snakemake --cores all --configfile config/smoke.yaml
+whole studies, from a configuration file: snakemake --cores all --configfile config/smoke.yaml
 completion in bash: source <(idescent --print-completion bash)
 completion in zsh: idescent --print-completion zsh > _idescent, in a folder of $fpath
 """
 _ALIKE = {"–": "-", "−": "-", "µ": "u", "…": "...", "“": '"', "”": '"', "’": "'", "θ": "theta", "α": "alpha"}
+# A negative value, which argparse would read as an option.
 _VALUE = re.compile(r"-\.?\d")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser that reports each error in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """End with status 2."""
+        """Print an error in one line, and exit with status 2."""
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
     def unknown(self, word: str) -> NoReturn:
-        """Refuse a word that stands for nothing."""
+        """Refuse a word that is neither an option nor an expected argument."""
         if not word.startswith("-"):
-            self.error(f"{word!r} is not allowed: there is no further argument")
+            self.error(f"{word!r} is not allowed: the command has no further argument")
         options = [name for name in self._option_string_actions if name.startswith("--")]
         name = word.partition("=")[0]
         self.error(f"{name!r} is not allowed: {_one_of(options, name)}")
@@ -72,12 +73,18 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status: 0, 1 or 2 after bad input, 130 after Ctrl-C.
+    """Run one command, and return its exit status.
 
-    Without any argument the help is printed, and the status is 0.
+    The status is 0 after success, 1 or 2 after bad input, and 130 after Ctrl-C.  Without arguments it prints
+    the help, and the status is 0.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Words of the command line; by default those of the process, which then also reacts to signals.
     """
-    given = list(_values(sys.argv[1:] if arguments is None else arguments))
-    command = given[0] if given and not given[0].startswith("-") else ""
+    words = list(_values(sys.argv[1:] if arguments is None else arguments))
+    command = words[0] if words and not words[0].startswith("-") else ""
     name = f"idescent {command}".rstrip()
     if arguments is None:
         _prepare_streams()
@@ -86,34 +93,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _warn
-                return _ended(given, command)
+                return _dispatched(words, command)
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
         return interrupt.end(name)
-    except OSError as error:  # what was printed last did not arrive
+    except OSError as error:  # the last output could not be written
+        # Python flushes the stream again at exit: that must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):  # whoever read has seen enough
+        if isinstance(error, BrokenPipeError):  # the reader, such as head, has closed the pipe
             return 128 + signal.SIGPIPE
         sys.stderr.write(f"{name}: {error}\n")
         return 1
 
 
-def _ended(given: Sequence[str], command: str) -> int:
+def _dispatched(words: Sequence[str], command: str) -> int:
+    """Parse the words, run the command, and return its exit status."""
     top = parser(command)
     if command and command not in {**COMMANDS, **_HIDDEN}:
         top.error(f"{command!r} is not allowed: {_one_of(COMMANDS, command)}")
-    if not given:
+    if not words:
         top.print_help()
         return 0
-    parsed, unknown = top.parse_known_args(given)
+    parsed, unknown = top.parse_known_args(words)
     if unknown:
         parsed.parser.unknown(unknown[0])
     return _run(parsed)
 
 
 def parser(*loaded: str) -> argparse.ArgumentParser:
-    """Return the parser of everything; only the commands named have their arguments."""
+    """Return the parser of all commands; only the commands in ``loaded`` have their arguments."""
     top = Parser(
         prog="idescent",
         description=_DESCRIPTION,
@@ -126,15 +135,19 @@ def parser(*loaded: str) -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for name, (module, summary) in {**COMMANDS, **_HIDDEN}.items():
-        wanted: Any = _module(module) if name in loaded else None
-        about = {} if wanted is None else {"description": wanted.HELP, "epilog": wanted.EPILOG}
-        if summary:  # what has none is left out of the help
-            about["help"] = summary
-        sub = commands.add_parser(name, formatter_class=argparse.RawDescriptionHelpFormatter, **about)
+        implementation: Any = _module(module) if name in loaded else None
+        texts = (
+            {}
+            if implementation is None
+            else {"description": implementation.HELP, "epilog": implementation.EPILOG}
+        )
+        if summary:  # a command without a summary is not listed in the help
+            texts["help"] = summary
+        sub = commands.add_parser(name, formatter_class=argparse.RawDescriptionHelpFormatter, **texts)
         sub.set_defaults(parser=sub)
-        if wanted is not None:
-            wanted.add(sub)
-            sub.set_defaults(run=wanted.run)
+        if implementation is not None:
+            implementation.add(sub)
+            sub.set_defaults(run=implementation.run)
     return top
 
 
@@ -142,64 +155,64 @@ def _module(name: str) -> Any:
     return importlib.import_module(name if "." in name else f"idescent.cli.{name}")
 
 
-def _run(given: Any) -> int:
-    if given.command in _HIDDEN:
-        status: int = given.run(given)
+def _run(options: Any) -> int:
+    if options.command in _HIDDEN:
+        status: int = options.run(options)
         return status
     try:
-        return given.run(given) or 0  # only what gives a verdict returns a status
+        return options.run(options) or 0  # only "check" returns a status
     except BrokenPipeError:
         raise
     except (ValueError, OSError, MemoryError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
-        sys.stderr.write(f"idescent {given.command}: {text}\n")
+        sys.stderr.write(f"idescent {options.command}: {text}\n")
         return 1
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
-    """Show a warning in one line, without the code that gave it."""
+    """Print a warning in one line, without the line of code that raised it."""
     sys.stderr.write(f"warning: {' '.join(str(message).split())}\n")
 
 
 def _prepare_streams() -> None:
-    """Make output safe in every encoding, and when its stream is closed."""
+    """Let output succeed in every encoding, and with a closed stream."""
     codecs.register_error("idescent", _replaced)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (for good)
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (never closed)
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="idescent")
 
 
 def _replaced(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Replace a character that the encoding lacks by a similar one, if there is, or by its number."""
+    """Replace a character that the encoding lacks by a similar character, or by its number."""
     assert isinstance(error, UnicodeEncodeError)
     alike = _ALIKE.get(error.object[error.start])
     return codecs.backslashreplace_errors(error) if alike is None else (alike, error.start + 1)
 
 
 def _values(words: Sequence[str]) -> Iterator[str]:
-    """Join ``--theta0 -1,2`` to one word: a minus and a digit start no option."""
-    kept = ""
+    """Join ``--theta0 -1,2`` to ``--theta0=-1,2``: argparse would read ``-1,2`` as an option."""
+    option = ""
     for word in words:
-        if kept and _VALUE.match(word):
-            yield f"{kept}={word}"
-            kept = ""
+        if option and _VALUE.match(word):
+            yield f"{option}={word}"
+            option = ""
             continue
-        if kept:
-            yield kept
-        kept = word if word.startswith("--") and "=" not in word and len(word) > 2 else ""
-        if not kept:
+        if option:
+            yield option
+        option = word if word.startswith("--") and "=" not in word and len(word) > 2 else ""
+        if not option:
             yield word
-    if kept:
-        yield kept
+    if option:
+        yield option
 
 
-def _one_of(names: Iterable[str], given: str) -> str:
-    from idescent.cli.words import one_of  # what goes well is not to wait for it
+def _one_of(names: Iterable[str], name: str) -> str:
+    from idescent.cli.words import one_of  # imported for errors only: a correct call starts faster
 
-    return one_of(names, given)
+    return one_of(names, name)
 
 
 class _Version(argparse.Action):

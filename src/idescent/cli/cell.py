@@ -28,7 +28,7 @@ HYPERPARAMETERS = {
     "weight_decay": (0.01, "weight decay of AdamW and AdamL2, as in PyTorch"),
     "eps": (1e-8, "added outside the root"),
 }
-"""Numbers that an optimizer may take, with what they are if not given."""
+"""Numbers that an optimizer may take, with what they are if not options."""
 
 COMMON = """\
 classes
@@ -127,7 +127,7 @@ def add_keep(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--json", action="store_true", help="print JSON, for machines")
 
 
-def run(given: Any) -> DescribedRun:
+def run(options: Any) -> DescribedRun:
     """Return the run that the arguments describe.
 
     Raises
@@ -136,46 +136,46 @@ def run(given: Any) -> DescribedRun:
         If an argument cannot be used; one line that names it.
     """
     objective = {
-        "name": given.objective.rpartition(":")[2],
-        "class": given.objective,
-        "arguments": dict(given.set),
+        "name": options.objective.rpartition(":")[2],
+        "class": options.objective,
+        "arguments": dict(options.set),
     }
-    optimizer = {"class": given.optimizer, "arguments": _hyperparameters(given)}
+    optimizer = {"class": options.optimizer, "arguments": _hyperparameters(options)}
     cell = {
         "objective": objective,
         "optimizer": optimizer,
-        "alpha": given.alpha,
-        "theta0": given.theta0,
-        "steps": given.steps,
+        "alpha": options.alpha,
+        "theta0": options.theta0,
+        "steps": options.steps,
     }
     schedule = None
-    if getattr(given, "schedule", None):
+    if getattr(options, "schedule", None):
         cell["schedule"] = {
-            "name": given.schedule.rpartition(":")[2],
-            "class": given.schedule,
-            "arguments": dict(given.schedule_set),
+            "name": options.schedule.rpartition(":")[2],
+            "class": options.schedule,
+            "arguments": dict(options.schedule_set),
         }
         _check_arguments("schedule", cell["schedule"], "--schedule-set")
         schedule = {"schedule": registry.schedule(cell)}
-        _check_kind("schedule", given.schedule, schedule["schedule"])
+        _check_kind("schedule", options.schedule, schedule["schedule"])
     built = build("objective", objective, "--set")
     arguments = {
-        "alpha": given.alpha,
-        "theta0": registry.start(given.theta0, built),
-        "steps": given.steps,
+        "alpha": options.alpha,
+        "theta0": registry.start(options.theta0, built),
+        "steps": options.steps,
         **(schedule or {}),
     }
     return DescribedRun(cell, build("optimizer", optimizer, ""), built, arguments)
 
 
-def solution(given: Any, model: str) -> tuple[dict[str, Any], Any, dict[str, Any]]:
+def solution(options: Any, model: str) -> tuple[dict[str, Any], Any, dict[str, Any]]:
     """Return a solution's plain form, the model, and what else :func:`idescent.solve` takes."""
-    spec = {"class": model, "arguments": dict(given.model_set)}
-    solver = {"class": given.solver, "arguments": dict(given.solver_set)}
+    spec = {"class": model, "arguments": dict(options.model_set)}
+    solver = {"class": options.solver, "arguments": dict(options.solver_set)}
     built = build("model", spec, "--model-set")
-    way = given.solver.rpartition(":")[2]
+    way = options.solver.rpartition(":")[2]
     name = f"{built.name}.{'exact' if way == 'Collocation' else way.lower()}"
-    tolerance = {"rtol": given.rtol, "atol": given.atol}
+    tolerance = {"rtol": options.rtol, "atol": options.atol}
     plain = {"name": name, "model": spec, "solver": solver, **tolerance}
     return plain, built, {"solver": build("solver", solver, "--solver-set"), **tolerance}
 
@@ -206,21 +206,21 @@ def _check_kind(kind: str, name: str, built: Any) -> None:
 
 
 def _check_arguments(kind: str, spec: Mapping[str, Any], option: str) -> Any:
-    """Return the class, which takes the arguments that are given and needs no others."""
-    constructor, given = resolved(kind, spec["class"]), spec["arguments"]
+    """Check the arguments of a class by its signature; return the class."""
+    constructor, arguments = resolved(kind, spec["class"]), spec["arguments"]
     parameters = inspect.signature(constructor).parameters.values()
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     known = [p.name for p in named]
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-        for name in given:
+        for name in arguments:
             if name not in known:
                 allowed = one_of(known, name) if known else "it takes none"
                 where = option or f"--{name.replace('_', '-')}"
                 raise ValueError(f"{where}: {name!r} is no argument of {spec['class']}: {allowed}")
-    missing = [p.name for p in named if p.default is p.empty and p.name not in given]
+    missing = [p.name for p in named if p.default is p.empty and p.name not in arguments]
     if missing:
         example = f"{option} {missing[0]}=VALUE" if option else f"--{missing[0].replace('_', '-')} X"
-        raise ValueError(f"{kind} {spec['class']}: {', '.join(missing)} must be given: {example}")
+        raise ValueError(f"{kind} {spec['class']}: {', '.join(missing)} must be options: {example}")
     return constructor
 
 
@@ -285,11 +285,11 @@ def _add_set(group: Any, option: str, text: str) -> None:
     group.add_argument(option, action="append", default=[], type=pair, metavar="NAME=VALUE", help=text)
 
 
-def _hyperparameters(given: Any) -> dict[str, Any]:
-    parameters = inspect.signature(resolved("optimizer", given.optimizer)).parameters
+def _hyperparameters(options: Any) -> dict[str, Any]:
+    parameters = inspect.signature(resolved("optimizer", options.optimizer)).parameters
     found = {}
     for name in (*HYPERPARAMETERS, "accumulator"):
-        value = getattr(given, name)
+        value = getattr(options, name)
         needed = name in parameters and parameters[name].default is inspect.Parameter.empty
         if value is not None:
             found[name] = value

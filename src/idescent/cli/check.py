@@ -61,26 +61,26 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for machines")
 
 
-def run(given: Any) -> int:
+def run(options: Any) -> int:
     """Check and tell; return 1 if something failed."""
-    if given.name.endswith((".yaml", ".yml", ".json")):
-        return _tell(given, "configuration", _configuration(given.name))
+    if options.name.endswith((".yaml", ".yml", ".json")):
+        return _tell(options, "configuration", _configuration(options.name))
     from idescent.check import check
 
     try:
-        kind, constructor, arguments = _found(given)
+        kind, constructor, arguments = _found(options)
     except ValueError as error:
         _refused(str(error))
     more = {}
     if kind == "objective":
-        more = {"theta0": given.theta0, "dimension": given.dimension, "seed": given.seed}
-    elif given.theta0 is not None or given.dimension is not None:
-        _refused(f"--theta0 and --dimension are for objectives; {given.name} is an optimizer or a model")
+        more = {"theta0": options.theta0, "dimension": options.dimension, "seed": options.seed}
+    elif options.theta0 is not None or options.dimension is not None:
+        _refused(f"--theta0 and --dimension are for objectives; {options.name} is an optimizer or a model")
     try:
         verdicts = check(kind, constructor, arguments, **more)
     except ValueError as error:
         _refused(f"--{error}")
-    return _tell(given, kind, verdicts)
+    return _tell(options, kind, verdicts)
 
 
 def _configuration(file: str) -> list[Verdict]:
@@ -100,12 +100,12 @@ def _configuration(file: str) -> list[Verdict]:
     return [Verdict("configuration", "ok", text)]
 
 
-def _tell(given: Any, kind: str, verdicts: list[Verdict]) -> int:
+def _tell(options: Any, kind: str, verdicts: list[Verdict]) -> int:
     """Print a line for each verdict; return 1 if one is a failure."""
     passed = all(verdict.status != "fail" for verdict in verdicts)
-    if given.json:
+    if options.json:
         plain = [{"check": v.check, "status": v.status, "text": v.text} for v in verdicts]
-        terminal.write_json({"class": given.name, "kind": kind, "passed": passed, "checks": plain})
+        terminal.write_json({"class": options.name, "kind": kind, "passed": passed, "checks": plain})
         return 0 if passed else 1
     width = max(len(verdict.check) for verdict in verdicts)
     for verdict in verdicts:
@@ -114,58 +114,60 @@ def _tell(given: Any, kind: str, verdicts: list[Verdict]) -> int:
     return 0 if passed else 1
 
 
-def _found(given: Any) -> tuple[str, Any, dict[str, Any]]:
+def _found(options: Any) -> tuple[str, Any, dict[str, Any]]:
     """Return the kind, the class, and its arguments."""
     from idescent.check import KINDS, kind_of
 
     try:
-        arguments = json.loads(given.arguments)
+        arguments = json.loads(options.arguments)
     except ValueError as error:
-        raise ValueError(f"--arguments: {given.arguments!r} is not allowed: must be a JSON object") from error
+        raise ValueError(
+            f"--arguments: {options.arguments!r} is not allowed: must be a JSON object"
+        ) from error
     if not isinstance(arguments, dict):
-        raise ValueError(f"--arguments: {given.arguments!r} is not allowed: must be a JSON object")
-    constructor, kind = _class(given), given.kind
-    if ":" not in given.name:
-        kind = next(k for k in KINDS if _has(k, given.name))
+        raise ValueError(f"--arguments: {options.arguments!r} is not allowed: must be a JSON object")
+    constructor, kind = _class(options), options.kind
+    if ":" not in options.name:
+        kind = next(k for k in KINDS if _has(k, options.name))
     taken = _parameters(constructor)
     if taken is not None:
         for name in arguments:
             if name not in taken:
                 allowed = one_of(taken, name) if taken else "it takes none"
-                raise ValueError(f"--arguments: {name!r} is no argument of {given.name}: {allowed}")
+                raise ValueError(f"--arguments: {name!r} is no argument of {options.name}: {allowed}")
     if kind is None:
         # A function that makes an object, unlike a class, tells what it is by what it makes only.
         kind = kind_of(constructor)
         if kind is None and not inspect.isclass(constructor):
             kind = kind_of(
-                cell.build("objective", {"class": given.name, "arguments": arguments}, "--arguments")
+                cell.build("objective", {"class": options.name, "arguments": arguments}, "--arguments")
             )
         if kind is None:
             raise ValueError(
-                f"{given.name}: it has neither value, moments nor equation: say what it is with --kind"
+                f"{options.name}: it has neither value, moments nor equation: say what it is with --kind"
             )
     if kind == "optimizer":
         needed = [name for name, required in (taken or {}).items() if required and name not in arguments]
         arguments |= {name: cell.HYPERPARAMETERS[name][0] for name in needed if name in cell.HYPERPARAMETERS}
     missing = [name for name, required in (taken or {}).items() if required and name not in arguments]
     if missing:
-        raise ValueError(f"--arguments: {missing[0]} is missing: {given.name} has no default")
+        raise ValueError(f"--arguments: {missing[0]} is missing: {options.name} has no default")
     return kind, constructor, arguments
 
 
-def _class(given: Any) -> Any:
+def _class(options: Any) -> Any:
     from idescent.check import KINDS
 
-    if ":" in given.name:
-        return cell.resolved(given.kind or "class", given.name)
-    kinds = [given.kind] if given.kind else [kind for kind in KINDS if _has(kind, given.name)]
+    if ":" in options.name:
+        return cell.resolved(options.kind or "class", options.name)
+    kinds = [options.kind] if options.kind else [kind for kind in KINDS if _has(kind, options.name)]
     if not kinds:
         from idescent.study.arguments import known
 
-        meant = question([name for kind in KINDS for name in known(kind)], given.name)
+        meant = question([name for kind in KINDS for name in known(kind)], options.name)
         allowed = f"must be module:Class, or a class of the package{meant}"
-        raise ValueError(f"{given.name!r} is not allowed: {allowed}")
-    return cell.resolved(kinds[0], given.name)
+        raise ValueError(f"{options.name!r} is not allowed: {allowed}")
+    return cell.resolved(kinds[0], options.name)
 
 
 def _has(kind: str, name: str) -> bool:

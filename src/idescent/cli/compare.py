@@ -39,17 +39,17 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for machines")
 
 
-def run(given: Any) -> None:
+def run(options: Any) -> None:
     """Compare every solution with the run."""
     from idescent.analysis.errors import IMPLAUSIBLE, NORMS, compare, status
 
-    reference, metadata = paths.read(given.discrete)
+    reference, metadata = paths.read(options.discrete)
     cell = metadata["cell"]
     if "solution" in cell:
-        terminal.note(f"{given.discrete} is no discrete run, but a solution: {cell['solution']['name']}")
+        terminal.note(f"{options.discrete} is no discrete run, but a solution: {cell['solution']['name']}")
     described_run = {key: value for key, value in cell.items() if key != "solution"}
     found = []
-    for file in given.solution:
+    for file in options.solution:
         path, metadata = paths.read(file)
         other = metadata["cell"]
         name = other.pop("solution", {"name": "discrete"})["name"]
@@ -59,7 +59,7 @@ def run(given: Any) -> None:
         if other == described_run:
             ended = status(reference, path)
         found.append((file, name, path.report, ended, errors))
-    if given.json:
+    if options.json:
         entries = [
             {
                 "file": str(file),
@@ -79,9 +79,11 @@ def run(given: Any) -> None:
             }
             for file, name, report, ended, errors in found
         ]
-        terminal.write_json({"run": str(given.discrete), "status": reference.report.status, "paths": entries})
+        terminal.write_json(
+            {"run": str(options.discrete), "status": reference.report.status, "paths": entries}
+        )
         return
-    sys.stdout.write(f"{given.discrete}: {described(cell)}: {reference.report.status}\n")
+    sys.stdout.write(f"{options.discrete}: {described(cell)}: {reference.report.status}\n")
     for file, name, report, ended, errors in found:
         estimate = report.error_estimate
         own = f", its own error estimate {estimate:.1e}" if estimate == estimate else ""

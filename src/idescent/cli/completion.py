@@ -1,4 +1,8 @@
-"""``idescent --print-completion``: scripts by which shells complete commands, options, classes, files."""
+"""``idescent --print-completion``: completion scripts for bash and zsh.
+
+What lives here: the completion of commands, options, names of classes and files.  What does not: the commands
+themselves (:mod:`idescent.cli`).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ _FILES = ("FILE", "PATH", "RUN", "SOLUTION", "FILE|OPTIMIZER")
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
-    """Return the script for a shell, ``bash`` or ``zsh``."""
+    """Return the completion script for a shell, ``bash`` or ``zsh``."""
     functions = []
     for kind in _KINDS:
         words = " ".join(_constructors(kind))
@@ -42,10 +46,10 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 
 def _constructors(kind: str) -> list[str]:
-    """Name the classes of a kind, and their other constructors (``Perceptron.digits``)."""
+    """Return the names of the classes of a kind, and of their class methods (``Perceptron.digits``)."""
     home = importlib.import_module(f"idescent.{kind}s")
     names = []
     for name in sorted(known(kind)):
-        found = inspect.getmembers(getattr(home, name), inspect.ismethod)
-        names += [name, *(f"{name}.{other}" for other, _ in found if not other.startswith("_"))]
+        methods = inspect.getmembers(getattr(home, name), inspect.ismethod)
+        names += [name, *(f"{name}.{method}" for method, _ in methods if not method.startswith("_"))]
     return names

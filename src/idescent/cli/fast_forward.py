@@ -61,47 +61,48 @@ def iterations(text: str) -> list[float]:
         ) from None
 
 
-def run(given: Any) -> None:
+def run(options: Any) -> None:
     """Predict the run."""
     import numpy as np
 
     from idescent.solvers.fast_forward import fast_forward
     from idescent.store.files import write_text
 
-    paths.check_output(given.output, ".csv")
-    described = cell.run(given)
-    at = given.at or np.linspace(0, given.steps, _SHOWN).round().tolist()
-    if min(at) < 0 or max(at) > given.steps:
-        raise ValueError(f"--at: {min(at):g} ... {max(at):g} is not allowed: must be in [0, {given.steps}]")
+    paths.check_output(options.output, ".csv")
+    described = cell.run(options)
+    at = options.at or np.linspace(0, options.steps, _SHOWN).round().tolist()
+    if min(at) < 0 or max(at) > options.steps:
+        raise ValueError(f"--at: {min(at):g} ... {max(at):g} is not allowed: must be in [0, {options.steps}]")
     with terminal.progress("fast-forward") as say:
         objective = described.objective
         if say is not None:
             objective = terminal.Watched(objective, lambda count: say(f"{count} gradients"))
         prediction = fast_forward(
-            described.optimizer, objective, **described.arguments, rtol=given.rtol, atol=given.atol
+            described.optimizer, objective, **described.arguments, rtol=options.rtol, atol=options.atol
         )
     report = prediction.report
     if report.error_estimate != report.error_estimate:
         raise ValueError(f"{report.status}: {report.message}")
     theta = prediction(at)
-    if given.output is not None:
+    if options.output is not None:
         names = ["theta"] if theta.shape[1] == 1 else [f"theta_{i}" for i in range(1, theta.shape[1] + 1)]
         lines = [",".join(["k", "t", *names])]
         lines += [
-            ",".join(map(repr, [k, given.alpha * k, *row])) for k, row in zip(at, theta.tolist(), strict=True)
+            ",".join(map(repr, [k, options.alpha * k, *row]))
+            for k, row in zip(at, theta.tolist(), strict=True)
         ]
-        write_text(given.output, "\n".join(lines) + "\n")
-    if given.json:
-        shown = {"output": str(given.output)} if given.output else {"k": at, "theta": theta}
+        write_text(options.output, "\n".join(lines) + "\n")
+    if options.json:
+        shown = {"output": str(options.output)} if options.output else {"k": at, "theta": theta}
         terminal.write_json({"cell": described.cell, "report": asdict(report), **shown})
         return
     said = f"{report.status}: {report.message}; {report.gradient_evaluations} gradient evaluations\n"
-    if given.output is not None:
-        sys.stdout.write(f"{given.output}: {len(at)} rows, {said}")
+    if options.output is not None:
+        sys.stdout.write(f"{options.output}: {len(at)} rows, {said}")
         return
     one = theta.shape[1] == 1
     values = theta[:, 0] if one else np.linalg.norm(theta, axis=1)
-    rows = [[f"{k:.10g}", f"{given.alpha * k:.6g}", f"{x:.8g}"] for k, x in zip(at, values, strict=True)]
+    rows = [[f"{k:.10g}", f"{options.alpha * k:.6g}", f"{x:.8g}"] for k, x in zip(at, values, strict=True)]
     sys.stdout.write(f"{described.text}, predicted\n\n")
     sys.stdout.write(terminal.columns(("k", "t", "theta" if one else "|theta|"), rows))
     norm = "" if one else f"; |theta|: Euclidean norm over {theta.shape[1]} coordinates"

@@ -35,21 +35,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for machines")
 
 
-def run(given: Any) -> None:
+def run(options: Any) -> None:
     """Look and tell."""
-    if given.path is None:
+    if options.path is None:
         facts = _installation()
-    elif given.path.is_dir():
-        facts = _folder(given.path)
-    elif not given.path.is_file():
-        raise ValueError(f"{given.path}: there is no such file or folder")
-    elif given.path.suffix == ".json":
-        facts = _pack(given.path)
-    elif given.path.suffix == ".parquet":
-        facts = _parquet(given.path)
+    elif options.path.is_dir():
+        facts = _folder(options.path)
+    elif not options.path.is_file():
+        raise ValueError(f"{options.path}: there is no such file or folder")
+    elif options.path.suffix == ".json":
+        facts = _pack(options.path)
+    elif options.path.suffix == ".parquet":
+        facts = _parquet(options.path)
     else:
-        raise ValueError(f"{given.path}: must be a .parquet file, the .json list of a pack, or a folder")
-    if given.json:
+        raise ValueError(f"{options.path}: must be a .parquet file, the .json list of a pack, or a folder")
+    if options.json:
         terminal.write_json(facts)
     else:
         _print(facts)

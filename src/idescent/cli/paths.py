@@ -34,12 +34,12 @@ def simulated(run: DescribedRun, keep: int | None = None) -> Trajectory:
 
 
 def solved(
-    run: DescribedRun, given: Any, model: str, keep: int | None = None
+    run: DescribedRun, options: Any, model: str, keep: int | None = None
 ) -> tuple[dict[str, Any], Trajectory]:
     """Solve a model; return its cell, which now names the solution, and the path."""
     from idescent.solvers.solve import solve
 
-    plain, built, how = solution(given, model)
+    plain, built, how = solution(options, model)
     with terminal.progress(f"solve {built.name}") as say:
         heard = terminal.solver_lines(say)
         path = solve(built, run.optimizer, run.objective, **run.arguments, **how, progress=heard, keep=keep)
@@ -84,23 +84,25 @@ def check_output(output: Path | None, *suffixes: str) -> None:
         raise ValueError(f"--output: {str(output)!r} is not allowed: {protected} is write-protected")
 
 
-def deliver(given: Any, cell: Mapping[str, Any], trajectory: Trajectory) -> None:
+def deliver(options: Any, cell: Mapping[str, Any], trajectory: Trajectory) -> None:
     """Write a trajectory to a file, or print it: as JSON, or as a short table."""
     report = asdict(trajectory.report)
-    if given.output is not None:
+    if options.output is not None:
         from idescent import __version__
         from idescent.store.trajectories import write
         from idescent.study import provenance
 
         origin = {"version": __version__, "code": provenance.cell_digest(cell)}
-        write(given.output, trajectory, cell, origin)
-    if given.json:
+        write(options.output, trajectory, cell, origin)
+    if options.json:
         rows = {"k": trajectory.k, "t": trajectory.t, "theta": trajectory.theta, "loss": trajectory.loss}
-        shown = {"output": str(given.output)} if given.output else {"rows": {**rows, **trajectory.moments}}
+        shown = (
+            {"output": str(options.output)} if options.output else {"rows": {**rows, **trajectory.moments}}
+        )
         terminal.write_json({"cell": cell, "report": report, **shown})
-    elif given.output is not None:
+    elif options.output is not None:
         said = f"{trajectory.report.status}, {trajectory.report.message}"
-        sys.stdout.write(f"{given.output}: {len(trajectory.k)} rows, {said}\n")
+        sys.stdout.write(f"{options.output}: {len(trajectory.k)} rows, {said}\n")
     else:
         sys.stdout.write(table(trajectory))
         sys.stdout.write(f"{ending(trajectory)}\n")

@@ -75,33 +75,33 @@ def add(parser: argparse.ArgumentParser) -> None:
     cell.add_solution(parser)
 
 
-def run(given: Any) -> None:
+def run(options: Any) -> None:
     """Draw."""
-    paths.check_output(given.output, ".png", ".pdf", ".svg")
-    shown = _read(given) if given.what[0].endswith(".parquet") else _made(given)
+    paths.check_output(options.output, ".png", ".pdf", ".svg")
+    shown = _read(options) if options.what[0].endswith(".parquet") else _made(options)
     from idescent.drawing import saving
     from idescent.products.paths import figure as draw
 
-    spec, drawn, notes = _figure(given, _judged(shown))
-    left_out = _left_out(spec, drawn, errors=given.errors)
+    spec, drawn, notes = _figure(options, _judged(shown))
+    left_out = _left_out(spec, drawn, errors=options.errors)
     for note in notes:
         terminal.note(note)
     with saving.styled():
-        figure = (draw.error_figure if given.errors else draw.figure)(spec, drawn)
-        if given.output is not None:
-            saving.save(figure, [given.output], spec.title, spec.caption)
-            sys.stdout.write(f"{given.output}: {sum(map(len, drawn))} curves{left_out}\n")
+        figure = (draw.error_figure if options.errors else draw.figure)(spec, drawn)
+        if options.output is not None:
+            saving.save(figure, [options.output], spec.title, spec.caption)
+            sys.stdout.write(f"{options.output}: {sum(map(len, drawn))} curves{left_out}\n")
         else:
             _open(figure)
 
 
-def _read(given: Any) -> list[_Shown]:
-    for name, value in vars(given).items():
-        if name not in _OF_FILES and value != given.parser.get_default(name):
+def _read(options: Any) -> list[_Shown]:
+    for name, value in vars(options).items():
+        if name not in _OF_FILES and value != options.parser.get_default(name):
             option = f"--{name.replace('_', '-')}"
             raise ValueError(f"{option}: files are drawn as they are; it is for an optimizer, which is run")
     shown = []
-    for file in given.what:
+    for file in options.what:
         trajectory, metadata = paths.read(file)
         solution = metadata["cell"].pop("solution", {"name": "discrete"})
         shown.append(_Shown(file, metadata["cell"], solution["name"], trajectory))
@@ -126,20 +126,20 @@ def _judged(shown: Sequence[_Shown]) -> list[_Shown]:
     ]
 
 
-def _made(given: Any) -> list[_Shown]:
-    if len(given.what) > 1:
-        raise ValueError(f"{given.what[1]!r} is not allowed: give either files or one optimizer")
-    (given.optimizer,) = given.what
-    described = cell.run(given)
+def _made(options: Any) -> list[_Shown]:
+    if len(options.what) > 1:
+        raise ValueError(f"{options.what[1]!r} is not allowed: give either files or one optimizer")
+    (options.optimizer,) = options.what
+    described = cell.run(options)
     shown = [_Shown("the run", described.cell, "discrete", paths.simulated(described))]
-    for model in given.model:
-        solution, path = paths.solved(described, given, model)
+    for model in options.model:
+        solution, path = paths.solved(described, options, model)
         name = solution["solution"]["name"]
         shown.append(_Shown(name, described.cell, name, path))
     return shown
 
 
-def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[Curve]], list[str]]:
+def _figure(options: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[Curve]], list[str]]:
     """Return panels of curves like the workflow's figures, and notes on files left out."""
     from idescent.products.paths.spec import FigureSpec
 
@@ -148,13 +148,13 @@ def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[
         panels.setdefault(_problem(one.cell), []).append(one)
     problems = [group[0].cell for group in panels.values()]
     names = list(dict.fromkeys(one.name for one in shown))
-    if given.errors and ("discrete" not in names or len(names) == 1):
+    if options.errors and ("discrete" not in names or len(names) == 1):
         raise ValueError("--errors: there must be a discrete run and a solution of it")
     notes: list[str] = []
     hidden: list[Curve] = []  # without a point that can be seen
-    draw = _errors if given.errors else _curves
-    drawn = [draw(given, group, notes, hidden) for group in panels.values()]
-    if any(drawn) and not given.errors:
+    draw = _errors if options.errors else _curves
+    drawn = [draw(options, group, notes, hidden) for group in panels.values()]
+    if any(drawn) and not options.errors:
         problems = [problem for problem, curves in zip(problems, drawn, strict=True) if curves]
         drawn = [curves for curves in drawn if curves]
     elif not any(drawn):
@@ -163,19 +163,19 @@ def _figure(given: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[
         raise ValueError(f"--errors: there is nothing to draw: {_others(shown)}")
     spec = FigureSpec.model_validate(
         {
-            "title": given.title or given.quantity,
+            "title": options.title or options.quantity,
             "caption": "; ".join(dict.fromkeys(cell.described(one.cell) for one in shown)),
-            "quantity": given.quantity,
+            "quantity": options.quantity,
             "objective": problems[0]["objective"]["name"],
             "select": [{"optimizer": one.cell["optimizer"]["class"]} for one in shown],
             "panels": [
-                {"alpha": problem["alpha"], "title": given.title or _title(problem, problems)}
+                {"alpha": problem["alpha"], "title": options.title or _title(problem, problems)}
                 for problem in problems
             ],
             "show": [name for name in names if name == "discrete"]
             + [name for name in names if name != "discrete"],
             "lines": _lines(names),
-            "y_scale": "log" if given.log else "linear",
+            "y_scale": "log" if options.log else "linear",
         }
     )
     return spec, drawn, notes
@@ -242,14 +242,14 @@ def _lines(names: Sequence[str]) -> dict[str, dict[str, str]]:
     }
 
 
-def _curves(given: Any, group: Sequence[_Shown], notes: list[str], hidden: list[Curve]) -> list[Curve]:
+def _curves(options: Any, group: Sequence[_Shown], notes: list[str], hidden: list[Curve]) -> list[Curve]:
     import numpy as np
 
     curves: list[Curve] = []
     for one in group:
-        wide = _quantity(one, given.quantity)
+        wide = _quantity(one, options.quantity)
         y = wide[:, 0] if wide.shape[1] == 1 else np.linalg.norm(wide, axis=1)
-        if (np.isfinite(y) & (y > 0.0) if given.log else np.isfinite(y)).any():
+        if (np.isfinite(y) & (y > 0.0) if options.log else np.isfinite(y)).any():
             curves.append(_curve(one, y, wide.shape[1] > 1))
         else:
             notes.append(f"{one.file} is not drawn: it has no point that can be seen")
@@ -257,7 +257,7 @@ def _curves(given: Any, group: Sequence[_Shown], notes: list[str], hidden: list[
     return curves
 
 
-def _errors(given: Any, group: Sequence[_Shown], notes: list[str], _: list[Curve]) -> list[Curve]:
+def _errors(options: Any, group: Sequence[_Shown], notes: list[str], _: list[Curve]) -> list[Curve]:
     from idescent.analysis.errors import common, distance
 
     curves = []
@@ -265,9 +265,9 @@ def _errors(given: Any, group: Sequence[_Shown], notes: list[str], _: list[Curve
     solutions = [one for one in group if one.name != "discrete"]
     for run in runs:
         for one in (one for one in solutions if one.cell == run.cell):
-            wide = _quantity(one, given.quantity)
-            _quantity(run, given.quantity)
-            y = distance(run.trajectory, one.trajectory, given.quantity)
+            wide = _quantity(one, options.quantity)
+            _quantity(run, options.quantity)
+            y = distance(run.trajectory, one.trajectory, options.quantity)
             kept = one.trajectory.rows(common(run.trajectory, one.trajectory))
             of = _Shown(one.file, one.cell, one.name, kept)
             curves.append(_curve(of, y, wide.shape[1] > 1, run.trajectory.report))

@@ -29,11 +29,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     cell.add_keep(parser)
 
 
-def run(given: Any) -> None:
+def run(options: Any) -> None:
     """Run the optimizer."""
-    paths.check_output(given.output, ".parquet")
-    described = cell.run(given)
-    path = paths.simulated(described, given.keep)
-    if not given.json and given.output is None:
+    paths.check_output(options.output, ".parquet")
+    described = cell.run(options)
+    path = paths.simulated(described, options.keep)
+    if not options.json and options.output is None:
         sys.stdout.write(f"{described.text}\n\n")
-    paths.deliver(given, described.cell, path)
+    paths.deliver(options, described.cell, path)

@@ -37,11 +37,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     cell.add_keep(parser)
 
 
-def run(given: Any) -> None:
+def run(options: Any) -> None:
     """Solve the model."""
-    paths.check_output(given.output, ".parquet")
-    described = cell.run(given)
-    solution, path = paths.solved(described, given, given.model, given.keep)
-    if not given.json and given.output is None:
+    paths.check_output(options.output, ".parquet")
+    described = cell.run(options)
+    solution, path = paths.solved(described, options, options.model, options.keep)
+    if not options.json and options.output is None:
         sys.stdout.write(f"{solution['solution']['name']} of {described.text}\n\n")
-    paths.deliver(given, solution, path)
+    paths.deliver(options, solution, path)
