@@ -1,4 +1,4 @@
-"""What all figures share: style, colours and markers, files in every format; LaTeX and Markdown for tables.
+"""Tools that all figures and tables share: style, colours, markers, output files, LaTeX and Markdown text.
 
-What lives here: no figure of any one product (:mod:`idescent.products`).
+What does not live here: the figures and tables of the products (:mod:`idescent.products`).
 """

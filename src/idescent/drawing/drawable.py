@@ -1,7 +1,7 @@
-"""What a panel can draw of its values, and the words for what it cannot.
+"""Choose the values that a panel can draw, and explain the values that it cannot draw.
 
-What lives here: the one rule for all figures, and the text that a panel shows in place of a curve or below
-it.  What does not: drawing curves.  A panel never ends a study: where there is nothing to draw, it says why.
+What lives here: one rule for all figures, and the note inside a panel that counts undrawn values.  What does
+not: drawing curves.  A panel without any drawable value never stops a study: its note gives the reason.
 """
 
 from __future__ import annotations
@@ -19,32 +19,37 @@ from idescent.drawing.style import GREY
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Sizes that an axis can hold with its margins: beyond them double precision ends, and matplotlib with it.
+# Magnitudes that an axis can represent together with its margins; matplotlib overflows beyond them.
 SMALLEST, LARGEST = 1e-250, 1e250
-# Where nothing is drawn: identifiers in the SVG.
+# Prefixes of the note's ``id`` in the SVG: an empty panel, and a panel without some of its values.
 NOTHING, LEFT_OUT = "nothing drawn", "left out"
 _PAPER = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
-_LETTER = 0.62  # width of a letter in sizes of the type
+_LETTER = 0.62  # mean width of a letter as a fraction of the font size
 
 
 def drawable(values: ArrayLike, *, log: bool) -> NDArray[np.bool_]:
-    """Say which values an axis can hold: finite, not too large, and on a logarithmic one positive.
+    """Test each value for an axis: finite, at most ``LARGEST``, and on a logarithmic axis positive.
 
     Parameters
     ----------
     values : array_like
         None counts as NaN.
     log : bool
-        Whether the axis is logarithmic.
+        Whether the axis is logarithmic; then a value must be at least ``SMALLEST``.
+
+    Returns
+    -------
+    ndarray of bool
+        In the shape of ``values``.
     """
     numbers = _numbers(values)
     with np.errstate(invalid="ignore"):
-        held = np.isfinite(numbers) & (np.abs(numbers) <= LARGEST)
-        return np.asarray(held & (numbers >= SMALLEST) if log else held)
+        representable = np.isfinite(numbers) & (np.abs(numbers) <= LARGEST)
+        return np.asarray(representable & (numbers >= SMALLEST) if log else representable)
 
 
 def held(values: ArrayLike, *, log: bool) -> NDArray[np.float64]:
-    """Return values for a line, NaN where an axis cannot hold one; on any, 0 and less stay as they are."""
+    """Replace the values that a line cannot contain by NaN; zero and negative values stay on any axis."""
     numbers = _numbers(values)
     return np.where(
         drawable(numbers, log=log) | (numbers <= 0.0) & drawable(numbers, log=False), numbers, np.nan
@@ -53,16 +58,16 @@ def held(values: ArrayLike, *, log: bool) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Account:
-    """What is drawn of the values of a panel, and what is not.
+    """The number of drawn and of undrawn values of a panel.
 
     Attributes
     ----------
     drawn : int
-        Number of values that are drawn.
+        Number of drawn values.
     left_out : dict of str to int
-        Number of values that are not, by reason.
+        Number of undrawn values, by reason.
     whole : str
-        Why nothing is drawn; empty if something is.
+        The reason for an empty panel; an empty string if the panel draws any value.
     """
 
     drawn: int
@@ -71,7 +76,7 @@ class Account:
 
     @property
     def part(self) -> str:
-        """What is left out of a panel in which something is drawn; empty if nothing is."""
+        """The undrawn values of a panel with drawn ones, in words; empty if every value is drawn."""
         if self.whole or not self.left_out:
             return ""
         return "Not drawn: " + ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
@@ -91,17 +96,17 @@ def account(
     Parameters
     ----------
     values : iterable of array_like
-        Of every curve; None counts as NaN.
+        The values of each curve; None counts as NaN.
     log : bool
         Whether the axis is logarithmic.
     noun : str
-        What the values are.
+        Noun for the values, such as ``error``.
     missing : int
-        Values that are not finite and not among ``values``.
+        Number of values that are not finite and that ``values`` does not contain.
     diverged : bool
-        Whether all runs diverged: the reason, if nothing can be drawn.
+        Whether all runs diverged: this is then the reason for an empty panel.
     told : collection of str
-        Reasons that need not be told where something is drawn.
+        Reasons that the figure's caption explains: a panel with drawn values does not repeat them.
     """
     parts = [_numbers(part).ravel() for part in values]
     numbers = np.concatenate(parts) if parts else np.empty(0)
@@ -138,37 +143,37 @@ def _why(left_out: dict[str, int], *, log: bool, noun: str, diverged: bool) -> s
 
 
 def say(ax: Axes, found: Account) -> None:
-    """Write into a panel why it is empty, or what it leaves out; the SVG's ``id`` has it in one line."""
-    at: dict[str, Any] = {"transform": ax.transAxes, "color": GREY, "zorder": 10}
+    """Write a note into a panel: the reason for an empty one, or the number of its undrawn values.
+
+    The note's ``id`` in the SVG is the same text without line breaks.
+    """
+    properties: dict[str, Any] = {"transform": ax.transAxes, "color": GREY, "zorder": 10, "bbox": _PAPER}
     if found.whole:
         text = _wrapped(ax, found.whole, 7.0)
-        at["bbox"] = _PAPER
-        note = ax.text(
-            0.5, 0.5, text, ha="center", va="center", fontsize=7.0, gid=f"{NOTHING}: {found.whole}", **at
-        )
+        gid = f"{NOTHING}: {found.whole}"
+        note = ax.text(0.5, 0.5, text, ha="center", va="center", fontsize=7.0, gid=gid, **properties)
     elif found.part:
         text = _wrapped(ax, found.part, 5.5)
-        at["bbox"] = _PAPER
         gid = f"{LEFT_OUT}: {found.part}"
-        note = ax.text(0.02, 0.02, text, ha="left", va="bottom", fontsize=5.5, gid=gid, **at)
+        note = ax.text(0.02, 0.02, text, ha="left", va="bottom", fontsize=5.5, gid=gid, **properties)
     else:
         return
-    # A long sentence must not squeeze the panel.
+    # The constrained layout would shrink the panel to the width of a long note.
     note.set_in_layout(False)
 
 
 def without_scale(axes: Iterable[Axes], axis: Literal["x", "y", "both"]) -> None:
-    """Remove ticks where no value gives them a meaning."""
+    """Remove the ticks of an axis without any value: its limits have no meaning."""
     for ax in axes:
         ax.tick_params(axis=axis, which="both", length=0.0, labelleft=axis == "x", labelbottom=axis == "y")
 
 
 def _wrapped(ax: Axes, text: str, size: float) -> str:
-    """Break a text into lines that fit into a panel, as wide as it is before the layout is found."""
+    """Break a text into lines that fit the panel's width before the layout changes it."""
     points = 72.0 * ax.get_window_extent().width / ax.figure.dpi
     return textwrap.fill(text, max(int(points / (_LETTER * size)), 12))
 
 
 def _numbers(values: ArrayLike) -> NDArray[np.float64]:
-    # None becomes NaN.
+    # The conversion to float64 turns None into NaN.
     return np.asarray(values, dtype=np.float64)

@@ -1,4 +1,7 @@
-"""How each model looks: the same in every figure and in the report, which draws without matplotlib."""
+"""Colour, marker and line style of each model.
+
+What lives here: plain values, because the report uses them without loading matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import colorsys
 import hashlib
 from typing import Any
 
-# Okabe and Ito's colours and two of Tol's.  Models that lie on each other differ in the size of the marker;
-# the smaller one is in front.
+# Colours of Okabe and Ito, and two of Tol.  Models whose curves coincide have markers of different sizes, and
+# the smaller marker is drawn in front.
 LOOKS: dict[str, tuple[str, str, float, Any]] = {
     "paper": ("#000000", "o", 3.6, "solid"),
     "half-step": ("#0072B2", "s", 3.6, "solid"),
@@ -20,16 +23,16 @@ LOOKS: dict[str, tuple[str, str, float, Any]] = {
     "cattaneo": ("#882255", "P", 4.6, (0, (5, 1.5))),
     "heredia-second-order": ("#332288", "X", 4.4, (0, (6, 1.5, 1, 1.5))),
 }
-# A scheme by its solution's name: its model is drawn beside it.
+# Schemes by the name of their solution: a figure shows them together with their model.
 SCHEMES: dict[str, tuple[str, str, float, Any]] = {"algorithm-4": ("#A6761D", "8", 6.2, (0, (2, 1.2)))}
 _SPARE_MARKERS = ">*dH"
 
 
 def model_look(model: str) -> tuple[str, str, float, Any]:
-    """Return colour, marker, its size and the line style of a model, by its name.
+    """Return the colour, marker, marker size and line style of a model, by its name.
 
-    The same model always gets the same; one outside the package gets them from a hash of its name.  So does a
-    second solution of a model, from its own name.
+    They are the same in every figure.  A model outside the package, and a second solution of one model, get a
+    colour and a marker from a hash of the name.
     """
     if model in LOOKS or model in SCHEMES:
         return (LOOKS | SCHEMES)[model]

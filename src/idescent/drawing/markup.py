@@ -1,4 +1,4 @@
-"""Rows, numbers and words in Markdown and LaTeX."""
+"""Format rows, numbers and text in Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -6,23 +6,35 @@ import math
 import re
 from collections.abc import Iterable
 
+# Displayed statuses; the others are displayed as they are stored.
+_STATUSES = {"smoothing exhausted": "not converged (no smoothing left)"}
+
 
 def long_table(
     caption: str, columns: str, head: Iterable[str], rows: Iterable[str], above: Iterable[str] = ()
 ) -> list[str]:
-    """Return the lines of a ``longtable`` whose head, with what is above it, is repeated on every page."""
+    """Return the lines of a ``longtable``; every page repeats its head and the lines ``above`` the head."""
     heads = [r"\toprule", *above, " & ".join(head) + r" \\", r"\midrule"]
     text = [rf"\begin{{longtable}}{{{columns}}}", rf"\caption{{{caption}}} \\", *heads, r"\endfirsthead"]
     return [*text, *heads, r"\endhead", r"\bottomrule", r"\endfoot", *rows, r"\end{longtable}"]
 
 
 def pipes(cells: Iterable[str]) -> str:
-    """Return a row of a Markdown table."""
+    """Format one row of a Markdown table."""
     return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
 
 
 def scientific(value: float | None, form: str, missing: str) -> str:
-    """Return a number with two decimals, mantissa and exponent put into ``form``."""
+    """Format a number with two decimals in scientific notation.
+
+    Parameters
+    ----------
+    value : float or None
+    form : str
+        Format with two fields: mantissa and exponent.
+    missing : str
+        Text for None and NaN.
+    """
     if value is None or math.isnan(value):
         return missing
     if value == 0.0:
@@ -33,15 +45,20 @@ def scientific(value: float | None, form: str, missing: str) -> str:
     return form.format(mantissa, int(exponent))
 
 
+def status_text(status: str) -> str:
+    """Return the displayed text of a stored status of a run or a solution."""
+    return _STATUSES.get(status, status)
+
+
 def escaped(text: str) -> str:
-    """Return a text as LaTeX prints it."""
+    """Escape a text for LaTeX."""
     special = {c: "\\" + c for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"}
     special |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "\n": " ", "\t": " "}
-    found = "".join(special.get(c, c) for c in text)
-    # Two hyphens would be a dash, two quotation marks one.
-    return re.sub(r"(?<=[-`',?!])(?=[-`',])", "{}", found)
+    escapes = "".join(special.get(c, c) for c in text)
+    # Braces prevent ligatures: LaTeX prints two hyphens as a dash and two quotation marks as one.
+    return re.sub(r"(?<=[-`',?!])(?=[-`',])", "{}", escapes)
 
 
 def marked(text: str) -> str:
-    """Return a text as Markdown shows it, in one line."""
+    """Escape a text for Markdown, in one line."""
     return re.sub(r"([\\`*_\[\]<>~&$#])", r"\\\1", " ".join(text.split()))

@@ -1,4 +1,7 @@
-"""What a panel says in words of solutions that it does not draw: those that are refused or implausible."""
+"""Text in a panel about the refused and the implausible solutions.
+
+What does not live here: notes about single values that cannot be drawn (:mod:`.drawable`).
+"""
 
 from __future__ import annotations
 
@@ -16,22 +19,24 @@ _MOST_RATES = 4
 
 
 def remarks(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a line for each solution of a panel and status: at which learning rates, or in how many cells.
+    """Describe the refused and the implausible solutions of a panel, one line for each solution and status.
+
+    A line lists the learning rates, or counts the cells if there are many or several configurations.
 
     Parameters
     ----------
     rows : iterable of mapping
-        One for each cell and solution: ``solution``, ``status`` and ``alpha``, and ``configuration`` if they
-        are of several.
+        One row for each cell and solution, with ``solution``, ``status`` and ``alpha``, and with
+        ``configuration`` if the panel has several.
     """
     rows = list(rows)
     several = len({row.get("configuration") for row in rows}) > 1
-    found: dict[tuple[str, str], list[float]] = {}
+    rates: dict[tuple[str, str], list[float]] = {}
     for row in rows:
         if row.get("status") in MEANINGLESS:
-            found.setdefault((row["solution"], row["status"]), []).append(row["alpha"])
+            rates.setdefault((row["solution"], row["status"]), []).append(row["alpha"])
     lines = []
-    for (solution, status), alphas in found.items():
+    for (solution, status), alphas in rates.items():
         where = "in 1 cell" if len(alphas) == 1 else f"in {len(alphas)} cells"
         if not several and len(alphas) <= _MOST_RATES:
             where = "at α = " + ", ".join(f"{alpha:g}" for alpha in alphas)
@@ -40,12 +45,12 @@ def remarks(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def titled(title: str, lines: Iterable[str], letters: int) -> str:
-    """Return a panel's title with the remarks below, in lines of at most so many letters."""
+    """Return a panel's title followed by its remarks, wrapped to lines of at most ``letters`` characters."""
     return "\n".join([title, *textwrap.wrap("; ".join(lines), letters)])
 
 
 def tell(ax: Axes, lines: Iterable[str]) -> None:
-    """Write lines into a panel, above its curves."""
+    """Write lines of text into the upper left corner of a panel, in front of its curves."""
     text = "\n".join(lines)
     if text:
         note = ax.text(
@@ -59,5 +64,5 @@ def tell(ax: Axes, lines: Iterable[str]) -> None:
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0},
             gid="remark",
         )
-        # A long line must not squeeze the panel.
+        # The constrained layout would shrink the panel to the width of a long line.
         note.set_in_layout(False)

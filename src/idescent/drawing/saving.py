@@ -1,7 +1,7 @@
-"""The style that all figures share, and their files.
+"""Apply the style of all figures, and write figures to files.
 
-What lives here: :func:`styled` and :func:`save`.  What does not: what a figure shows.  Files are written
-whole or not at all and have the same bytes for the same content.
+What lives here: :func:`styled` and :func:`save`.  What does not: the content of a figure.  Equal figures have
+equal bytes, and no file is ever incomplete.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from matplotlib.figure import Figure
 from idescent.drawing import style
 from idescent.store.files import whole
 
-_LEAST_PANELS = 1.0 / 3.0  # of the height
+_LEAST_PANELS = 1.0 / 3.0  # least share of the panels in the height of a figure
 FORMATS = (".pdf", ".svg", ".png")
 
 
 def styled() -> AbstractContextManager[None]:
-    """Return the context in which figures are built and written: matplotlib's defaults, then the style."""
+    """Return the context for building and saving figures: matplotlib's defaults, then the style file."""
     return matplotlib.style.context(["default", style.STYLE_FILE])
 
 
 def _make_room(canvas: Figure) -> None:
-    """Make a figure higher if its legends, of very many entries, would leave nothing to the panels."""
+    """Increase the height of a figure whose legends leave less than a third of it to the panels."""
     height = canvas.get_figheight()
     legends = sum(legend.get_window_extent().height for legend in canvas.legends) / canvas.dpi
     if height - legends < _LEAST_PANELS * height:
@@ -36,14 +36,22 @@ def _make_room(canvas: Figure) -> None:
 
 
 def save(canvas: Figure, outputs: Iterable[str | Path], title: str, caption: str) -> None:
-    """Write a figure to each output, whole or not at all, with title and caption in the file's metadata.
+    """Write a figure to each output file, with title and caption in the file's metadata.
+
+    Parameters
+    ----------
+    canvas : matplotlib.figure.Figure
+        Built inside :func:`styled`; its layout engine is removed.
+    outputs : iterable of path
+        Files with the suffix .pdf, .svg or .png.
+    title, caption : str
 
     Raises
     ------
     ValueError
-        If the suffix of an output is not known; then nothing is written.
+        If an output has another suffix; no file is written then.
     """
-    # Dates and versions are left out: they would change the bytes.
+    # The metadata omit dates and versions, which would change the bytes of equal figures.
     described = {"Title": title, "Description": caption}
     metadata: dict[str, dict[str, Any]] = {
         ".pdf": {"Title": title, "Subject": caption, "Creator": "idescent", "CreationDate": None},
@@ -55,8 +63,8 @@ def save(canvas: Figure, outputs: Iterable[str | Path], title: str, caption: str
         if target.suffix not in FORMATS:
             known = ", ".join(FORMATS)
             raise ValueError(f"{target}: {target.suffix!r} is not allowed: must be one of {known}")
-    # The layout is found once: each format would be drawn once more for it.  At the resolution of the PNG,
-    # whose texts are then measured already.
+    # Compute the layout once instead of once for each format, and at the resolution of the PNG, for which
+    # matplotlib then reuses the sizes of the texts.
     canvas.set_dpi(matplotlib.rcParams["savefig.dpi"])
     _make_room(canvas)
     if (engine := canvas.get_layout_engine()) is not None:

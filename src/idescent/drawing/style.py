@@ -1,8 +1,8 @@
-"""The look: one colour and one marker for one configuration, everywhere.
+"""Colours, markers, labels and line styles: each configuration has the same ones in every figure.
 
-What lives here: colours, markers, labels and line styles by name, and the style file's location.  What does
-not: anything that draws.  Colours are Okabe and Ito's and Tol's, told apart under red-green blindness; those
-that share a figure also differ in lightness or in marker, for print in grey.
+What lives here: lookups by name, and the location of the style file.  What does not: drawing.  The colours
+come from the palettes of Okabe and Ito and of Tol, which readers with red-green blindness can distinguish.
+Colours in one figure also differ in lightness or in marker, so they remain distinct in grey print.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 DATA_FILES = ("idescent.mplstyle",)
 STYLE_FILE = Path(__file__).with_name(DATA_FILES[0])
 
-# Widths of a column and of a page in the usual two-column journal, in inches.
+# Widths in inches of a column and of a page in a common two-column journal.
 WIDTHS = {"single": 3.3, "double": 6.9}
-# Height of that page, its caption left out.
+# Height of that page without the caption, in inches.
 HEIGHT = 9.0
 
 GREY = "#555555"
@@ -55,7 +55,7 @@ _FURTHER_LINES: tuple[LineKind, ...] = ("solid", "dashed", "dotted", "dashdot")
 
 @dataclass(frozen=True)
 class LineLook:
-    """How a solution is drawn, its width in points, and what the legend calls it."""
+    """Line style, line width in points and legend label of a solution."""
 
     line: LineKind
     width: float
@@ -63,9 +63,10 @@ class LineLook:
 
 
 def look(optimizer: Mapping[str, Any]) -> tuple[str, str]:
-    """Return colour and marker of a configuration ``{"class": ..., "arguments": {...}}``.
+    """Return the colour and marker of a configuration ``{"class": ..., "arguments": {...}}``.
 
-    The same configuration always gets the same; one outside the table gets them from a hash of itself.
+    They are the same in every figure.  A configuration outside the table gets them from a hash of its
+    content.
     """
     arguments = optimizer.get("arguments", {})
     betas = {name: value for name, value in arguments.items() if name in _SYMBOLS}
@@ -79,11 +80,11 @@ def look(optimizer: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def configuration(optimizer: Mapping[str, Any]) -> str:
-    """Return the label of a configuration, such as ``Adam, β1 = 0.9, β2 = 0.99``, in TeX notation."""
+    """Return the label of a configuration in TeX notation, such as ``Adam, β1 = 0.9, β2 = 0.99``."""
     parts = [optimizer["class"].rpartition(":")[2]]
     for name, value in optimizer.get("arguments", {}).items():
         if name in _SYMBOLS:
-            # Matplotlib is slow to set mathematics: the symbol alone needs it.
+            # Only the symbol is set as mathematics, because matplotlib sets mathematics slowly.
             parts.append(f"${_SYMBOLS[name]}$ = {value:g}")
         else:
             parts.append(f"{name.replace('_', ' ')} {value}")
@@ -91,10 +92,10 @@ def configuration(optimizer: Mapping[str, Any]) -> str:
 
 
 def told_apart(names: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the common part of labels of configurations, and the parts that differ.
+    """Split labels of configurations into their common part and their last values.
 
-    ``RMSProp, β = 0.9`` and ``RMSProp, β = 0.99`` are ``RMSProp, β`` with ``0.9`` and ``0.99``; labels that
-    differ in more than their last value have nothing in common, and stay as they are.
+    ``RMSProp, β = 0.9`` and ``RMSProp, β = 0.99`` become ``RMSProp, β`` with ``0.9`` and ``0.99``.  Labels
+    that differ in more than their last value have an empty common part and are returned unchanged.
     """
     parts = [name.rpartition(" = ") for name in names]
     shared = {common for common, _, _ in parts}
@@ -104,18 +105,18 @@ def told_apart(names: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def symbol(quantity: str, *, vector: bool = False) -> str:
-    """Return the TeX symbol of a quantity, without dollar signs; the norm of a vector."""
+    """Return the TeX symbol of a quantity without dollar signs; for a vector, the symbol of its norm."""
     text = _QUANTITIES.get(quantity, quantity)
     return rf"\Vert {text} \Vert" if vector else text
 
 
 def solution(name: str) -> str:
-    """Return a solution's name in words; its name in the study if no words are known here."""
+    """Return the displayed name of a solution; the default is its name in the study."""
     return _SOLUTIONS.get(name, name)
 
 
 def line(name: str, position: int, given: Mapping[str, LineStyle]) -> LineLook:
-    """Return the line of a solution, the ``position``-th shown: as configured, or a default."""
+    """Return the line look of a solution: the configured one, or a default for its position in the figure."""
     style = given.get(name)
     if style is None:
         kind, width, label = _FURTHER_LINES[position % 4], 1.2 if position == 0 else 0.8, None
