@@ -315,7 +315,7 @@ def test_a_missing_reference_is_one_line_that_names_it(tmp_path):
         put(tmp_path / "x", "discrete", path([1.0, 2.0]), cell()),
         put(tmp_path / "x", "scheme", path([1.0, 2.0]), cell(), "scheme", "exact"),
     ]
-    with pytest.raises(ValueError, match="x: scheme is measured against exact, which is not among the files"):
+    with pytest.raises(ValueError, match="x: the reference of scheme is exact, but no file contains exact"):
         error_rows.table(files)
     manifest = tmp_path / "packs/objective/optimizer/all/discrete.json"
     manifest.parent.mkdir(parents=True)
@@ -328,7 +328,7 @@ def test_a_missing_reference_is_one_line_that_names_it(tmp_path):
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode != 0
     (line,) = done.stderr.splitlines()
-    assert "scheme is measured against exact, which is not among the files" in line
+    assert "the reference of scheme is exact, but no file contains exact" in line
     assert not output.exists()
 
 

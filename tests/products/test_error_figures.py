@@ -87,7 +87,7 @@ def test_labels_of_configurations_that_differ_in_more_than_one_value_stay_whole(
 
 
 def test_an_overview_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="no sup error of theta is given"):
+    with pytest.raises(ValueError, match="the tables have no sup error of theta"):
         overview.overview_figure([])
 
 
@@ -206,7 +206,7 @@ def test_a_second_split_has_the_same_bytes(measured, tmp_path):
 
 
 def test_a_split_without_a_scheme_is_refused():
-    with pytest.raises(ValueError, match="no solution is measured against an exact one"):
+    with pytest.raises(ValueError, match="no solution has an exact solution as reference"):
         split.split_figure([])
 
 

@@ -284,13 +284,15 @@ def test_latex_shows_model_solver_and_total_side_by_side(written):
 def test_a_scheme_that_did_not_converge_is_marked_in_the_split_and_explained(written):
     outputs = written(measured("smoothing exhausted"))
     markdown = outputs[".md"].read_text(encoding="utf-8")
-    assert [row[-1] for row in split_section(markdown)[1:]] == ["**smoothing exhausted** †"] * 4
+    assert [row[-1] for row in split_section(markdown)[1:]] == ["**not converged (no smoothing left)** †"] * 4
     assert markdown.count("\n† ") == 1
     tex = outputs[".tex"].read_text(encoding="utf-8")
     split = tex[tex.index("Three errors") :]
-    assert split.count(r"smoothing exhausted$^\dagger$") == 4
+    assert split.count(r"& no smoothing left$^\dagger$") == 4
     assert (
-        tex.count(r"\caption{Largest distance of discrete run and solution over all iterations. $^\dagger$")
+        tex.count(
+            r"\caption{Largest distance between discrete run and solution over all iterations. $^\dagger$"
+        )
         == 1
     )
 

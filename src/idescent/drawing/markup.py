@@ -6,8 +6,8 @@ import math
 import re
 from collections.abc import Iterable
 
-# Displayed statuses; the others are displayed as they are stored.
-_STATUSES = {"smoothing exhausted": "not converged (no smoothing left)"}
+# Displayed texts of stored statuses, in full and for a narrow column; the others are displayed as stored.
+_STATUSES = {"smoothing exhausted": ("not converged (no smoothing left)", "no smoothing left")}
 
 
 def long_table(
@@ -45,9 +45,9 @@ def scientific(value: float | None, form: str, missing: str) -> str:
     return form.format(mantissa, int(exponent))
 
 
-def status_text(status: str) -> str:
-    """Return the displayed text of a stored status of a run or a solution."""
-    return _STATUSES.get(status, status)
+def status_text(status: str, *, narrow: bool = False) -> str:
+    """Return the displayed text of a stored status of a run or a solution, shorter for a narrow column."""
+    return _STATUSES.get(status, (status, status))[narrow]
 
 
 def escaped(text: str) -> str:

@@ -1,1 +1,1 @@
-"""Errors of every solution against its discrete run: rows, tables, overviews, and the summary of a study."""
+"""Errors of all solutions of a study, measured against the discrete runs: rows, tables and dot plots."""

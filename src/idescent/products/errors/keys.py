@@ -1,6 +1,7 @@
-"""Errors of a study: the rules that measure, tabulate and draw them.
+"""Declare the rules that measure, tabulate and draw the errors of a study.
 
-What lives here: the declaration.  Every study has this product; it has no section in the configuration.
+What does not live here: the work of the rules.  Every study has this product, and the configuration has no
+section for it.
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ HERE = "idescent.products.errors"
 
 
 def settings(spec: Any, study: Study) -> None:
-    """There is nothing to set."""
+    """Return no settings: the configuration has no section for errors."""
 
 
 def measured(study: Study) -> tuple[str, ...]:
-    """Return the files of errors of all packs, below the study's folder."""
+    """Return the error files of all packs, relative to the study's folder."""
     return tuple(f"packs/{pack.folder}/errors.parquet" for pack in study.packs)
 
 
 def overviews(study: Study) -> list[str]:
-    """Return the names of the figures that show the errors of all cells."""
-    # A ladder of learning rates has figures of its own; an overview of all its cells would be unreadable.
+    """Return the names of the dot plots of a study: none if it has scaling figures."""
+    # An overview of a ladder's many cells would be unreadable; the scaling figures show their errors.
     if study.settings["scaling"]:
         return []
-    # Model and solver errors differ where a scheme is measured against an exact solution.
+    # Model error and total error differ only for a solution with an exact solution as its reference.
     split = any("reference" in solution for solution in study.solutions.values())
     return ["errors_overview", *(["errors_split"] if split else [])]
 
 
-def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
+def rules(study: Study, nothing: None, before: Sequence[Rule]) -> list[Rule]:
     """Return the rules ``compare``, ``tables`` and ``overview``."""
     compare = Rule(
         "compare",
@@ -61,10 +62,10 @@ def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
         (Job(digest(f"{HERE}.table"), inputs=measured(study)),),
         "tabulate all errors",
     )
-    found = [compare, tabulate]
+    declared = [compare, tabulate]
     if names := overviews(study):
-        # From the parts and not from the table of all errors, which is written meanwhile.
-        found.append(
+        # The inputs are the packs' files and not the table of all errors, so both rules can run in parallel.
+        declared.append(
             Rule(
                 "overview",
                 "figure",
@@ -77,7 +78,7 @@ def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
                 "draw {wildcards.figure}",
             )
         )
-    return found
+    return declared
 
 
 PRODUCT = Product("errors", None, settings, rules)

@@ -1,7 +1,7 @@
-"""Errors of the solutions of some cells, as rows of a table with a fixed schema.
+"""Measure the errors of solutions, as rows of a table with a fixed schema.
 
-What lives here: the job that measures a pack of cells, its rows, and their columns.  What does not: errors
-between two trajectories (:mod:`idescent.analysis.errors`), tables for people (:mod:`.table`).
+What lives here: the job for a pack of cells, and the rows and columns of its table.  What does not: errors
+between two trajectories (:mod:`idescent.analysis.errors`), and readable tables (:mod:`.table`).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from idescent.store.trajectories import METADATA_KEY, write_table
 from idescent.study import packs
 from idescent.trajectory import REFUSED, Trajectory, reversals
 
-# Unknown where a solution is refused.
+# Columns that are null for a refused solution.
 _NUMBERS = ("error", "relative", "at", "compared")
 _COST = ("error_estimate", "gradient_evaluations", "sweeps")
 
 
 def job(task: Task) -> str:
-    """Measure the errors of a pack of cells, of which the files are the manifests; return a line about it."""
+    """Measure the errors of a pack of cells, whose manifests are the inputs; return a line for the screen."""
     files = packs.files(task.files)
     provenance = {"version": __version__, "code": task.code}
     metadata = {METADATA_KEY: json.dumps({"provenance": provenance}, sort_keys=True)}
@@ -36,38 +36,42 @@ def job(task: Task) -> str:
 
 
 def table(files: Iterable[str | Path]) -> Any:
-    """Compare every solution with the discrete run beside it.
+    """Compare every solution with the discrete run of its cell.
 
     Parameters
     ----------
     files : iterable of path
-        Trajectory files of any number of cells, one folder a cell: one discrete run and its solutions.
-        The order of cells and of solutions in them is kept.
+        Trajectory files of any number of cells.  Each folder is one cell with one discrete run and its
+        solutions.  Cells, and solutions in a cell, keep their order.
 
     Returns
     -------
     pyarrow.Table
-        One row for each cell, solution, quantity, norm and kind; ``label`` is the name of the cell's folder,
-        ``compared`` the last iteration compared, ``reversals`` what
-        :func:`idescent.trajectory.reversals` counts of the discrete run.  ``kind`` is ``total`` (the
-        solution against the discrete run), ``model`` (the model's exact solution against the discrete run)
-        or ``solver`` (the solution against the exact one); the last two need an exact solution, which a
-        solution either is or names as its ``reference``.  Numbers that do not exist (no such
-        hyper-parameter, a diverged run, no estimate, a refused solution) are null.
-        ``status`` is that of :func:`status`; of an error that is measured from or to an implausible or
-        refused reference, it is the reference's; of a model's error beside a solution that is either, too.
-        Where one is, there is a column ``reason``.
+        One row for each cell, solution, quantity, norm and kind.
+
+        * ``label`` is the name of the cell's folder, ``compared`` the last compared iteration, and
+          ``reversals`` the count of :func:`idescent.trajectory.reversals` for the discrete run.
+        * ``kind`` is ``total`` (solution against discrete run), ``model`` (exact solution of the model
+          against discrete run) or ``solver`` (solution against exact solution).  A solution without a
+          ``reference`` counts as exact: its model error equals its total error, and it has no solver error.
+        * ``status`` is the solution's (:func:`idescent.analysis.errors.status`).  If the reference is
+          implausible or refused, the model error and the solver error have the reference's status.  If only
+          the solution is, the model error still has the reference's: it does not depend on the solution.
+        * ``reason`` explains these two statuses; the table has this column only if one of them occurs.
+        * Numbers that do not exist are null: a hyper-parameter of another optimizer, an error without a
+          finite row, a missing estimate, and every number of a refused solution.
 
     Raises
     ------
     ValueError
-        If a file is damaged, a folder has not exactly one discrete run, or its files are of different cells.
+        If a file is damaged, a folder does not have exactly one discrete run, the files of a folder belong to
+        different cells, or the reference of a solution has no file.
     """
     return as_table(row for cell in read_cells(files) for row in _cell_rows(cell))
 
 
 def as_table(rows: Iterable[Mapping[str, Any]]) -> Any:
-    """Return rows of errors as a pyarrow table with the fixed schema; NaN and missing entries become null."""
+    """Convert rows of errors to a pyarrow table with the fixed schema; NaN and missing values become null."""
     import pyarrow as pa
 
     text, number, integer = pa.string(), pa.float64(), pa.int64()
@@ -80,17 +84,19 @@ def as_table(rows: Iterable[Mapping[str, Any]]) -> Any:
     rows = list(rows)
     if any(row.get("reason") for row in rows):
         columns["reason"] = text
-    arrays = [nullable([_known(row.get(name)) for row in rows], type_) for name, type_ in columns.items()]
+    arrays = [
+        nullable([_null_if_nan(row.get(name)) for row in rows], type_) for name, type_ in columns.items()
+    ]
     return pa.Table.from_arrays(arrays, names=list(columns))
 
 
 def _cell_rows(cell: CellResults) -> list[dict[str, Any]]:
     run, setup = cell.run, cell.setup
-    turns = reversals(run)
+    count = reversals(run)
     arguments = setup["optimizer"].get("arguments", {})
     rows = []
-    for name, solved in cell.solutions.items():
-        path, reference = solved.path, solved.spec.get("reference")
+    for name, solution in cell.solutions.items():
+        path, reference = solution.path, solution.spec.get("reference")
         fixed = {
             "objective": setup["objective"]["name"],
             "optimizer": setup["optimizer"]["class"],
@@ -99,31 +105,31 @@ def _cell_rows(cell: CellResults) -> list[dict[str, Any]]:
             **{key: arguments.get(key) for key in HYPERPARAMETERS},
             "steps": run.steps,
             "solution": name,
-            "reversals": turns,
+            "reversals": count,
         }
-        total, own = compare(run, path), _ended(run, path)
-        kinds = {"total": (total, own)}
+        own = _status(run, path)
+        kinds = {"total": (compare(run, path), own)}
         if reference is None:
             kinds["model"] = kinds["total"]
         elif reference in cell.solutions:
             exact = cell.solutions[reference].path
-            basis = _ended(run, exact)
-            odd = [one for one in (basis, own) if one["status"] in MEANINGLESS]
+            basis = _status(run, exact)
+            odd = [status for status in (basis, own) if status["status"] in MEANINGLESS]
             kinds |= {
                 "model": (compare(run, exact), basis if odd else own),
                 "solver": (compare(run, path, exact), odd[0] if odd else own),
             }
         else:
             raise ValueError(
-                f"{cell.folder}: {name} is measured against {reference}, which is not among the files"
+                f"{cell.folder}: the reference of {name} is {reference}, but no file contains {reference}"
             )
-        for kind, (comparison, ended) in kinds.items():
+        for kind, (comparison, status) in kinds.items():
             for row in _comparison_rows(comparison, run, path):
-                unknown = (
-                    *(_NUMBERS if ended["status"] == REFUSED else ()),
+                absent = (
+                    *(_NUMBERS if status["status"] == REFUSED else ()),
                     *(_COST if path.report.status == REFUSED else ()),
                 )
-                rows.append(fixed | {"kind": kind} | row | dict.fromkeys(unknown) | ended)
+                rows.append(fixed | {"kind": kind} | row | dict.fromkeys(absent) | status)
     return rows
 
 
@@ -146,11 +152,12 @@ def _comparison_rows(comparison: Comparison, run: Trajectory, path: Trajectory) 
     ]
 
 
-def _known(value: Any) -> Any:
+def _null_if_nan(value: Any) -> Any:
     return None if value != value else value
 
 
-def _ended(run: Trajectory, path: Trajectory) -> dict[str, Any]:
+def _status(run: Trajectory, path: Trajectory) -> dict[str, Any]:
+    """Return status and reason of a solution, judged by its distance from the discrete run."""
     far = distant(run, path)
     reason = far or (path.report.message if path.report.status == REFUSED else None)
     return {"status": IMPLAUSIBLE if far else path.report.status, "reason": reason}

@@ -1,7 +1,7 @@
-"""Error tables for people and programs.
+"""Write the table of all errors of a study in four formats.
 
-What lives here: the merged table of all errors of a study, complete in Parquet and CSV, compact in Markdown
-and LaTeX.  What does not: computing errors (:mod:`idescent.analysis.errors`).
+What lives here: the complete table (Parquet, CSV) and the compact table (Markdown, LaTeX).  What does not:
+computing errors (:mod:`idescent.analysis.errors`).
 """
 
 from __future__ import annotations
@@ -11,30 +11,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from idescent.drawing.markup import escaped, long_table, pipes, scientific
+from idescent.drawing.markup import escaped, long_table, pipes, scientific, status_text
 from idescent.products.formats import in_order, write_formats
 from idescent.products.product import Task
 from idescent.store.tables import hyperparameters, read_errors
 from idescent.trajectory import REFUSED, ended_well
 
-# Columns of the compact table.  AdaGrad's sum and the others' average share one: no cell has both.
+# Columns of the compact table.  AdaGrad's sum G and the other optimizers' average v share one column, because
+# no optimizer has both.
 _QUANTITIES = (("theta",), ("m",), ("v", "G"), ("loss",))
 _TEX_QUANTITIES = {"theta": r"$\theta$", "loss": "Loss"}
-_NOTE = "The solution did not reach its tolerance, or a run diverged: errors up to the last finite iteration."
+_NOTE = (
+    "The solution did not reach its tolerance or a run diverged; "
+    "the errors then cover the iterations up to the last finite one."
+)
 
 
 @dataclass(frozen=True)
 class ErrorSplit:
-    """The three sup errors of one quantity of one cell, for a solution that is measured against an exact one.
+    """Model, solver and total error of one quantity in one cell, for a solution with a reference.
 
     Attributes
     ----------
     objective, optimizer, betas, solution, quantity : str
     alpha : float
     model, solver, total : float or None
-        Discrete run against exact solution, exact solution against this one, discrete run against this one.
+        Sup errors: discrete run against exact solution, exact solution against this solution, and discrete
+        run against this solution.
     status : str
-        Of a solution that ended well the exact one's, if that is implausible or refused.
+        The solution's status; for a converged solution, the exact solution's if that is implausible or
+        refused.
     """
 
     objective: str
@@ -51,7 +57,7 @@ class ErrorSplit:
 
 @dataclass(frozen=True)
 class ErrorLine:
-    """One row of the compact table: a cell and one of its solutions.
+    """One row of the compact table, for one solution of one cell.
 
     Attributes
     ----------
@@ -59,11 +65,11 @@ class ErrorLine:
     alpha : float
     steps : int
     errors : tuple of float or None
-        Sup error over k of theta, m, v or G, and loss; None where there is none.
+        Sup errors over k of theta, m, v or G, and loss; None for a quantity that does not exist.
     estimate : float or None
-        The solver's own estimate of its error in theta.
+        The solver's estimate of its error in theta.
     reason : str or None
-        Why the solution is implausible or refused.
+        The reason for the status implausible or refused.
     """
 
     objective: str
@@ -79,24 +85,24 @@ class ErrorLine:
 
     @property
     def marked(self) -> bool:
-        """Whether the row needs a warning sign."""
+        """Whether the row has the mark † for a solution or a run that failed."""
         return not ended_well(self.status)
 
 
 def write_errors(files: Iterable[str | Path], outputs: Iterable[str | Path]) -> None:
-    """Merge error files and write the table in each format.
+    """Merge error files and write the table in each requested format.
 
     Parameters
     ----------
     files : iterable of path
         Tables of :func:`idescent.products.errors.rows.table`.
     outputs : iterable of path
-        Where to write: .parquet and .csv are complete and tidy, .md and .tex hold one row for a solution.
+        Files to write: .parquet and .csv contain all rows, .md and .tex one row for each solution.
 
     Raises
     ------
     ValueError
-        If the suffix of an output is not known, or a file is damaged.
+        If an output has another suffix, or a file is damaged.
     """
     merged = in_order(read_errors(files))
     rows = merged.to_pylist()
@@ -109,16 +115,16 @@ def write_errors(files: Iterable[str | Path], outputs: Iterable[str | Path]) -> 
 
 
 def compact(rows: Iterable[Mapping[str, Any]]) -> list[ErrorLine]:
-    """Gather tidy rows into one line for each cell and solution, in the order of their first rows."""
+    """Collect the total errors into one line for each cell and solution, in the order of their first rows."""
     groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for row in rows:
         if row["kind"] == "total":
             key = (row["objective"], row["optimizer"], row["label"], row["solution"])
             groups.setdefault(key, []).append(row)
     lines = []
-    for members in groups.values():
-        first = members[0]
-        sup = {row["quantity"]: row["error"] for row in members if row["norm"] == "sup"}
+    for group in groups.values():
+        first = group[0]
+        sup = {row["quantity"]: row["error"] for row in group if row["norm"] == "sup"}
         lines.append(
             ErrorLine(
                 objective=first["objective"],
@@ -127,7 +133,9 @@ def compact(rows: Iterable[Mapping[str, Any]]) -> list[ErrorLine]:
                 alpha=first["alpha"],
                 steps=first["steps"],
                 solution=first["solution"],
-                errors=tuple(next((sup[n] for n in names if n in sup), None) for names in _QUANTITIES),
+                errors=tuple(
+                    next((sup[name] for name in names if name in sup), None) for names in _QUANTITIES
+                ),
                 estimate=first["error_estimate"],
                 status=_status(first),
                 reason=first.get("reason"),
@@ -137,18 +145,18 @@ def compact(rows: Iterable[Mapping[str, Any]]) -> list[ErrorLine]:
 
 
 def split(rows: Iterable[Mapping[str, Any]], norm: str = "sup") -> list[ErrorSplit]:
-    """Gather tidy rows into the three errors of each cell and quantity, where there are three."""
+    """Collect the model, solver and total error of each cell and quantity, for solutions with a reference."""
     groups: dict[tuple[Any, ...], dict[str, Mapping[str, Any]]] = {}
     for row in rows:
         if row["norm"] == norm:
             key = (row["objective"], row["optimizer"], row["label"], row["solution"], row["quantity"])
             groups.setdefault(key, {})[row["kind"]] = row
-    found = []
+    splits = []
     for kinds in groups.values():
         if "solver" in kinds:
             row = kinds["total"]
             status = _status(row)
-            found.append(
+            splits.append(
                 ErrorSplit(
                     objective=row["objective"],
                     optimizer=row["optimizer"].rpartition(":")[2],
@@ -162,11 +170,11 @@ def split(rows: Iterable[Mapping[str, Any]], norm: str = "sup") -> list[ErrorSpl
                     status=_status(kinds["model"]) if ended_well(status) else status,
                 )
             )
-    return found
+    return splits
 
 
 def markdown(lines: Sequence[ErrorLine], splits: Sequence[ErrorSplit] = ()) -> str:
-    """Return the compact table as Markdown, one section for each objective, and that of the three errors."""
+    """Format both tables as Markdown; the compact table has a section for each objective."""
     several = len({line.solution for line in lines}) > 1
     head = ["optimizer", "β", "α", "steps", *(["solution"] if several else [])]
     head += ["θ", "m", "v or G", "loss", "estimate", "status"]
@@ -174,24 +182,24 @@ def markdown(lines: Sequence[ErrorLine], splits: Sequence[ErrorSplit] = ()) -> s
     text = ["# Errors: largest |discrete − continuous| over all iterations", ""]
     if not several:
         text += [f"Solution: {lines[0].solution}.", ""] if lines else []
-    for objective, members in _by_objective(lines):
+    for objective, group in _by_objective(lines):
         text += [f"## {objective}", "", pipes(head), pipes(ruler)]
-        for line in members:
+        for line in group:
             cells = [line.optimizer, line.betas or "–", f"{line.alpha:g}", str(line.steps)]
             cells += [line.solution] if several else []
             cells += [scientific(error, "{}e{}", "–") for error in (*line.errors, line.estimate)]
-            cells.append(f"**{line.status}** †" if line.marked else line.status)
+            cells.append(f"**{status_text(line.status)}** †" if line.marked else line.status)
             text.append(pipes(cells))
         text.append("")
-    text.append(
-        "Estimate: the solver's own estimate of its error in θ. The moments are not corrected for bias."
-    )
+    text.append("Estimate: the solver's estimate of its error in θ. The moments are not corrected for bias.")
     if any(line.marked for line in lines):
         text.append(f"† {_NOTE}")
     text += [f"\n{reason}" for reason in _reasons(lines)]
     if splits:
-        text += ["", "# Three errors: how much of the gap is the model, how much the solver", ""]
-        text += ["Largest over all iterations: `model` = |discrete − exact|, `solver` = |exact − solution|,"]
+        text += ["", "# Three errors: model, solver and total", ""]
+        text += [
+            "Largest values over all iterations: `model` = |discrete − exact|, `solver` = |exact − solution|,"
+        ]
         text += ["`total` = |discrete − solution|.", ""]
         head = [
             "objective",
@@ -209,32 +217,36 @@ def markdown(lines: Sequence[ErrorLine], splits: Sequence[ErrorSplit] = ()) -> s
         for s in splits:
             cells = [s.objective, s.optimizer, s.betas or "–", f"{s.alpha:g}", s.solution, s.quantity]
             cells += [scientific(error, "{}e{}", "–") for error in (s.model, s.solver, s.total)]
-            cells.append(s.status if ended_well(s.status) else f"**{s.status}** †")
+            cells.append(s.status if ended_well(s.status) else f"**{status_text(s.status)}** †")
             text.append(pipes(cells))
     return "\n".join(text) + "\n"
 
 
 def latex(lines: Sequence[ErrorLine], splits: Sequence[ErrorSplit] = ()) -> str:
-    """Return the tables as LaTeX ``longtable`` environments, for 16 cm of text width.
+    """Format both tables as LaTeX ``longtable`` environments for a text width of 16 cm.
 
     They need the packages ``booktabs`` and ``longtable``.
     """
     several = len({line.solution for line in lines}) > 1
-    power = r"${}{{\times}}10^{{{}}}$"  # no space: five of these stand in a line
+    power = r"${}{{\times}}10^{{{}}}$"  # without spaces, because a line has five of them
     columns = "ll" + "rr" + ("l" if several else "") + "rrrrr" + "l"
     head = ["Optimizer", r"$\beta$", r"$\alpha$", "Steps", *(["Solution"] if several else [])]
     head += [r"$\theta$", "$m$", "$v$ or $G$", "Loss", "Estimate", "Status"]
     rows: list[str] = []
-    for objective, members in _by_objective(lines):
+    for objective, group in _by_objective(lines):
         rows += [r"\midrule"] if rows else []
         rows.append(rf"\multicolumn{{{len(head)}}}{{l}}{{\emph{{{escaped(objective)}}}}} \\")
-        for line in members:
+        for line in group:
             cells = [escaped(line.optimizer), line.betas or "--", f"{line.alpha:g}", str(line.steps)]
             cells += [escaped(line.solution)] if several else []
             cells += [scientific(error, power, "--") for error in (*line.errors, line.estimate)]
-            cells.append(rf"\textbf{{{escaped(line.status)}}}$^\dagger$" if line.marked else line.status)
+            cells.append(
+                rf"\textbf{{{escaped(status_text(line.status, narrow=True))}}}$^\dagger$"
+                if line.marked
+                else line.status
+            )
             rows.append(" & ".join(cells) + r" \\")
-    caption = "Largest distance of discrete run and solution over all iterations."
+    caption = "Largest distance between discrete run and solution over all iterations."
     caption += rf" $^\dagger$ {_NOTE}" if any(line.marked for line in lines) else ""
     caption += "".join(f" {escaped(reason)}" for reason in _reasons(lines))
     text = [r"% Needs \usepackage{booktabs,longtable}, 16 cm of text width."]
@@ -248,18 +260,21 @@ def latex(lines: Sequence[ErrorLine], splits: Sequence[ErrorSplit] = ()) -> str:
             cells = [escaped(s.objective), escaped(s.optimizer), s.betas or "--", f"{s.alpha:g}"]
             cells += [escaped(s.solution), _TEX_QUANTITIES.get(s.quantity, f"${s.quantity}$")]
             cells += [scientific(error, power, "--") for error in (s.model, s.solver, s.total)]
-            cells.append(escaped(s.status) + ("" if ended_well(s.status) else r"$^\dagger$"))
+            cells.append(
+                escaped(status_text(s.status, narrow=True)) + ("" if ended_well(s.status) else r"$^\dagger$")
+            )
             rows.append(" & ".join(cells) + r" \\")
         caption = (
-            "Three errors, largest over all iterations. Model: discrete run against exact solution. Solver: "
-            "exact solution against this one. Total: discrete run against this one."
+            "Three errors, largest values over all iterations. Model: discrete run against exact solution. "
+            "Solver: exact solution against the listed solution. Total: discrete run against the listed "
+            "solution."
         )
         text += ["", *long_table(caption, "lllrllrrrl", head, rows)]
     return "\n".join([*text, r"\endgroup"]) + "\n"
 
 
 def _reasons(lines: Sequence[ErrorLine]) -> list[str]:
-    """Say, once for each solution and reason, why solutions are implausible or refused."""
+    """Explain the implausible and the refused solutions, in one sentence for each solution and reason."""
     places: dict[tuple[str, str, str], list[str]] = {}
     for line in lines:
         if line.reason:
@@ -278,8 +293,8 @@ def _status(row: Mapping[str, Any]) -> str:
 
 
 def _betas(row: Mapping[str, Any]) -> str:
-    given = hyperparameters(row).items()
-    return ", ".join(f"{v:g}" if name.startswith("beta") else f"decay {v:g}" for name, v in given)
+    values = hyperparameters(row).items()
+    return ", ".join(f"{v:g}" if name.startswith("beta") else f"decay {v:g}" for name, v in values)
 
 
 def _by_objective(lines: Sequence[ErrorLine]) -> list[tuple[str, list[ErrorLine]]]:
@@ -290,6 +305,6 @@ def _by_objective(lines: Sequence[ErrorLine]) -> list[tuple[str, list[ErrorLine]
 
 
 def job(task: Task) -> str:
-    """Gather the errors of all packs into one table in several formats; return a line about it."""
+    """Merge the errors of all packs into one table in several formats; return a line for the screen."""
     write_errors(task.files, task.outputs)
     return f"{len(task.outputs)} formats"
