@@ -1,0 +1,85 @@
+"""Layout of a figure of paths: size, panels, limits and ticks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from idescent.drawing import style
+from idescent.products.paths.curves import Curve
+from idescent.products.paths.legends import configurations, legend_columns
+from idescent.products.paths.lines import curve_id
+from idescent.products.paths.spec import FigureSpec, Panel
+
+# In inches.
+_PANEL_HEIGHT = 2.1
+_ROW_HEIGHT = 0.17
+
+
+def canvas_and_axes(
+    spec: FigureSpec, panels: Sequence[Sequence[Curve]], *, with_keys: bool
+) -> tuple[Figure, list[Axes]]:
+    """Create a figure with one pair of axes for each panel.
+
+    Parameters
+    ----------
+    spec : FigureSpec
+    panels : sequence of sequence of Curve
+        The curves of each panel: the legends of their configurations need height.
+    with_keys : bool
+        Whether there is a second legend, of line styles.
+    """
+    columns = 1 if spec.width == "single" else min(len(spec.panels), 2)
+    rows = math.ceil(len(spec.panels) / columns)
+    entries = configurations(spec, panels)
+    legend_rows = math.ceil(len(entries) / legend_columns(spec)) + with_keys
+    remarked = any(remarks for _, remarks in entries.values())
+    height = _PANEL_HEIGHT * rows + _ROW_HEIGHT * (legend_rows + remarked) + 0.15
+    size = (style.WIDTHS[spec.width], height)
+    canvas = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.025, w_pad=0.03))
+    axes = canvas.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for ax in axes[len(spec.panels) :]:
+        ax.remove()
+    for ax in axes[max(0, len(spec.panels) - columns) : len(spec.panels)]:
+        ax.set_xlabel(spec.x_label or "iteration $k$")
+    return canvas, axes[: len(spec.panels)]
+
+
+def frame(ax: Axes, panel: Panel, curves: Sequence[Curve]) -> None:
+    """Set the title of a panel, and the limits and ticks of a linear axis of iterations."""
+    ax.set_title(panel.title or rf"$\alpha = {panel.alpha:g}$")
+    last = panel.k_max or max((curve.cell["steps"] for curve in curves), default=1)
+    if ax.get_xscale() == "linear":
+        ax.set_xlim(-0.02 * last, 1.02 * last)
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 2.5, 5, 10]))
+        ax.xaxis.set_major_formatter(FuncFormatter(_grouped))
+
+
+def keep_in_view(ax: Axes, curves: Sequence[Curve]) -> None:
+    """Scale the y axis without the implausible paths: they leave the panel, and the legend notes them."""
+    implausible = {curve_id(curve) for curve in curves if curve.implausible}
+    lines = [line for line in ax.lines if line.get_gid() in implausible]
+    # A panel with implausible paths only is scaled to them.
+    if lines and any(len(curve.y) for curve in curves if not curve.implausible):
+        for line in lines:
+            line.set_visible(False)
+        ax.relim(visible_only=True)
+        ax.autoscale_view(scalex=False)
+        for line in lines:
+            line.set_visible(True)
+
+
+def log_ticks(ax: Axes) -> None:
+    """Limit the labels of a logarithmic y axis to eight decades."""
+    ax.yaxis.set_major_locator(LogLocator(numticks=8))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _grouped(value: float, _: int | None = None) -> str:
+    """Format an iteration; numbers of more than four digits have thin spaces between the thousands."""
+    return f"{value:,.0f}".replace(",", "\u2009" if abs(value) >= 1e4 else "")
