@@ -96,7 +96,7 @@ def test_a_figure_of_a_solution_that_its_cells_do_not_have_is_refused() -> None:
     )
     assert problem(raw) == (
         "config: figures.one.show: 'half.exact' is not allowed: "
-        "it is not solved for quadratic/Adam/alpha~0.1,beta1~0.9,beta2~0.99"
+        "the cell quadratic/Adam/alpha~0.1,beta1~0.9,beta2~0.99 has no such solution"
     )
 
 

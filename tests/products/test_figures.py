@@ -59,8 +59,8 @@ def find(files, alpha, beta, name):
         ),
         ({"panels": []}, r"figures\.f\.panels: \(\) is not allowed|figures\.f\.panels: \[\] is not allowed"),
         ({"colour": "red"}, r"figures\.f\.colour: 'red' is not allowed: Extra inputs are not permitted"),
-        ({"show": ["discrete", "discrete"]}, r"figures\.f:.*names a path twice"),
-        ({"show": ["discrete"]}, r"figures\.f:.*show must hold 'discrete' and a solution"),
+        ({"show": ["discrete", "discrete"]}, r"figures\.f:.*contains a path twice"),
+        ({"show": ["discrete"]}, r"figures\.f:.*show must contain 'discrete' and a solution"),
         ({"lines": {"other": {"line": "dashed"}}}, r"figures\.f:.*lines: 'other' is not allowed"),
         ({"panels": [{"alpha": 0.1, "inset": {"k": [5, 1], "y": [0, 1]}}]}, r"inset: .*low < high"),
         ({"select": [{"beta": 0.9}]}, r"figures\.f\.select\.0\.optimizer: Field required"),
@@ -99,7 +99,7 @@ def test_a_selection_that_no_cell_matches_is_refused():
 
 def test_a_panel_beyond_the_horizon_is_refused():
     spec = parse("f", BASIC | {"panels": [{"alpha": 0.1, "k_max": 41}]})
-    with pytest.raises(ValueError, match=r"k_max 41 is not allowed: with alpha 0\.1 must be at most 40"):
+    with pytest.raises(ValueError, match=r"k_max 41 is not allowed: must be at most 40, the steps of a cell"):
         required(spec, [cell(beta=0.9)])
 
 
@@ -289,8 +289,8 @@ def test_configurations_that_failed_alike_share_a_mark_and_those_that_did_not_ha
     for figure in (build(spec, files), build(spec, files, of_errors=True)):
         marks, notes = notes_of(figure)
         assert sorted(notes.values()) == [
-            r"IDE, Algorithm 4, $\alpha = 0.05$: smoothing exhausted",
-            r"IDE, Algorithm 4, $\alpha = 0.1$: smoothing exhausted",
+            r"IDE, Algorithm 4, $\alpha = 0.05$: not converged",
+            r"IDE, Algorithm 4, $\alpha = 0.1$: not converged",
         ]
         (one,) = (mark for mark, note in notes.items() if "0.1" in note)
         assert {re.search(r"beta\$ = ([\d.]+)", label)[1]: found for label, found in marks.items()} == {
@@ -313,7 +313,7 @@ def test_a_second_solution_is_drawn_thin_and_in_the_style_that_is_asked_for(tmp_
 
 def test_a_missing_path_is_refused_and_nothing_is_written(files, tmp_path):
     runs = [file for file in files if file.stem == "discrete"]
-    with pytest.raises(ValueError, match=r"show: 'paper\.exact' of .* is not given"):
+    with pytest.raises(ValueError, match=r"show: no file contains 'paper\.exact' of .* with alpha"):
         draw.render(parse("f", BASIC), runs, [tmp_path / "f.pdf"])
     with pytest.raises(ValueError, match=r"'\.jpg' is not allowed: must be one of \.pdf, \.svg, \.png"):
         draw.render(parse("f", BASIC), files, [tmp_path / "f.pdf", tmp_path / "f.jpg"])

@@ -146,7 +146,7 @@ def test_every_figure_of_the_paper_draws_all_its_curves_and_covers_none(name, pa
                 assert len(line.get_xdata()) <= data.MOST_POINTS
         assert count == len(figure.cells) * len(shown)
         notes = drawing.axes[-1].xaxis.label
-        assert ("smoothing exhausted" in notes.get_text()) == (
+        assert ("not converged" in notes.get_text()) == (
             "paper.picard" in shown and any("RMSProp" in of.folder for of in figure.cells)
         )
         for box in (notes.get_window_extent(), *(legend.get_window_extent() for legend in drawing.legends)):

@@ -288,7 +288,7 @@ def test_a_scheme_that_did_not_converge_is_marked_in_the_split_and_explained(wri
     assert markdown.count("\n† ") == 1
     tex = outputs[".tex"].read_text(encoding="utf-8")
     split = tex[tex.index("Three errors") :]
-    assert split.count(r"& no smoothing left$^\dagger$") == 4
+    assert split.count(r"& not converged$^\dagger$") == 4
     assert (
         tex.count(
             r"\caption{Largest distance between discrete run and solution over all iterations. $^\dagger$"

@@ -140,12 +140,12 @@ def test_an_edited_caption_draws_its_figure_again_and_nothing_else(done: Project
         (
             "x_label",
             r"$\notacommand$",
-            r"config: figures.adam.x_label: '$\\notacommand$' is not allowed: this is",
+            r"config: figures.adam.x_label: '$\\notacommand$' is not allowed: must be a valid formula",
         ),
         (
             "y_label",
             "漢",
-            "config: figures.adam.y_label: '漢' is not allowed: the font has not all characters",
+            "config: figures.adam.y_label: '漢' is not allowed: the font lacks some of its characters",
         ),
     ],
 )

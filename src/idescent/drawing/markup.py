@@ -6,8 +6,8 @@ import math
 import re
 from collections.abc import Iterable
 
-# Displayed texts of stored statuses, in full and for a narrow column; the others are displayed as stored.
-_STATUSES = {"smoothing exhausted": ("not converged (no smoothing left)", "no smoothing left")}
+# Displayed texts of stored statuses, in full and for narrow places; other statuses are displayed as stored.
+_STATUSES = {"smoothing exhausted": ("not converged (no smoothing left)", "not converged")}
 
 
 def long_table(
@@ -46,7 +46,7 @@ def scientific(value: float | None, form: str, missing: str) -> str:
 
 
 def status_text(status: str, *, narrow: bool = False) -> str:
-    """Return the displayed text of a stored status of a run or a solution, shorter for a narrow column."""
+    """Return the displayed text of a stored status of a run or a solution, shorter for a narrow place."""
     return _STATUSES.get(status, (status, status))[narrow]
 
 

@@ -1,1 +1,1 @@
-"""Figures of paths over the iterations, as the paper has them, and their companions of errors."""
+"""Figures of paths over the iterations, as in the paper, and their companions with the errors."""

@@ -1,7 +1,7 @@
-"""What is drawn: trajectories chosen for a figure, thinned to what the eye can tell apart.
+"""Read the trajectories of a figure, and reduce them to curves with few points.
 
-What lives here: reading the files of a figure, choosing the rows of a panel, and thinning.  What does not:
-the choice of cells (:mod:`.spec`) and matplotlib (:mod:`.draw`).
+What lives here: reading files, curves of paths and of errors, and thinning.  What does not: the selection of
+cells (:mod:`.spec`) and matplotlib (:mod:`.lines`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from idescent.analysis.errors import IMPLAUSIBLE, distance, status
 from idescent.drawing.drawable import Account, account, drawable
+from idescent.drawing.markup import status_text
 from idescent.products.paths.spec import FigureSpec, Panel, chosen
 from idescent.store import DISCRETE
 from idescent.store.cells import read_cells
@@ -26,13 +27,13 @@ from idescent.trajectory import REFUSED, Report, Trajectory
 
 Array = NDArray[np.float64]
 
-# A line is a few hundred pixels wide: more points than this cannot be seen, and make large files.
+# A panel is a few hundred pixels wide: more points than this are invisible and increase the file size.
 MOST_POINTS = 2000
 
 
 @dataclass(frozen=True)
 class PathSource:
-    """One trajectory file: the cell it belongs to, and whether it is ``discrete`` or which solution."""
+    """One trajectory, with its cell and its name: ``discrete`` or the name of a solution."""
 
     cell: dict[str, Any]
     name: str
@@ -49,19 +50,20 @@ class Curve:
     name : str
         ``discrete`` or the name of a solution.
     k : ndarray, shape (rows,)
-        Iterations with a finite value, up to the last one shown.
+        Iterations with a finite value, up to the panel's last iteration.
     y : ndarray, shape (rows,)
-        The quantity; the Euclidean norm if it has several coordinates.
+        Values of the quantity; Euclidean norms if it has several coordinates.
     vector : bool
-        Whether it is such a norm.
+        Whether the values are such norms.
     report : Report
-        Its status is ``implausible`` where the solution is, beside its run.
+        The path's report, with the status ``implausible`` if the path is, compared with its run.
     missing : int
-        Values that are not finite although neither path nor run diverged, and the path is not refused.
+        Number of values that are not finite; 0 if path or run diverged or the path is refused, because the
+        remark explains these.
     diverged : bool
-        Whether the path, or the run that it is compared with, diverged.
+        Whether the path, or the run of its error, diverged.
     breaks : tuple of int
-        Rows before which values are left out: no line leads there.
+        Rows that follow undrawn values: the line is interrupted before them.
     """
 
     cell: dict[str, Any]
@@ -76,23 +78,21 @@ class Curve:
 
     @property
     def implausible(self) -> bool:
-        """Whether the scale of a panel is none of its values' concern."""
+        """Whether the path is implausible: a panel's scale then ignores its values."""
         return self.report.status == IMPLAUSIBLE
 
     @property
     def remark(self) -> str:
-        """What the legend must say about this run; empty if it ended as it should."""
+        """The note about a failed path in the legend; empty for a completed or converged path."""
         if self.report.ok:
             return ""
-        if self.implausible:
-            return self.report.status
-        if self.report.diverged_at is not None:
+        if self.report.diverged_at is not None and not self.implausible:
             return f"diverged at k = {self.report.diverged_at}"
-        return self.report.status
+        return status_text(self.report.status, narrow=True)
 
 
 def read_sources(files: Iterable[str | Path]) -> list[PathSource]:
-    """Read trajectory files, runs and solutions alike.
+    """Read the trajectory files of discrete runs and solutions.
 
     Raises
     ------
@@ -105,12 +105,12 @@ def read_sources(files: Iterable[str | Path]) -> list[PathSource]:
 
 
 def panel_curves(spec: FigureSpec, panel: Panel, sources: Iterable[PathSource]) -> list[Curve]:
-    """Return the curves of a panel: cell by cell in the order of ``select``, paths in the order of ``show``.
+    """Return the curves of a panel: cells in the order of ``select``, their paths in the order of ``show``.
 
     Raises
     ------
     ValueError
-        If a cell or one of its paths is not among the sources, or does not have the quantity.
+        If the sources lack a cell or one of its paths, or a path lacks the quantity.
     """
     curves = []
     for cell, run in _chosen_paths(spec, panel, sources):
@@ -122,12 +122,12 @@ def panel_curves(spec: FigureSpec, panel: Panel, sources: Iterable[PathSource]) 
 
 
 def error_curves(spec: FigureSpec, panel: Panel, sources: Iterable[PathSource]) -> list[Curve]:
-    """Return ``|discrete - solution|`` for every cell and solution of a panel, in the same order.
+    """Return the curves of ``|discrete - solution|`` in a panel, in the order of :func:`panel_curves`.
 
     Raises
     ------
     ValueError
-        As :func:`panel_curves`; or if run and solution have different iterations.
+        As :func:`panel_curves`, and if run and solution end at different iterations.
     """
     curves = []
     for cell, run in _chosen_paths(spec, panel, sources):
@@ -135,13 +135,13 @@ def error_curves(spec: FigureSpec, panel: Panel, sources: Iterable[PathSource]) 
             trajectory = run[name]
             _quantity(trajectory, spec.quantity)
             y = distance(run[DISCRETE], trajectory, spec.quantity)
-            of = judged(run[DISCRETE], trajectory)
-            curves.append(_curve(spec, panel, cell, name, of, y, run[DISCRETE].report))
+            path = judged(run[DISCRETE], trajectory)
+            curves.append(_curve(spec, panel, cell, name, path, y, run[DISCRETE].report))
     return curves
 
 
 def judged(run: Trajectory | None, path: Trajectory) -> Trajectory:
-    """Return a path whose status is that beside its run, if the run is known."""
+    """Return a path with the status that follows from its distance to the run; unchanged without a run."""
     return path if run is None else replace(path, report=replace(path.report, status=status(run, path)))
 
 
@@ -155,9 +155,9 @@ def curve(
     vector: bool,
     run: Report | None = None,
 ) -> Curve:
-    """Return the curve of a path's finite values; ``run`` is that of the run that it is compared with."""
+    """Return the curve of a path's finite values; ``run`` is the report of the run in a curve of errors."""
     finite = np.isfinite(y)
-    diverged = any(of is not None and of.diverged_at is not None for of in (report, run))
+    diverged = any(one is not None and one.diverged_at is not None for one in (report, run))
     missing = 0 if diverged or report.status == REFUSED else int((~finite).sum())
     return Curve(cell, name, k[finite].astype(np.float64), y[finite], vector, report, missing, diverged)
 
@@ -165,60 +165,61 @@ def curve(
 def drawn_part(
     curves: Sequence[Curve], *, x_log: bool, y_log: bool, noun: str = "value", told: Collection[str] = ()
 ) -> tuple[list[Curve], Account]:
-    """Return curves without the values that their axes cannot hold, and the account of those.
+    """Remove the values that the axes cannot represent; return the curves and the account of the values.
 
     Parameters
     ----------
     curves : sequence of Curve
-        Of one panel.
+        The curves of one panel.
     x_log, y_log : bool
-        Whether the axes are logarithmic; on one of iterations the start has no place.
+        Whether the axes are logarithmic; a logarithmic x axis cannot represent k = 0.
     noun : str
-        What the values are.
+        Noun for the values, such as ``error``.
     told : collection of str
-        Reasons that the figure's caption gives: not told in the panel unless it is empty.
+        Reasons that the figure's caption explains: only an empty panel repeats them.
     """
-    parts = []
-    for of in curves:
-        across = of.k > 0.0 if x_log else np.ones(len(of.k), dtype=bool)
-        kept = across & drawable(of.y, log=y_log)
+    values, drawn = [], []
+    for one in curves:
+        inside = one.k > 0.0 if x_log else np.ones(len(one.k), dtype=bool)
+        kept = inside & drawable(one.y, log=y_log)
         rows = np.flatnonzero(kept)
         breaks = tuple(int(i) + 1 for i in np.flatnonzero(np.diff(rows) > 1))
-        parts.append((of.y[across], replace(of, k=of.k[kept], y=of.y[kept], breaks=breaks)))
-    found = account(
-        [y for y, _ in parts],
+        values.append(one.y[inside])
+        drawn.append(replace(one, k=one.k[kept], y=one.y[kept], breaks=breaks))
+    counts = account(
+        values,
         log=y_log,
         noun=noun,
-        missing=sum(of.missing for of in curves),
-        diverged=bool(curves) and all(of.diverged for of in curves),
+        missing=sum(one.missing for one in curves),
+        diverged=bool(curves) and all(one.diverged for one in curves),
         told=told,
     )
-    return [of for _, of in parts], found
+    return drawn, counts
 
 
 def minimiser(objective: Mapping[str, Any]) -> float | None:
-    """Return the least point of an objective that declares a single number as ``minimum`` or ``center``."""
+    """Return the minimiser of an objective that declares one number as ``minimum`` or ``center``, or None."""
     built = registry.objective(objective)
     values = np.unique(np.asarray(getattr(built, "minimum", getattr(built, "center", ())), dtype=np.float64))
     return float(values[0]) if values.size == 1 else None
 
 
 def thinned(y: Array, most: int = MOST_POINTS) -> NDArray[np.int64]:
-    """Choose rows of a long curve so that the drawn line looks the same.
+    """Select rows of a long curve such that the drawn line looks the same.
 
-    Logarithmically spaced rows for a steep start, and the least and greatest value of each of a number of
-    equal stretches: no peak and no oscillation is lost.
+    The rows are spaced logarithmically, for a steep start, and include the minimum and the maximum of each of
+    many equal intervals, so that every peak and every oscillation remains.
 
     Parameters
     ----------
     y : ndarray, shape (rows,)
     most : int, >= 16
-        Number of rows that are kept at most.
+        Largest number of selected rows.
 
     Returns
     -------
     ndarray of int, shape (at most ``most``,)
-        Increasing; first and last row included.
+        Increasing; includes the first and the last row.
     """
     rows = len(y)
     if rows <= most:
@@ -233,22 +234,22 @@ def thinned(y: Array, most: int = MOST_POINTS) -> NDArray[np.int64]:
 
 
 def spaced(x: Array, y: Array, count: int, shift: float = 0.0) -> NDArray[np.int64]:
-    """Choose rows for markers: evenly along the drawn curve, so that steep parts get their share.
+    """Select rows for markers at equal distances along the drawn curve, so that steep parts have markers too.
 
     Parameters
     ----------
     x, y : ndarray, shape (rows,)
-        In any units; both are scaled to their range.
+        In any units; the arc length is computed with both scaled to their range.
     count : int
-        Number of markers, about.
+        Approximate number of markers.
     shift : float in [0, 1)
-        Moves the inner markers by a fraction of their distance, so that those of several curves do not
-        pile up.
+        Displacement of the inner markers, as a fraction of their distance: different shifts prevent that
+        the markers of several curves coincide.
 
     Returns
     -------
     ndarray of int
-        Increasing; first and last row included.
+        Increasing; includes the first and the last row.
     """
     if len(x) <= 2:
         return np.arange(len(x))
@@ -261,11 +262,11 @@ def spaced(x: Array, y: Array, count: int, shift: float = 0.0) -> NDArray[np.int
 
 
 def evenly(x: Array, count: int, shift: float) -> list[int]:
-    """Choose rows for a few markers: evenly across, each in its part by a fraction ``shift`` in [0, 1)."""
+    """Select one row in each of ``count`` equal intervals of x, at the fraction ``shift`` in [0, 1) of it."""
     if not len(x):
         return []
-    wanted = x[0] + (x[-1] - x[0]) * (np.arange(count) + shift) / count
-    return sorted({min(int(row), len(x) - 1) for row in np.searchsorted(x, wanted)})
+    places = x[0] + (x[-1] - x[0]) * (np.arange(count) + shift) / count
+    return sorted({min(int(row), len(x) - 1) for row in np.searchsorted(x, places)})
 
 
 def _chosen_paths(
@@ -279,12 +280,12 @@ def _chosen_paths(
         paths.setdefault(key, {})[source.name] = source.trajectory
     selected = []
     for cell in chosen(spec, panel, cells.values()):
-        found = paths[json.dumps(cell, sort_keys=True)]
-        if missing := [name for name in spec.show if name not in found]:
+        of_cell = paths[json.dumps(cell, sort_keys=True)]
+        if missing := [name for name in spec.show if name not in of_cell]:
             raise ValueError(
-                f"show: {missing[0]!r} of {cell['optimizer']} alpha {cell['alpha']} is not given"
+                f"show: no file contains {missing[0]!r} of {cell['optimizer']} with alpha {cell['alpha']}"
             )
-        selected.append((dict(cell), found))
+        selected.append((dict(cell), of_cell))
     return selected
 
 

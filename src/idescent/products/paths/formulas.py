@@ -1,7 +1,7 @@
-"""Whether texts can be drawn: formulas that can be set, characters that the font has.
+"""Check that matplotlib can draw the texts of a study: formulas, and the characters of its font.
 
-What lives here: :func:`check`, which draws those texts that are in doubt, and remembers that it did.  What
-does not: which texts are drawn (:mod:`.spec`).
+What lives here: :func:`check`, which draws uncertain texts and stores a digest of those that it drew.  What
+does not: which texts a figure draws (:mod:`.spec`).
 """
 
 from __future__ import annotations
@@ -19,51 +19,51 @@ from idescent.study.messages import ConfigError, shown
 
 LONGEST = 500
 
-# No formula, and characters that matplotlib's own font is known to have: these need not be tried.
+# Texts without a formula and with characters of matplotlib's font: they need no trial.
 _PLAIN = re.compile(r"[\n -#%-~\u00a1-\u017fΑ-ΡΣ-Ωα-ωА-яё–—‘’“”…]*")
 
 
 def texts_of(study: Study) -> dict[str, str]:
-    """Return all texts of a study that are drawn, by their place in the configuration."""
-    found = {
+    """Return all texts that the figures of a study draw, by their place in the configuration."""
+    texts = {
         f"figures.{name}.{place}": text
         for name, figure in study.settings["figures"].items()
         for place, text in drawn(figure.spec).items()
     }
-    # Of all that is drawn besides, only names of arguments are not made of ASCII's letters and digits.
+    # Figures also draw the names of hyper-parameters, which may have any letters; all other texts are ASCII.
     optimizers = [cell.optimizer for cell in study.cells]
     further = (*study.settings["forecast"], *study.settings["ensembles"].values())
     optimizers += [cell["optimizer"] for cell in further]
     for optimizer in optimizers:
-        found |= {f"hyperparameters.{name}": name for name in optimizer["arguments"]}
-    return found
+        texts |= {f"hyperparameters.{name}": name for name in optimizer["arguments"]}
+    return texts
 
 
 def check(study: Study, folder: Path) -> None:
-    """Check that all texts of a study that are drawn can be.
+    """Check that matplotlib can draw all texts of a study.
 
-    Matplotlib is loaded only if a text is in doubt that was not drawn at the last check.
+    Matplotlib is loaded only if the uncertain texts differ from those of the last successful check.
 
     Parameters
     ----------
     study : Study
     folder : path
-        Where a file lies that holds the digest of the texts that were drawn.
+        Folder of the file with the digest of the last successful check.
 
     Raises
     ------
     ConfigError
-        One line for each text that cannot: place, text, and what is allowed.
+        One line for each text that matplotlib cannot draw: place, text, and the allowed values.
     """
     texts, memory = texts_of(study), folder / f"{study.name}.drawn"
-    rule = f"must be at most {LONGEST} characters long: it is drawn"
+    rule = f"must be at most {LONGEST} characters long: a figure draws this text"
     problems = {where: rule for where, text in texts.items() if len(text) > LONGEST}
     short = {text for text in texts.values() if len(text) <= LONGEST}
     doubtful = sorted(text for text in short if not _PLAIN.fullmatch(text))
     if doubtful and not _remembered(memory, key := _key(doubtful)):
-        found = {text: problem for text in doubtful if (problem := _problem(text))}
-        problems |= {where: found[text] for where, text in texts.items() if text in found}
-        if not found:
+        failures = {text: problem for text in doubtful if (problem := _problem(text))}
+        problems |= {where: failures[text] for where, text in texts.items() if text in failures}
+        if not failures:
             memory.parent.mkdir(parents=True, exist_ok=True)
             write_text(memory, key)
     lines = [
@@ -75,7 +75,7 @@ def check(study: Study, folder: Path) -> None:
 
 
 def _key(texts: list[str]) -> str:
-    """Return the digest of texts and of what draws them."""
+    """Return the digest of texts and of matplotlib's version."""
     return hashlib.sha256(json.dumps([texts, version("matplotlib")]).encode()).hexdigest()
 
 
@@ -84,7 +84,7 @@ def _remembered(memory: Path, key: str) -> bool:
 
 
 def _problem(text: str) -> str:
-    """Draw a text; return why it cannot be drawn, or nothing."""
+    """Draw a text; return the reason if matplotlib cannot draw it, otherwise an empty string."""
     import logging
     import warnings
 
@@ -105,11 +105,12 @@ def _problem(text: str) -> str:
             figure = Figure(figsize=(1.0, 1.0))
             figure.text(0.5, 0.5, text)
             FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
-    except Exception as error:  # whatever matplotlib raises, it cannot draw this
+    except Exception as error:  # matplotlib raises many types for texts that it cannot draw
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        return f"this is no formula of matplotlib's mathtext: {reason[-1]}"
+        return f"must be a valid formula of matplotlib's mathtext: {reason[-1]}"
     finally:
         logger.removeHandler(handler)
         logger.propagate = propagated
+    # Matplotlib reports a missing character as "Glyph" or, in a formula, as "glyph".
     missing = [message for message in (*(str(one.message) for one in warned), *messages) if "lyph" in message]
-    return f"the font has not all characters: {' '.join(missing[0].split())}" if missing else ""
+    return f"the font lacks some of its characters: {' '.join(missing[0].split())}" if missing else ""

@@ -1,7 +1,7 @@
-"""Figures of paths over the iterations: the section ``figures`` of a configuration, and its rules.
+"""Declare the section ``figures`` of a configuration, and the rules that draw figures of paths.
 
-What lives here: checks of the section against the others, and the declaration.  What does not: the keys of a
-figure (:mod:`.spec`), drawing (:mod:`.figure`).
+What lives here: checks of the section against other sections, and the rules.  What does not: the keys of a
+figure (:mod:`.spec`) and drawing (:mod:`.figure`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HERE = "idescent.products.paths"
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure: its entry in the configuration, and what it is drawn from, as (cell, name) and as files."""
+    """One figure: its entry in the configuration, its paths as (cell, name), and their files."""
 
     name: str
     spec: dict[str, Any]
@@ -36,69 +36,78 @@ class Figure:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """The cells that are shown, each once."""
+        """The cells of the figure, without duplicates."""
         return tuple({cell.folder: cell for cell, _ in self.shown}.values())
 
     @property
     def stems(self) -> tuple[str, ...]:
-        """File names without suffix: the figure and, if asked for, its companion that shows the errors."""
+        """File names without suffix: the figure and, if configured, its companion of errors."""
         return (self.name, f"{self.name}_errors") if self.spec["errors"] else (self.name,)
 
 
 def settings(spec: Any, study: Study) -> dict[str, Figure]:
-    """Find the cells that each figure needs."""
+    """Check the section, and find the paths that each figure needs.
+
+    Raises
+    ------
+    ConfigError
+        One line: the key, its value, and the allowed values.
+    """
     plain = [cell.spec() for cell in study.cells]
     cells = {id(data): cell for data, cell in zip(plain, study.cells, strict=True)}
-    found: dict[str, Figure] = {}
+    drawings: dict[str, Figure] = {}
     for name, figure in spec.figures.items():
         where = f"config: figures.{name}"
         if figure.objective not in spec.objectives:
             rule = f"must be one of {', '.join(spec.objectives)}"
             raise refused(f"figures.{name}.objective", figure.objective, rule)
-        for shown in figure.show:
-            if shown not in (DISCRETE, *study.solutions):
+        for path in figure.show:
+            if path not in (DISCRETE, *study.solutions):
                 known = ", ".join((DISCRETE, *study.solutions))
-                raise ConfigError(f"{where}.show: {shown!r} is not allowed: must be one of {known}")
+                raise ConfigError(f"{where}.show: {path!r} is not allowed: must be one of {known}")
         if figure.errors and f"{name}_errors" in spec.figures:
             raise ConfigError(f"{where}_errors is not allowed: it is the companion of {name}")
         try:
-            needed = [(cells[id(data)], shown) for data, shown in required(figure, plain)]
+            needed = [(cells[id(data)], path) for data, path in required(figure, plain)]
         except ValueError as error:
             raise ConfigError(f"{where}.{error}") from error
-        for cell, shown in needed:
-            if shown not in cell.paths:
+        for cell, path in needed:
+            if path not in cell.paths:
                 raise ConfigError(
-                    f"{where}.show: {shown!r} is not allowed: it is not solved for {cell.folder}"
+                    f"{where}.show: {path!r} is not allowed: the cell {cell.folder} has no such solution"
                 )
             if figure.quantity not in quantities(cell):
                 rule = f"must be one of {', '.join(quantities(cell))}"
                 raise refused(f"figures.{name}.quantity", figure.quantity, rule)
-        files = tuple(dict.fromkeys(study.place(cell, shown) for cell, shown in needed))
-        found[name] = Figure(name, figure.model_dump(mode="json"), tuple(needed), files)
-    return found
+        files = tuple(dict.fromkeys(study.place(cell, path) for cell, path in needed))
+        drawings[name] = Figure(name, figure.model_dump(mode="json"), tuple(needed), files)
+    return drawings
 
 
-def rules(study: Study, given: dict[str, Figure], before: Sequence[Rule]) -> list[Rule]:
-    """Return the rules ``figure`` and ``figure_with_errors``: a rule's outputs are fixed in number."""
+def rules(study: Study, drawings: dict[str, Figure], before: Sequence[Rule]) -> list[Rule]:
+    """Return the rules ``figure`` and ``figure_with_errors``.
+
+    There are two because the number of outputs of a rule is fixed.
+    """
     single = figures("figure.rst", "Figures")
     companion = figures("figure_errors.rst", stem="{figure}_errors")
-    found = []
+    declared = []
     for name, outputs, message in (
         ("figure", single, "draw {wildcards.figure}"),
         ("figure_with_errors", (*single, *companion), "draw {wildcards.figure} and its errors"),
     ):
         jobs = tuple(
-            _job(study, figure) for figure in given.values() if 3 * len(figure.stems) == len(outputs)
+            _job(study, figure) for figure in drawings.values() if 3 * len(figure.stems) == len(outputs)
         )
         if jobs:
             job = f"{HERE}.figure:job"
-            order = tuple(given)
-            found.append(Rule(name, "figure", job, outputs, jobs, message, configured=True, order=order))
-    return found
+            order = tuple(drawings)
+            declared.append(Rule(name, "figure", job, outputs, jobs, message, configured=True, order=order))
+    return declared
 
 
 def _job(study: Study, figure: Figure) -> Job:
-    # A figure shows the objective's minimum, so it depends on the objective's code, too.
+    # A figure draws the objective's minimum, so it also depends on the objective's code.
     objectives = {cell.group[0]: cell.objective for cell in figure.cells}
     return Job(
         digest(f"{HERE}.figure", *(("objective", spec) for spec in objectives.values())),

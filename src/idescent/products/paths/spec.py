@@ -1,7 +1,7 @@
-"""What a figure shows, as typed configuration.
+"""Keys of a figure of paths in the configuration.
 
-What lives here: :class:`FigureSpec` and the choice of cells that a figure needs.  What does not: files,
-colours and drawing.
+What lives here: :class:`FigureSpec` and the selection of a figure's cells.  What does not: files, colours and
+drawing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Strict(BaseModel):
 
 
 class Selection(BaseModel):
-    """Optimizers to show: a class and, optionally, some hyper-parameters; all cells that have them."""
+    """Cells by the class of their optimizer and, optionally, by some hyper-parameters."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(argument)]] = Field(init=False)
@@ -35,23 +35,22 @@ class Selection(BaseModel):
 
     @property
     def arguments(self) -> dict[str, float | str]:
-        """The hyper-parameters asked for, by name."""
+        """The selected hyper-parameters, by name."""
         return dict(self.__pydantic_extra__)
 
     def matches(self, cell: Cell) -> bool:
-        """Whether a cell runs this optimizer with these hyper-parameters."""
-        given = dict(cell["optimizer"].get("arguments", {}))
+        """Whether a cell has this optimizer and these hyper-parameters."""
+        arguments = dict(cell["optimizer"].get("arguments", {}))
         if "schedule" in cell:
-            given["schedule"] = cell["schedule"]["name"]
-        wanted = self.arguments
+            arguments["schedule"] = cell["schedule"]["name"]
         return bool(
             cell["optimizer"]["class"] == self.optimizer
-            and all(name in given and given[name] == value for name, value in wanted.items())
+            and all(name in arguments and arguments[name] == value for name, value in self.arguments.items())
         )
 
 
 class Inset(_Strict):
-    """A magnified window, drawn in free space of the panel with every iteration marked."""
+    """A magnified window inside the panel, with a marker for every iteration."""
 
     k: Window = Field(description="iterations shown")
     y: Window = Field(description="values shown")
@@ -62,12 +61,12 @@ class Inset(_Strict):
     @model_validator(mode="after")
     def _ordered(self) -> Inset:
         if self.k[0] >= self.k[1] or self.y[0] >= self.y[1]:
-            raise ValueError("inset windows must be given as [low, high] with low < high")
+            raise ValueError("the windows k and y of an inset must be [low, high] with low < high")
         return self
 
 
 class Panel(_Strict):
-    """One pair of axes: all selected cells with this learning rate."""
+    """One pair of axes, with all selected cells of one learning rate."""
 
     alpha: Alpha = Field(description="learning rate of the cells shown")
     k_max: Count | None = Field(default=None, description="last iteration shown; all by default")
@@ -76,7 +75,7 @@ class Panel(_Strict):
 
 
 class LineStyle(_Strict):
-    """How the lines of one solution are drawn."""
+    """Line style of one solution."""
 
     line: LineKind = "solid"
     width: Positive = Field(default=1.2, description="points")
@@ -84,7 +83,7 @@ class LineStyle(_Strict):
 
 
 class FigureSpec(_Strict):
-    """One figure: which quantity of which cells, in which panels, from which paths."""
+    """One figure: its quantity, cells, paths and panels."""
 
     title: str = Field(min_length=1, description="heading of the figure")
     caption: str = Field(min_length=1, description="caption in the report")
@@ -108,16 +107,16 @@ class FigureSpec(_Strict):
     @model_validator(mode="after")
     def _consistent(self) -> FigureSpec:
         if len(set(self.show)) != len(self.show):
-            raise ValueError(f"show: {list(self.show)} is not allowed: it names a path twice")
+            raise ValueError(f"show: {list(self.show)} is not allowed: it contains a path twice")
         if unknown := sorted(set(self.lines) - set(self.solutions)):
             raise ValueError(f"lines: {unknown[0]!r} is not allowed: must be one of {list(self.solutions)}")
         if self.errors and (DISCRETE not in self.show or not self.solutions):
-            raise ValueError(f"errors: show must hold 'discrete' and a solution, but is {list(self.show)}")
+            raise ValueError(f"errors: show must contain 'discrete' and a solution, but is {list(self.show)}")
         return self
 
     @property
     def solutions(self) -> tuple[str, ...]:
-        """Names of the solutions shown, in order."""
+        """Names of the figure's solutions, in order."""
         return tuple(name for name in self.show if name != DISCRETE)
 
 
@@ -127,7 +126,7 @@ def parse(name: str, values: Mapping[str, Any]) -> FigureSpec:
     Raises
     ------
     ValueError
-        One line: field, value and what is allowed.
+        One line: field, value and the allowed values.
     """
     try:
         return FigureSpec.model_validate(values)
@@ -136,50 +135,50 @@ def parse(name: str, values: Mapping[str, Any]) -> FigureSpec:
         field = ".".join(("figures", name, *map(str, first["loc"])))
         value = repr(first["input"])
         whole = first["type"] == "missing" or isinstance(first["input"], Mapping)
-        shown = "" if whole else f" {value[:60]} is not allowed:"
+        quoted = "" if whole else f" {value[:60]} is not allowed:"
         raise ValueError(
-            f"{field}:{shown} {first['msg'].splitlines()[0].removeprefix('Value error, ')}"
+            f"{field}:{quoted} {first['msg'].splitlines()[0].removeprefix('Value error, ')}"
         ) from None
 
 
 def drawn(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return the texts of a figure's entry that are drawn, by place; title and caption stand beside it."""
-    found = {key: values[key] for key in ("x_label", "y_label")}
-    found |= {f"panels.{i}.title": panel["title"] for i, panel in enumerate(values["panels"])}
-    found |= {f"lines.{name}.label": line["label"] for name, line in values["lines"].items()}
-    return {where: text for where, text in found.items() if text}
+    """Return the texts that a figure draws, by place in its entry; it does not draw title and caption."""
+    texts = {key: values[key] for key in ("x_label", "y_label")}
+    texts |= {f"panels.{i}.title": panel["title"] for i, panel in enumerate(values["panels"])}
+    texts |= {f"lines.{name}.label": line["label"] for name, line in values["lines"].items()}
+    return {where: text for where, text in texts.items() if text}
 
 
 def chosen(spec: FigureSpec, panel: Panel, cells: Iterable[Cell]) -> list[Cell]:
-    """Return the cells that one panel shows, in the order of ``select``, each once.
+    """Return the cells of one panel in the order of ``select``, without duplicates.
 
     Raises
     ------
     ValueError
-        If an entry of ``select`` matches no cell, or the panel reaches beyond the iterations of one.
+        If an entry of ``select`` matches no cell, or a cell has fewer iterations than the panel.
     """
-    mine = [c for c in cells if c["objective"]["name"] == spec.objective and c["alpha"] == panel.alpha]
-    found: list[Cell] = []
+    candidates = [c for c in cells if c["objective"]["name"] == spec.objective and c["alpha"] == panel.alpha]
+    selected: list[Cell] = []
     for selection in spec.select:
-        matching = [cell for cell in mine if selection.matches(cell)]
+        matching = [cell for cell in candidates if selection.matches(cell)]
         if not matching:
-            wanted = " ".join([selection.optimizer, *(f"{k} {v}" for k, v in selection.arguments.items())])
+            entry = " ".join([selection.optimizer, *(f"{k} {v}" for k, v in selection.arguments.items())])
             raise ValueError(
-                f"select: {wanted!r} is not allowed: "
-                f"no cell of objective {spec.objective!r} with alpha {panel.alpha} is that"
+                f"select: {entry!r} is not allowed: "
+                f"no cell of objective {spec.objective!r} with alpha {panel.alpha} matches"
             )
-        found += [cell for cell in matching if cell not in found]
-    short = [cell["steps"] for cell in found if panel.k_max is not None and cell["steps"] < panel.k_max]
+        selected += [cell for cell in matching if cell not in selected]
+    short = [cell["steps"] for cell in selected if panel.k_max is not None and cell["steps"] < panel.k_max]
     if short:
         raise ValueError(
             f"panels: k_max {panel.k_max} is not allowed: "
-            f"with alpha {panel.alpha} must be at most {short[0]}, the steps of a cell"
+            f"must be at most {short[0]}, the steps of a cell with alpha {panel.alpha}"
         )
-    return found
+    return selected
 
 
 def required(spec: FigureSpec, cells: Sequence[Cell]) -> list[tuple[Cell, str]]:
-    """Return what a figure is drawn from: pairs of a cell and ``"discrete"`` or the name of a solution.
+    """Return the paths that a figure needs, as pairs of a cell and ``"discrete"`` or the name of a solution.
 
     Raises
     ------
@@ -189,7 +188,7 @@ def required(spec: FigureSpec, cells: Sequence[Cell]) -> list[tuple[Cell, str]]:
     pairs: list[tuple[Cell, str]] = []
     for panel in spec.panels:
         for cell in chosen(spec, panel, cells):
-            # A solution is judged beside its run, whether that is shown or not.
+            # The plausibility of a solution depends on its run, even in a figure without the run.
             names = spec.show if DISCRETE in spec.show else (DISCRETE, *spec.show)
             pairs += [(cell, name) for name in names if (cell, name) not in pairs]
     return pairs
