@@ -55,7 +55,7 @@ def first_check(**changes: Any) -> Any:
         (lambda raw: raw["claims"][0].__delitem__("where"), ["where is missing"]),
         (
             lambda raw: raw["claims"][1].__setitem__("id", "adagrad-under-2000"),
-            ["id: is not allowed", "taken"],
+            ["id: is not allowed", "another claim has this id"],
         ),
     ],
 )
@@ -67,7 +67,7 @@ def test_a_mistake_in_a_claim_is_one_line_that_names_claim_and_field(change: Any
 
 def test_claims_measure_one_discrete_and_one_exact_path() -> None:
     message = bad(lambda raw: raw["sources"].__setitem__("again", {"path": "other", "role": "exact"}))
-    assert "sources: there must be exactly one with role exact" in message
+    assert "sources: exactly one source must have the role exact" in message
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""An audit of the paper's statements: what they claim, in numbers, and whether it is so.
+"""Audit of the paper's statements: measure each claim, and compare the number with a threshold.
 
-What lives here: the statements' form (:mod:`.spec`), the measures that decide them (:mod:`.measures`), the
-verdicts (:mod:`.audit`) and the tables of them (:mod:`.table`).  What does not: the statements, which are
-data (``config/claims.yaml``).
+What lives here: the schema of claims (:mod:`.statements`), measures (:mod:`.measures`), verdicts
+(:mod:`.audit`) and tables (:mod:`.table`).  What does not: the claims, which are data
+(``config/claims.yaml``).
 """

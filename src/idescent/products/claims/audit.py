@@ -1,11 +1,11 @@
-"""Verdicts: each claim measured on the discrete run, the exact solution and Algorithm 4.
+"""Evaluate each claim on the discrete run, the exact solution and Algorithm 4, and derive the verdict.
 
-What lives here: choosing the cells and paths of a claim, its outcome on each source, and the verdict that
-follows.  What does not: reading claims (:mod:`.spec`), measures (:mod:`.measures`), tables (:mod:`.table`).
+What lives here: selecting the cells and paths of a claim, its outcome on each source, and the verdict.  What
+does not: reading claims (:mod:`.statements`), measures (:mod:`.measures`), tables (:mod:`.table`).
 
-A claim about the discrete algorithm is decided by the discrete run.  One about the continuous model is
-decided by its exact solution; where that fails and the scheme fulfils it, it *holds only for the scheme*.
-Without the scheme that distinction cannot be made, and a failure of the exact solution alone decides nothing.
+The discrete run decides a claim about the discrete algorithm.  The exact solution decides a claim about the
+continuous model.  If the exact solution fails and the scheme fulfils the claim, the verdict is *holds only
+for the scheme*.  If the exact solution fails and there is no scheme, the verdict is *not computed*.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ VERDICTS = (HOLDS, SCHEME, FAILS, MISSING)
 
 @dataclass(frozen=True)
 class AuditedCell:
-    """All paths of one cell: the discrete run and the solutions, by name."""
+    """One cell with its discrete run and its solutions, by name."""
 
     cell: dict[str, Any]
     paths: dict[str, Trajectory]
@@ -50,7 +50,7 @@ class AuditedCell:
 
 @dataclass(frozen=True)
 class Reading:
-    """One number: on which cell, and whether it fulfils the threshold."""
+    """One measured number, with the label of its cell and the result of the threshold."""
 
     label: str
     value: float
@@ -59,17 +59,17 @@ class Reading:
 
 @dataclass(frozen=True)
 class ClaimOutcome:
-    """What one source says about a claim.
+    """Outcome of a claim on one source.
 
     Attributes
     ----------
     state : str
-        ``holds``, ``fails``, ``not computed``, or ``not applicable`` where a path would be compared with
+        ``holds``, ``fails``, ``not computed``, or ``not applicable`` if a check would compare a path with
         itself.
     readings : tuple of tuple of Reading
-        One tuple for each check; empty unless computed.
+        One tuple for each check; empty if nothing was computed.
     note : str
-        Why it was not computed, or how a path of Algorithm 4 ended if not converged.
+        The reason for ``not computed``, or the statuses of the paths of Algorithm 4 that did not converge.
     """
 
     state: str
@@ -79,7 +79,7 @@ class ClaimOutcome:
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim, what each source says, and the verdict."""
+    """A claim with its outcome on each source and its verdict."""
 
     claim: Claim
     outcomes: dict[str, ClaimOutcome]
@@ -87,11 +87,11 @@ class Finding:
 
 
 class _AbsentError(Exception):
-    """A path or a cell that is not there; the text says which."""
+    """A missing path or cell, which the message names."""
 
 
 def describe(cell: Cell) -> dict[str, Any]:
-    """Return the facts that a selector can name: objective, optimizer, alpha, given hyper-parameters."""
+    """Return the properties that a selector can name: objective, optimizer, alpha and hyper-parameters."""
     optimizer = cell["optimizer"]
     return {
         "objective": cell["objective"]["name"],
@@ -102,43 +102,45 @@ def describe(cell: Cell) -> dict[str, Any]:
 
 
 def select(selector: Mapping[str, Any], cells: Iterable[Cell]) -> list[Cell]:
-    """Return the cells that have every property of a selector; a list of values allows each of them."""
+    """Return the cells with all properties of a selector; a list in a selector allows each of its values."""
 
     def matches(cell: Cell) -> bool:
-        has = describe(cell)
+        properties = describe(cell)
         return all(
-            name in has and has[name] in (wanted if isinstance(wanted, list) else [wanted])
-            for name, wanted in selector.items()
+            name in properties and properties[name] in (value if isinstance(value, list) else [value])
+            for name, value in selector.items()
         )
 
     return [cell for cell in cells if matches(cell)]
 
 
 def partner(check: Check, cell: Cell, cells: Iterable[Cell]) -> Cell | None:
-    """Return the cell of a check's second term: the given one but for what the check names; None if absent.
+    """Return the cell of a check's second term; None if there is no such cell.
+
+    It has the properties of ``cell``, except for those that the check's ``relative_to`` names.
 
     Raises
     ------
     ClaimsError
-        If several cells are meant.
+        If several cells match.
     """
     changed = check.relative_to.cell if check.relative_to else {}
-    base = {name: has for name, has in describe(cell).items() if name in SELECTORS}
+    base = {name: value for name, value in describe(cell).items() if name in SELECTORS}
     if changed.get("optimizer", base["optimizer"]) != base["optimizer"]:
         base = {name: base[name] for name in ("objective", "alpha")}
-    found = select({**base, **changed}, cells)
-    if len(found) > 1:
-        raise ClaimsError(f"relative_to.cell: {changed} matches {len(found)} cells: must match one")
-    return found[0] if found else None
+    matching = select({**base, **changed}, cells)
+    if len(matching) > 1:
+        raise ClaimsError(f"relative_to.cell: {changed} matches {len(matching)} cells: must match one")
+    return matching[0] if matching else None
 
 
 def required(claims: Claims, cells: Sequence[Cell], solutions: Iterable[str]) -> list[tuple[int, str]]:
-    """Return the paths that the claims need, of those that a study has: number of the cell, name of the path.
+    """Return the paths of a study that the claims need, as pairs of the cell's index and the path's name.
 
     Raises
     ------
     ClaimsError
-        If the second term of a check means several cells; one line.
+        If the second term of a check matches several cells; one line.
     """
     names = [s.path for s in claims.sources.values() if s.path in {"discrete", *solutions}]
     needed: set[int] = set()
@@ -161,7 +163,7 @@ def audit(claims: Claims, runs: Sequence[AuditedCell]) -> list[Finding]:
     Raises
     ------
     ValueError
-        If a claim asks for a quantity that a path does not have as one number per iteration.
+        If a path lacks the quantity of a claim, or the quantity has several coordinates.
     """
     findings = []
     for claim in claims.claims:
@@ -171,12 +173,12 @@ def audit(claims: Claims, runs: Sequence[AuditedCell]) -> list[Finding]:
 
 
 def verdict(about: str, sources: Mapping[str, ClaimSource], outcomes: Mapping[str, ClaimOutcome]) -> str:
-    """Return the verdict that follows from the sources."""
+    """Derive the verdict of a claim ``about`` something from its outcomes on the sources."""
     states: dict[str, list[str]] = {"discrete": [], "exact": [], "scheme": []}
     for title, source in sources.items():
         states[source.role].append(outcomes[title].state)
     (discrete,), (exact,), schemes = states.values()
-    # Of several variants of the scheme one that fulfils the claim is enough: it may be the published one.
+    # One variant of the scheme that fulfils the claim is sufficient: it may be the published one.
     scheme = next((state for state in (HOLDS, FAILS) if state in schemes), MISSING)
     if about == "discrete":
         return discrete
@@ -201,11 +203,11 @@ def _outcome(
         return ClaimOutcome(MISSING, note=str(absent))
     except ValueError as error:
         raise ClaimsError(f"{claim.id}: {error}") from error
-    met = [
-        (all if check.every == "all" else any)(reading.holds for reading in found)
-        for check, found in zip(claim.checks, readings, strict=True)
+    fulfilled = [
+        (all if check.every == "all" else any)(reading.holds for reading in of_check)
+        for check, of_check in zip(claim.checks, readings, strict=True)
     ]
-    return ClaimOutcome(HOLDS if all(met) else FAILS, readings, ", ".join(dict.fromkeys(notes)))
+    return ClaimOutcome(HOLDS if all(fulfilled) else FAILS, readings, ", ".join(dict.fromkeys(notes)))
 
 
 def _readings(
@@ -216,8 +218,8 @@ def _readings(
     notes: list[str],
 ) -> tuple[Reading, ...]:
     cells = {id(run.cell): run for run in runs}
-    chosen = select(check.cell, [run.cell for run in runs])
-    if not chosen:
+    selected = select(check.cell, [run.cell for run in runs])
+    if not selected:
         raise _AbsentError("the study has no such cell")
     title = check.source or title
 
@@ -226,28 +228,28 @@ def _readings(
         other = _path(cells[id(cell)], sources[check.against], check, notes)[1] if check.against else None
         return MEASURES[check.measure](k, y, other, check.options)
 
-    found = []
-    for cell in chosen:
+    readings = []
+    for cell in selected:
         number = measured(cell, title)
         if check.relative_to is not None:
             second = partner(check, cell, [run.cell for run in runs])
             if second is None:
                 raise _AbsentError("the study has no such cell")
             number = _combined(check.combine, number, measured(second, check.relative_to.source or title))
-        label = ",".join(f"{name}~{has}" for name, has in describe(cell).items())
-        found.append(Reading(label, number, check.expect.met_by(number)))
-    return tuple(found)
+        label = ",".join(f"{name}~{value}" for name, value in describe(cell).items())
+        readings.append(Reading(label, number, check.expect.met_by(number)))
+    return tuple(readings)
 
 
 def _combined(how: str, first: float, second: float) -> float:
-    # NaN, not an error, where there is no number: "never" minus "never", 0/0.
+    # NaN without an error for terms without a result: infinity minus infinity ("never" twice), 0/0.
     with np.errstate(divide="ignore", invalid="ignore"):
         a, b = np.float64(first), np.float64(second)
         return float(a / b if how == "ratio" else a - b)
 
 
 def _path(run: AuditedCell, source: ClaimSource, check: Check, notes: list[str]) -> tuple[Array, Array]:
-    """Return the iterations and the quantity of one path, within the window of a check."""
+    """Return iterations and values of one path, within the window of a check."""
     path = run.paths.get(source.path)
     if path is None:
         raise _AbsentError(f"{NO_PATH} {source.path}")
@@ -287,7 +289,7 @@ def _quantity(cell: Cell, path: Trajectory, name: str) -> Array:
 
 @cache
 def _minimum(objective: str) -> tuple[float, float]:
-    """Return the least point and the least value of an objective that declares ``minimum`` or ``center``."""
+    """Return minimiser and least value of an objective that declares ``minimum`` or ``center``."""
     built = registry.objective(json.loads(objective))
     declared = getattr(built, "minimum", getattr(built, "center", None))
     if declared is None or np.size(declared) != 1:

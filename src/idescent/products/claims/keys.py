@@ -1,6 +1,6 @@
-"""The audit of a paper's statements: the key ``claims`` of a configuration, and its rule.
+"""Declare the key ``claims`` of a configuration, and the rule that evaluates a claims file.
 
-What lives here: the declaration.  What does not: the form of a file of statements (:mod:`.statements`).
+What does not live here: the schema of a claims file (:mod:`.statements`).
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ HERE = "idescent.products.claims"
 
 
 def settings(spec: Any, study: Study) -> str | None:
-    """Return the file of statements."""
-    claims: str | None = spec.claims
-    return claims
+    """Return the name of the claims file."""
+    file: str | None = spec.claims
+    return file
 
 
 def claimed(study: Study, file: str) -> list[tuple[Cell, str]]:
-    """Return the cells, with names of runs and solutions, that the claims need and the study has."""
+    """Return the paths of the study that the claims need, as (cell, name)."""
     cells = [cell.spec() for cell in study.cells]
     claims = read(file)
     try:
         needed = required(claims, cells, study.solutions)
     except ClaimsError as error:
         raise ClaimsError(f"{file}: {error}") from None
-    wanted = [(study.cells[i], name) for i, name in needed]
-    return [(cell, name) for cell, name in wanted if name in cell.paths]
+    paths = [(study.cells[i], name) for i, name in needed]
+    return [(cell, name) for cell, name in paths if name in cell.paths]
 
 
-def rules(study: Study, given: str | None, before: Sequence[Rule]) -> list[Rule]:
+def rules(study: Study, file: str | None, before: Sequence[Rule]) -> list[Rule]:
     """Return the rule ``claims``."""
-    if given is None:
+    if file is None:
         return []
-    shown = claimed(study, given)
-    # The objective knows the distance from its minimum.
+    paths = claimed(study, file)
+    # The results depend on the code of the objectives, which give the minimum and the least loss.
     objectives = {cell.group[0]: cell.objective for cell in study.cells}
     job = Job(
         digest(f"{HERE}.table", *(("objective", spec) for spec in objectives.values())),
-        inputs=manifests(study, shown),
-        files=tuple(study.place(cell, name) for cell, name in shown),
-        given={"claims": given},
+        inputs=manifests(study, paths),
+        files=tuple(study.place(cell, name) for cell, name in paths),
+        given={"claims": file},
     )
     return [
         Rule(
@@ -58,8 +58,8 @@ def rules(study: Study, given: str | None, before: Sequence[Rule]) -> list[Rule]
             f"{HERE}.table:job",
             tables("claims", "claims.rst", (".csv", ".md")),
             (job,),
-            "decide the paper's claims",
-            external=(given,),
+            "evaluate the paper's claims",
+            external=(file,),
         )
     ]
 
@@ -68,7 +68,7 @@ PRODUCT = Product(
     "claims",
     (
         Annotated[str, AfterValidator(unbraced)] | None,
-        Field(default=None, min_length=1, description="File of statements to decide, as config/claims.yaml"),
+        Field(default=None, min_length=1, description="Claims file, such as config/claims.yaml"),
     ),
     settings,
     rules,

@@ -1,11 +1,11 @@
-"""The measures that decide a claim: numbers read off a path.
+"""Measures of a path, for the thresholds of claims.
 
-What lives here: functions of a scalar path on the iterations k, plain numpy.  What does not: choosing paths
-and comparing numbers (:mod:`.audit`).
+What lives here: functions of a scalar path over the iterations k, in plain numpy.  What does not: selecting
+paths and comparing numbers with thresholds (:mod:`.audit`).
 
-Every measure takes the iterations ``k`` and the values ``y``, both of shape (rows,), and its own options by
-keyword; one that compares two paths also takes the reference ``other`` on the same iterations.  A measure
-that has nothing to measure returns NaN, which fulfils no threshold; "never" is infinity.
+Every measure takes the iterations ``k`` and the values ``y``, both of shape (rows,), and its options by
+keyword.  A measure of two paths also takes the reference ``other`` on the same iterations.  The result is NaN
+for a path without the measured feature; NaN fulfils no threshold.  Infinity means "never".
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Array = NDArray[np.float64]
 
 
 def settling(k: Array, y: Array, *, within: float, target: str = "zero") -> float:
-    """Return the first iteration from which on ``y`` stays close to its target.
+    """Return the first iteration from which ``y`` remains close to its target.
 
     Parameters
     ----------
     within : float
-        How close: a fraction of the greatest distance from the target.
+        Largest distance from the target that is close, as a fraction of the greatest distance.
     target : {"zero", "last"}
         Zero, or the value of the last row.
 
@@ -45,33 +45,33 @@ def settling(k: Array, y: Array, *, within: float, target: str = "zero") -> floa
 
 
 def reach(k: Array, y: Array, *, within: float) -> float:
-    """Return the first iteration at which ``|y|`` is at most a fraction of its first value, or of other sign.
+    """Return the first iteration with ``|y| <= within * |y[0]|`` or with another sign than ``y[0]``.
 
-    Unlike :func:`settling`, what comes later does not count.  Infinity if that never happens.
+    Infinity if there is none.  Unlike :func:`settling`, later rows do not count.
     """
-    there = np.flatnonzero((np.abs(y) <= within * abs(y[0])) | (y * y[0] < 0.0))
-    return float(k[there[0]]) if there.size else math.inf
+    close = np.flatnonzero((np.abs(y) <= within * abs(y[0])) | (y * y[0] < 0.0))
+    return float(k[close[0]]) if close.size else math.inf
 
 
 def sign_changes(k: Array, y: Array, *, floor: float) -> float:
-    """Return how often ``y`` changes sign; rows where ``|y|`` is at most ``floor * max |y|`` do not count."""
+    """Count the sign changes of ``y``, without the rows where ``|y| <= floor * max |y|``."""
     return float(len(_changes(k, y, floor)))
 
 
 def oscillation_delay(k: Array, y: Array, *, within: float, floor: float) -> float:
-    """Return the iterations from the arrival at zero to the first swing back through it.
+    """Return the number of iterations from the arrival at zero to the first swing back through zero.
 
-    The arrival is :func:`reach`, the swing back the second sign change of those that :func:`sign_changes`
-    counts: the first one only crosses.  NaN if there is no swing back.
+    The arrival is the iteration of :func:`reach`.  The swing back is the second sign change that
+    :func:`sign_changes` counts, because the first one is the crossing.  NaN if there is no swing back.
     """
     changes = _changes(k, y, floor)
     return float(changes[1] - reach(k, y, within=within)) if len(changes) > 1 else math.nan
 
 
 def overshoot(k: Array, y: Array) -> float:
-    """Return how far ``y`` goes beyond zero, as a fraction of its greatest size on the side where it starts.
+    """Return the greatest ``|y|`` beyond zero, as a fraction of the greatest ``|y|`` on the starting side.
 
-    It starts on the side of its first value that is not zero.
+    The starting side is the sign of the first value that is not zero; NaN if all values are zero.
     """
     nonzero = y[np.flatnonzero(y)]
     if nonzero.size == 0:
@@ -91,27 +91,27 @@ def last(k: Array, y: Array) -> float:
 
 
 def jump(k: Array, y: Array) -> float:
-    """Return the greatest change of ``y`` from one row to the next."""
+    """Return the greatest change of ``y`` between consecutive rows; NaN for a single row."""
     return float(np.abs(np.diff(y)).max()) if len(y) > 1 else math.nan
 
 
 def rise(k: Array, y: Array) -> float:
-    """Return the greatest climb of ``y`` above an earlier value, as a fraction of its range.
+    """Return the greatest increase of ``y`` over an earlier value, as a fraction of its range.
 
-    Zero for a path that never rises.
+    Zero for a path that never increases.
     """
     return _ratio(float((y - np.minimum.accumulate(y)).max()), float(np.ptp(y)))
 
 
 def decay(k: Array, y: Array, *, to: float) -> float:
-    """Return the iterations from the peak of ``|y|`` until at most ``to`` times it is left; or infinity."""
+    """Return the iterations from the peak of ``|y|`` to the first ``|y| <= to * peak``; infinity if none."""
     top = int(np.argmax(np.abs(y)))
     below = np.flatnonzero(np.abs(y[top:]) <= to * abs(y[top]))
     return float(k[top + below[0]] - k[top]) if below.size else math.inf
 
 
 def bump_at(k: Array, y: Array) -> float:
-    """Return where the most prominent inner local maximum is; NaN if there is none."""
+    """Return the iteration of the most prominent inner local maximum; NaN if there is none."""
     return float(k[_bump(y)[0]]) if _bump(y)[1] > 0.0 else math.nan
 
 
@@ -121,18 +121,18 @@ def bump_height(k: Array, y: Array) -> float:
 
 
 def gap(k: Array, y: Array, other: Array) -> float:
-    """Return the greatest distance from the other path, as a fraction of that path's range."""
+    """Return the greatest distance from the other path, as a fraction of the other path's range."""
     return _ratio(float(np.abs(y - other).max()), float(np.ptp(other)))
 
 
 def gap_at(k: Array, y: Array, other: Array) -> float:
-    """Return where the distance from the other path is greatest."""
+    """Return the iteration of the greatest distance from the other path."""
     return float(k[np.argmax(np.abs(y - other))])
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure by name, what it is called with, and whether it compares two paths."""
+    """A measure with the names of its options; ``pairs`` tells whether it compares two paths."""
 
     function: Callable[..., float]
     required: tuple[str, ...]
@@ -140,7 +140,7 @@ class Measure:
     pairs: bool
 
     def __call__(self, k: Array, y: Array, other: Array | None, options: Mapping[str, Any]) -> float:
-        """Measure a path, against the other one if it takes one."""
+        """Measure a path, or its distance from the other path if the measure compares two."""
         return self.function(k, y, other, **options) if self.pairs else self.function(k, y, **options)
 
 
@@ -177,16 +177,17 @@ MEASURES: dict[str, Measure] = {
 
 
 def _changes(k: Array, y: Array, floor: float) -> Array:
-    """Return the iterations at which ``y`` has a sign other than before."""
+    """Return the iterations of the sign changes of ``y``, ignoring rows where ``|y| <= floor * max |y|``."""
     rows = np.flatnonzero(np.abs(y) > floor * np.abs(y).max())
     changed = rows[1:][np.diff(np.sign(y[rows])) != 0.0]
-    at: Array = k[changed]
-    return at
+    iterations: Array = k[changed]
+    return iterations
 
 
 def _bump(y: Array) -> tuple[int, float]:
-    """Return row and prominence of the most prominent inner local maximum; 0.0 if there is none."""
-    # Prominence: the drop to the deeper-going side that is less deep, as in topography.
+    """Return row and prominence of the most prominent inner local maximum; (0, 0.0) if there is none."""
+    # Prominence as in topography: take the lowest value on each side, up to the next higher value; the
+    # prominence is the height above the higher one of the two.
     best = (0, 0.0)
     inner = np.flatnonzero((y[1:-1] > y[:-2]) & (y[1:-1] >= y[2:])) + 1
     for row in inner:

@@ -1,7 +1,7 @@
-"""Claims as typed data: what a statement says, on which cells, and the number that decides it.
+"""Schema of a claims file: statements, their cells, measures and thresholds.
 
-What lives here: the schema of a claims file, its checks, and reading it.  What does not: measuring
-(:mod:`.measures`) and verdicts (:mod:`.audit`).
+What lives here: the schema, its checks, and reading a file.  What does not: measuring (:mod:`.measures`) and
+verdicts (:mod:`.audit`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from idescent.store.tables import HYPERPARAMETERS
 from idescent.study.messages import ConfigError, path, shown
 from idescent.study.texts import RULE, forbidden
 
-# Columns of claims.csv beside those of the sources.
+# Columns of claims.csv, without those of the sources.
 COLUMNS = ("id", "where", "statement", "about", "verdict", "check", "measure", "cell", "threshold", "reason")
 SELECTORS = ("objective", "optimizer", "alpha", *HYPERPARAMETERS)
 
@@ -32,7 +32,7 @@ _DECIDING = {
 
 
 class ClaimsError(ConfigError):
-    """A claims file that cannot be used; its text is one line: claim, field, value, and what is allowed."""
+    """A mistake in a claims file; the message is one line: claim, field, value and the allowed values."""
 
 
 def _measure_name(name: str) -> str:
@@ -56,21 +56,21 @@ class _Strict(BaseModel):
 
 
 class ClaimSource(_Strict):
-    """Where the paths of one column lie, and what they are."""
+    """Path and role of one column of the table."""
 
     path: str = Field(min_length=1, description="discrete, or the name of a solution")
     role: Literal["discrete", "exact", "scheme"]
 
 
 class Second(_Strict):
-    """The second term of a comparison: the first one, but for what is named here."""
+    """The second term of a comparison: the first term, except for the properties in these keys."""
 
     cell: Selector = Field(default_factory=dict, description="another cell: what differs from the first")
     source: str | None = Field(default=None, description="the title of another source")
 
 
 class Expect(_Strict):
-    """The threshold; all given parts must be fulfilled."""
+    """The threshold; a number must fulfil all of its parts."""
 
     above: float | None = None
     at_least: float | None = None
@@ -96,31 +96,37 @@ class Expect(_Strict):
     def __str__(self) -> str:
         """Return, e.g., ``> 1, ≤ 2``."""
         signs = (("above", ">"), ("at_least", "≥"), ("below", "<"), ("at_most", "≤"))
-        given = ((sign, getattr(self, name)) for name, sign in signs)
-        return ", ".join(f"{sign} {value:.6g}" for sign, value in given if value is not None)
+        bounds = ((sign, getattr(self, name)) for name, sign in signs)
+        return ", ".join(f"{sign} {value:.6g}" for sign, value in bounds if value is not None)
 
 
 class Check(_Strict):
-    """One number and its threshold, on one cell or on every cell that the selector matches."""
+    """One measure and its threshold, for each cell that the selector matches."""
 
     measure: Annotated[str, AfterValidator(_measure_name)]
     quantity: Literal["theta", "offset", "loss", "excess", "m", "v", "G"] = Field(
         description="offset is theta minus the minimum, excess the loss minus the least loss"
     )
-    cell: Selector = Field(min_length=1, description="which cells; a list of values matches each of them")
-    every: Literal["all", "any"] = Field(default="all", description="how many of the cells must fulfil it")
+    cell: Selector = Field(
+        min_length=1, description="properties of the cells; a list of values matches each of them"
+    )
+    every: Literal["all", "any"] = Field(
+        default="all", description="how many of the cells must fulfil the threshold"
+    )
     k: tuple[int, int | None] = Field(
         default=(0, None), description="first and last iteration; all by default"
     )
     options: dict[str, Any] = Field(default_factory=dict, description="the measure's own arguments")
-    source: str | None = Field(default=None, description="measure on this source in every column")
+    source: str | None = Field(
+        default=None, description="source of the measured path, the same in every column"
+    )
     against: str | None = Field(default=None, description="the other path, for a measure of two paths")
     relative_to: Second | None = Field(default=None, description="a second term")
     combine: Literal["ratio", "difference"] = Field(default="ratio", description="first to second term")
     expect: Expect
 
     def compares_with_itself(self, title: str) -> bool:
-        """Whether on this source a path would be compared with itself."""
+        """Whether the check, on this source, would compare a path with itself."""
         second = self.relative_to
         return self.source is None and (
             self.against == title or (second is not None and second.source == title and not second.cell)
@@ -133,16 +139,16 @@ class Check(_Strict):
             if name not in self.options:
                 raise ValueError(f"options: {name} is missing: {self.measure} needs it")
         allowed = (*measure.required, *measure.optional)
-        for name, given in self.options.items():
+        for name, value in self.options.items():
             if name not in allowed:
                 raise ValueError(
                     f"options: {name!r} is not allowed: must be one of {', '.join(allowed) or '-'}"
                 )
             if name == "target":
-                if given not in ("zero", "last"):
-                    raise ValueError(f"options.target: {given!r} is not allowed: must be zero or last")
-            elif isinstance(given, bool) or not isinstance(given, int | float) or not given >= 0:
-                raise ValueError(f"options.{name}: {given!r} is not allowed: must be a number >= 0")
+                if value not in ("zero", "last"):
+                    raise ValueError(f"options.target: {value!r} is not allowed: must be zero or last")
+            elif isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+                raise ValueError(f"options.{name}: {value!r} is not allowed: must be a number >= 0")
         if measure.pairs != (self.against is not None):
             needed = "must be a source" if measure.pairs else "must be left out"
             raise ValueError(f"against: {self.against!r} is not allowed: {needed} with {self.measure}")
@@ -153,14 +159,14 @@ class Check(_Strict):
 
 
 class Claim(_Strict):
-    """One statement of the paper; it holds if all its checks do."""
+    """One statement of the paper; it holds if all its checks hold."""
 
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     where: str = Field(min_length=1, description="section or figure")
     statement: str = Field(min_length=1)
     about: Literal["discrete", "model", "both", "scheme"]
     checks: tuple[Check, ...] = Field(min_length=1)
-    reason: str = Field(default="", description="why this threshold")
+    reason: str = Field(default="", description="reason for this threshold")
 
 
 class Claims(_Strict):
@@ -173,20 +179,20 @@ class Claims(_Strict):
     def _consistent(self) -> Claims:
         for column in self.sources:
             if column in COLUMNS or column.endswith((" state", " note")):
-                raise ValueError(f"sources: {column!r} is not allowed: claims.csv has another such column")
+                raise ValueError(f"sources: {column!r} is not allowed: claims.csv already has such a column")
         roles = [source.role for source in self.sources.values()]
         for role in ("discrete", "exact"):
             if roles.count(role) != 1:
-                raise ValueError(f"sources: there must be exactly one with role {role}")
+                raise ValueError(f"sources: exactly one source must have the role {role}")
         deciding = {role: title for title, source in self.sources.items() for role in [source.role]}
         twice = [name for name, count in Counter(claim.id for claim in self.claims).items() if count > 1]
         if twice:
-            raise ValueError(f"{twice[0]}: id: is not allowed: it is already taken")
+            raise ValueError(f"{twice[0]}: id: is not allowed: another claim has this id")
         for claim in self.claims:
             for i, check in enumerate(claim.checks):
                 second = check.relative_to.source if check.relative_to else None
-                named = {"source": check.source, "against": check.against, "relative_to.source": second}
-                for field, title in named.items():
+                titles = {"source": check.source, "against": check.against, "relative_to.source": second}
+                for field, title in titles.items():
                     if title is not None and title not in self.sources:
                         known = ", ".join(self.sources)
                         problem = f"{title!r} is not allowed: must be one of {known}"
@@ -206,7 +212,7 @@ def read(path: str | Path) -> Claims:
     Raises
     ------
     ClaimsError
-        If there is none, or anything in it cannot be evaluated.
+        If the file does not exist or contains a mistake.
     """
     from idescent.study.documents import DocumentError
     from idescent.study.documents import read as read_document
@@ -224,7 +230,7 @@ def parse(raw: Any, name: str = "claims") -> Claims:
     Raises
     ------
     ClaimsError
-        One line: the file's name, the claim, the field, the value, and what is allowed.
+        One line: the file's name, the claim, the field, the value and the allowed values.
     """
     for place, text in forbidden(raw):
         raise ClaimsError(f"{name}: {path(place)}: {shown(text)} is not allowed: {RULE}")
@@ -248,6 +254,6 @@ def _line(raw: Any, problem: Any) -> str:
         return f"{where}: this key is not allowed"
     rule = str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
     rule = rule.replace("Input should", "must").replace("Input", "it")
-    given = problem["input"]
-    shown = f"{given!r} is not allowed: " if not isinstance(given, Mapping | list) else ""
-    return (f"{where}: " if where else "") + shown + rule
+    value = problem["input"]
+    quoted = f"{value!r} is not allowed: " if not isinstance(value, Mapping | list) else ""
+    return (f"{where}: " if where else "") + quoted + rule

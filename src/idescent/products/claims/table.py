@@ -1,7 +1,7 @@
-"""Tables of an audit: Markdown for people, CSV for programs.
+"""Write the results of an audit: a readable table (Markdown) and a complete one (CSV).
 
-What lives here: text.  What does not: any judgement (:mod:`.audit`).  Markdown has one row for each claim,
-CSV one for each number.
+What lives here: formatting.  What does not: outcomes and verdicts (:mod:`.audit`).  The Markdown table has
+one row for each claim, the CSV table one row for each number.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from idescent.store.files import write_text
 _GREEK = {"alpha": "α", "beta": "β", "beta1": "β₁", "beta2": "β₂"}
 _ENDLESS = ("settling", "reach", "decay")
 _INTRODUCTION = """\
-Statements of the paper in our words, each decided by a measured number. A claim about the discrete algorithm
-is decided by the discrete run; one about the continuous model by the exact solution, and where that fails
-but Algorithm 4 fulfils it, it *holds only for the scheme*. ✓ and ✗ say whether a column fulfils the
-threshold; parts of a claim are separated by semicolons, "a … b" is the range over several cells, and –
-marks a column that would be compared with itself."""
+The claims are statements of the paper in our words, each with a measure and a threshold. The discrete run
+decides a claim about the discrete algorithm, the exact solution a claim about the continuous model. A claim
+that the exact solution does not fulfil but Algorithm 4 does *holds only for the scheme*. ✓: the column
+fulfils the threshold; ✗: it does not. Semicolons separate the parts of a claim, "a … b" is the range over
+several cells, and – marks a column that would be compared with itself."""
 
 
 def counts(findings: Sequence[Finding]) -> str:
     """Return, e.g., ``40 claims: 30 hold, 2 hold only for the scheme, 8 fail, 0 not computed``."""
     number = Counter(finding.verdict for finding in findings)
     words = ("hold", "hold only for the scheme", "fail", "not computed")
-    said = [f"{number[state]} {word}" for state, word in zip(VERDICTS, words, strict=True)]
-    return f"{len(findings)} claims: {', '.join(said)}"
+    parts = [f"{number[state]} {word}" for state, word in zip(VERDICTS, words, strict=True)]
+    return f"{len(findings)} claims: {', '.join(parts)}"
 
 
 def markdown(claims: Claims, findings: Sequence[Finding]) -> str:
-    """Return the readable table: a count, one row for each claim, and why each threshold is what it is."""
+    """Format the readable table: the counts, one row for each claim, and the reasons for the thresholds."""
     absent = _absent(claims, findings)
     titles = [title for title in claims.sources if title not in absent]
     head = ["id", "where", "claim", "measure", *map(marked, titles), "threshold", "verdict"]
@@ -77,7 +77,7 @@ def markdown(claims: Claims, findings: Sequence[Finding]) -> str:
     if any(
         outcome.state in (HOLDS, FAILS) and outcome.note for f in findings for outcome in f.outcomes.values()
     ):
-        text += ["", "† A path of Algorithm 4 behind this number did not converge."]
+        text += ["", "† At least one path of Algorithm 4 in this number did not converge."]
     reasons = [
         f"- {finding.claim.id}: {marked(finding.claim.reason)}"
         for finding in findings
@@ -89,9 +89,9 @@ def markdown(claims: Claims, findings: Sequence[Finding]) -> str:
 
 
 def csv(claims: Claims, findings: Sequence[Finding]) -> str:
-    """Return the complete table: one row for each number; empty where there is none."""
+    """Format the complete table: one row for each number; a missing number is an empty field."""
     titles = list(claims.sources)
-    columns = [*COLUMNS[:-1], *(f"{title}{what}" for title in titles for what in ("", " state", " note"))]
+    columns = [*COLUMNS[:-1], *(f"{title}{suffix}" for title in titles for suffix in ("", " state", " note"))]
     columns.append(COLUMNS[-1])
     text = io.StringIO()
     writer = standard.writer(text, lineterminator="\n")
@@ -103,7 +103,9 @@ def csv(claims: Claims, findings: Sequence[Finding]) -> str:
                 title: {reading.label: reading for reading in outcome.readings[i]} if outcome.readings else {}
                 for title, outcome in finding.outcomes.items()
             }
-            for label in dict.fromkeys(name for found in readings.values() for name in found) or [""]:
+            for label in dict.fromkeys(label for of_source in readings.values() for label in of_source) or [
+                ""
+            ]:
                 row: list[object] = [
                     claim.id,
                     claim.where,
@@ -120,8 +122,8 @@ def csv(claims: Claims, findings: Sequence[Finding]) -> str:
 
 
 def measure(check: Check) -> str:
-    """Say in a few words what is measured, on which cells."""
-    options = ", ".join(f"{name} {given}" for name, given in check.options.items())
+    """Describe a check in a few words: measure, quantity, options and cells."""
+    options = ", ".join(f"{name} {value}" for name, value in check.options.items())
     words = f"{check.measure}({check.quantity}{', ' + options if options else ''})"
     if check.against:
         words += f" to {check.against}"
@@ -138,12 +140,12 @@ def measure(check: Check) -> str:
 
 
 def _absent(claims: Claims, findings: Sequence[Finding]) -> dict[str, str]:
-    """Return the sources without a single number, and why; a column of them would only take space."""
+    """Return the sources without any number, and the reasons; the table omits their columns."""
     outcomes = {title: [finding.outcomes[title] for finding in findings] for title in claims.sources}
     return {
-        title: ", ".join(dict.fromkeys(outcome.note for outcome in found if outcome.note))
-        for title, found in outcomes.items()
-        if all(outcome.state in (MISSING, NOT_APPLICABLE) for outcome in found)
+        title: ", ".join(dict.fromkeys(outcome.note for outcome in of_source if outcome.note))
+        for title, of_source in outcomes.items()
+        if all(outcome.state in (MISSING, NOT_APPLICABLE) for outcome in of_source)
     }
 
 
@@ -156,14 +158,14 @@ def _fields(outcome: ClaimOutcome, reading: Reading | None) -> list[object]:
 
 def _cells(selector: Mapping[str, object]) -> str:
     words = []
-    for name, wanted in selector.items():
-        values = " or ".join(map(str, wanted)) if isinstance(wanted, list) else str(wanted)
+    for name, value in selector.items():
+        values = " or ".join(map(str, value)) if isinstance(value, list) else str(value)
         words.append(values if name in ("objective", "optimizer") else f"{_GREEK.get(name, name)} = {values}")
     return " ".join(words)
 
 
 def _threshold(check: Check) -> str:
-    return f"{check.expect}{' for one' if check.every == 'any' else ''}"
+    return f"{check.expect}{' in at least one cell' if check.every == 'any' else ''}"
 
 
 def _shown(checks: Sequence[Check], outcome: ClaimOutcome) -> str:
@@ -193,11 +195,11 @@ def _number(check: Check, value: float) -> str:
 
 
 def job(task: Task) -> str:
-    """Evaluate all claims and write them down; return a line about the verdicts."""
-    checked = read(task.given["claims"])
-    findings = audit(checked, [AuditedCell(cell.setup, cell.paths) for cell in read_cells(task.files)])
+    """Evaluate all claims and write the tables; return the counts of the verdicts for the screen."""
+    claims = read(task.given["claims"])
+    findings = audit(claims, [AuditedCell(cell.setup, cell.paths) for cell in read_cells(task.files)])
     formats = {".csv": csv, ".md": markdown}
-    texts = [formats[output.suffix](checked, findings) for output in task.outputs]
+    texts = [formats[output.suffix](claims, findings) for output in task.outputs]
     for output, text in zip(task.outputs, texts, strict=True):
         write_text(output, text)
     return counts(findings)
