@@ -35,6 +35,9 @@ class Without:
 """
 
 
+NO_RULES = "config: products.mine: rules(study) must return Rule objects with at least one job"
+
+
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_product.py").write_text(OWN, encoding="utf-8")
@@ -118,10 +121,10 @@ def test_a_product_of_ones_own_adds_its_rules_before_the_report(own: None) -> No
         (
             "Own",
             {"file": "tables/errors.csv"},
-            "config: products.mine: 'tables/errors.csv' is not allowed: another rule makes this file",
+            "config: products.mine: 'tables/errors.csv' is not allowed: another rule writes this file",
         ),
-        ("Own", {"rules": "no jobs"}, "config: products.mine: rules(study) must return Rules that have jobs"),
-        ("Own", {"rules": "text"}, "config: products.mine: rules(study) must return Rules that have jobs"),
+        ("Own", {"rules": "no jobs"}, NO_RULES),
+        ("Own", {"rules": "text"}, NO_RULES),
         (
             "Without",
             {},

@@ -171,14 +171,14 @@ def test_what_every_cell_refuses_is_a_mistake_of_the_configuration_in_one_line()
     with pytest.raises(config.ConfigError) as caught:
         config.load(raw)
     assert str(caught.value) == (
-        "config: solutions.third-order: it is refused in its only cell: "
+        "config: solutions.third-order: refused in its only cell: "
         "ThirdOrder: AdaGrad is not allowed: must be Adam, AdamW or AdamL2"
     )
     raw = changed(runs=[STUDY["runs"][0] | {"alpha": [0.1, 0.06]}])
     raw["runs"][0]["hyperparameters"] = {"beta1": 0.9, "beta2": 0.99, "weight_decay": 20}
     with pytest.raises(config.ConfigError) as caught:
         config.load(raw)
-    assert str(caught.value) == f"config: solutions.half-step: it is refused in all of its 2 cells: {DECAY}"
+    assert str(caught.value) == f"config: solutions.half-step: refused in all of its 2 cells: {DECAY}"
 
 
 def test_what_a_solver_refuses_is_known_as_well() -> None:
@@ -288,7 +288,7 @@ def test_an_equation_that_every_ensemble_refuses_is_a_mistake() -> None:
     with pytest.raises(config.ConfigError) as caught:
         config.load(_crowd({"equations": []}, {"optimizer": "AdaGrad", "hyperparameters": {}}))
     assert str(caught.value) == (
-        "config: ensembles.1.equations: Compagnoni is refused in its only cell: "
+        "config: ensembles.1.equations: Compagnoni: refused in its only cell: "
         "compagnoni: AdaGrad is not allowed: its accumulator is no average"
     )
 
@@ -316,4 +316,4 @@ def test_forecasts_that_are_all_refused_are_a_mistake() -> None:
     raw["forecast"][0]["hyperparameters"] = {"beta1": 0.9, "beta2": 0.99, "weight_decay": 20.0}
     with pytest.raises(config.ConfigError) as caught:
         config.load(raw)
-    assert str(caught.value) == f"config: forecast: it is refused in its only cell: {DECAY}"
+    assert str(caught.value) == f"config: forecast: refused in its only cell: {DECAY}"

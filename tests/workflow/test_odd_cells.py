@@ -128,5 +128,5 @@ def test_a_solution_refused_by_every_cell_stops_the_study_before_it_writes(fresh
     assert outcome.status != 0
     assert "Traceback" not in outcome.text
     assert outcome.text.count("config: ") == 1
-    assert "config: solutions.third: it is refused in all of its 2 cells: ThirdOrder: AdaGrad" in outcome.text
+    assert "config: solutions.third: refused in all of its 2 cells: ThirdOrder: AdaGrad" in outcome.text
     assert not (fresh.folder / "results").exists()

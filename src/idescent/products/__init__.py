@@ -1,4 +1,4 @@
-"""What a study shows: one folder for each product, with its keys, rows, tables and figures.
+"""Products of a study: one folder for each, with its keys, rows, tables and figures.
 
-What lives here: see the folders.  What does not: how a discrete run or a solution is computed.
+What does not live here: the computation of discrete runs and solutions (:mod:`idescent.jobs`).
 """

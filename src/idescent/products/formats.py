@@ -1,7 +1,7 @@
-"""A table in every format: complete in Parquet and CSV, or as the text made for it.
+"""Write a table in each format: Parquet and CSV with all columns, Markdown and LaTeX as a given text.
 
-What lives here: what the tables of all products share.  What does not: what a table says to people, which is
-in the products' own folders.
+What lives here: the shared work of all tables.  What does not: the texts for Markdown and LaTeX, which are in
+the folders of the products.
 """
 
 from __future__ import annotations
@@ -20,12 +20,21 @@ FORMATS = (".parquet", ".csv", ".md", ".tex")
 def write_formats(
     outputs: Iterable[str | Path], table: Any, markdown: Callable[[], str], latex: Callable[[], str]
 ) -> None:
-    """Write a table in each format: complete (.parquet, .csv), or as the text made for it (.md, .tex).
+    """Write a table to each output file.
+
+    Parameters
+    ----------
+    outputs : iterable of path
+        Files with the suffix .parquet, .csv, .md or .tex.
+    table : pyarrow.Table
+        The complete table, for .parquet and .csv.
+    markdown, latex : callable
+        Return the text for .md and for .tex.
 
     Raises
     ------
     ValueError
-        If the suffix of an output is not known; then nothing is written.
+        If an output has another suffix; no file is written then.
     """
     targets = [Path(output) for output in outputs]
     for target in targets:
@@ -41,10 +50,10 @@ def write_formats(
 
 
 def in_order(table: Any) -> Any:
-    """Sort a table of errors by cell, whichever jobs its parts come from.
+    """Sort a table of errors by cell, so that the order does not depend on the jobs that wrote its parts.
 
-    Objectives and optimizers keep the order in which they first appear; below them come hyper-parameters,
-    ascending, then learning rates, descending.  The rows of a cell keep their order.
+    The sort keys are the pair of objective and optimizer (in the order of their first rows), the
+    hyper-parameters (ascending) and the learning rate (descending).  The rows of a cell keep their order.
     """
     import pyarrow as pa
 
@@ -54,22 +63,22 @@ def in_order(table: Any) -> Any:
         return table
     starts = [i for i, cell in enumerate(cells) if i == 0 or cell != cells[i - 1]]
     ends = dict(zip(starts, [*starts[1:], len(cells)], strict=True))
-    place = {group: i for i, group in enumerate(dict.fromkeys(cell[:2] for cell in cells))}
+    ranks = {group: i for i, group in enumerate(dict.fromkeys(cell[:2] for cell in cells))}
 
     def key(start: int) -> tuple[Any, ...]:
-        given = [table.column(name)[start].as_py() for name in HYPERPARAMETERS]
-        # What else the user's own optimizer takes stands in the label only.
+        values = [table.column(name)[start].as_py() for name in HYPERPARAMETERS]
+        # Only the label contains the other hyper-parameters of a user's own optimizer.
         others = cells[start][2].partition(",")[2]
-        hyperparameters = [(value is None, value or 0.0) for value in given]
-        return place[cells[start][:2]], *hyperparameters, others, -table.column("alpha")[start].as_py()
+        hyperparameters = [(value is None, value or 0.0) for value in values]
+        return ranks[cells[start][:2]], *hyperparameters, others, -table.column("alpha")[start].as_py()
 
-    # Cell by cell and not by table.sort_by, which imports pandas.
+    # Not table.sort_by: it imports pandas.
     parts = [table.slice(start, ends[start] - start) for start in sorted(starts, key=key)]
     return pa.concat_tables(parts).combine_chunks()
 
 
 def csv(table: Any) -> str:
-    """Return the complete table as CSV: digits that read back the same, empty where there is none."""
+    """Format the complete table as CSV: numbers with all digits, null as an empty field."""
     import csv as standard
     import io
 

@@ -1,6 +1,6 @@
-"""Products of the user's own: the section ``products`` of a configuration.
+"""The user's own products: the section ``products`` of a configuration.
 
-What lives here: building them by name, and checking what they return.  What does not: what a product is
+What lives here: creating the objects, and checking their rules.  What does not: the data types of a product
 (:mod:`.product`).
 """
 
@@ -20,40 +20,53 @@ from idescent.study.values import Name
 
 
 def settings(spec: Any, study: Study) -> dict[str, Any]:
-    """Build the objects; each must have a method ``rules(study)``."""
-    found = {}
+    """Create the user's products, by name.
+
+    Raises
+    ------
+    ConfigError
+        If a class cannot be imported or instantiated, or has no method ``rules``.
+    """
+    products = {}
     for name, entry in spec.products.items():
         try:
-            found[name] = registry.build("product", entry.spec())
+            products[name] = registry.build("product", entry.spec())
         except ValueError as error:
             raise ConfigError(f"config: products.{name}: {error}") from error
-        if not callable(getattr(found[name], "rules", None)):
+        if not callable(getattr(products[name], "rules", None)):
             raise refused(f"products.{name}", entry.class_, "must be a class with a method rules(study)")
-    return found
+    return products
 
 
-def rules(study: Study, given: dict[str, Any], before: Sequence[Rule]) -> list[Rule]:
-    """Return the rules of all of them, in the order of the configuration."""
-    found: list[Rule] = []
-    for name, product in given.items():
-        added = product.rules(study)
-        for rule in added if isinstance(added, Sequence) else [added]:
+def rules(study: Study, products: dict[str, Any], before: Sequence[Rule]) -> list[Rule]:
+    """Return the rules of the user's products, in the order of the configuration.
+
+    Raises
+    ------
+    ConfigError
+        If a product returns anything but rules with jobs, or a rule repeats the name or an output of another.
+    """
+    own: list[Rule] = []
+    for name, product in products.items():
+        returned = product.rules(study)
+        for rule in returned if isinstance(returned, Sequence) else [returned]:
             if not isinstance(rule, Rule) or not rule.jobs:
-                raise ConfigError(f"config: products.{name}: rules(study) must return Rules that have jobs")
-            taken = {file for other in (*before, *found) for file in other.made()}
-            if rule.name in (other.name for other in (*before, *found)):
+                problem = "rules(study) must return Rule objects with at least one job"
+                raise ConfigError(f"config: products.{name}: {problem}")
+            outputs = {file for other in (*before, *own) for file in other.made()}
+            if rule.name in (other.name for other in (*before, *own)):
                 raise refused(f"products.{name}", rule.name, "another rule has this name")
-            if clash := sorted(taken & set(rule.made())):
-                raise refused(f"products.{name}", clash[0], "another rule makes this file")
-            found.append(rule)
-    return found
+            if clash := sorted(outputs & set(rule.made())):
+                raise refused(f"products.{name}", clash[0], "another rule writes this file")
+            own.append(rule)
+    return own
 
 
 PRODUCT = Product(
     "products",
     (
         dict[Name, ClassOrName],
-        Field(default_factory=dict, description="Tables and figures of your own, by name: module:Class"),
+        Field(default_factory=dict, description="Your own tables and figures, by name: module:Class"),
     ),
     settings,
     rules,

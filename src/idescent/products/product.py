@@ -1,10 +1,10 @@
-"""What a product is: something that a study shows, and the workflow's rules that make it.
+"""Data types in which a product declares the rules of the workflow that write its files.
 
-What lives here: the data types in which products declare their rules, and what a job's function is given.
-What does not: any one product (the folders beside this file), running a job (:mod:`idescent.jobs`).
+What lives here: these types, and the argument of a job's function.  What does not: the products (the folders
+in :mod:`idescent.products`), and running a job (:mod:`idescent.jobs`).
 
-A product of one's own is a class whose objects have a method ``rules(study)``; a configuration names it under
-``products`` as ``module:Class``.
+A user's own product is a class whose objects have a method ``rules(study)``; the section ``products`` of a
+configuration names it as ``module:Class``.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ if TYPE_CHECKING:  # jobs import this module, but not how a study is planned
 
 Sort = Literal["simulate", "solve", "measure", "table", "figure", "report"]
 
-# A job that takes long and of unknown length starts before all others.
+# Priority of a long job of unknown duration: it starts before all others.
 FIRST = 1_000_000
 
 
 @dataclass(frozen=True)
 class Output:
-    """A file that a rule makes.
+    """An output file of a rule.
 
     Attributes
     ----------
     path : str
-        Below the folder of the study; wildcards stand in braces.
+        Relative to the folder of the study, with wildcards in braces.
     caption : str
-        File in ``workflow/report`` with the caption in Snakemake's own report; empty: not shown there.
+        File in ``workflow/report`` with the caption for Snakemake's own report; the report omits the output
+        if this is empty.
     category : str
         Heading in Snakemake's own report.
     """
@@ -51,13 +52,13 @@ class Job:
     wildcards : dict of str to str
         Values of the wildcards in the rule's outputs.
     inputs : tuple of str
-        Files below the folder of the study that must be there first.
+        Files that must exist before the job starts, relative to the folder of the study.
     files : tuple of str
-        Files below the folder of the study that the function reads; by default the inputs.
+        Files that the function reads, relative to the folder of the study; by default the inputs.
     given : dict
-        Further arguments of the function: what JSON can hold.
+        Further arguments of the function, as JSON values.
     code : str
-        Digest of the code that makes the outputs (``idescent.study.provenance.digest``).
+        Digest of the code behind the outputs (``idescent.study.provenance.digest``).
     caption : str
         Caption of the figure, for Snakemake's own report.
     priority : int
@@ -80,24 +81,25 @@ class Rule:
     Attributes
     ----------
     name : str
-        Its name in Snakemake, which profiles may mention.
+        Name of the rule in Snakemake; profiles refer to it.
     sort : {"simulate", "solve", "measure", "table", "figure", "report"}
-        Which body in ``workflow/rules`` it gets: the first three may run on other machines.
+        Name of the rule's body in ``workflow/rules``; jobs of the first three may run on other machines.
     function : str
-        ``module:function`` that makes the outputs; it is called with a :class:`Task` and returns a line for
-        the screen.
+        ``module:function`` that writes the outputs: it takes a :class:`Task` and returns a line for the
+        screen.
     outputs : tuple of Output
     jobs : tuple of Job
     message : str
-        What the jobs do, with wildcards as ``{wildcards.name}``.
+        Message of the jobs on the screen, with wildcards as ``{wildcards.name}``.
     external : tuple of str
         Input files outside the folder of the study.
     local : bool
-        Whether a measurement is made sooner than submitted to another machine.
+        Whether a job of the sort ``measure`` runs on this machine, because it is shorter than its submission.
     configured : bool
-        Whether each job is an entry of the section ``figures``, which the report then shows beside it.
+        Whether each job is an entry of the section ``figures``; the report then shows the entry with the
+        figure.
     order : tuple of str
-        Figures that the rule shares with others, in the order of the report.
+        Names of the figures of this rule and of related rules, in the order of the report.
     """
 
     name: str
@@ -112,28 +114,28 @@ class Rule:
     order: tuple[str, ...] = ()
 
     def made_by(self, job: Job) -> list[str]:
-        """Return the files that one of the rule's jobs makes, below the folder of the study."""
+        """Return the output files of one of the rule's jobs, relative to the folder of the study."""
         return [output.path.format(**job.wildcards) for output in self.outputs]
 
     def made(self) -> list[str]:
-        """Return the files that all of the rule's jobs make."""
+        """Return the output files of all jobs of the rule."""
         return [file for job in self.jobs for file in self.made_by(job)]
 
 
 @dataclass(frozen=True)
 class Task:
-    """What the function of a job is called with.
+    """Argument of a job's function.
 
     Attributes
     ----------
     files : list of Path
-        What it reads.
+        Files to read.
     outputs : list of Path
-        What it makes, in the order of the rule's outputs.
+        Files to write, in the order of the rule's outputs.
     given : dict
-        Further arguments, as the product declared them.
+        Further arguments, as in :class:`Job`.
     code : str
-        Digest of the code, for the record.
+        Digest of the code, for the provenance in the outputs.
     log : callable
         Receives lines for the job's log.
     """
@@ -147,18 +149,20 @@ class Task:
 
 @dataclass(frozen=True)
 class Product:
-    """A product of the package: its section of the configuration and its rules.
+    """A product of the package, with its section of the configuration and its rules.
 
     Attributes
     ----------
     name : str
-        Key of its section.
+        Key of the section.
     keys : (type, pydantic.fields.FieldInfo)
-        The section's type, default and description; None if it has no section.
+        The section's type, default and description; None without a section.
     settings : callable
-        ``settings(spec, study)``: check the section against the others; return what the rules need.
+        ``settings(spec, study)`` checks the section against other sections and returns the settings of the
+        rules.
     rules : callable
-        ``rules(study, settings, before)``: its rules, given those of the products before it.
+        ``rules(study, settings, before)`` returns the rules; ``before`` contains the rules of the preceding
+        products.
     """
 
     name: str
@@ -170,12 +174,12 @@ class Product:
 def tables(
     name: str, caption: str, suffixes: Iterable[str] = (".parquet", ".csv", ".md", ".tex")
 ) -> tuple[Output, ...]:
-    """Return the files of a table in all formats; the CSV is shown in Snakemake's own report."""
+    """Return the outputs of a table in all formats; Snakemake's own report shows the CSV."""
     return tuple(Output(f"tables/{name}{suffix}", caption if suffix == ".csv" else "") for suffix in suffixes)
 
 
 def figures(caption: str, category: str = "Errors", stem: str = "{figure}") -> tuple[Output, ...]:
-    """Return the files of a figure in all formats; the SVG is shown in Snakemake's own report."""
+    """Return the outputs of a figure in all formats; Snakemake's own report shows the SVG."""
     return tuple(
         Output(f"figures/{stem}{suffix}", caption if suffix == ".svg" else "", category)
         for suffix in (".pdf", ".svg", ".png")
@@ -183,5 +187,5 @@ def figures(caption: str, category: str = "Errors", stem: str = "{figure}") -> t
 
 
 def manifests(study: Study, wanted: Iterable[tuple[Cell, str]]) -> tuple[str, ...]:
-    """Return the manifests of the packs that hold some runs and solutions, below the study's folder."""
+    """Return the manifests of the packs that contain some paths (cell, name), below the study's folder."""
     return tuple(file.removeprefix(f"{study.root}/") for file in study.manifests(wanted))

@@ -1,8 +1,7 @@
-"""Solutions that their model or their solver does not offer, as far as that is known before anything runs.
+"""Find refused solutions before any job runs: their model or solver cannot express the optimizer of a cell.
 
-What lives here: the refusal of a solution by one cell, and of a configuration in which nothing is left of a
-solution.  What does not: what is recorded of a cell whose solution is refused
-(:mod:`idescent.jobs.solve`).
+What lives here: the test for one cell, and the error for a solution that all of its cells refuse.  What does
+not: the record of a refused solution in the results (:mod:`idescent.jobs.solve`).
 """
 
 from __future__ import annotations
@@ -23,56 +22,56 @@ Refusal = Callable[[Spec], str | None]
 
 
 def check(study: Study, equations: Mapping[str, str]) -> None:
-    """Check that nothing is refused by all cells that ask for it: solutions, equations, forecasts.
+    """Check that at least one cell accepts each solution, stochastic equation and forecast of the study.
 
     Parameters
     ----------
     study : Study
-    equations : mapping
-        Where the configuration asks first for each stochastic equation.
+    equations : mapping of str to str
+        For each stochastic equation, the place in the configuration that first names it.
 
     Raises
     ------
     ConfigError
-        One line about the first that is.
+        One line about the first request that all of its cells refuse.
     """
-    for what, refuses, cells in _asked(study, equations):
+    for place, refusal_of, cells in _requests(study, equations):
         reasons = []
         for cell in cells:
-            reason = refuses(cell)
+            reason = refusal_of(cell)
             if reason is None:
                 break
             reasons.append(reason)
         else:
             if reasons:
-                places = "its only cell" if len(reasons) == 1 else f"all of its {len(reasons)} cells"
-                raise ConfigError(f"config: {what} is refused in {places}: {reasons[0]}")
+                count = "its only cell" if len(reasons) == 1 else f"all of its {len(reasons)} cells"
+                raise ConfigError(f"config: {place}: refused in {count}: {reasons[0]}")
 
 
-def _asked(study: Study, equations: Mapping[str, str]) -> Iterator[tuple[str, Refusal, Iterable[Spec]]]:
-    """Yield the requests of a study, their places in the configuration, and their cells."""
+def _requests(study: Study, equations: Mapping[str, str]) -> Iterator[tuple[str, Refusal, Iterable[Spec]]]:
+    """Yield, for each request of a study, its place in the configuration, its test and its cells."""
     ensembles = list(study.settings["ensembles"].values())
     for name, solution in study.solutions.items():
         cells = (cell.spec() for cell in study.cells if name in cell.solutions)
         more = (one for one in ensembles if any(s["name"] == name for s in one["solutions"]))
-        yield f"solutions.{name}: it", refusal(solution), itertools.chain(cells, more)
+        yield f"solutions.{name}", refusal(solution), itertools.chain(cells, more)
     for name, where in equations.items():
-        asked = (one for one in ensembles if name in one["equations"])
-        yield f"{where}: {name}", _equation_refusal(name), asked
-    yield "forecast: it", _forecast_refusal(), study.settings["forecast"]
+        with_equation = (one for one in ensembles if name in one["equations"])
+        yield f"{where}: {name}", _equation_refusal(name), with_equation
+    yield "forecast", _forecast_refusal(), study.settings["forecast"]
 
 
 def refusal(solution: Spec) -> Refusal:
-    """Return the function of a cell that says why a solution is refused there; None where it is not.
+    """Return a function that maps a cell to the reason why it refuses a solution, or to None.
 
-    What only shows when the model is solved is not known here.
+    It does not find refusals that occur only while the solver runs.
     """
     try:
         model, solver = registry.model(solution["model"]), registry.solver(solution["solver"])
-    except Exception:  # a module of the user's own: the job says what is wrong with it
+    except Exception:  # an error in a user's own module: the job reports it
         return lambda _: None
 
-    def refuses(cell: Spec) -> str | None:
+    def reason(cell: Spec) -> str | None:
         alpha, steps = cell["alpha"], cell["steps"]
         try:
             optimizer, schedule = registry.optimizer(cell["optimizer"]), registry.schedule(cell)
@@ -88,22 +87,23 @@ def refusal(solution: Spec) -> Refusal:
             return None
         return None
 
-    return refuses
+    return reason
 
 
 def _equation_refusal(name: str) -> Refusal:
-    from idescent.products.ensembles.rows import EQUATIONS  # loads more than other studies need
+    # Imported here because studies without ensembles do not need its dependencies.
+    from idescent.products.ensembles.rows import EQUATIONS
 
-    def refuses(cell: Spec) -> str | None:
+    def reason(cell: Spec) -> str | None:
         try:
             EQUATIONS[name]().check(registry.optimizer(cell["optimizer"]))
         except ValueError as error:
             return str(error)
         return None
 
-    return refuses
+    return reason
 
 
 def _forecast_refusal() -> Refusal:
-    # What predicts is the half-step model; its pilot runs are not looked at here.
+    # Forecasts use the half-step model; this does not test their pilot runs.
     return refusal({"model": {"class": "HalfStep"}, "solver": {"class": "Collocation"}})
