@@ -47,7 +47,7 @@ def test_the_table_has_cost_estimate_and_error_of_every_run(tmp_path, monkeypatc
     lines = []
     assert (
         forecast.job(Task([], outputs, {"cells": cells}, log=lines.append))
-        == "2 runs predicted, 1 of them made"
+        == "2 runs predicted, 1 of them also simulated"
     )
     assert len(lines) == 2
     with outputs[0].open(encoding="utf-8", newline="") as file:

@@ -1,1 +1,1 @@
-"""Discrete runs and solutions of all cells, from which everything else is made."""
+"""Discrete runs and solutions of all cells: the inputs of all other products."""

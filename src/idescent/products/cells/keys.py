@@ -1,6 +1,6 @@
-"""Discrete runs and solutions: the rules that make them, pack by pack.
+"""Declare the rules that compute discrete runs and solutions, one job for each pack and path.
 
-What lives here: the declaration.  What does not: which cells share a job (:mod:`idescent.study.packs`), the
+What does not live here: the grouping of cells into packs (:mod:`idescent.study.packs`), and the work of the
 jobs (:mod:`idescent.jobs`).
 """
 
@@ -18,10 +18,10 @@ PACK = "{objective}/{optimizer}/{pack}"
 
 
 def settings(spec: Any, study: Study) -> None:
-    """There is nothing to set."""
+    """Return no settings: the product has no section of its own."""
 
 
-def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
+def rules(study: Study, nothing: None, before: Sequence[Rule]) -> list[Rule]:
     """Return the rules ``simulate`` and ``solve``."""
     simulate = Rule(
         "simulate",
@@ -43,11 +43,11 @@ def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
 
 
 def _job(study: Study, pack: Pack, name: str) -> Job:
-    given = study.job(pack, name)
+    arguments = study.job(pack, name)
     wildcards = pack.wildcards if name == DISCRETE else {**pack.wildcards, "solution": name}
-    # The longest jobs start first: what is left at the end is then short, and keeps all cores busy.
+    # The longest jobs start first; the short ones at the end then keep all cores busy.
     priority = round(1000.0 * study.seconds(pack, name))
-    return Job(pack_digest(given), wildcards, given=given, priority=priority)
+    return Job(pack_digest(arguments), wildcards, given=arguments, priority=priority)
 
 
 PRODUCT = Product("cells", None, settings, rules)

@@ -1,1 +1,1 @@
-"""Long runs predicted instead of made: rows, table and figure."""
+"""Forecasts of long runs without simulating them: rows, table and figure."""

@@ -1,6 +1,6 @@
-"""Long runs that are predicted: the section ``forecast`` of a configuration, and its rule.
+"""Declare the section ``forecast`` of a configuration, and the rule that predicts long runs.
 
-What lives here: keys and declaration.  What does not: the predictions (:mod:`.rows`).
+What does not live here: the predictions (:mod:`.rows`).
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ HERE = "idescent.products.forecast"
 
 
 def settings(spec: Any, study: Study) -> list[dict[str, Any]]:
-    """Expand the runs that are predicted."""
+    """Expand the section into the cells to predict."""
     cells = [cell for i, run in enumerate(spec.forecast) for cell in expand(spec, f"forecast.{i}", run)]
     return [cell.spec() for cell in cells]
 
 
-def rules(study: Study, given: list[dict[str, Any]], before: Sequence[Rule]) -> list[Rule]:
+def rules(study: Study, cells: list[dict[str, Any]], before: Sequence[Rule]) -> list[Rule]:
     """Return the rule ``forecast``."""
-    if not given:
+    if not cells:
         return []
     outputs = (Output("tables/forecast.csv", "forecast.rst"), *figures("forecast.rst", stem="forecast"))
-    job = Job(digest(f"{HERE}.rows"), given={"cells": given}, priority=FIRST)
+    job = Job(digest(f"{HERE}.rows"), given={"cells": cells}, priority=FIRST)
     return [Rule("forecast", "measure", f"{HERE}.rows:job", outputs, (job,), "predict long runs")]
 
 
@@ -40,7 +40,7 @@ PRODUCT = Product(
         list[RunSpec],
         Field(
             default_factory=list,
-            description="Runs that are predicted instead of made, and compared where they can be made",
+            description="Runs to predict; a run that is short enough is also simulated, for the error",
         ),
     ),
     settings,

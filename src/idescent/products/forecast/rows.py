@@ -1,4 +1,4 @@
-"""Long runs predicted, those that are short enough made, and cost and error compared."""
+"""Predict long runs, simulate those that are short enough, and compare cost and error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from idescent.store.files import write_text
 from idescent.study import registry
 from idescent.trajectory import REFUSED
 
-# The longest run that is made for comparison: half a gigabyte of rows.
+# The longest run that is simulated for comparison: its rows need half a gigabyte.
 LONGEST = 20_000_000
 COLUMNS = (
     *("objective", "optimizer", "arguments", "alpha", "steps", "gradients"),
@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 def job(task: Task) -> str:
-    """Predict runs and write table (.csv) and figure (.pdf, .svg, .png); return a line about it."""
+    """Predict runs, and write table (.csv) and figure (.pdf, .svg, .png); return a line for the screen."""
     rows = []
     for cell in task.given["cells"]:
         rows.append(predict(cell))
@@ -38,22 +38,22 @@ def job(task: Task) -> str:
         from idescent.products.forecast.figure import render_forecast
 
         render_forecast(rows, pictures)
-    made = sum(row["error"] != "" for row in rows)
-    return f"{len(rows)} runs predicted, {made} of them made"
+    simulated = sum(row["error"] != "" for row in rows)
+    return f"{len(rows)} runs predicted, {simulated} of them also simulated"
 
 
 def predict(cell: Mapping[str, Any]) -> dict[str, Any]:
-    """Predict one run; return its row, with an empty ``error`` if the run is too long to be made.
+    """Predict one run, and return its row; ``error`` is empty for a run that is too long to simulate.
 
-    A run that the half-step model does not take has the status ``refused`` and no numbers.
+    A run that the half-step model cannot express has the status ``refused`` and no numbers.
     """
     optimizer, objective = registry.optimizer(cell["optimizer"]), registry.objective(cell["objective"])
     arguments = {"alpha": cell["alpha"], "theta0": cell["theta0"], "steps": cell["steps"]}
-    given = cell["optimizer"].get("arguments", {})
+    hyperparameters = cell["optimizer"].get("arguments", {})
     row = {
         "objective": cell["objective"]["name"],
         "optimizer": cell["optimizer"]["class"],
-        "arguments": " ".join(f"{name}={value}" for name, value in given.items()),
+        "arguments": " ".join(f"{name}={value}" for name, value in hyperparameters.items()),
         "alpha": cell["alpha"],
         "steps": cell["steps"],
         **dict.fromkeys(("gradients", "estimate", "error", "reason"), ""),
@@ -62,16 +62,16 @@ def predict(cell: Mapping[str, Any]) -> dict[str, Any]:
     try:
         prediction = fast_forward(optimizer, objective, **arguments)
     except ValueError as refusal:
-        checked_start(objective, **arguments)  # a start that is not allowed is for no model to refuse
+        checked_start(objective, **arguments)  # an invalid start is an error, not a refusal by the model
         return row | {"status": REFUSED, "reason": " ".join(str(refusal).split())}
     error: float | str = ""
     if cell["steps"] <= LONGEST and np.isfinite(prediction.report.error_estimate):
-        made = simulate(optimizer, objective, **arguments)
-        # Everywhere at the start, then evenly: the path of a long run hardly changes between.
+        run = simulate(optimizer, objective, **arguments)
+        # The first 10 000 iterations and an even sample of the later ones, where a long run changes slowly.
         k = np.unique(
-            np.append(np.arange(min(cell["steps"], 10_000) + 1), made.k[:: 1 + len(made.k) // 100_000])
+            np.append(np.arange(min(cell["steps"], 10_000) + 1), run.k[:: 1 + len(run.k) // 100_000])
         )
-        error = float(np.abs(prediction(k) - made.theta[k]).max())
+        error = float(np.abs(prediction(k) - run.theta[k]).max())
     return row | {
         "gradients": prediction.report.gradient_evaluations,
         "estimate": prediction.report.error_estimate,
@@ -81,7 +81,7 @@ def predict(cell: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def csv(rows: Iterable[Iterable[Any]], names: Iterable[str]) -> str:
-    """Return rows as CSV."""
+    """Format rows as CSV, with a header of the names."""
     text = io.StringIO()
     writer = standard.writer(text, lineterminator="\n")
     writer.writerow(names)
