@@ -167,7 +167,7 @@ def test_the_script_for_zsh_names_the_commands_and_the_classes(capsys):
     assert "(AdaGrad Adam AdamL2 AdamW RMSProp)" in text
 
 
-HEAVY = {"pandas", "scipy", "matplotlib", "seaborn", "pydantic", "sklearn", "snakemake", "shtab"}
+HEAVY = {"pandas", "scipy", "matplotlib", "seaborn", "pydantic", "sklearn", "snakemake", "shtab", "jinja2"}
 
 
 def loaded(*words):

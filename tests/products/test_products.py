@@ -92,10 +92,10 @@ def test_what_a_profile_or_a_module_may_mention_has_the_names_that_it_always_had
 @pytest.mark.parametrize(
     "product", sorted(p.parent.name for p in Path(config.__file__).parent.glob("products/*/keys.py"))
 )
-def test_declaring_a_product_loads_neither_matplotlib_nor_scipy(product: str) -> None:
+def test_declaring_a_product_loads_neither_matplotlib_nor_scipy_nor_jinja2(product: str) -> None:
     code = (
         f"import sys, idescent.products.{product}.keys\n"
-        "print(*{'matplotlib', 'scipy', 'pandas', 'seaborn'} & set(sys.modules))"
+        "print(*{'matplotlib', 'scipy', 'pandas', 'seaborn', 'jinja2'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "\n"

@@ -18,9 +18,8 @@ import reported
 
 from idescent.drawing import style
 from idescent.products.product import Task
-from idescent.products.report import assets, claims, facts, figures, tables, vendor
+from idescent.products.report import assets, claims, facts, figures, tables, templates, vendor
 from idescent.products.report import page as report_page
-from idescent.products.report.assets import look
 from idescent.store.files import DamagedError
 from idescent.store.tables import read_errors
 
@@ -222,14 +221,15 @@ def test_the_vendored_files_are_those_of_the_manifest():
     assert manifest["license"] in vendor.licence().splitlines()[0]
 
 
-def test_every_asset_is_named_in_the_module_by_which_an_edit_is_noticed():
-    listed = {look.STYLE, *look.SCRIPTS, *assets.TEMPLATES.values()}
-    assert listed == {file.name for file in assets.HERE.iterdir() if file.suffix in (".js", ".css", ".html")}
+def test_every_template_style_sheet_and_script_is_declared_to_the_digest():
+    for module in (assets, templates):
+        files = {file.name for file in module.HERE.iterdir() if file.is_file() and file.suffix != ".py"}
+        assert set(module.DATA_FILES) == files
 
 
 def test_the_style_sheet_has_only_greys_and_colours_of_the_figures():
     figure_colours = {colour.upper() for colour, _ in style._LOOKS.values()}
-    for colour in re.findall(r"#[0-9A-Fa-f]{6}", assets.read(look.STYLE)):
+    for colour in re.findall(r"#[0-9A-Fa-f]{6}", assets.read(assets.STYLE)):
         grey = len({colour[i : i + 2] for i in (1, 3, 5)}) == 1
         assert grey or colour.upper() in figure_colours
 
@@ -242,7 +242,7 @@ def luminance(colour):
 
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_text_stands_out_from_its_ground_in_light_and_dark(scheme):
-    roots = re.findall(r":root \{(.*?)\}", assets.read(look.STYLE), re.DOTALL)
+    roots = re.findall(r":root \{(.*?)\}", assets.read(assets.STYLE), re.DOTALL)
     colours = {}
     for block in roots[: scheme + 1]:
         colours |= dict(re.findall(r"--(\w+): (#\w{6})", block))
@@ -266,7 +266,8 @@ def test_a_figure_that_has_a_number_shows_it():
 @pytest.mark.parametrize(
     ("stage", "absent"),
     [
-        ("numbers", "matplotlib pandas seaborn scipy"),
+        ("numbers", "matplotlib pandas seaborn scipy jinja2"),
+        ("summary", "matplotlib pandas seaborn scipy jinja2"),
         ("page", "matplotlib pandas seaborn scipy numpy pyarrow"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 import idescent as ide
 
-HEAVY = ("pandas", "scipy", "matplotlib", "seaborn", "pydantic", "snakemake")
+HEAVY = ("pandas", "scipy", "matplotlib", "seaborn", "pydantic", "snakemake", "jinja2")
 
 
 def modules_after(code):

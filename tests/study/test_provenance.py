@@ -141,6 +141,20 @@ def test_the_figures_style_sheet_counts_for_figures_only(edit: Any) -> None:
     assert edit("drawing/idescent.mplstyle", lambda text: text + "lines.linewidth: 7\n") == {"render"}
 
 
+def test_a_template_of_the_report_counts_for_its_page_only(edit: Any) -> None:
+    def report_digests() -> dict[str, str]:
+        forget()
+        return {
+            name: provenance.digest(f"idescent.products.report.{name}")
+            for name in ("numbers", "page", "summary")
+        }
+
+    before = report_digests()
+    assert edit("products/report/templates/odd.html.j2", lambda text: text + "<hr>\n") == set()
+    after = report_digests()
+    assert [name for name in before if before[name] != after[name]] == ["page"]
+
+
 def test_a_users_module_and_those_beside_it_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     helper = tmp_path / "my_helper.py"

@@ -23,10 +23,16 @@ def test_the_report_has_the_cells_figures_and_digests_of_the_run(done: Project) 
         assert f'<figure id="{figure}">' in text
 
 
-def test_an_edited_style_sheet_makes_the_report_and_nothing_else(done: Project) -> None:
-    done.edit("src/idescent/products/report/assets/page.css", lambda text: text.replace("2rem", "3rem"))
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [("assets/page.css", "2rem", "3rem"), ("templates/odd.html.j2", "None: every", "Nothing: every")],
+)
+def test_an_edited_style_sheet_or_template_makes_the_report_and_nothing_else(
+    done: Project, file: str, old: str, new: str
+) -> None:
+    done.edit(f"src/idescent/products/report/{file}", lambda text: text.replace(old, new))
     assert done.succeed() == {"report": 1}
-    assert "3rem" in (done.results / "report.html").read_text(encoding="utf-8")
+    assert new in (done.results / "report.html").read_text(encoding="utf-8")
 
 
 def test_how_cells_are_packed_into_jobs_changes_nothing_in_the_report(done: Project) -> None:

@@ -6,90 +6,81 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from idescent.products.report.markup import Column, Content, Html, escape, table
+from idescent.products.report.content import Column
 from idescent.store.files import read_csv
 
+Row = Mapping[str, str]
 _MARKS = {"holds": "✓", "fails": "✗"}
-_KINDS = {"holds": "good", "fails": "bad"}
 
 
 def read(file: Path) -> list[dict[str, str]]:
-    """Return the rows of ``claims.csv``: one for each number."""
+    """Read ``claims.csv``: one row for each measured number."""
     head, *body = read_csv(file)
     return [dict(zip(head, row, strict=True)) for row in body]
 
 
-def verdicts(rows: Sequence[Mapping[str, str]]) -> Counter[str]:
-    """Count the verdicts, one for each claim."""
+def verdicts(rows: Sequence[Row]) -> Counter[str]:
+    """Count the claims by verdict."""
     return Counter({row["id"]: row["verdict"] for row in rows}.values())
 
 
-def claims_table(rows: Sequence[Mapping[str, str]]) -> str:
-    """Return the table: one row for each claim; its measures, thresholds and reasons unfold."""
-    claims: dict[str, list[Mapping[str, str]]] = {}
+def section(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the content of the section: one entry of ``rows`` for each claim.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        As returned by :func:`read`.
+    """
+    claims: dict[str, list[Row]] = {}
     for row in rows:
         claims.setdefault(row["id"], []).append(row)
-    states = [name for name in rows[0] if name.endswith(" state")] if rows else []
-    sources = [name.removesuffix(" state") for name in states]
-    sources = [name for name in sources if any(row[name] for row in rows)]
-    columns = [Column("claim"), Column("verdict", filter=True), Column("where"), Column("about", filter=True)]
-    columns += [Column(source) for source in sources]
-    body: list[list[Content]] = [
-        [
-            _statement(members),
-            _verdict(members[0]),
-            members[0]["where"],
-            members[0]["about"],
-            *(_measured(members, source) for source in sources),
-        ]
-        for members in claims.values()
-    ]
-    return table("claims-table", "Statements of the paper, each decided by measured numbers", columns, body)
+    names = [name.removesuffix(" state") for name in (rows[0] if rows else ()) if name.endswith(" state")]
+    sources = [name for name in names if any(row[f"{name} state"] for row in rows)]
+    columns = [Column("claim"), Column("verdict", ""), Column("where"), Column("about", "")]
+    return {
+        "verdicts": verdicts(rows),
+        "columns": [*columns, *map(Column, sources)],
+        "rows": [_claim(members, sources) for members in claims.values()],
+    }
 
 
-def _statement(rows: Sequence[Mapping[str, str]]) -> Html:
-    first = rows[0]
+def _claim(rows: Sequence[Row], sources: Sequence[str]) -> dict[str, Any]:
     checks = {row["check"]: (row["measure"], row["threshold"]) for row in rows}
-    items = "".join(
-        f"<li>{escape(measure)}: must be {escape(threshold)}</li>" for measure, threshold in checks.values()
-    )
-    reason = f"<p>{escape(first['reason'])}</p>" if first["reason"] else ""
-    return Html(
-        f"{escape(first['statement'])}<details><summary>{escape(first['id'])}</summary>"
-        f"<ul>{items}</ul>{reason}</details>"
-    )
+    return {
+        **{key: rows[0][key] for key in ("id", "statement", "verdict", "where", "about", "reason")},
+        "checks": list(checks.values()),
+        "sources": [_source(rows, source) for source in sources],
+    }
 
 
-def _verdict(row: Mapping[str, str]) -> Html:
-    kind = _KINDS.get(row["verdict"], "partly")
-    return Html(f'<span class="verdict {kind}">{escape(row["verdict"])}</span>')
-
-
-def _measured(rows: Sequence[Mapping[str, str]], source: str) -> Content:
-    states = {row[f"{source} state"] for row in rows}
-    if not states <= set(_MARKS):
+def _source(rows: Sequence[Row], source: str) -> dict[str, Any]:
+    """Return what one source measured for a claim, or why it measured nothing."""
+    states = [row[f"{source} state"] for row in rows]
+    other = [state for state in states if state not in _MARKS]
+    if other:
         notes = dict.fromkeys(row[f"{source} note"] for row in rows)
-        state = next(state for row in rows if (state := row[f"{source} state"]) not in _MARKS)
-        return Html(f'<span title="{escape("; ".join(filter(None, notes)))}">{escape(state)}</span>')
-    parts = []
+        return {"measured": False, "text": other[0], "notes": "; ".join(filter(None, notes))}
+    checks = []
     for check in dict.fromkeys(row["check"] for row in rows):
-        found = [row for row in rows if row["check"] == check]
-        numbers = [float(row[source]) for row in found if row[source]]
-        enough = any if found[0]["threshold"].endswith(" for one") else all
-        mark = _MARKS["holds" if enough(row[f"{source} state"] == "holds" for row in found) else "fails"]
-        parts.append(f"{mark} {_range(numbers)}")
-    return "; ".join(parts)
+        members = [row for row in rows if row["check"] == check]
+        numbers = [float(row[source]) for row in members if row[source]]
+        enough = any if members[0]["threshold"].endswith(" for one") else all
+        mark = _MARKS["holds" if enough(row[f"{source} state"] == "holds" for row in members) else "fails"]
+        checks.append(f"{mark} {_range(numbers)}")
+    return {"measured": True, "text": "; ".join(checks)}
 
 
 def _range(numbers: Sequence[float]) -> str:
     if not numbers:
         return "none"
-    low, high = (_shown(value) for value in (min(numbers), max(numbers)))
+    low, high = _text(min(numbers)), _text(max(numbers))
     return low if low == high else f"{low} … {high}"
 
 
-def _shown(value: float) -> str:
+def _text(value: float) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"

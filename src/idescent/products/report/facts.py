@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from idescent import __version__
-from idescent.products.report.markup import Column, Html, escape, pairs, table
 
 _PACKAGES = ("numpy", "scipy", "pyarrow", "matplotlib", "seaborn", "snakemake")
 
@@ -81,40 +80,27 @@ def codes(said: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     return {name: sorted(digests) for name, digests in found.items()}
 
 
-def section(own: Mapping[str, str], inputs: str, by_path: Mapping[str, list[str]]) -> str:
-    """Return the tables of versions, digests and machine.
+def section(own: Mapping[str, str], inputs: str, by_path: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return the content of the section on versions, digests and machine.
 
     Parameters
     ----------
     own : mapping of str to str
-        Digests of the sources behind the page, by what they made; empty where none is recorded.
+        Digests of the page's own code, by what it made; empty where none is recorded.
     inputs : str
-        That of the files that the page is made from.
+        Digest of the files that the page is made from.
     by_path : mapping of str to list of str
-        Those behind runs and solutions.
+        Digests of the code that made the runs and solutions, by the name of the path.
     """
-    date = made()
-    when = (
-        Html(f"<time>{escape(date)}</time> (SOURCE_DATE_EPOCH)")
-        if date
-        else Html('<span id="modified">time stamp of the file</span>')
-    )
-    digests = [[name, code or "not recorded"] for name, code in own.items()]
-    digests += [[name, ", ".join(found)] for name, found in by_path.items()]
-    digests.append(["what this page was made from (SHA-256 of the input files)", inputs])
-    return "\n".join(
-        [
-            pairs("versions", "Versions", versions().items()),
-            table(
-                "digests",
-                "Digests of the sources that made each result",
-                [Column("What"), Column("Digest")],
-                [[name, Html(f"<code>{escape(text)}</code>")] for name, text in digests],
-                tool=False,
-            ),
-            pairs("machine", "Machine and time", [*machine().items(), ("made", when)]),
-        ]
-    )
+    digests = [(name, code or "not recorded") for name, code in own.items()]
+    digests += [(name, ", ".join(found)) for name, found in by_path.items()]
+    digests.append(("what this page was made from (SHA-256 of the input files)", inputs))
+    return {
+        "versions": list(versions().items()),
+        "digests": digests,
+        "machine": list(machine().items()),
+        "date": made(),
+    }
 
 
 def _processor() -> str:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import yaml
 
-from idescent.products.report.markup import escape, link
+from idescent.products.report.content import file_link
 
 # An SVG with more than this many bytes gives way to the PNG.
 MOST_BYTES = 300_000
@@ -20,8 +20,8 @@ _TITLE = ".//{http://purl.org/dc/elements/1.1/}title"
 _DESCRIPTION = ".//{http://purl.org/dc/elements/1.1/}description"
 
 
-def figure(svg: Path, root: Path, rule: str, entry: Mapping[str, Any] | None) -> str:
-    """Return one figure.
+def figure(svg: Path, root: Path, rule: str, entry: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the content of one figure.
 
     Parameters
     ----------
@@ -40,23 +40,21 @@ def figure(svg: Path, root: Path, rule: str, entry: Mapping[str, Any] | None) ->
         If the drawing is no SVG with a title and a caption.
     """
     title, caption = described(svg)
-    name = svg.stem
-    title = numbered(name, title)
     files = [svg.with_suffix(suffix).relative_to(root).as_posix() for suffix in (".pdf", ".svg", ".png")]
-    links = " · ".join(link(file, file.rpartition(".")[2].upper()).text for file in files)
-    if entry is None:
-        made = f"<p>Drawn by the rule <code>{escape(rule)}</code>.</p>"
-    else:
-        text = yaml.safe_dump(dict(entry), allow_unicode=True, sort_keys=False, width=100)
-        summary = f"Drawn by the rule <code>{escape(rule)}</code> from this configuration"
-        made = f"<details><summary>{summary}</summary><pre>{escape(text)}</pre></details>"
-    return (
-        f'<figure id="{escape(name)}"><h3>{escape(title)} {_anchor(name, title)}</h3>\n'
-        f'<div class="paper"><img loading="lazy" src="{embedded(svg)}"'
-        f' alt="{escape(title)}; what it shows is said in the caption below."></div>\n'
-        f"<figcaption>{escape(caption)}</figcaption>\n"
-        f'<div class="made"><p class="files">{escape(name)}: {links}</p>{made}</div></figure>'
-    )
+    return {
+        "name": svg.stem,
+        "title": numbered(svg.stem, title),
+        "caption": caption,
+        "picture": embedded(svg),
+        "files": [file_link(file.rpartition(".")[2].upper(), file) for file in files],
+        "rule": rule,
+        "configuration": None if entry is None else as_yaml(entry),
+    }
+
+
+def as_yaml(configuration: Mapping[str, Any]) -> str:
+    """Return a configuration as YAML, in the order of its keys."""
+    return yaml.safe_dump(dict(configuration), allow_unicode=True, sort_keys=False, width=100)
 
 
 def numbered(name: str, title: str) -> str:
@@ -81,7 +79,3 @@ def embedded(svg: Path) -> str:
     """Return the picture as a data URI: the SVG, or the PNG beside it if that one is large."""
     chosen = svg if svg.stat().st_size <= MOST_BYTES else svg.with_suffix(".png")
     return f"data:{_TYPES[chosen.suffix]};base64,{base64.b64encode(chosen.read_bytes()).decode()}"
-
-
-def _anchor(name: str, title: str) -> str:
-    return f'<a class="anchor" href="#{escape(name)}" aria-label="Link to: {escape(title)}">#</a>'

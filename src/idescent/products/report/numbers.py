@@ -8,28 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from idescent.analysis.errors import IMPLAUSIBLE, MEANINGLESS
 from idescent.products.product import Task
 from idescent.products.report import claims, explorer, facts, tables
-from idescent.products.report.assets import filled
-from idescent.products.report.markup import Column, Content, Number, count, escape, link, pairs, table
+from idescent.products.report.content import Cell, Column, Table, count, file_link, number
 from idescent.store.files import write_text
 from idescent.store.tables import read_errors
 from idescent.trajectory import REFUSED
 
-_MEANINGS = {
-    IMPLAUSIBLE: "<strong>Implausible</strong>: the solver says that it is done, but the solution goes more "
-    "than ten times as far from the start as the run ever does. No order, scale or comparison takes its "
-    "numbers.",
-    REFUSED: "<strong>Refused</strong>: the model or the solver does not take these hyper-parameters. There "
-    "is nothing to compare.",
-}
-
-Said = Mapping[str, Mapping[str, Any]]
+Metadata = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -94,101 +85,103 @@ def numbers(given: NumbersInputs) -> dict[str, Any]:
     """
     lines = tables.pivoted(read_errors([given.errors]).to_pylist())
     read = explorer.Shelf()
-    said = {file.relative_to(given.root).as_posix(): read(file)[1] for file in given.trajectories}
-    explored = {name.rpartition("/")[0] for name in said}
-    found = claims.read(given.audit) if given.claims else []
+    metadata = {file.relative_to(given.root).as_posix(): read(file)[1] for file in given.trajectories}
+    explored = {name.rpartition("/")[0] for name in metadata}
+    claim_rows = claims.read(given.audit) if given.claims else []
     data = explorer.gather(given.trajectories, given.root, given.shown, read)
-    sections = {
-        "summary": _summary(given, lines, found),
-        "odd": _odd(given, lines, said, explored),
-        "explorer": _explorer(given, said, data["rows"]),
-        "errors": _errors(given, lines, explored),
-        "claims": _claims(found) if given.claims else "",
-    }
     audit = [given.audit] if given.claims else []
     return {
-        "sections": {name: text for name, text in sections.items() if text},
-        "files": _files(said),
+        "sections": {
+            "summary": {"table": _summary(given, lines, claim_rows)},
+            "odd": _odd(given, lines, metadata, explored),
+            "explorer": _explorer(given, metadata, data["rows"]),
+            "errors": _errors(given, lines, explored),
+            "claims": claims.section(claim_rows) if given.claims else None,
+        },
+        "files": _files(metadata),
         "data": json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
-        "codes": facts.codes(said),
+        "codes": facts.codes(metadata),
         "inputs": facts.digests_of([given.errors, *audit, *given.trajectories]),
     }
 
 
-def _summary(given: NumbersInputs, lines: Sequence[tables.Row], found: Sequence[Mapping[str, str]]) -> str:
+def _summary(given: NumbersInputs, lines: Sequence[tables.Row], claim_rows: Sequence[claims.Row]) -> Table:
     odd = tables.odd(lines)
     diverged = {tables.folder(line) for line in odd if line["discrete_status"] == "diverged"}
-    rows: list[tuple[str, Content]] = [
+    counts = [(status, sum(line["status"] == status for line in odd)) for status in MEANINGLESS]
+    rows: list[tuple[str, Cell]] = [
         ("cells", count(given.cells)),
         ("solutions", count(given.solutions)),
-        ("solutions that did not end as they should", Number(len(odd), str(len(odd)), "odd")),
-        *(
-            (f"solutions that are {status}", Number(number, str(number), "odd"))
-            for status in MEANINGLESS
-            if (number := sum(line["status"] == status for line in odd))
-        ),
-        ("discrete runs that diverged", Number(len(diverged), str(len(diverged)), "odd")),
+        ("solutions that did not end as they should", _linked(len(odd), "odd")),
+        *((f"solutions that are {status}", _linked(n, "odd")) for status, n in counts if n),
+        ("discrete runs that diverged", _linked(len(diverged), "odd")),
+        *((f"claims: {name}", _linked(n, "claims")) for name, n in claims.verdicts(claim_rows).items()),
     ]
-    for verdict, number in claims.verdicts(found).items():
-        rows.append((f"claims: {verdict}", Number(number, str(number), "claims")))
-    return filled("summary", table=pairs("glance", f"The study {given.study}", rows))
+    columns = [Column("What"), Column("Value")]
+    return Table("glance", f"The study {given.study}", columns, rows, tool=False)
 
 
-def _odd(given: NumbersInputs, lines: Sequence[tables.Row], said: Said, explored: set[str]) -> str:
+def _linked(value: int, section: str) -> Cell:
+    return number(value, str(value), section)
+
+
+def _odd(
+    given: NumbersInputs, lines: Sequence[tables.Row], metadata: Metadata, explored: set[str]
+) -> dict[str, Any]:
     odd = tables.odd(lines)
-    if not odd:
-        return "<p>None: every run was completed, and every solution reached its tolerance.</p>"
-    messages = {file: content["report"]["message"] for file, content in said.items()}
-    listed = tables.odd_table(odd, messages, explored)
+    messages = {file: content["report"]["message"] for file, content in metadata.items()}
     statuses = {line["status"] for line in odd}
-    meanings = "".join(f"<p>{text}</p>\n" for status, text in _MEANINGS.items() if status in statuses)
-    return filled("odd", odd=len(odd), solutions=given.solutions, table=listed, meanings=meanings)
+    return {
+        "count": len(odd),
+        "solutions": given.solutions,
+        "implausible": IMPLAUSIBLE in statuses,
+        "refused": REFUSED in statuses,
+        "table": tables.odd_table(odd, messages, explored),
+    }
 
 
-def _explorer(given: NumbersInputs, said: Said, rows: int) -> str:
-    shown = sum("solution" in content["cell"] for content in said.values())
-    part = ""
-    if shown < given.solutions:
-        part = filled(
-            "part",
-            cells=given.cells,
-            solutions=given.solutions,
-            cells_shown=len(said) - shown,
-            solutions_shown=shown,
-        )
-    return filled("explorer", rows=rows, digits=explorer.DIGITS, part=part)
+def _explorer(given: NumbersInputs, metadata: Metadata, rows: int) -> dict[str, Any]:
+    solutions = sum("solution" in content["cell"] for content in metadata.values())
+    return {
+        "rows": rows,
+        "digits": explorer.DIGITS,
+        "cells": given.cells,
+        "solutions": given.solutions,
+        "cells_shown": len(metadata) - solutions,
+        "solutions_shown": solutions,
+    }
 
 
-def _errors(given: NumbersInputs, lines: Sequence[tables.Row], explored: set[str]) -> str:
+def _errors(given: NumbersInputs, lines: Sequence[tables.Row], explored: set[str]) -> dict[str, Any]:
     kept, missing = tables.shortened(lines)
-    formats = {"parquet": "Parquet", "csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
-    files = " · ".join(link(f"tables/errors.{kind}", name).text for kind, name in formats.items())
-    listed = tables.errors_table(kept, explored)
-    text = [filled("errors", missing=escape(missing), files=files, table=listed)]
-    for name in given.further:
-        file = given.root / f"tables/{name}.csv"
-        text.append(f'<h3 id="table-{escape(name)}">Table “{escape(name)}”</h3>')
-        text.append(tables.csv_table(f"{name}-table", f"tables/{name}.csv", file))
-    return "\n".join(text)
-
-
-def _claims(found: Sequence[Mapping[str, str]]) -> str:
-    number = "; ".join(f"{n} × {verdict}" for verdict, n in claims.verdicts(found).items())
-    files = f"{link('tables/claims.csv', 'CSV').text} · {link('tables/claims.md', 'Markdown').text}"
-    return filled("claims", number=escape(number), files=files, table=claims.claims_table(found))
-
-
-def _files(said: Said) -> str:
-    columns = [Column("file"), Column("status", filter=True), Column("gradients")]
-    rows: list[list[Content]] = [
-        [link(file, file), content["report"]["status"], count(content["report"]["gradient_evaluations"])]
-        for file, content in said.items()
+    files = {name: f"tables/{name}.csv" for name in given.further}
+    further = [
+        {"name": name, "table": tables.csv_table(f"{name}-table", file, given.root / file)}
+        for name, file in files.items()
     ]
-    return table("files-table", "Runs and solutions that the explorer shows", columns, rows)
+    return {"missing": missing, "table": tables.errors_table(kept, explored), "further": further}
+
+
+def _files(metadata: Metadata) -> Table:
+    columns = [Column("file"), Column("status", ""), Column("gradients")]
+    rows: list[list[Cell]] = [
+        [
+            {"links": [file_link(file, file)]},
+            content["report"]["status"],
+            count(content["report"]["gradient_evaluations"]),
+        ]
+        for file, content in metadata.items()
+    ]
+    return Table("files-table", "Runs and solutions that the explorer shows", columns, rows)
+
+
+def as_json(content: Mapping[str, Any]) -> str:
+    """Return the content of a page, tables included, as JSON."""
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, default=asdict)
 
 
 def job(task: Task) -> str:
     """Write the numbers of a study's page as JSON; return a line about them."""
     inputs = NumbersInputs(**task.given, root=task.outputs[0].parent, trajectories=task.files)
-    write_text(task.outputs[0], json.dumps(numbers(inputs) | {"code": task.code}, ensure_ascii=False) + "\n")
+    write_text(task.outputs[0], as_json(numbers(inputs) | {"code": task.code}) + "\n")
     return f"{len(inputs.trajectories)} trajectories to explore"

@@ -12,23 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from markupsafe import Markup
 
 from idescent.products.product import Task
 from idescent.products.report import assets, facts, figures, vendor
-from idescent.products.report.assets import filled, look
-from idescent.products.report.markup import escape
+from idescent.products.report.templates import render
 from idescent.store.files import refused, write_text
-
-_TITLES = {
-    "summary": "At a glance",
-    "odd": "Not converged, diverged",
-    "explorer": "Explorer",
-    "errors": "Errors",
-    "claims": "Claims",
-    "figures": "Figures",
-    "provenance": "Provenance",
-}
 
 
 @dataclass(frozen=True)
@@ -73,58 +62,40 @@ def page(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[str, str]
     ValueError
         If a drawing is damaged.
     """
-    content = {
-        **numbers["sections"],
-        "figures": _figures(given),
-        "provenance": _provenance(given, numbers, codes),
-    }
-    content = {name: content[name] for name in _TITLES if content.get(name)}
-    return filled(
-        "page",
-        study=escape(given.study),
-        navigation="".join(f'<li><a href="#{name}">{_TITLES[name]}</a></li>' for name in content),
-        sections="\n".join(_section(name, text) for name, text in content.items()),
-        style=vendor.STYLE.read_text(encoding="utf-8") + assets.read(look.STYLE),
-        licence=vendor.licence().replace("--", "- -"),
-        script=_script(),
-        data=numbers["data"].replace("<", "\\u003c"),  # no text in it can end the script
+    return render(
+        "page.html.j2",
+        study=given.study,
+        sections={
+            **numbers["sections"],
+            "figures": _figures(given),
+            "provenance": _provenance(given, numbers, codes),
+        },
+        # Text in the data cannot end the script: JSON may write any character by its number.
+        data=Markup(numbers["data"].replace("<", "\\u003c")),
+        style=Markup(vendor.STYLE.read_text(encoding="utf-8") + assets.read(assets.STYLE)),
+        library=Markup(vendor.SCRIPT.read_text(encoding="utf-8")),
+        # Two hyphens end an HTML comment.
+        licence=Markup(vendor.licence().replace("--", "- -")),
+        scripts=[Markup(assets.read(name)) for name in assets.SCRIPTS],
     )
 
 
-def _script() -> str:
-    ours = "\n".join(assets.read(name) for name in look.SCRIPTS)
-    return f'{vendor.SCRIPT.read_text(encoding="utf-8")}\n(() => {{\n"use strict";\n{ours}}})();'
-
-
-def _section(name: str, text: str) -> str:
-    title = _TITLES[name]
-    anchor = f'<a class="anchor" href="#{name}" aria-label="Link to: {title}">#</a>'
-    return (
-        f'<section id="{name}" aria-labelledby="{name}-title">\n'
-        f'<h2 id="{name}-title">{title} {anchor}</h2>\n{text}\n</section>'
-    )
-
-
-def _figures(given: PageInputs) -> str:
+def _figures(given: PageInputs) -> list[dict[str, Any]]:
     entries = given.config.get("figures", {})
-    return "\n".join(
+    return [
         figures.figure(given.root / f"figures/{stem}.svg", given.root, rule, entries[name] if name else None)
         for stem, rule, name in given.figures
-    )
+    ]
 
 
-def _provenance(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[str, str]) -> str:
+def _provenance(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[str, str]) -> dict[str, Any]:
     inputs = facts.digest_of([*numbers["inputs"], *facts.digests_of(given.drawings)])
-    config = yaml.safe_dump(dict(given.config), allow_unicode=True, sort_keys=False, width=100)
-    drawn = escape("{package} {version} ({license} licence, {home})".format(**vendor.manifest()))
-    return "\n".join(
-        [
-            facts.section(codes, inputs, numbers["codes"]),
-            f"<details><summary>Configuration of the study</summary><pre>{escape(config)}</pre></details>",
-            f"<details><summary>Parquet files</summary>{numbers['files']}</details>",
-            f"<p>The explorer's plots are drawn by {drawn}, which is part of this file.</p>",
-        ]
-    )
+    return {
+        **facts.section(codes, inputs, numbers["codes"]),
+        "configuration": figures.as_yaml(given.config),
+        "files": numbers["files"],
+        "library": vendor.manifest(),
+    }
 
 
 def job(task: Task) -> str:

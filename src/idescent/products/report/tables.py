@@ -10,8 +10,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from idescent.products.report.content import (
+    MISSING,
+    Cell,
+    Column,
+    Table,
+    count,
+    error,
+    explorer_link,
+    file_link,
+)
 from idescent.products.report.explorer import configuration
-from idescent.products.report.markup import Column, Content, Html, count, error, escape, explore, link, table
 from idescent.store.files import read_csv
 from idescent.trajectory import REFUSED, ended_well
 
@@ -52,7 +61,7 @@ def shortened(lines: Sequence[Row]) -> tuple[list[Row], str]:
     return kept, missing
 
 
-def errors_table(lines: Sequence[Row], explored: Collection[str]) -> str:
+def errors_table(lines: Sequence[Row], explored: Collection[str]) -> Table:
     """Return the table of errors.
 
     Parameters
@@ -64,13 +73,13 @@ def errors_table(lines: Sequence[Row], explored: Collection[str]) -> str:
     """
     split = any("solver error" in line for line in lines)
     columns = [
-        Column("objective", filter=True),
-        Column("optimizer", filter=True),
-        Column("configuration", filter=True),
-        Column("α", filter=True),
-        Column("solution", filter=True),
-        Column("quantity", filter=True, first="θ"),
-        Column("norm", filter=True, first="sup"),
+        Column("objective", ""),
+        Column("optimizer", ""),
+        Column("configuration", ""),
+        Column("α", ""),
+        Column("solution", ""),
+        Column("quantity", "θ"),
+        Column("norm", "sup"),
         Column("|discrete − solution|"),
         Column("relative"),
         Column("at k"),
@@ -78,10 +87,10 @@ def errors_table(lines: Sequence[Row], explored: Collection[str]) -> str:
         Column("estimate"),
         Column("iterations"),
         Column("gradients"),
-        Column("status", filter=True),
+        Column("status", ""),
         Column("look"),
     ]
-    rows: list[list[Content]] = []
+    rows: list[list[Cell]] = []
     for line in lines:
         kinds = [error(line.get(kind)) for kind in ("model error", "solver error")] if split else []
         rows.append(
@@ -102,7 +111,7 @@ def errors_table(lines: Sequence[Row], explored: Collection[str]) -> str:
                 _look(line, explored),
             ]
         )
-    return table(
+    return Table(
         "errors-table", "Errors of every solution against the discrete run of its cell", columns, rows
     )
 
@@ -117,7 +126,7 @@ def odd(lines: Iterable[Row]) -> list[Row]:
     ]
 
 
-def odd_table(lines: Sequence[Row], said: Mapping[str, str], explored: Collection[str]) -> str:
+def odd_table(lines: Sequence[Row], said: Mapping[str, str], explored: Collection[str]) -> Table:
     """Return the table of runs and solutions that did not end as they should.
 
     Parameters
@@ -130,18 +139,18 @@ def odd_table(lines: Sequence[Row], said: Mapping[str, str], explored: Collectio
         As for :func:`errors_table`.
     """
     columns = [
-        Column("objective", filter=True),
-        Column("optimizer", filter=True),
+        Column("objective", ""),
+        Column("optimizer", ""),
         Column("configuration"),
-        Column("α", filter=True),
-        Column("path", filter=True),
-        Column("status", filter=True),
+        Column("α", ""),
+        Column("path", ""),
+        Column("status", ""),
         Column("error of θ"),
         Column("last compared"),
         Column("what the solver or run said"),
         Column("look"),
     ]
-    rows: list[list[Content]] = []
+    rows: list[list[Cell]] = []
     for line in lines[:MOST_ROWS]:
         own = ended_well(line["discrete_status"]) or line["status"] == REFUSED
         file = f"{folder(line)}/{line['solution'] if own else 'discrete'}.parquet"
@@ -153,11 +162,11 @@ def odd_table(lines: Sequence[Row], said: Mapping[str, str], explored: Collectio
                 _status(line),
                 error(line["error"]),
                 count(line["compared"]),
-                line.get("reason") or said.get(file, "–"),
+                line.get("reason") or said.get(file, MISSING),
                 _look(line, explored),
             ]
         )
-    return table("odd-table", "Solutions that did not converge, and runs that diverged", columns, rows)
+    return Table("odd-table", "Solutions that did not converge, and runs that diverged", columns, rows)
 
 
 def folder(line: Row) -> str:
@@ -165,17 +174,17 @@ def folder(line: Row) -> str:
     return f"{line['objective']}/{line['optimizer'].rpartition(':')[2]}/{line['label']}"
 
 
-def csv_table(name: str, caption: str, file: Path) -> str:
+def csv_table(name: str, caption: str, file: Path) -> Table:
     """Return a table of a CSV file as it is, numbers with five digits."""
     head, *body = read_csv(file)
     texts = [column for column, title in enumerate(head) if not _numeric([row[column] for row in body])]
     columns = [
-        Column(title, filter=i in texts and len({row[i] for row in body}) < 20)
+        Column(title, "" if i in texts and len({row[i] for row in body}) < 20 else None)
         for i, title in enumerate(head)
     ]
     rows = [[_plain(value, i in texts) for i, value in enumerate(row)] for row in body[:MOST_ROWS]]
     note = "" if len(body) <= MOST_ROWS else f" (the first {MOST_ROWS} of {len(body)} rows)"
-    return table(name, caption + note, columns, rows)
+    return Table(name, caption + note, columns, rows)
 
 
 def _numeric(values: Iterable[str]) -> bool:
@@ -185,29 +194,29 @@ def _numeric(values: Iterable[str]) -> bool:
         return False
 
 
-def _plain(value: str, text: bool) -> Content:
+def _plain(value: str, text: bool) -> Cell:
     if text or not value:
-        return value or "–"
+        return value or MISSING
     number = float(value)
     shown = f"{number:.15g}" if number == round(number) and abs(number) < 1e9 else f"{number:.5g}"
-    return Html(f'<span data-value="{number!r}">{escape(shown)}</span>')
+    return {"value": repr(number), "text": shown}
 
 
-def _cell(line: Row) -> list[Content]:
+def _cell(line: Row) -> list[Cell]:
     return [line["objective"], line["optimizer"].rpartition(":")[2], configuration(line["label"])]
 
 
-def _status(line: Row) -> Content:
+def _status(line: Row) -> Cell:
     run = line["discrete_status"]
     status = str(line["status"] if ended_well(run) or line["status"] == REFUSED else f"run {run}")
-    return status if ended_well(status) else Html(f'<strong class="mark">{escape(status)}</strong>')
+    return status if ended_well(status) else {"mark": status}
 
 
-def _look(line: Row, explored: Collection[str]) -> Content:
+def _look(line: Row, explored: Collection[str]) -> Cell:
     where = folder(line)
-    file = link(f"{where}/{line['solution']}.parquet", "file")
+    file = file_link("file", f"{where}/{line['solution']}.parquet")
     if where not in explored:
-        return file
+        return {"links": [file]}
     view = {
         "objective": line["objective"],
         "optimizer": line["optimizer"].rpartition(":")[2],
@@ -218,4 +227,4 @@ def _look(line: Row, explored: Collection[str]) -> Content:
     }
     if line["at"] is not None:
         view["at"] = line["at"]
-    return Html(f"{explore(view, 'curves').text} · {file.text}")
+    return {"links": [explorer_link("curves", view), file]}
