@@ -292,24 +292,7 @@ function chosen(event) {
 }
 
 function build() {
-  const select = (name, title) => `<label>${title}<select name="${name}"></select></label>`;
-  const plot = name => `<div class="paper plot" id="plot-${name}" role="application" aria-roledescription="plot" tabindex="0"><h3></h3><p class="empty" hidden></p><div class="canvas"></div></div>`;
-  host.innerHTML = `<form class="tool" aria-label="What the explorer shows">
-    ${select("objective", "Objective")}${select("optimizer", "Optimizer")}${select("alpha", "Learning rate α")}${select("quantity", "Quantity")}
-    <label>Across<select name="x"><option value="k">iterations k</option><option value="t">time t = αk</option></select></label>
-    <label>Colours<select name="colour"><option value="configuration">by configuration</option><option value="model">by model</option></select></label>
-    <fieldset class="wide" id="configurations"><legend>Configurations</legend></fieldset>
-    <fieldset class="wide" id="paths"><legend>Paths</legend></fieldset>
-    <fieldset id="logs"><legend>Logarithmic</legend></fieldset>
-    <label>Values at k<input name="at" type="number" min="0" step="1"></label>
-    <button type="button" name="in">Zoom in</button><button type="button" name="out">Zoom out</button>
-    <button type="button" name="whole">Show all</button><button type="button" name="copy">Copy link</button><output></output></form>
-    <p class="help">Drag across a plot to zoom, double-click to see all. With the keyboard, in a plot: ← → along the iterations, + − zoom, 0 all.
-    Errors more than ten decades below the largest in sight lie below the frame.</p>
-    <div class="plots">${plot("value")}${plot("error")}</div><p id="said" class="visually-hidden" aria-live="polite"></p>
-    <div class="scroll" role="region" tabindex="0" aria-label="Values at one iteration"><table class="legend" id="readings"><caption></caption><thead><tr>
-    <th scope="col">Curve</th><th scope="col" class="number">value</th><th scope="col" class="number">error</th><th scope="col">status</th><th scope="col">file</th>
-    </tr></thead><tbody></tbody></table></div>`;
+  host.replaceChildren(document.getElementById("explorer-content").content.cloneNode(true));
   const form = host.querySelector("form");
   form.addEventListener("submit", event => event.preventDefault());
   form.addEventListener("change", chosen);
