@@ -254,7 +254,7 @@ def test_text_stands_out_from_its_ground_in_light_and_dark(scheme):
 
 def test_a_selection_is_announced_in_the_page(copy):
     said = Elements(reported.remade(copy, cells=900, solutions=1800).read_text(encoding="utf-8")).text
-    assert "900 cells with 1800 solutions, too many for one page: shown are 5 cells with" in said
+    assert "900 cells with 1800 solutions, too many for one page. The explorer shows 5 cells" in said
 
 
 def test_a_figure_that_has_a_number_shows_it():
@@ -283,7 +283,7 @@ def test_the_report_loads_no_more_than_it_uses(stage, absent):
 def test_numbers_that_are_cut_short_are_named_and_removed_by_their_job(copy):
     numbers = copy / "report.json"
     numbers.write_text(numbers.read_text(encoding="utf-8")[:-100], encoding="utf-8")
-    with pytest.raises(DamagedError, match=r"report\.json: not a whole file of a page's numbers \("):
+    with pytest.raises(DamagedError, match=r"report\.json: not a whole file of a report's numbers \("):
         report_page.job(Task([numbers], [copy / "report.html"], {"study": "small", "config": {}}))
 
 

@@ -1,6 +1,8 @@
-"""The report of a study: one page that holds its figures, tables, audit and an explorer of its trajectories.
+"""The report of a study: one page with its figures, tables, audit and an explorer of its trajectories.
 
-What lives here: which cells the explorer shows (:mod:`.selection`), its data (:mod:`.explorer`), the sections
-(:mod:`.tables`, :mod:`.claims`, :mod:`.figures`, :mod:`.facts`) and the page (:mod:`.page`); ``assets`` holds
-templates, style and scripts.  What does not: any result; the page shows what earlier stages wrote.
+What lives here: the choice of the explorer's cells (:mod:`.selection`) and its data (:mod:`.explorer`); the
+content of the sections (:mod:`.tables`, :mod:`.claims`, :mod:`.figures`, :mod:`.facts`), in which tables are
+plain data (:mod:`.content`); the two stages that collect the numbers (:mod:`.numbers`) and render the page
+(:mod:`.page`); all HTML (:mod:`.templates`), style sheet and scripts (:mod:`.assets`).  What does not: any
+computation of results.
 """

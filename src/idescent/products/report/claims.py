@@ -1,4 +1,4 @@
-"""The report's section on the paper's statements, from the complete table of their audit."""
+"""The report's section on the paper's statements, from the complete table of the audit."""
 
 from __future__ import annotations
 

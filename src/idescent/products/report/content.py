@@ -4,8 +4,8 @@ A cell of a table is a string, or a dict whose first key is its kind:
 
 ========== ======================================================================================
 ``number``  sort key of a number, with its ``text`` and the ``section`` of the page that it links to
-``value``   sort key of a number that is aligned like text, with its ``text``
-``mark``    text of a status that needs attention
+``value``   sort key of a number aligned like text, with its ``text``
+``mark``    status that needs attention
 ``links``   pairs of text and address
 ========== ======================================================================================
 """

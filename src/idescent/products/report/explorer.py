@@ -1,7 +1,7 @@
-"""What the explorer of the report shows: trajectories and their errors, thinned to what a screen can show.
+"""Data of the report's explorer: trajectories and their errors, thinned to the resolution of a screen.
 
 What lives here: reading the files, choosing rows, rounding.  What does not: drawing (``assets/explorer.js``)
-and the choice of cells (:mod:`.selection`).  Errors are computed on all iterations before any is left out.
+and the choice of cells (:mod:`.selection`).  Errors are computed at all iterations, before the thinning.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from idescent.trajectory import Report, Trajectory, ended_well
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-# A curve on a screen is no wider than this; the whole page holds at most so many numbers, about 6 MB.
+# Rows of a curve, bounded by the width of a screen; numbers in the whole page, about 6 MB.
 MOST_ROWS = 800
 LEAST_ROWS = 200
 MOST_NUMBERS = 550_000
 DIGITS = 7
-# Of vectors longer than these only the norm and the first coordinate are shown, and no moments.
+# Longer vectors are shown by their norm and first coordinate; longer moments are left out.
 _ALL_COORDINATES = 4
 _MOMENTS = 16
 
@@ -44,13 +44,13 @@ _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 @dataclass(frozen=True)
 class View:
-    """One quantity of one cell: the curve of every path, and their distances from the discrete run.
+    """One quantity of one cell: its curve on every path, and the distance of every solution from the run.
 
     Attributes
     ----------
     symbol : str
     values : dict of str to ndarray, shape (rows,)
-        By path: ``discrete``, and the solutions.
+        By path: ``discrete`` and the solutions.
     errors : dict of str to ndarray, shape (rows,)
         By solution.
     """
@@ -62,15 +62,16 @@ class View:
 
 @dataclass(frozen=True)
 class ExplorerCell:
-    """A cell of the explorer: its files, and what they say but for the numbers, which are read when needed.
+    """A cell of the explorer: its files and their metadata.  The trajectories are read when needed.
 
     Attributes
     ----------
     files : dict of str to Path
-        By path: ``discrete``, and the solutions.
+        By path: ``discrete`` and the solutions.
     setup : dict
+        As in :class:`idescent.store.cells.CellResults`.
     solutions : dict of str to dict
-        How each solution was asked for.
+        Settings of each solution: name, model, solver, tolerances.
     """
 
     files: dict[str, Path]
@@ -78,67 +79,62 @@ class ExplorerCell:
     solutions: dict[str, dict[str, Any]]
 
 
-class Shelf:
-    """Reads trajectories, and keeps them while there is room: the report asks for each several times.
+class TrajectoryCache:
+    """Reader of trajectories with a cache: the report reads each file several times.
 
     Parameters
     ----------
-    room : int
-        Bytes that are kept in memory at most.
+    size : int
+        Maximum size of the cache in bytes; a trajectory that does not fit is not stored.
     """
 
-    def __init__(self, room: int = 64_000_000) -> None:
-        self._room = room
-        self._kept: dict[Path, tuple[Trajectory, dict[str, Any]]] = {}
+    def __init__(self, size: int = 64_000_000) -> None:
+        self._free = size
+        self._cache: dict[Path, tuple[Trajectory, dict[str, Any]]] = {}
 
     def __call__(self, file: Path) -> tuple[Trajectory, dict[str, Any]]:
-        """Return a trajectory and the metadata of its file; neither is to be changed.
+        """Return a trajectory and the metadata of its file; callers must not change them.
 
         Raises
         ------
         ValueError
             If the file is damaged.
         """
-        if file in self._kept:
-            return self._kept[file]
-        found = read_with_metadata(file)
-        trajectory = found[0]
-        columns = (
-            trajectory.k,
-            trajectory.t,
-            trajectory.theta,
-            trajectory.loss,
-            *trajectory.moments.values(),
+        if file in self._cache:
+            return self._cache[file]
+        content = read_with_metadata(file)
+        path = content[0]
+        size = sum(
+            column.nbytes for column in (path.k, path.t, path.theta, path.loss, *path.moments.values())
         )
-        size = sum(column.nbytes for column in columns)
-        if size <= self._room:
-            self._kept[file] = found
-            self._room -= size
-        return found
+        if size <= self._free:
+            self._cache[file] = content
+            self._free -= size
+        return content
 
 
 def gather(
     files: Iterable[str | Path], root: Path, shown: Sequence[str] = (), read: Read | None = None
 ) -> dict[str, Any]:
-    """Return the data of the explorer, ready for JSON.
+    """Return the data of the explorer: values that JSON can store.
 
     Parameters
     ----------
     files : iterable of path
-        Trajectory files: for each cell one discrete run and its solutions.
+        Trajectory files: for each cell, one discrete run and its solutions.
     root : path
         Folder of the page; links to files are relative to it.
     shown : sequence of str
-        Names of paths in the order in which the figures show them: the first gets a solid line.
+        Names of paths in the order of the figures; the first gets a solid line.
     read : callable, optional
-        A :class:`Shelf` that has perhaps some of the files already.
+        A :class:`TrajectoryCache`, which may contain some of the files.
 
     Raises
     ------
     ValueError
-        If a file is damaged, a folder has no discrete run, or run and solution do not match.
+        If a file is damaged, a folder has no discrete run, or a run and a solution do not match.
     """
-    read = Shelf() if read is None else read
+    read = TrajectoryCache() if read is None else read
     cells = [_cell(members, read) for members in by_cell(files)]
     curves = sum(8 * len(cell.files) for cell in cells)
     most = int(np.clip(MOST_NUMBERS // max(curves, 1), LEAST_ROWS, MOST_ROWS))
@@ -161,7 +157,7 @@ def gather(
 
 
 def configuration(label: str) -> str:
-    """Return the hyper-parameters in a cell's label, in words: ``β₁ = 0.9, β₂ = 0.99``."""
+    """Format the hyper-parameters in a cell's label: ``β₁ = 0.9, β₂ = 0.99``."""
     words = []
     for part in label.split(",")[1:]:
         name, _, value = part.partition("~")
@@ -170,60 +166,60 @@ def configuration(label: str) -> str:
 
 
 def kept_rows(curves: Sequence[Array], peaks: Sequence[Array], most: int) -> Rows:
-    """Choose rows of several long curves so that the drawn lines look the same.
+    """Choose rows of several long curves so that the drawn lines keep their shape.
 
     Parameters
     ----------
     curves : sequence of ndarray, shape (rows,)
-        Least and greatest value of each in a number of equal stretches are kept.
+        The rows include the minimum and maximum of each curve in every one of a number of equal intervals.
     peaks : sequence of ndarray, shape (rows,)
-        Of these the row of the greatest value is kept, too.
+        The rows include the maximum of each of these curves.
     most : int
-        Number of rows aimed at.
+        Target number of rows.
 
     Returns
     -------
     ndarray of int
-        Increasing; first and last row included.  All rows if they are at most ``most``.
+        Increasing, with the first and the last row.  All rows if there are at most ``most``.
     """
     rows = len(curves[0])
     if rows <= most:
         return np.arange(rows)
     edges = np.linspace(0, rows, max(most // (4 * len(curves)), 1) + 1).astype(np.int64)
-    found = [np.geomspace(1, rows, most // 4).astype(np.int64) - 1, np.array([0, rows - 1])]
+    choices = [np.geomspace(1, rows, most // 4).astype(np.int64) - 1, np.array([0, rows - 1])]
     for curve in curves:
         low = np.where(np.isfinite(curve), curve, np.inf)
         high = np.where(np.isfinite(curve), curve, -np.inf)
-        found.append(np.array([a + int(np.argmin(low[a:b])) for a, b in pairwise(edges)]))
-        found.append(np.array([a + int(np.argmax(high[a:b])) for a, b in pairwise(edges)]))
-    found += [np.array([np.argmax(np.where(np.isfinite(y), y, -np.inf))]) for y in peaks]
-    kept = np.unique(np.concatenate(found))
+        choices.append(np.array([a + int(np.argmin(low[a:b])) for a, b in pairwise(edges)]))
+        choices.append(np.array([a + int(np.argmax(high[a:b])) for a, b in pairwise(edges)]))
+    choices += [np.array([np.argmax(np.where(np.isfinite(y), y, -np.inf))]) for y in peaks]
+    kept = np.unique(np.concatenate(choices))
     even = np.linspace(0, rows - 1, max(most - len(kept), 2)).astype(np.int64)
     return np.union1d(kept, even)
 
 
 def _spread(rows: int, count: int) -> Rows:
-    """Choose rows: half of them evenly, half denser towards the start."""
+    """Choose ``count`` rows: half of them evenly spaced, half denser towards the start."""
     even = np.linspace(0, rows - 1, count // 2).astype(np.int64)
     return np.union1d(even, np.geomspace(1, rows, count // 2).astype(np.int64) - 1)
 
 
 def rounded(values: Array) -> list[float | None]:
-    """Return numbers rounded to 7 significant digits; None where one is not finite."""
+    """Round to 7 significant digits; None replaces NaN and infinity."""
     return [float(f"{x:.{DIGITS}g}") if math.isfinite(x) else None for x in values.tolist()]
 
 
 def views(paths: Mapping[str, Trajectory]) -> dict[str, View]:
-    """Return the quantities of one cell, by name; all paths are on the same iterations."""
+    """Return the quantities of one cell, by name; all paths must have the same iterations."""
     run = paths[DISCRETE]
     width = run.theta.shape[1]
     solutions = [name for name in paths if name != DISCRETE]
-    found = {}
+    quantities = {}
     moments = [name for name in run.moments if run.moments[name].shape[1] <= _MOMENTS]
     for name in ("theta", "loss", *moments):
         symbol = {"theta": "θ", "loss": "L(θ)"}.get(name, name)
         have = [path for path in paths if name in ("theta", "loss") or name in paths[path].moments]
-        found[name] = View(
+        quantities[name] = View(
             symbol if run.quantity(name).shape[1] == 1 else f"‖{symbol}‖",
             {path: _length(paths[path].quantity(name)) for path in have},
             {path: distance(run, paths[path], name) for path in solutions if path in have},
@@ -232,24 +228,26 @@ def views(paths: Mapping[str, Trajectory]) -> dict[str, View]:
         values = {path: trajectory.theta[:, i] for path, trajectory in paths.items()}
         with np.errstate(invalid="ignore", over="ignore"):
             errors = {path: np.abs(values[path] - values[DISCRETE]) for path in solutions}
-        found[f"theta{i + 1}"] = View("θ" + str(i + 1).translate(_SUBSCRIPTS), values, errors)
-    return found
+        quantities[f"theta{i + 1}"] = View("θ" + str(i + 1).translate(_SUBSCRIPTS), values, errors)
+    return quantities
 
 
 def _cell(files: Sequence[Path], read: Read) -> ExplorerCell:
-    (found,) = read_cells(files, read)
-    members = {file.stem: file for file in files}
-    specs = {name: solved.spec for name, solved in found.solutions.items()}
-    return ExplorerCell({name: members[name] for name in found.paths}, found.setup, specs)
+    (cell,) = read_cells(files, read)
+    by_name = {file.stem: file for file in files}
+    specs = {name: solved.spec for name, solved in cell.solutions.items()}
+    return ExplorerCell({name: by_name[name] for name in cell.paths}, cell.setup, specs)
 
 
 def _key(cell: ExplorerCell) -> str:
-    of = cell.setup
-    return json.dumps([of["objective"]["name"], of["optimizer"]["class"], of["alpha"], of["steps"]])
+    setup = cell.setup
+    return json.dumps(
+        [setup["objective"]["name"], setup["optimizer"]["class"], setup["alpha"], setup["steps"]]
+    )
 
 
 def _grids(cells: Sequence[ExplorerCell], most: int, read: Read) -> list[dict[str, Rows]]:
-    """Choose the iterations of each cell: the same for all that share axes, unless they are too many."""
+    """Choose the iterations of each cell: equal for cells in the same plot, unless that gives too many."""
     groups: dict[str, list[int]] = {}
     for i, cell in enumerate(cells):
         groups.setdefault(_key(cell), []).append(i)
@@ -266,46 +264,46 @@ def _grids(cells: Sequence[ExplorerCell], most: int, read: Read) -> list[dict[st
 
 
 def _own_rows(paths: Mapping[str, Trajectory], most: int, members: int) -> dict[str, Rows]:
-    """Return by quantity the iterations for one of ``members`` cells: those common to all, and its peaks."""
+    """Choose the iterations of one of ``members`` cells in a plot, by quantity: common ones and its peaks."""
     k = paths[DISCRETE].k
     if len(k) <= most:
         return dict.fromkeys(views(paths), k)
     spread = k[_spread(len(k), most // 2)]
-    found = {}
+    chosen = {}
     for name, view in views(paths).items():
         curves, peaks = [*view.values.values(), *view.errors.values()], list(view.errors.values())
-        found[name] = np.union1d(spread, k[kept_rows(curves, peaks, max(most // (2 * members), 40))])
-    return found
+        chosen[name] = np.union1d(spread, k[kept_rows(curves, peaks, max(most // (2 * members), 40))])
+    return chosen
 
 
 def _read(cell: ExplorerCell, read: Read) -> dict[str, Trajectory]:
-    """Return the paths of a cell, the discrete run first, on the iterations that all of them have."""
-    (found,) = read_cells(cell.files.values(), read)
-    k = common(found.run, *found.paths.values())
-    return {name: path.rows(k) for name, path in found.paths.items()}
+    """Read the paths of a cell, the discrete run first, at their common iterations."""
+    (results,) = read_cells(cell.files.values(), read)
+    k = common(results.run, *results.paths.values())
+    return {name: path.rows(k) for name, path in results.paths.items()}
 
 
-def _at(values: Array, k: Rows, wanted: Rows) -> Array:
-    """Return values at some iterations, NaN at those that are not stored."""
-    rows = np.minimum(np.searchsorted(k, wanted), len(k) - 1)
-    return np.where(k[rows] == wanted, values[rows], np.nan)
+def _at(values: Array, k: Rows, iterations: Rows) -> Array:
+    """Select the values at some iterations; NaN where an iteration is not stored."""
+    rows = np.minimum(np.searchsorted(k, iterations), len(k) - 1)
+    return np.where(k[rows] == iterations, values[rows], np.nan)
 
 
 def _cell_data(
-    cell: ExplorerCell, grid: int, wanted: Mapping[str, Rows], root: Path, read: Read
+    cell: ExplorerCell, grid: int, iterations: Mapping[str, Rows], root: Path, read: Read
 ) -> dict[str, Any]:
-    of, paths = cell.setup, _read(cell, read)
+    setup, paths = cell.setup, _read(cell, read)
     k = paths[DISCRETE].k
     label = cell.files[DISCRETE].parent.name
-    colour, _ = style.look(of["optimizer"])
+    colour, _ = style.look(setup["optimizer"])
     return {
-        "objective": of["objective"]["name"],
-        "optimizer": of["optimizer"]["class"].rpartition(":")[2],
-        "alpha": of["alpha"],
+        "objective": setup["objective"]["name"],
+        "optimizer": setup["optimizer"]["class"].rpartition(":")[2],
+        "alpha": setup["alpha"],
         "key": label.partition(",")[2],
         "configuration": configuration(label),
         "colour": colour,
-        "steps": of["steps"],
+        "steps": setup["steps"],
         "grid": grid,
         "paths": {
             name: _path_data(cell.files[name], root, path.report, status(paths[DISCRETE], path))
@@ -314,8 +312,8 @@ def _cell_data(
         "views": {
             name: {
                 "symbol": view.symbol,
-                "value": {path: rounded(_at(y, k, wanted[name])) for path, y in view.values.items()},
-                "error": {path: rounded(_at(y, k, wanted[name])) for path, y in view.errors.items()},
+                "value": {path: rounded(_at(y, k, iterations[name])) for path, y in view.values.items()},
+                "error": {path: rounded(_at(y, k, iterations[name])) for path, y in view.errors.items()},
             }
             for name, view in views(paths).items()
         },

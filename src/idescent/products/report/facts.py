@@ -1,8 +1,8 @@
-"""Where a report comes from: versions, digests, machine.
+"""Origin of a report: versions, digests, machine.
 
-What lives here: facts about software, sources and machine.  No name of a host or of a person, no path and no
-clock: the same results on the same machine make the same page.  What differs between machines is in one table
-of its own (``machine``).
+What lives here: facts about software, code and machine.  They contain no name of a host or person, no path
+and no clock time: equal results on one machine give equal pages.  Facts that differ between machines are in a
+table of their own (``machine``).
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ _PACKAGES = ("numpy", "scipy", "pyarrow", "matplotlib", "seaborn", "snakemake")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of this package and its dependencies; ``not installed`` where one is absent."""
-    found = {"idescent": __version__, "Python": platform.python_version()}
+    """Return the versions of this package and its dependencies; ``not installed`` for an absent one."""
+    numbers = {"idescent": __version__, "Python": platform.python_version()}
     for name in _PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            numbers[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            numbers[name] = "not installed"
+    return numbers
 
 
 def machine() -> dict[str, str]:
-    """Return the facts that may differ between machines that make the same study."""
+    """Return the facts that may differ between machines with the same study."""
     system = f"{platform.system()} {platform.machine()}, {' '.join(platform.libc_ver())}"
     return {"operating system": system.rstrip(" ,"), "processor": _processor()}
 
 
 def made() -> str | None:
-    """Return the day that ``SOURCE_DATE_EPOCH`` names; None if it is not set.
+    """Return the time of ``SOURCE_DATE_EPOCH`` in UTC; None if the variable is not set.
 
     Raises
     ------
     ValueError
         If it is not a whole number of seconds.
     """
-    given = os.environ.get("SOURCE_DATE_EPOCH")
-    if given is None:
+    seconds = os.environ.get("SOURCE_DATE_EPOCH")
+    if seconds is None:
         return None
-    if not given.isdecimal():
+    if not seconds.isdecimal():
         raise ValueError(
-            f"SOURCE_DATE_EPOCH: {given!r} is not allowed: must be seconds since 1970, as digits"
+            f"SOURCE_DATE_EPOCH: {seconds!r} is not allowed: must be seconds since 1970, as digits"
         )
-    return datetime.fromtimestamp(int(given), UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def digests_of(files: Iterable[Path]) -> list[str]:
@@ -62,22 +62,22 @@ def digests_of(files: Iterable[Path]) -> list[str]:
 
 
 def digest_of(digests: Iterable[str]) -> str:
-    """Return the SHA-256 of files in their order, from that of each."""
+    """Return the SHA-256 of a sequence of digests."""
     return hashlib.sha256(b"".join(map(bytes.fromhex, digests))).hexdigest()
 
 
-def codes(said: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Gather the source digests of runs and solutions, by the name of the path.
+def codes(trajectories: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the digests of the code that made the trajectories, by the name of the path.
 
     Parameters
     ----------
-    said : mapping
+    trajectories : mapping
         Metadata of trajectory files, by file.
     """
-    found: dict[str, set[str]] = {}
-    for file, content in said.items():
-        found.setdefault(Path(file).stem, set()).add(content["provenance"].get("code") or "not recorded")
-    return {name: sorted(digests) for name, digests in found.items()}
+    digests: dict[str, set[str]] = {}
+    for file, content in trajectories.items():
+        digests.setdefault(Path(file).stem, set()).add(content["provenance"].get("code") or "not recorded")
+    return {name: sorted(values) for name, values in digests.items()}
 
 
 def section(own: Mapping[str, str], inputs: str, by_path: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -86,15 +86,15 @@ def section(own: Mapping[str, str], inputs: str, by_path: Mapping[str, list[str]
     Parameters
     ----------
     own : mapping of str to str
-        Digests of the page's own code, by what it made; empty where none is recorded.
+        Digests of the report's own code, by the result of that code; empty where none is recorded.
     inputs : str
-        Digest of the files that the page is made from.
+        Digest of the input files of the page.
     by_path : mapping of str to list of str
-        Digests of the code that made the runs and solutions, by the name of the path.
+        Digests of the code that made the trajectories, as returned by :func:`codes`.
     """
     digests = [(name, code or "not recorded") for name, code in own.items()]
-    digests += [(name, ", ".join(found)) for name, found in by_path.items()]
-    digests.append(("what this page was made from (SHA-256 of the input files)", inputs))
+    digests += [(name, ", ".join(values)) for name, values in by_path.items()]
+    digests.append(("input files of this page (SHA-256)", inputs))
     return {
         "versions": list(versions().items()),
         "digests": digests,

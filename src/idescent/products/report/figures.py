@@ -1,4 +1,4 @@
-"""The report's figures: pictures inside the page, with caption, rule and configuration."""
+"""Figures of the report: the picture itself, with title, caption, rule and configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 
 from idescent.products.report.content import file_link
 
-# An SVG with more than this many bytes gives way to the PNG.
+# The page contains the PNG instead of an SVG with more bytes than this.
 MOST_BYTES = 300_000
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
 _TITLE = ".//{http://purl.org/dc/elements/1.1/}title"
@@ -26,13 +26,13 @@ def figure(svg: Path, root: Path, rule: str, entry: Mapping[str, Any] | None) ->
     Parameters
     ----------
     svg : path
-        The drawing; PNG and PDF lie beside it.  Title and caption are those in its metadata.
+        The drawing, beside its PNG and PDF.  Its metadata contain the title and the caption.
     root : path
         Folder of the page.
     rule : str
         Name of the workflow's rule that drew it.
     entry : mapping or None
-        Its configuration; None for a figure that has none of its own.
+        Configuration of the figure; None without one.
 
     Raises
     ------
@@ -58,13 +58,19 @@ def as_yaml(configuration: Mapping[str, Any]) -> str:
 
 
 def numbered(name: str, title: str) -> str:
-    """Return a title with the number that the name ends in: ``figure_08`` or ``figure_08_errors``."""
-    found = re.fullmatch(r"figure_0*(\d+)(_errors)?", name)
-    return f"Figure {found[1]}. {title}" if found else title
+    """Prefix a title with the number in the figure's name: ``figure_08`` or ``figure_08_errors``."""
+    match = re.fullmatch(r"figure_0*(\d+)(_errors)?", name)
+    return f"Figure {match[1]}. {title}" if match else title
 
 
 def described(svg: Path) -> tuple[str, str]:
-    """Return title and caption from the metadata of an SVG."""
+    """Return title and caption from the metadata of an SVG.
+
+    Raises
+    ------
+    ValueError
+        If the file is no SVG, or has no title or no caption.
+    """
     try:
         tree = ElementTree.parse(svg)
     except ElementTree.ParseError as error:
@@ -76,6 +82,6 @@ def described(svg: Path) -> tuple[str, str]:
 
 
 def embedded(svg: Path) -> str:
-    """Return the picture as a data URI: the SVG, or the PNG beside it if that one is large."""
-    chosen = svg if svg.stat().st_size <= MOST_BYTES else svg.with_suffix(".png")
-    return f"data:{_TYPES[chosen.suffix]};base64,{base64.b64encode(chosen.read_bytes()).decode()}"
+    """Return a data URI of the SVG, or of the PNG beside it if the SVG is large."""
+    picture = svg if svg.stat().st_size <= MOST_BYTES else svg.with_suffix(".png")
+    return f"data:{_TYPES[picture.suffix]};base64,{base64.b64encode(picture.read_bytes()).decode()}"

@@ -1,7 +1,7 @@
-"""The report and the summary of a study: the rules that put everything together.
+"""Rules of the report and of the summary.
 
-What lives here: the declaration.  Every study has this product, after all others; it has no section in the
-configuration.
+What lives here: the declaration of the product.  Every study has it, after all other products; it has no
+section in the configuration.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from idescent.study.provenance import digest
 
 HERE = "idescent.products.report"
 NUMBERS = "report.json"
-# Tables that the page shows in sections of their own.
+# Tables with a section of their own in the page.
 OWN_SECTIONS = ("errors", "claims")
-# Keys of a configuration that say how a study is run and change no result.
+# Keys of a configuration that set how jobs are run and change no result.
 EXECUTION = ("cells_per_job", "seconds_per_job")
 
 
 def settings(spec: Any, study: Study) -> None:
-    """There is nothing to set."""
+    """Return None: the report has no settings."""
 
 
 def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
     """Return the rules ``report_numbers``, ``report`` and ``summary``."""
     explored = [(cell, name) for cell in selected(study.cells) for name in cell.paths]
-    made = [file for rule in before for file in rule.made()]
-    sheets = [file for file in made if file.endswith(".csv")]
+    files = [file for rule in before for file in rule.made()]
+    sheets = [file for file in files if file.endswith(".csv")]
     names = [PurePath(file).stem for file in sheets]
     figures = study.settings["figures"]
     content = {
@@ -42,7 +42,7 @@ def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
         "further": [name for name in names if name not in OWN_SECTIONS],
         "claims": "claims" in names,
     }
-    # The models are asked for their names, by which they have their colours.
+    # The colours of curves follow from the names of the models.
     models = [("model", solution["model"]) for solution in study.solutions.values()]
     numbers = Job(
         digest(f"{HERE}.numbers", *models),
@@ -55,7 +55,7 @@ def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
         "config": {key: value for key, value in study.raw.items() if key not in EXECUTION},
         "figures": drawn(before),
     }
-    pictures = [file for file in made if file.startswith("figures/") and not file.endswith(".pdf")]
+    pictures = [file for file in files if file.startswith("figures/") and not file.endswith(".pdf")]
     stems = [stem for stem, rule, _ in drawn(before) if rule != "forecast"]
     return [
         Rule(
@@ -64,7 +64,7 @@ def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
             f"{HERE}.numbers:job",
             (Output(NUMBERS),),
             (numbers,),
-            "gather what the page says",
+            "collect the numbers of the report",
         ),
         Rule(
             "report",
@@ -72,7 +72,7 @@ def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
             f"{HERE}.page:job",
             (Output("report.html"),),
             (Job(digest(f"{HERE}.page"), inputs=(NUMBERS, *pictures), files=(NUMBERS,), given=page),),
-            "put everything on one page",
+            "write the page of the report",
         ),
         Rule(
             "summary",
@@ -92,12 +92,12 @@ def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
 
 
 def drawn(rules: Sequence[Rule]) -> list[tuple[str, str, str]]:
-    """Return every figure with the rule that draws it and its name in the configuration, if it has one."""
-    found: dict[int, list[tuple[int, tuple[str, str, str]]]] = {}
+    """Return stem, rule and name in the configuration (empty without one) of every figure, in page order."""
+    blocks: dict[int, list[tuple[int, tuple[str, str, str]]]] = {}
     orders = [rule.order for rule in rules]
     for i, rule in enumerate(rules):
-        # Rules that share an order draw in turn, where the first of them stands.
-        block = found.setdefault(orders.index(rule.order) if rule.order else i, [])
+        # Figures of rules with the same order alternate, at the place of the first of these rules.
+        block = blocks.setdefault(orders.index(rule.order) if rule.order else i, [])
         for job in rule.jobs:
             name = job.wildcards.get("figure", "")
             place = rule.order.index(name) if rule.order else 0
@@ -106,7 +106,7 @@ def drawn(rules: Sequence[Rule]) -> list[tuple[str, str, str]]:
                 for file in rule.made_by(job)
                 if file.startswith("figures/") and file.endswith(".svg")
             ]
-    return [figure for block in found.values() for _, figure in sorted(block, key=lambda entry: entry[0])]
+    return [figure for block in blocks.values() for _, figure in sorted(block, key=lambda entry: entry[0])]
 
 
 PRODUCT = Product("report", None, settings, rules)

@@ -1,7 +1,8 @@
-"""What a page has to say but for its pictures: the sections that are made from tables and trajectories.
+"""The first stage of the report: the content of all sections that come from tables and trajectories.
 
-What lives here: :func:`numbers`, and what fills the sections.  What does not: tables and the explorer's data,
-and putting the page together (:mod:`.page`): that waits for the figures, this does not.
+What lives here: :func:`numbers`, and the content of these sections.  What does not: the rows of tables
+(:mod:`.tables`), the explorer's data (:mod:`.explorer`), the page itself (:mod:`.page`).  The page waits for
+the figures; this stage runs while they are drawn.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ Metadata = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class NumbersInputs:
-    """What the numbers of a report are taken from.
+    """Inputs of the report's numbers.
 
     Attributes
     ----------
     study : str
     root : path
-        Folder of the study, and of the page.
+        Folder of the study and of the page.
     trajectories : sequence of path
         Files that the explorer shows.
     cells, solutions : int
-        How many the study has; the explorer may show fewer.
+        Their number in the study; the explorer may show fewer.
     shown : sequence of str
         Names of paths in the order in which the figures show them.
     further : sequence of str
@@ -65,18 +66,18 @@ class NumbersInputs:
 
 
 def numbers(given: NumbersInputs) -> dict[str, Any]:
-    """Return what :func:`idescent.products.report.page.page` puts together with the figures, ready for JSON.
+    """Return the content of the page except the figures, for :func:`idescent.products.report.page.page`.
 
     Parameters
     ----------
-    given : Inputs
+    given : NumbersInputs
 
     Returns
     -------
     dict
-        ``sections``: HTML by name, those that are empty left out; ``files``: that of the table of trajectory
-        files; ``data``: the explorer's, as JSON text; ``codes``: digests of the code that made the
-        trajectories, by the name of the path; ``inputs``: digests of the files that all this is from.
+        ``sections``: content of each section, None if the section is absent; ``files``: the table of
+        trajectory files; ``data``: the explorer's data, as JSON text; ``codes``: digests of the code that
+        made the trajectories, by the name of the path; ``inputs``: digests of the input files.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def numbers(given: NumbersInputs) -> dict[str, Any]:
         If a file is damaged.
     """
     lines = tables.pivoted(read_errors([given.errors]).to_pylist())
-    read = explorer.Shelf()
+    read = explorer.TrajectoryCache()
     metadata = {file.relative_to(given.root).as_posix(): read(file)[1] for file in given.trajectories}
     explored = {name.rpartition("/")[0] for name in metadata}
     claim_rows = claims.read(given.audit) if given.claims else []
@@ -112,12 +113,12 @@ def _summary(given: NumbersInputs, lines: Sequence[tables.Row], claim_rows: Sequ
     rows: list[tuple[str, Cell]] = [
         ("cells", count(given.cells)),
         ("solutions", count(given.solutions)),
-        ("solutions that did not end as they should", _linked(len(odd), "odd")),
-        *((f"solutions that are {status}", _linked(n, "odd")) for status, n in counts if n),
-        ("discrete runs that diverged", _linked(len(diverged), "odd")),
+        ("solutions that failed or whose run diverged", _linked(len(odd), "odd")),
+        *((f"{status} solutions", _linked(n, "odd")) for status, n in counts if n),
+        ("diverged discrete runs", _linked(len(diverged), "odd")),
         *((f"claims: {name}", _linked(n, "claims")) for name, n in claims.verdicts(claim_rows).items()),
     ]
-    columns = [Column("What"), Column("Value")]
+    columns = [Column("Number of"), Column("Value")]
     return Table("glance", f"The study {given.study}", columns, rows, tool=False)
 
 
@@ -153,13 +154,13 @@ def _explorer(given: NumbersInputs, metadata: Metadata, rows: int) -> dict[str, 
 
 
 def _errors(given: NumbersInputs, lines: Sequence[tables.Row], explored: set[str]) -> dict[str, Any]:
-    kept, missing = tables.shortened(lines)
+    kept, selection = tables.shortened(lines)
     files = {name: f"tables/{name}.csv" for name in given.further}
     further = [
         {"name": name, "table": tables.csv_table(f"{name}-table", file, given.root / file)}
         for name, file in files.items()
     ]
-    return {"missing": missing, "table": tables.errors_table(kept, explored), "further": further}
+    return {"selection": selection, "table": tables.errors_table(kept, explored), "further": further}
 
 
 def _files(metadata: Metadata) -> Table:
@@ -181,7 +182,7 @@ def as_json(content: Mapping[str, Any]) -> str:
 
 
 def job(task: Task) -> str:
-    """Write the numbers of a study's page as JSON; return a line about them."""
+    """Write the numbers of a study's report as JSON; return a line for the screen."""
     inputs = NumbersInputs(**task.given, root=task.outputs[0].parent, trajectories=task.files)
     write_text(task.outputs[0], as_json(numbers(inputs) | {"code": task.code}) + "\n")
-    return f"{len(inputs.trajectories)} trajectories to explore"
+    return f"{len(inputs.trajectories)} trajectories in the explorer"

@@ -1,7 +1,7 @@
-"""The page: the sections of a report in one file that needs no other.
+"""The second stage of the report: one HTML file, which needs no other file.
 
-What lives here: :func:`page`, the order of the sections, and what is made of figures and configuration.  What
-does not: what comes from tables and trajectories (:mod:`.numbers`).
+What lives here: :func:`page`, with the content of the sections on figures and provenance.  What does not:
+HTML (:mod:`.templates`), the content of the other sections (:mod:`.numbers`).
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from idescent.store.files import refused, write_text
 
 @dataclass(frozen=True)
 class PageInputs:
-    """What a page is made from, beside its numbers.
+    """Inputs of a page besides its numbers.
 
     Attributes
     ----------
     study : str
     config : mapping
-        The configuration as it was given.
+        The configuration as the user wrote it.
     root : path
-        Folder of the study, and of the page.
+        Folder of the study and of the page.
     figures : sequence of (stem, rule, entry)
-        ``entry`` is the name of the figure in the configuration, empty for one without.
+        ``entry`` is the name of the figure in the configuration, empty without one.
     """
 
     study: str
@@ -47,15 +47,15 @@ class PageInputs:
 
 
 def page(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[str, str]) -> str:
-    """Return the whole page.
+    """Return the HTML of the whole page.
 
     Parameters
     ----------
-    given : Inputs
+    given : PageInputs
     numbers : mapping
         As returned by :func:`idescent.products.report.numbers.numbers`.
     codes : mapping of str to str
-        Digests of the sources behind the page itself, by what they made.
+        Digests of the report's own code, by the result of that code.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def page(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[str, str]
             "figures": _figures(given),
             "provenance": _provenance(given, numbers, codes),
         },
-        # Text in the data cannot end the script: JSON may write any character by its number.
+        # A closing tag in a text would end the script; JSON may escape any character.
         data=Markup(numbers["data"].replace("<", "\\u003c")),
         style=Markup(vendor.STYLE.read_text(encoding="utf-8") + assets.read(assets.STYLE)),
         library=Markup(vendor.SCRIPT.read_text(encoding="utf-8")),
@@ -99,13 +99,13 @@ def _provenance(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[st
 
 
 def job(task: Task) -> str:
-    """Put the page of a study together, from its numbers and its figures; return a line about it."""
+    """Write the page of a study from its numbers and figures; return a line for the screen."""
     numbers, output = task.files[0], task.outputs[0]
     try:
-        found = json.loads(numbers.read_text(encoding="utf-8"))
+        content = json.loads(numbers.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise refused(numbers, "file of a page's numbers", error) from error
-    codes = {"this page": task.code, "its numbers": found["code"]}
-    text = page(PageInputs(**task.given, root=output.parent), found, codes)
+        raise refused(numbers, "file of a report's numbers", error) from error
+    codes = {"this page": task.code, "its numbers": content["code"]}
+    text = page(PageInputs(**task.given, root=output.parent), content, codes)
     write_text(output, text)
     return f"{len(text.encode()) / 1e6:.1f} MB"

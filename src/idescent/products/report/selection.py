@@ -1,7 +1,4 @@
-"""Which cells the explorer shows.
-
-What lives here: the choice, for a study too large for one page.  What does not: reading anything.
-"""
+"""Choice of the cells that the explorer shows, for a study too large for one page."""
 
 from __future__ import annotations
 
@@ -15,10 +12,10 @@ _Item = TypeVar("_Item")
 
 
 def selected(cells: Sequence[Cell], most: int = MOST_SOLUTIONS) -> list[Cell]:
-    """Choose cells that have at most ``most`` solutions together, in their order.
+    """Choose cells with at most ``most`` solutions in total, in their order.
 
-    All of them if that is few enough.  Otherwise configurations evenly over the grid, each with all its
-    learning rates; if not even one configuration fits, evenly spaced cells of the whole grid, at least one.
+    Choose all cells if they fit.  Otherwise choose configurations evenly over the grid, each with all its
+    learning rates.  If not even one configuration fits, choose evenly spaced cells, at least one.
     """
     if _solutions(cells) <= most:
         return list(cells)
@@ -29,9 +26,9 @@ def selected(cells: Sequence[Cell], most: int = MOST_SOLUTIONS) -> list[Cell]:
     smallest = max(min(map(_solutions, blocks)), 1)
     for count in range(min(len(blocks), most // smallest), 0, -1):
         chosen = {id(cell) for block in evenly(blocks, count) for cell in block}
-        found = [cell for cell in cells if id(cell) in chosen]
-        if _solutions(found) <= most:
-            return found
+        selection = [cell for cell in cells if id(cell) in chosen]
+        if _solutions(selection) <= most:
+            return selection
     count = min(len(cells), most)
     while count > 1 and _solutions(evenly(cells, count)) > most:
         count -= 1
@@ -39,7 +36,7 @@ def selected(cells: Sequence[Cell], most: int = MOST_SOLUTIONS) -> list[Cell]:
 
 
 def evenly(items: Sequence[_Item], count: int) -> list[_Item]:
-    """Choose ``count`` items, evenly spaced, the first included."""
+    """Choose ``count`` evenly spaced items, including the first."""
     return [items[i * len(items) // count] for i in range(count)]
 
 

@@ -1,4 +1,4 @@
-"""The summary of a study: what came out of it, on one screen."""
+"""The text summary of a study: its largest errors and its failures, on one screen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = Mapping[str, str]
 
 
 def job(task: Task) -> str:
-    """Write the summary of a study from its ``errors.csv``; return its first line."""
+    """Write the summary of a study from its ``errors.csv``; return the first line."""
     head, *body = read_csv(task.files[0])
     rows = [dict(zip(head, row, strict=True)) for row in body]
     text = "\n".join(lines(task.given["study"], task.files[0], task.given["figures"], rows)) + "\n"
@@ -27,36 +27,33 @@ def lines(study: str, table: Path, figures: Sequence[str], rows: Sequence[Row]) 
     root = table.parent.parent
     solutions = {_solution(row): row for row in rows if row["kind"] == "total"}
     cells = {_cell(row): row for row in rows}
-    found = [f"Study {study}: {len(cells)} cells, {len(solutions)} solutions"]
+    text = [f"Study {study}: {len(cells)} cells, {len(solutions)} solutions"]
     if figures:
-        found.append(f"  figures  {root}/figures ({len(figures)}: {', '.join(figures)})")
-    found.append(f"  tables   {table.with_suffix('')}.csv, .md, .tex, .parquet")
-    found.append("  largest |discrete - continuous| of theta over all iterations, by optimizer and solution:")
+        text.append(f"  figures  {root}/figures ({len(figures)}: {', '.join(figures)})")
+    text.append(f"  tables   {table.with_suffix('')}.csv, .md, .tex, .parquet")
+    text.append("  largest |discrete - continuous| of theta over all iterations, by optimizer and solution:")
     worst: dict[tuple[str, str], Row] = {}
     for row in rows:
-        wanted = (row["quantity"], row["norm"], row["kind"]) == ("theta", "sup", "total")
-        if wanted and row["error"] and row["status"] not in MEANINGLESS:
+        largest = (row["quantity"], row["norm"], row["kind"]) == ("theta", "sup", "total")
+        if largest and row["error"] and row["status"] not in MEANINGLESS:
             key = (row["optimizer"], row["solution"])
             if key not in worst or float(row["error"]) > float(worst[key]["error"]):
                 worst[key] = row
-    found += [
+    text += [
         f"    {optimizer:8s} {solution}  {float(row['error']):.2e}"
         f"  at {row['objective']} {row['label']}, k = {row['at']}"
         for (optimizer, solution), row in worst.items()
     ]
-    told = ("diverged", *MEANINGLESS)
-    odd = [key for key, row in solutions.items() if not (ended_well(row["status"]) or row["status"] in told)]
-    found += _listing("not converged", odd)
-    found += _listing(
-        "diverged solutions", [key for key, row in solutions.items() if row["status"] == "diverged"]
-    )
+    statuses = {key: row["status"] for key, row in solutions.items()}
+    separate = ("diverged", *MEANINGLESS)
+    unconverged = [key for key, end in statuses.items() if not ended_well(end) and end not in separate]
+    text += _listing("not converged", unconverged)
+    text += _listing("diverged solutions", [key for key, end in statuses.items() if end == "diverged"])
     for status in MEANINGLESS:
         reasons = [f"{key}: {row['reason']}" for key, row in solutions.items() if row["status"] == status]
-        found += _listing(f"{status} solutions", reasons) if reasons else []
-    found += _listing(
-        "diverged runs", [key for key, row in cells.items() if row["discrete_status"] == "diverged"]
-    )
-    return found
+        text += _listing(f"{status} solutions", reasons) if reasons else []
+    diverged = [key for key, row in cells.items() if row["discrete_status"] == "diverged"]
+    return text + _listing("diverged runs", diverged)
 
 
 def _cell(row: Row) -> str:

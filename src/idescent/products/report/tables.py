@@ -1,64 +1,57 @@
-"""The report's tables of errors, and of the runs and solutions that did not end as they should.
+"""The report's tables: errors, failed solutions with diverged runs, and the CSV files of other products.
 
-What lives here: rows for people from the complete table of errors.  What does not: computing errors
-(:mod:`idescent.analysis.errors`), the tables beside the page (:mod:`idescent.tables`).
+What lives here: rows for readers, from the complete table of errors.  What does not: the computation of
+errors (:mod:`idescent.analysis.errors`), the table files (:mod:`idescent.products.errors.table`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from idescent.products.report.content import (
-    MISSING,
-    Cell,
-    Column,
-    Table,
-    count,
-    error,
-    explorer_link,
-    file_link,
-)
+from idescent.products.report import content
+from idescent.products.report.content import MISSING, Cell, Column, Table
 from idescent.products.report.explorer import configuration
 from idescent.store.files import read_csv
 from idescent.trajectory import REFUSED, ended_well
 
 Row = Mapping[str, Any]
+# A column, and the function that returns its cell for a row of errors.
+_Field = tuple[Column, Callable[[Row], Cell]]
 
-# More rows than this make a browser slow and the page large; the files beside it are complete.
+# More rows make a browser slow and the page large; the files beside the page are complete.
 MOST_ROWS = 2500
-_SYMBOLS = {"theta": "θ"}
 
 
 def pivoted(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Gather tidy rows of errors into one for each solution, quantity and norm, with all kinds of error."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    """Merge tidy rows of errors into one row per solution, quantity and norm, with all kinds of error."""
+    lines: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         names = ("objective", "optimizer", "label", "solution", "quantity", "norm")
-        line = found.setdefault(tuple(row[name] for name in names), {})
+        line = lines.setdefault(tuple(row[name] for name in names), {})
         if row["kind"] == "total":
             line |= row
         line[f"{row['kind']} error"] = row["error"]
-    return list(found.values())
+    return list(lines.values())
 
 
 def shortened(lines: Sequence[Row]) -> tuple[list[Row], str]:
-    """Leave out rows that do not fit the page; return the rest, and a sentence about those left out."""
-    kept, missing = list(lines), ""
+    """Select at most ``MOST_ROWS`` rows for the page; return them with a sentence about the selection."""
+    kept, selection = list(lines), ""
     if len(kept) > MOST_ROWS:
         kept = [line for line in kept if line["norm"] == "sup"]
-        missing = "Only the largest errors over all iterations are shown here."
+        selection = "This page shows the sup norm only."
     if len(kept) > MOST_ROWS:
         kept = [line for line in kept if line["quantity"] == "theta"]
-        missing = "Only the largest errors of θ are shown here."
+        selection = "This page shows the sup norm of θ only."
     if len(kept) > MOST_ROWS:
-        total = len(kept)
+        selection = f"This page shows the {MOST_ROWS} largest of {len(kept)} errors of θ in the sup norm."
         worst = sorted(kept, key=lambda line: -(line["error"] or 0.0))[:MOST_ROWS]
         chosen = {id(line) for line in worst}
         kept = [line for line in kept if id(line) in chosen]
-        missing = f"Only the {MOST_ROWS} largest errors of θ, of {total}, are shown here."
-    return kept, missing
+    return kept, selection
 
 
 def errors_table(lines: Sequence[Row], explored: Collection[str]) -> Table:
@@ -69,55 +62,33 @@ def errors_table(lines: Sequence[Row], explored: Collection[str]) -> Table:
     lines : sequence
         Rows of :func:`pivoted`.
     explored : collection of str
-        Folders of the cells that the explorer holds; their rows have a link to it.
+        Folders of the cells in the explorer; their rows link to it.
     """
-    split = any("solver error" in line for line in lines)
-    columns = [
-        Column("objective", ""),
-        Column("optimizer", ""),
-        Column("configuration", ""),
-        Column("α", ""),
-        Column("solution", ""),
-        Column("quantity", "θ"),
-        Column("norm", "sup"),
-        Column("|discrete − solution|"),
-        Column("relative"),
-        Column("at k"),
-        *([Column("model"), Column("solver")] if split else []),
-        Column("estimate"),
-        Column("iterations"),
-        Column("gradients"),
-        Column("status", ""),
-        Column("look"),
+    split = ("model", "solver") if any("solver error" in line for line in lines) else ()
+    fields: list[_Field] = [
+        (Column("objective", ""), itemgetter("objective")),
+        (Column("optimizer", ""), _optimizer),
+        (Column("configuration", ""), _configuration),
+        (Column("α", ""), _count("alpha")),
+        (Column("solution", ""), itemgetter("solution")),
+        (Column("quantity", "θ"), lambda line: "θ" if line["quantity"] == "theta" else str(line["quantity"])),
+        (Column("norm", "sup"), itemgetter("norm")),
+        (Column("|discrete − solution|"), _error("error")),
+        (Column("relative"), _error("relative")),
+        (Column("at k"), _count("at")),
+        *((Column(kind), _error(f"{kind} error")) for kind in split),
+        (Column("estimate"), _error("error_estimate")),
+        (Column("iterations"), _count("steps")),
+        (Column("gradients"), _count("gradient_evaluations")),
+        (Column("status", ""), _status),
+        (Column("links"), lambda line: _links(line, explored)),
     ]
-    rows: list[list[Cell]] = []
-    for line in lines:
-        kinds = [error(line.get(kind)) for kind in ("model error", "solver error")] if split else []
-        rows.append(
-            [
-                *_cell(line),
-                count(line["alpha"]),
-                line["solution"],
-                _SYMBOLS.get(str(line["quantity"]), str(line["quantity"])),
-                line["norm"],
-                error(line["error"]),
-                error(line["relative"]),
-                count(line["at"]),
-                *kinds,
-                error(line["error_estimate"]),
-                count(line["steps"]),
-                count(line["gradient_evaluations"]),
-                _status(line),
-                _look(line, explored),
-            ]
-        )
-    return Table(
-        "errors-table", "Errors of every solution against the discrete run of its cell", columns, rows
-    )
+    caption = "Errors of every solution against the discrete run of its cell"
+    return _table("errors-table", caption, fields, lines)
 
 
 def odd(lines: Iterable[Row]) -> list[Row]:
-    """Return, once each, the solutions that did not converge and those of runs that diverged."""
+    """Select one row for each solution that failed or belongs to a discrete run that diverged."""
     return [
         line
         for line in lines
@@ -126,56 +97,47 @@ def odd(lines: Iterable[Row]) -> list[Row]:
     ]
 
 
-def odd_table(lines: Sequence[Row], said: Mapping[str, str], explored: Collection[str]) -> Table:
-    """Return the table of runs and solutions that did not end as they should.
+def odd_table(lines: Sequence[Row], messages: Mapping[str, str], explored: Collection[str]) -> Table:
+    """Return the table of failed solutions and diverged runs.
 
     Parameters
     ----------
     lines : sequence
-        Of :func:`odd`.
-    said : mapping
-        What a solver or run said of itself, by path of its file below the study's folder; as far as known.
+        Rows of :func:`odd`.
+    messages : mapping
+        Messages of solvers and runs, by path of the file below the study's folder; may be incomplete.
     explored : collection of str
         As for :func:`errors_table`.
     """
-    columns = [
-        Column("objective", ""),
-        Column("optimizer", ""),
-        Column("configuration"),
-        Column("α", ""),
-        Column("path", ""),
-        Column("status", ""),
-        Column("error of θ"),
-        Column("last compared"),
-        Column("what the solver or run said"),
-        Column("look"),
+
+    def message(line: Row) -> str:
+        of_solution = ended_well(line["discrete_status"]) or line["status"] == REFUSED
+        file = f"{folder(line)}/{line['solution'] if of_solution else 'discrete'}.parquet"
+        return line.get("reason") or messages.get(file, MISSING)
+
+    fields: list[_Field] = [
+        (Column("objective", ""), itemgetter("objective")),
+        (Column("optimizer", ""), _optimizer),
+        (Column("configuration"), _configuration),
+        (Column("α", ""), _count("alpha")),
+        (Column("path", ""), itemgetter("solution")),
+        (Column("status", ""), _status),
+        (Column("error of θ"), _error("error")),
+        (Column("last k compared"), _count("compared")),
+        (Column("message"), message),
+        (Column("links"), lambda line: _links(line, explored)),
     ]
-    rows: list[list[Cell]] = []
-    for line in lines[:MOST_ROWS]:
-        own = ended_well(line["discrete_status"]) or line["status"] == REFUSED
-        file = f"{folder(line)}/{line['solution'] if own else 'discrete'}.parquet"
-        rows.append(
-            [
-                *_cell(line),
-                count(line["alpha"]),
-                line["solution"],
-                _status(line),
-                error(line["error"]),
-                count(line["compared"]),
-                line.get("reason") or said.get(file, MISSING),
-                _look(line, explored),
-            ]
-        )
-    return Table("odd-table", "Solutions that did not converge, and runs that diverged", columns, rows)
+    caption = "Solutions that failed, and solutions of runs that diverged"
+    return _table("odd-table", caption, fields, lines[:MOST_ROWS])
 
 
 def folder(line: Row) -> str:
-    """Return the folder of a row's cell below the study's."""
-    return f"{line['objective']}/{line['optimizer'].rpartition(':')[2]}/{line['label']}"
+    """Return the folder of a row's cell, relative to the study's folder."""
+    return f"{line['objective']}/{_optimizer(line)}/{line['label']}"
 
 
 def csv_table(name: str, caption: str, file: Path) -> Table:
-    """Return a table of a CSV file as it is, numbers with five digits."""
+    """Return the table in a CSV file, with numbers rounded to five significant digits."""
     head, *body = read_csv(file)
     texts = [column for column, title in enumerate(head) if not _numeric([row[column] for row in body])]
     columns = [
@@ -185,6 +147,27 @@ def csv_table(name: str, caption: str, file: Path) -> Table:
     rows = [[_plain(value, i in texts) for i, value in enumerate(row)] for row in body[:MOST_ROWS]]
     note = "" if len(body) <= MOST_ROWS else f" (the first {MOST_ROWS} of {len(body)} rows)"
     return Table(name, caption + note, columns, rows)
+
+
+def _table(name: str, caption: str, fields: Sequence[_Field], lines: Iterable[Row]) -> Table:
+    rows = [[cell(line) for _, cell in fields] for line in lines]
+    return Table(name, caption, [column for column, _ in fields], rows)
+
+
+def _error(name: str) -> Callable[[Row], Cell]:
+    return lambda line: content.error(line.get(name))
+
+
+def _count(name: str) -> Callable[[Row], Cell]:
+    return lambda line: content.count(line[name])
+
+
+def _optimizer(line: Row) -> str:
+    return str(line["optimizer"]).rpartition(":")[2]
+
+
+def _configuration(line: Row) -> str:
+    return configuration(line["label"])
 
 
 def _numeric(values: Iterable[str]) -> bool:
@@ -198,12 +181,8 @@ def _plain(value: str, text: bool) -> Cell:
     if text or not value:
         return value or MISSING
     number = float(value)
-    shown = f"{number:.15g}" if number == round(number) and abs(number) < 1e9 else f"{number:.5g}"
-    return {"value": repr(number), "text": shown}
-
-
-def _cell(line: Row) -> list[Cell]:
-    return [line["objective"], line["optimizer"].rpartition(":")[2], configuration(line["label"])]
+    digits = f"{number:.15g}" if number == round(number) and abs(number) < 1e9 else f"{number:.5g}"
+    return {"value": repr(number), "text": digits}
 
 
 def _status(line: Row) -> Cell:
@@ -212,19 +191,17 @@ def _status(line: Row) -> Cell:
     return status if ended_well(status) else {"mark": status}
 
 
-def _look(line: Row, explored: Collection[str]) -> Cell:
-    where = folder(line)
-    file = file_link("file", f"{where}/{line['solution']}.parquet")
-    if where not in explored:
+def _links(line: Row, explored: Collection[str]) -> Cell:
+    file = content.file_link("file", f"{folder(line)}/{line['solution']}.parquet")
+    if folder(line) not in explored:
         return {"links": [file]}
     view = {
         "objective": line["objective"],
-        "optimizer": line["optimizer"].rpartition(":")[2],
+        "optimizer": _optimizer(line),
         "alpha": line["alpha"],
         "configuration": line["label"].partition(",")[2],
         "path": ["discrete", line["solution"]],
         "quantity": line["quantity"],
+        **({} if line["at"] is None else {"at": line["at"]}),
     }
-    if line["at"] is not None:
-        view["at"] = line["at"]
-    return {"links": [explorer_link("curves", view), file]}
+    return {"links": [content.explorer_link("curves", view), file]}

@@ -1,4 +1,4 @@
-// The explorer: choices, two plots that move together, the values at one iteration, and a link that restores all of it.
+// The explorer: settings, two synchronous plots, the values at one iteration, and a link that restores this state.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const host = document.getElementById("explorer-tool");
@@ -10,38 +10,38 @@ let state, plots = [], shown = null, pending = 0, placing = null;
 const unique = values => [...new Set(values)];
 const among = (value, allowed) => (allowed.includes(value) ? value : allowed[0]);
 const field = name => host.querySelector(`[name="${name}"]`);
-// Colours tell configurations apart, unless there is only one or there are many models.
+// Colours distinguish configurations, or models if there is one configuration or there are many models.
 const usual = cells => (models.size > 3 || (models.size > 1 && cells.length < 2) ? ["model", "configuration"] : ["configuration", "model"]);
 const cellsOf = s => data.cells.filter(c => c.objective === s.objective && c.optimizer === s.optimizer && String(c.alpha) === s.alpha);
 
-// Complete a wish to a state that can be shown: what is unknown in it falls back to what comes first.
-function completed(wish) {
-  const s = { ...wish };
-  s.objective = among(wish.objective, unique(data.cells.map(c => c.objective)));
-  s.optimizer = among(wish.optimizer, unique(data.cells.filter(c => c.objective === s.objective).map(c => c.optimizer)));
+// Complete a requested state: the first possible value replaces a missing or unknown one.
+function completed(request) {
+  const s = { ...request };
+  s.objective = among(request.objective, unique(data.cells.map(c => c.objective)));
+  s.optimizer = among(request.optimizer, unique(data.cells.filter(c => c.objective === s.objective).map(c => c.optimizer)));
   const group = data.cells.filter(c => c.objective === s.objective && c.optimizer === s.optimizer);
-  s.alpha = among(wish.alpha, unique(group.map(c => String(c.alpha))));
+  s.alpha = among(request.alpha, unique(group.map(c => String(c.alpha))));
   const cells = cellsOf(s);
   const keys = cells.map(c => c.key), have = paths.filter(name => cells.some(c => c.paths[name]));
-  s.configuration = (wish.configuration || []).filter(k => keys.includes(k));
+  s.configuration = (request.configuration || []).filter(k => keys.includes(k));
   if (!s.configuration.length) s.configuration = keys.slice(0, MOST_AT_FIRST);
-  s.path = (wish.path || []).filter(p => have.includes(p));
+  s.path = (request.path || []).filter(p => have.includes(p));
   if (!s.path.length) s.path = have;
-  s.quantity = among(wish.quantity, Object.keys(cells[0].views));
-  s.x = among(wish.x, ["k", "t"]);
-  s.log = wish.log === undefined ? "e" : wish.log;
-  s.colour = among(wish.colour, usual(cells));
+  s.quantity = among(request.quantity, Object.keys(cells[0].views));
+  s.x = among(request.x, ["k", "t"]);
+  s.log = request.log === undefined ? "e" : request.log;
+  s.colour = among(request.colour, usual(cells));
   return s;
 }
 
 function parsed(hash) {
   const q = new URLSearchParams(hash.slice("#explore?".length));
   const number = name => (q.has(name) && Number.isFinite(Number(q.get(name))) ? Number(q.get(name)) : null);
-  const wish = { configuration: q.getAll("configuration"), path: q.getAll("path"), at: number("at") };
-  for (const name of ["objective", "optimizer", "alpha", "quantity", "x", "log", "colour"]) wish[name] = q.get(name) ?? undefined;
+  const request = { configuration: q.getAll("configuration"), path: q.getAll("path"), at: number("at") };
+  for (const name of ["objective", "optimizer", "alpha", "quantity", "x", "log", "colour"]) request[name] = q.get(name) ?? undefined;
   const [from, to] = [number("from"), number("to")];
-  wish.range = from !== null && to !== null && from < to ? [from, to] : null;
-  return completed(wish);
+  request.range = from !== null && to !== null && from < to ? [from, to] : null;
+  return completed(request);
 }
 
 function hash() {
@@ -83,7 +83,7 @@ function swatch(colour, line) {
   return svg;
 }
 
-// What the fields offer and say follows from the state.
+// Set the options and values of all fields from the state.
 function fill() {
   const text = values => values.map(v => [v, v]);
   const inObjective = data.cells.filter(c => c.objective === state.objective);
@@ -158,7 +158,7 @@ function draw() {
 
 const nearest = k => shown.k.reduce((best, i) => (Math.abs(i - k) < Math.abs(best - k) ? i : best), shown.k[0]);
 
-// A view between two iterations; the whole if it reaches both ends.
+// Show the iterations between two; all of them if the interval contains both ends.
 function limit(from, to) {
   const ends = [shown.k[0], shown.k[shown.k.length - 1]];
   const [low, high] = [Math.max(from, ends[0]), Math.min(to, ends[1])];
@@ -182,7 +182,7 @@ function moved(index) {
   remember();
 }
 
-// Put the cursor on an iteration; pan if it is out of sight.
+// Put the cursor on an iteration; pan if it is not visible.
 function point(k) {
   state.at = k;
   if (state.range && (k < state.range[0] || k > state.range[1])) {
@@ -194,7 +194,7 @@ function point(k) {
   remember();
 }
 
-// The plots move their cursors themselves while they are drawn: put them back afterwards.
+// Drawing moves the cursors of the plots: set their position afterwards.
 function place(k) {
   placing = k;
   requestAnimationFrame(() => {
@@ -310,7 +310,7 @@ function build() {
 async function copy() {
   history.replaceState(null, "", hash());
   let text = "copied";
-  try { await navigator.clipboard.writeText(location.href); } catch { text = "not allowed here; the address bar has it"; }
+  try { await navigator.clipboard.writeText(location.href); } catch { text = "not allowed here; copy the address bar instead"; }
   host.querySelector("form output").textContent = text;
 }
 

@@ -14,7 +14,7 @@ function short(value) {
   return size !== 0 && (size >= 1e5 || size < 1e-4) ? value.toExponential(2).replace(/\.?0+e/, "e") : String(Number(value.toPrecision(6)));
 }
 
-// Markers a finger's breadth apart, along the curve: all of them once zoomed in.
+// Show markers at least 9 pixels apart; all of them when zoomed in.
 function sparse(plot, series, show) {
   if (!show) return null;
   const [first, last] = plot.series[0].idxs;
@@ -41,11 +41,11 @@ function axis(label, log, extra) {
   };
 }
 
-// Why nothing of some curves can be drawn; empty if something can.
+// The reason why none of the curves can be drawn; empty if one can.
 function nothing(curves, log, noun) {
   const values = curves.flatMap(curve => curve.y).filter(v => v !== null && v !== undefined);
   if (values.some(v => !log || v > 0)) return "";
-  if (!values.length) return curves.length ? `No finite ${noun} to draw.` : "Nothing to draw here: no solution is chosen.";
+  if (!values.length) return curves.length ? `No finite ${noun} to draw.` : "No solution is selected.";
   return values.every(v => v === 0) ? `All ${noun}s are zero.` : `No positive ${noun} to draw on a logarithmic axis.`;
 }
 

@@ -1,4 +1,4 @@
-// Tables that sort and filter: every <table data-tool> gets buttons in its head and fields above it.
+// Every <table data-tool> gets buttons that sort in its head, and fields that filter above it.
 function toolUp(table) {
   const heads = [...table.tHead.rows[0].cells];
   const rows = [...table.tBodies[0].rows];
@@ -62,7 +62,7 @@ function labelled(parent, text, field) {
   return field;
 }
 
-// A number where the cell has one, its text otherwise; empty cells come last in either order.
+// Sort key of a cell: its number or else its text; null for an empty cell, which comes last in either order.
 function key(row, column) {
   const cell = row.cells[column];
   const from = cell.dataset.value !== undefined ? cell : cell.querySelector("[data-value]");

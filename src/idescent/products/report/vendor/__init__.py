@@ -1,7 +1,7 @@
-"""Software of others that goes into the report's page, unchanged.
+"""Third-party software that the page of the report contains unchanged.
 
-What lives here: uPlot, its licence (``uPlot.LICENSE``), and ``manifest.json``: where it is from, its version,
-and the SHA-256 of each file.  What does not: anything of ours.
+What lives here: uPlot, its licence (``uPlot.LICENSE``), and ``manifest.json`` with its origin, its version
+and the SHA-256 of each file.  What does not: code of this project.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ STYLE = HERE / "uPlot.min.css"
 
 def manifest() -> dict[str, Any]:
     """Return the content of ``manifest.json``."""
-    found: dict[str, Any] = json.loads((HERE / "manifest.json").read_text(encoding="utf-8"))
-    return found
+    content: dict[str, Any] = json.loads((HERE / "manifest.json").read_text(encoding="utf-8"))
+    return content
 
 
 def licence() -> str:
