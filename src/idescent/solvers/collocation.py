@@ -151,7 +151,7 @@ class Collocation:
             details={
                 "elements": march.elements,
                 "windows": march.windows,
-                "largest_window": march.largest,
+                "largest_window": march.largest_window,
                 "overlap": march.overlap,
             },
         )

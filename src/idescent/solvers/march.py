@@ -1,21 +1,44 @@
-"""Marching windows of elements through k-time: the mesh, the overlap, what is accepted.
+r"""One pass over the horizon at one tolerance: windows of elements march through k-time.
 
-What lives here: one pass over the horizon at one tolerance.  The fixed point on one window is
-:mod:`idescent.solvers.window`; who wants which pass, and how two of them make a certificate, is
-:mod:`idescent.solvers.collocation`.
+On each element of the mesh path and memories are polynomials of degree p (:mod:`idescent.solvers.radau`).
+A few neighbouring elements form a window.  Windows are solved in turn, each from the state at its start:
+
+1. *Extend* (:meth:`March._extend`).  Append elements with a guess of the path: one, or with a look-ahead as
+   many as the overlap needs.
+2. *Relax* (:mod:`idescent.solvers.window`).  Sweep until path and memories of the whole window agree.
+3. *Refine* (:meth:`March._resolve`).  The Legendre tail of an element is the size of its two highest
+   coefficients in units of the tolerance.  Halve every element with a tail above 1 and relax again.
+4. *Accept* (:meth:`March._accept`).  Hand elements to the sink; the others are the guess of the next window.
+5. *Grow* (:func:`idescent.solvers.mesh.growth`).  Choose the next length from the tail of the last element.
+
+Overlap.  If the equation looks ahead by :math:`\ell`, the path at s depends on memories at :math:`s + \ell`.
+The window is closed at its end :math:`s_E` by a source that stays constant beyond it.  The error of this
+closure decays with the distance from :math:`s_E`: only elements before the overlap are accepted::
+
+    start        accepted          |          overlap            |
+    |--------|-------|-------------|--------------|--------------|
+                                          closure: last ℓ before s_E
+
+At :math:`s_E - \ell` the look-ahead reaches :math:`s_E` and the path has a kink: an element begins there.
+
+Failure.  If a window does not converge its first element is shortened, down to a limit.  A march that stops
+there has *diverged* if its last correction was not finite, else it is *not converged*.  A path that begins
+near a zero of the gradient is begun again, with thorough Newton steps (:mod:`idescent.solvers.rest`).
+
+What lives here: these decisions.  What does not: operations on a mesh (:mod:`idescent.solvers.mesh`), the
+certificate from two passes (:mod:`idescent.solvers.collocation`).
 """
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
+from idescent.solvers import mesh
 from idescent.solvers.pace import Pace
 from idescent.solvers.problem import Problem, Settings, Sink
 from idescent.solvers.rest import begins_at_rest, soft_length, unknown
@@ -33,20 +56,55 @@ Array = NDArray[np.float64]
 Progress = Callable[[str], None]
 
 # Degree to which the last element's path is continued into the next, which saves a third to a half of the
-# sweeps: where there is no Hessian, where an equation looks ahead, and else.  A higher one starts nearer, but
-# amplifies what the last element has not settled yet.
+# sweeps: without a Hessian, with a look-ahead, and otherwise.  A higher degree gives a better guess, but
+# amplifies errors that the last element's sweeps have left.
 CONTINUED_PLAIN, CONTINUED_AHEAD, CONTINUED = 5, 7, 9
 
-# Share of the tolerance to which windows are relaxed; and that for a path that began near a zero of the
-# gradient, where what a sweep leaves open must be small beside eps.
+# Windows are relaxed to this share of the tolerance; and to the second one for a path that began near a zero
+# of the gradient, where the remaining correction must be small beside eps.
 OPEN, OPEN_AT_REST = 0.02, 1e-4
 
-# Shortest element, if s has so many digits: resolves a root singularity at the start to 1e-12.
+# Length of the first element, in iterations: the path starts steeply, and later lengths follow the tails.
+FIRST_LENGTH = 0.25
+
+# Shortest element, unless s has fewer digits: resolves a root singularity at the start to 1e-12.
 SHORTEST = 1e-24
+# Shortest element of a window that looks ahead, in a guess by Newton's sweeps.
+SHORTEST_AHEAD = 1e-6
+
+# Ratio of the lengths of elements that are appended to one window of Newton's sweeps, before tails are known.
+APPENDED_GROWTH = 1.3
+# After more sweeps than this elements shrink to 0.8 of the last one: the dependences that Newton's step
+# leaves out (changes of the normaliser, unknown Hessians) are strong.
+MANY_SWEEPS, SHRINK = 14, 0.8
+
+# While the velocity jumps at every whole s, Newton's sweeps solve at most this many iterations as one window.
+TOGETHER = 32.0
+
+# First guess of an element by itself: relaxed to this multiple of the tolerance, in this many sweeps at most.
+GUESS_TOLERANCE, GUESS_SWEEPS = 10.0, 30
+
+# Finite attempts at one window that do not converge, each with a first element a quarter as long.
+MOST_FAILURES = 12
 
 
 class March:
-    """One pass over the horizon at one tolerance."""
+    """One pass over the horizon at one tolerance.
+
+    The sink receives the accepted elements, ``log`` one line for each window.  ``rtol`` is at least four
+    times the rounding of a window.  The overlap, in iterations, has no effect without look-ahead.
+
+    Attributes
+    ----------
+    sweeps, elements, windows, largest_window : int
+        Sweeps over windows, elements and windows accepted, elements of the largest window.
+    failed_at : float or None
+        ``s`` up to which the path is known, if the march stopped before the horizon.
+    diverged : bool
+        Whether it stopped because the path was not finite.
+    reason : str
+        Why it stopped; empty if it did not.
+    """
 
     def __init__(
         self,
@@ -58,66 +116,68 @@ class March:
         atol: float,
         overlap: float,
         sink: Sink,
-        say: Progress,
+        log: Progress,
     ) -> None:
         self.settings, self.problem, self.steps = settings, problem, steps
-        self.rtol, self.atol, self.sink, self.say = max(rtol, 4.0 * ROUNDING), atol, sink, say
-        self.overlap = overlap if problem.equation.lookahead else 0.0
-        self.breaks = problem.equation.breaks
+        self.rtol, self.atol, self.sink, self.log = max(rtol, 4.0 * ROUNDING), atol, sink, log
+        self.equation = problem.equation
+        self.overlap = overlap if self.equation.lookahead else 0.0
         gradient = problem.gradient(theta0)
-        sources = [problem.initial_source(m, theta0, gradient) for m in problem.equation.memories]
-        memories = [m.initial * h for m, h in zip(problem.equation.memories, sources, strict=True)]
+        self.sources = [problem.initial_source(m, theta0, gradient) for m in self.equation.memories]
+        memories = [m.initial * h for m, h in zip(self.equation.memories, self.sources, strict=True)]
         self.state = State(0.0, theta0, memories)
-        self.sources = sources
-        # Memories are judged against the largest value that they have had; at first, one iteration's worth.
+        # Largest value of each memory so far, to which its tolerance is relative; first, one iteration's
+        # gain.
         self.scales = [
             max(float(np.abs(m.gain * h).max()), 1e-300)
-            for m, h in zip(problem.equation.memories, sources, strict=True)
+            for m, h in zip(self.equation.memories, self.sources, strict=True)
         ]
-        self.sweeps = self.elements = self.windows = self.largest = 0
+        self.sweeps = self.elements = self.windows = self.largest_window = 0
         self.matrix_free = problem.matrix_free(len(theta0))
         # Whether the path began near a zero of the gradient.
         self.thorough = False
-        # Whether whole iterations are elements up to where the velocity jumps no longer, all in one window.
+        # Whether iterations are elements, many in a window, while the velocity jumps at every whole s.
         self._whole = not self.matrix_free
-        self._tail = 1.0
+        # Tail of the last guess of an element by itself, without a Hessian.
+        self._guessed_tail = 1.0
+        # Length and path, shape (p + 1, n), of the last accepted element; None begins from a constant path.
         self._last_element: tuple[float, Array] | None = None
         self.failed_at: float | None = None
-        self.diverged = False
-        self.reason = ""
+        self.diverged, self.reason = False, ""
 
     def run(self) -> March:
-        """March to the horizon, or to where the fixed point no longer converges or gradients run out."""
+        """March to the horizon, or until the fixed point fails or the budget of gradients is spent."""
         try:
             return self._march()
         except ExhaustedError:
             return self._stop(f"budget of {self.problem.most_gradients:.6g} gradients is spent")
 
     def _march(self) -> March:
-        length, pending = 0.25, self._empty()
-        failures, problem = 0, self.problem
+        length, pending, failures = FIRST_LENGTH, self._empty(), 0
+        problem = self.problem
         pace = Pace(self.steps, problem.most_gradients, problem.objective.gradients, self.state.theta)
         while self.state.s < self.steps:
             window = self._extend(pending, length)
-            outcome, worst = (window, math.inf) if isinstance(window, Outcome) else self._resolve(window)
+            outcome, tail = (window, math.inf) if isinstance(window, Outcome) else self._resolve(window)
             if not outcome.converged and self._begins_at_rest(outcome):
+                # Begin again, on an element on which the linearised equation is not stiff.
                 self.thorough, self._whole, pending = True, False, self._empty()
-                length = soft_length(
-                    self.problem.equation, self.sources, self.state.memories, outcome.curvature
-                )
+                length = soft_length(self.equation, self.sources, self.state.memories, outcome.curvature)
                 continue
             if isinstance(window, Outcome):
-                return self._fail(window)
+                return self._fail(window)  # no element by itself could be solved
             if not outcome.converged:
                 if self._last_element is not None and not (self.overlap or self.matrix_free):
-                    # Where the velocity turns within eps a continuation may lead out of Newton's reach.
+                    # Where the velocity changes sign within eps a continuation may be too far off for
+                    # Newton's method: try the same length from a constant path.
                     self._last_element, pending = None, self._empty()
                     continue
-                # What is no number may be the root of a memory whose polynomial is negative somewhere.
+                # A correction that is not finite does not count: it may be the root of a memory whose
+                # polynomial is negative somewhere, which a shorter element repairs.
                 failures += math.isfinite(outcome.correction)
                 self._whole = False
                 length = float(window.lengths[0]) / 4.0
-                if failures > 12 or length < self._shortest():
+                if failures > MOST_FAILURES or length < self._shortest():
                     return self._fail(outcome)
                 pending = self._empty()
                 continue
@@ -128,180 +188,119 @@ class March:
             )
             if unaffordable:
                 return self._stop(unaffordable)
-            growth = self._growth(worst)
-            # Many sweeps mean that what Newton leaves out (changes of the normaliser, unknown Hessians) is
-            # strong.
-            if outcome.sweeps > 14 and not self.overlap:
-                growth = min(growth, 0.8)
-            length = float(window.lengths[self._last(window)]) * growth
+            ratio = self._growth(tail)
+            if outcome.sweeps > MANY_SWEEPS and not self.overlap:
+                ratio = min(ratio, SHRINK)
+            length = float(window.lengths[self._last(window)]) * ratio
         return self
 
-    def _begins_at_rest(self, outcome: Outcome) -> bool:
-        """Whether the first relaxation shows that the path begins near a zero of the gradient."""
-        if self.thorough or self.state.s > 0.0 or outcome.curvature == 0.0:
-            return False
-        target = self._tolerance(self.state.theta)
-        return begins_at_rest(self.problem.equation, self.sources, self.rtol, target, outcome.curvature)
-
-    def _growth(self, tail: float) -> float:
-        """Return the ratio of the next element's length to that of one with this Legendre tail."""
-        # Too long an element is solved in vain, which costs most where sweeps are plain.
-        safety = 0.8 if self.matrix_free else 0.9
-        growth: float = safety * (1.0 / max(tail, 1e-12)) ** (1.0 / (self.settings.stages + 1))
-        return min(max(growth, 0.3), 3.0)
-
-    def _shortest(self) -> float:
-        return max(SHORTEST, 4.0 * math.ulp(self.state.s))
-
-    def _empty(self) -> Window:
-        return Window(self.state, np.empty(0), np.empty((0, 0, 0)))
-
-    def _tolerance(self, theta: Array) -> float:
-        return self.atol + self.rtol * float(np.abs(theta).max())
-
     def _extend(self, pending: Window, length: float) -> Window | Outcome:
-        """Append elements to what is left of the last window.
+        """Append elements to the rest of the last window.
 
-        Without look-ahead that is one element.  With it, elements are appended until the accepted part is as
-        long as the overlap (or one element).  Each new element is first solved by itself with the closure at
-        its end, which is the model with local closure: a guess that is off by one order of ``alpha`` only.
-        If even that cannot be solved its outcome is returned instead of a window.
+        Without look-ahead, one element; with jumps at every whole ``s``, all elements up to the last jump.
+        With look-ahead, elements until the accepted part is as long as the overlap and the first element.
+        Each new element is first solved by itself with the closure at its end, the model with local closure:
+        a guess that is off by one order of ``alpha`` only.  If that fails, return its outcome.
         """
         window = Window(self.state, pending.lengths, pending.theta, pending.memories)
-        ahead = self.problem.equation.lookahead
+        lookahead = self.equation.lookahead
         while True:
             tail = self._guess(window, length)
             if isinstance(tail, Outcome):
                 return tail
-            window = self._append(window, tail)
-            if not ahead:
+            window = mesh.appended(window, tail)
+            if not lookahead:
                 # Newton's corrections converge on all elements at once, plain ones on a short window only.
-                together = self.state.s + 32.0 if self._whole else 0.0
-                if window.edges[-1] < min(self.problem.equation.breaks_until, self.steps, together):
+                together = self.state.s + TOGETHER if self._whole else 0.0
+                if window.edges[-1] < min(self.equation.breaks_until, self.steps, together):
                     continue
                 return window
-            protected = float(window.lengths.sum()) + ahead - self.overlap
-            enough = protected >= max(
-                window.lengths[0], min(2.0 * self.overlap, 0.5 * (protected + self.overlap))
-            )
-            if enough or (
-                len(window.lengths) >= self.settings.max_elements and protected >= window.lengths[0]
-            ):
-                # Where the look-ahead leaves the window its closure has a kink: an element border there keeps
-                # every polynomial smooth.
-                return self._close(window, ahead)
-            growth = self._growth(self._tail) if self.matrix_free else 1.3
-            length = growth * float(window.lengths[-1])
+            # Length of the accepted part, once the closure is appended.
+            accepted = float(window.lengths.sum()) + lookahead - self.overlap
+            full = len(window.lengths) >= self.settings.max_elements
+            if accepted >= window.lengths[0] and (accepted >= self.overlap or full):
+                return self._close(window, lookahead)
+            ratio = self._growth(self._guessed_tail) if self.matrix_free else APPENDED_GROWTH
+            length = ratio * float(window.lengths[-1])
 
     def _close(self, window: Window, length: float) -> Window | Outcome:
-        """Append a length of elements, one unless there are breaks."""
+        """Append elements of a total length, the closure: one, or several if there are breaks in it."""
         end = float(window.edges[-1]) + length
         while True:
             tail = self._guess(window, length)
             if isinstance(tail, Outcome):
                 return tail
-            window = self._append(window, tail)
+            window = mesh.appended(window, tail)
             length = end - float(window.edges[-1])
-            if not self.breaks or length < 1e-6:
+            if not self.equation.breaks or length < SHORTEST_AHEAD:
                 return window
 
-    def _append(self, window: Window, tail: Window) -> Window:
-        if len(window.lengths) == 0:
-            return tail
-        memories = [np.concatenate(pair) for pair in zip(window.memories, tail.memories, strict=True)]
-        lengths, theta = (
-            np.concatenate((window.lengths, tail.lengths)),
-            np.concatenate((window.theta, tail.theta)),
-        )
-        return Window(window.start, lengths, theta, memories)
-
-    def _last(self, window: Window) -> int:
-        """Index of the last element that is not part of the closure."""
-        if not self.overlap:
-            return len(window.lengths) - 1
-        edges = window.edges
-        closure = edges[-1] - (1.0 - 1e-9) * self.problem.equation.lookahead
-        return max(0, int(np.searchsorted(edges, closure)) - 2)
-
     def _guess(self, window: Window, length: float) -> Window | Outcome:
-        """Solve one new element behind ``window`` by itself; shorten it until that works.
+        """Return one new element behind ``window`` with a guess of the path.
 
-        Without a Hessian it is also shortened to where its Legendre tail is small: sweeps over whole windows
-        are what costs, and each of them is to be on a mesh that lasts.
+        Without look-ahead the guess is the continuation of the last element.  With look-ahead the element is
+        also relaxed by itself, and halved until that converges.  Without a Hessian it is moreover halved
+        until its Legendre tail is at most 1: sweeps over whole windows are the main cost, and each of them
+        should need no refinement.
         """
         at = self.state
         if len(window.lengths):
             at = State(float(window.edges[-1]), window.theta[-1, -1], [m[-1, -1] for m in window.memories])
         while True:
-            if at.s < self.problem.equation.breaks_until:
-                # To the next whole s; elements that are split leave edges off by rounding.
-                whole = math.floor(at.s + 1e-9) + 1.0 - at.s
-                length = whole if self._whole else min(length, whole)
-            if self.breaks:
-                length = self._before_break(at.s, length)
-            if at.s < (1.0 - 1e-9) * self.problem.equation.held_until:
-                length = min(length, self.problem.equation.held_until - at.s)
+            length = mesh.fitted_length(self.equation, at.s, length, whole=self._whole)
             guess = Window(at, np.array([length]), self._continued(window, at, length)[None])
             if not self.overlap:
                 return guess
-            target = self._tolerance(guess.theta)
-            ahead = self.problem.equation.lookahead
-            if self.matrix_free and length > ahead:
-                # The kink of its closure would lie in it: that of another element behind it does not.
+            target, lookahead = self._tolerance(guess.theta), self.equation.lookahead
+            if self.matrix_free and length > lookahead:
+                # The kink of the closure would be inside the element and spoil its tail: append an auxiliary
+                # element, which takes the kink and is removed below.
                 beyond = np.broadcast_to(guess.theta[:, -1:], guess.theta.shape)
-                guess = Window(at, np.array([length, ahead]), np.concatenate((guess.theta, beyond)))
-            outcome = relax_window(self.problem, guess, 10.0 * target, 30)
+                guess = Window(at, np.array([length, lookahead]), np.concatenate((guess.theta, beyond)))
+            outcome = relax_window(self.problem, guess, GUESS_TOLERANCE * target, GUESS_SWEEPS)
             self.sweeps += outcome.sweeps
             if outcome.converged:
                 if not self.matrix_free:
                     return guess
-                self._tail = float(self._tails(guess, target)[0])
-                if self._tail <= 1.0:
+                self._guessed_tail = float(self._tails(guess, target)[0])
+                if self._guessed_tail <= 1.0:
                     return Window(at, guess.lengths[:1], guess.theta[:1], [m[:1] for m in guess.memories])
             length *= 0.5
-            if self._begins_at_rest(outcome) or length < (
-                SHORTEST if self.matrix_free or self.thorough else 1e-6
-            ):
+            shortest = SHORTEST if self.matrix_free or self.thorough else SHORTEST_AHEAD
+            if self._begins_at_rest(outcome) or length < shortest:
                 return outcome
 
     def _continued(self, window: Window, at: State, length: float) -> Array:
-        """Guess the path on an element behind ``window``, shape (p, n): as the last solved one goes on."""
-        nodes = self.problem.method.nodes
-        path = np.broadcast_to(at.theta, (len(nodes), len(at.theta))).copy()
+        """Guess the path on a new element behind ``window``, shape (p, n), from the element before it."""
+        method = self.problem.method
         last = self._last_element
         if len(window.lengths):
-            # Without look-ahead the elements of a window are solved together: these are guesses themselves.
-            behind = window.with_left(window.theta, window.start.theta)[-1]
-            last = (float(window.lengths[-1]), behind) if self.overlap or self.matrix_free else None
-        if last is not None:
-            degree = CONTINUED_AHEAD if self.overlap else CONTINUED
-            degree = min(CONTINUED_PLAIN if self.matrix_free else degree, len(nodes))
-            beyond = legendre.legvander(1.0 + 2.0 * nodes * length / last[0], degree)
-            # Every Legendre polynomial is 1 at the border.
-            path += (beyond - 1.0) @ (self.problem.method.transform[: degree + 1] @ last[1])
-        return path
-
-    def _before_break(self, s: float, length: float) -> float:
-        """Return the length of an element at ``s`` that does not reach beyond the next break."""
-        i = bisect.bisect_right(self.breaks, s + 1e-9 * (1.0 + s))
-        return length if i == len(self.breaks) else min(length, self.breaks[i] - s)
+            # With Newton's method and no look-ahead the window's elements are guesses themselves, which are
+            # not continued.
+            solved = self.overlap or self.matrix_free
+            values = window.with_left(window.theta, window.start.theta)[-1]
+            last = (float(window.lengths[-1]), values) if solved else None
+        if last is None:
+            return np.broadcast_to(at.theta, (method.stages, len(at.theta))).copy()
+        degree = CONTINUED_AHEAD if self.overlap else CONTINUED
+        degree = min(CONTINUED_PLAIN if self.matrix_free else degree, method.stages)
+        return mesh.continued(method, *last, at.theta, length, degree)
 
     def _resolve(self, window: Window) -> tuple[Outcome, float]:
-        """Relax the window, halving elements whose Legendre tail is too large; return the last tail."""
+        """Relax the window and halve the elements whose Legendre tail exceeds 1, until there are none.
+
+        Return the outcome, and the tail of the last element before the closure: infinite after a failure.
+        """
         target = self._tolerance(window.theta)
-        sweeps = 0
+        limit, sweeps = self.settings.max_sweeps, 0
         while True:
             path = window.theta.copy()
-            outcome = relax_window(
-                self.problem,
-                window,
-                (OPEN_AT_REST if self.thorough else OPEN) * target,
-                self.settings.max_sweeps,
-                thorough=self.thorough,
-            )
+            tolerance = (OPEN_AT_REST if self.thorough else OPEN) * target
+            outcome = relax_window(self.problem, window, tolerance, limit, thorough=self.thorough)
             if not outcome.converged and self.matrix_free and self.overlap:
+                # Plain sweeps over the whole window failed: relax its elements in turn, from the same guess.
                 window.theta, self.sweeps = path, self.sweeps + outcome.sweeps
-                outcome = relax_in_turn(self.problem, window, OPEN * target, self.settings.max_sweeps)
+                outcome = relax_in_turn(self.problem, window, OPEN * target, limit)
             sweeps += outcome.sweeps
             self.sweeps += outcome.sweeps
             if self._begins_at_rest(outcome):
@@ -311,84 +310,85 @@ class March:
             tails = self._tails(window, target, outcome.curvature)
             bad = tails > 1.0
             if not bad.any():
-                return Outcome(sweeps, outcome.correction, True, outcome.curvature), float(
-                    tails[self._last(window)]
-                )
-            shortest = float(window.lengths[bad].min())
-            if (
-                len(window.lengths) + bad.sum() > 2 * self.settings.max_elements
-                or shortest < self._shortest()
-            ):
-                return Outcome(sweeps, outcome.correction, False, outcome.curvature), math.inf
-            self._halve(window, bad)
+                return replace(outcome, sweeps=sweeps), float(tails[self._last(window)])
+            too_many = len(window.lengths) + bad.sum() > 2 * self.settings.max_elements
+            if too_many or float(window.lengths[bad].min()) < self._shortest():
+                return replace(outcome, sweeps=sweeps, converged=False), math.inf
+            mesh.halve(window, bad, self.problem.method)
             if self.matrix_free and not self.overlap:
-                # What follows starts better from the solution on the first half than from this guess.
+                # The second half is dropped: once the first is solved, its continuation is the better guess.
                 window.lengths, window.theta = window.lengths[:1], window.theta[:1]
 
     def _tails(self, window: Window, target: float, curvature: float = 0.0) -> Array:
-        """Size of the two highest Legendre coefficients, in units of what is allowed, shape (E,)."""
-        start = window.start
-        transform = self.problem.method.transform[-2:]
-        worst = np.abs(transform @ window.with_left(window.theta, start.theta)).max(axis=(1, 2)) / target
+        """Compute the Legendre tails of a window, shape (E,), and update the scales of the memories.
+
+        The tolerance of a memory is ``rtol`` times its largest value so far.  For a path that began near a
+        zero of the gradient a memory is not resolved below the change that the path's own tolerance causes.
+        """
         for i, values in enumerate(window.memories):
             self.scales[i] = max(self.scales[i], float(np.abs(values).max()))
-            tail = np.abs(transform @ window.with_left(values, start.memories[i])).max(axis=(1, 2))
-            if self.matrix_free and self.problem.equation.memories[i].rate == math.inf:
-                # No memory: only the path feels it, for as long as the element lasts.
-                tail = tail * np.minimum(1.0, window.lengths)
-            memory = self.problem.equation.memories[i]
-            floor = unknown(memory, self.scales[i], target, curvature) if self.thorough else 0.0
-            worst = np.maximum(worst, tail / max(self.rtol * self.scales[i], floor))
-        return np.asarray(worst)
-
-    def _halve(self, window: Window, bad: NDArray[np.bool_]) -> None:
-        """Split elements in two, carrying the path over."""
-        method = self.problem.method
-        halves = method.weights(np.concatenate((0.5 * method.nodes, 0.5 + 0.5 * method.nodes)))
-        full = window.with_left(window.theta, self.state.theta)
-        lengths, blocks = [], []
-        for e, split in enumerate(bad):
-            if split:
-                lengths += [window.lengths[e] / 2.0] * 2
-                blocks += [*(halves @ full[e]).reshape(2, method.stages, -1)]
-            else:
-                lengths.append(window.lengths[e])
-                blocks.append(window.theta[e])
-        window.lengths, window.theta = np.array(lengths), np.stack(blocks)
+        targets = [
+            max(self.rtol * scale, unknown(memory, scale, target, curvature) if self.thorough else 0.0)
+            for memory, scale in zip(self.equation.memories, self.scales, strict=True)
+        ]
+        return mesh.legendre_tails(self.problem, window, target, targets)
 
     def _accept(self, window: Window, outcome: Outcome) -> Window:
-        """Store the rows of the elements that the overlap protects; the rest is the next window's guess."""
+        """Hand the elements before the overlap to the sink; return the others, the next window's first guess.
+
+        At least the first element is accepted.  The closure is not part of the guess.
+        """
         edges = window.edges
-        keep = max(1, int(np.searchsorted(edges, edges[-1] - self.overlap, side="right")) - 1)
+        accepted = max(1, int(np.searchsorted(edges, edges[-1] - self.overlap, side="right")) - 1)
         theta = window.with_left(window.theta, self.state.theta)
-        self._last_element = float(window.lengths[keep - 1]), theta[keep - 1]
-        self._store(window, edges, keep)
+        memories = [window.with_left(v, f) for v, f in zip(window.memories, self.state.memories, strict=True)]
+        for e in range(accepted):
+            parts = [values[e] for values in memories]
+            self.sink.take(float(edges[e]), float(window.lengths[e]), theta[e], parts)
+        self._last_element = float(window.lengths[accepted - 1]), theta[accepted - 1]
         self.state = State(
-            float(edges[keep]),
-            window.theta[keep - 1, -1],
-            [values[keep - 1, -1] for values in window.memories],
+            float(edges[accepted]),
+            window.theta[accepted - 1, -1],
+            [values[accepted - 1, -1] for values in window.memories],
         )
         self.windows += 1
-        self.largest = max(self.largest, len(window.lengths))
-        self.elements += keep
-        spread = f"{window.lengths[0]:.3g} to {window.lengths[-1]:.3g}"
-        self.say(
+        self.largest_window = max(self.largest_window, len(window.lengths))
+        self.elements += accepted
+        self.log(
             f"s = {self.state.s:.6g} of {self.steps}: {outcome.sweeps} sweeps, "
-            f"residual {outcome.correction:.1e}, elements of {spread} iterations"
+            f"residual {outcome.correction:.1e}, "
+            f"elements of {window.lengths[0]:.3g} to {window.lengths[-1]:.3g} iterations"
         )
-        rest = slice(keep, self._last(window) + 1)
+        rest = slice(accepted, self._last(window) + 1)
         return Window(
             self.state, window.lengths[rest], window.theta[rest], [m[rest] for m in window.memories]
         )
 
-    def _store(self, window: Window, edges: Array, keep: int) -> None:
-        """Hand the accepted elements to the sink."""
-        theta = window.with_left(window.theta, self.state.theta)
-        memories = [window.with_left(v, f) for v, f in zip(window.memories, self.state.memories, strict=True)]
-        for e in range(keep):
-            self.sink.take(
-                float(edges[e]), float(window.lengths[e]), theta[e], [values[e] for values in memories]
-            )
+    def _growth(self, tail: float) -> float:
+        return mesh.growth(tail, self.settings.stages, self.matrix_free)
+
+    def _last(self, window: Window) -> int:
+        """Index of the last element that is not part of the closure."""
+        if not self.overlap:
+            return len(window.lengths) - 1
+        return mesh.last_before_closure(window, self.equation.lookahead)
+
+    def _begins_at_rest(self, outcome: Outcome) -> bool:
+        """Whether the first relaxation shows that the path begins near a zero of the gradient."""
+        if self.thorough or self.state.s > 0.0 or outcome.curvature == 0.0:
+            return False
+        target = self._tolerance(self.state.theta)
+        return begins_at_rest(self.equation, self.sources, self.rtol, target, outcome.curvature)
+
+    def _tolerance(self, theta: Array) -> float:
+        return self.atol + self.rtol * float(np.abs(theta).max())
+
+    def _shortest(self) -> float:
+        # A few units in the last place of s, below which an element has no length.
+        return max(SHORTEST, 4.0 * math.ulp(self.state.s))
+
+    def _empty(self) -> Window:
+        return Window(self.state, np.empty(0), np.empty((0, 0, 0)))
 
     def _fail(self, outcome: Outcome) -> March:
         self.diverged = not math.isfinite(outcome.correction)
@@ -396,5 +396,5 @@ class March:
 
     def _stop(self, reason: str) -> March:
         self.failed_at, self.reason = self.state.s, reason
-        self.say(f"failed at s = {self.state.s:.6g}: {reason}")
+        self.log(f"failed at s = {self.state.s:.6g}: {reason}")
         return self

@@ -1,7 +1,25 @@
-"""Newton's step on one window: the path's equation, linearised about the last iterate.
+r"""Newton's step on one window: the path's collocation equations, linearised about the last path.
 
-What lives here: linear algebra.  What does not: the fixed point that takes the step
-(:mod:`idescent.solvers.window`).
+Let r be the residual of the path at the nodes, :math:`r_i = \theta_a + L \sum_j A_{ij} V_j - \theta_i`, and
+:math:`\delta` the correction.  The velocity depends on the path through terms, each :math:`-\mu` times the
+change of one input: the local gradient, or a memory.  The linearised equations on an element are
+
+.. math:: \delta_i = r_i + \delta_a - L \sum_j A_{ij} \sum_\text{terms} \mu_j\,x_j
+
+with the change of the input
+
+.. math:: x = H \delta \quad\text{(local gradient)}, \qquad
+          x = \text{carry}\,x_a + \text{drive}\,(f\,H \delta) \quad\text{(memory)},
+
+the Hessian H, the propagator (carry, drive) of the memory (:mod:`idescent.solvers.window`), and the
+derivative f of the memory's source by the gradient: 1, or :math:`2g` for the square.  The unknown left values
+:math:`\delta_a` and :math:`x_a` enter linearly.  So :func:`newton_step` first solves all elements at once,
+for r and for unit left values, and then combines these solutions from the first element to the last.
+
+The matrix only steers the convergence: terms may be left out or approximate, and the fixed point stays the
+same.
+
+What lives here: this linear algebra.  What does not: the fixed point (:mod:`idescent.solvers.window`).
 """
 
 from __future__ import annotations
@@ -16,14 +34,17 @@ from idescent.solvers.problem import Problem
 from idescent.solvers.radau import Radau
 
 Array = NDArray[np.float64]
-Chain = tuple[Array, Array]
-"""What carries a memory over each element: (E, p) for its left value, (E, p, p) for its source."""
+Propagator = tuple[Array, Array]
+"""``(carry, drive)`` of a memory: on each element the matrices, shape (E, p) and (E, p, p), that multiply its
+left value and its source at the nodes."""
 
-Term = tuple[Array, Array | None, Chain | None]
-"""What the velocity depends on: minus its derivative by a memory, the derivative of the memory's source by
-the gradient (None: 1), and the memory's chain (None: the local gradient itself)."""
+Term = tuple[Array, Array | None, Propagator | None]
+r"""``(mobility, factor, propagator)`` of one term of the velocity: :math:`\mu`, minus the velocity's
+derivative by the input, and f, the derivative of the memory's source by the gradient (None: 1), both of shape
+(E, p, n or 1); the memory's propagator (None: the input is the local gradient)."""
 
-# Coordinates whose systems are solved at a time where the Hessian is diagonal.
+# Coordinates whose systems are solved at a time where the Hessian is diagonal: bounds the memory of the
+# matrices.
 BLOCK = 4096
 
 
@@ -39,7 +60,7 @@ def hessian_at(problem: Problem, theta: Array, gradient: Array) -> Array:
     if hasattr(objective.objective, "hessian"):
         full: Array = objective.call("hessian", theta) + coupled * np.eye(n)
         return full
-    # Newton's matrix only steers the convergence, so a one-sided difference is good enough.
+    # Newton's matrix only steers the convergence, so a one-sided difference is accurate enough.
     shift = 1e-7 * (1.0 + np.abs(theta).max())
     shifted = theta[..., None, :] + shift * np.eye(n)
     differences: Array = np.swapaxes(problem.gradient(shifted) - gradient[..., None, :], -1, -2) / shift
@@ -51,85 +72,114 @@ def square_terms(
     s: Array,
     theta: Array,
     gradient: Array,
-    felt: list[Array],
+    memories: list[Array],
     velocity: Array,
-    chains: Sequence[Chain],
+    propagators: Sequence[Propagator],
 ) -> list[Term]:
-    """How the velocity depends on memories of squared gradients, one for each coordinate."""
+    """Return the terms of the memories of the squared gradient, where each coordinate has its own.
+
+    Parameters
+    ----------
+    problem : Problem
+    s : ndarray, shape (E, p, 1)
+        The nodes.
+    theta, gradient, velocity : ndarray, shape (E, p, n)
+    memories : list of ndarray
+        As the velocity reads them.
+    propagators : sequence of Propagator
+    """
     terms: list[Term] = []
     for i, memory in enumerate(problem.equation.memories):
-        if memory.squared and memory.source is None and felt[i].shape == theta.shape:
-            # What is not a number where a memory is 0 is left out: Newton's matrix only steers.
-            shift = 1e-6 * felt[i]
-            moved = problem.equation.velocity(
-                s, theta, gradient, [*felt[:i], felt[i] + shift, *felt[i + 1 :]]
+        if memory.squared and memory.source is None and memories[i].shape == theta.shape:
+            shift = 1e-6 * memories[i]
+            shifted = problem.equation.velocity(
+                s, theta, gradient, [*memories[:i], memories[i] + shift, *memories[i + 1 :]]
             )
-            slope = np.nan_to_num((velocity - moved) / shift, nan=0.0, posinf=0.0, neginf=0.0)
-            terms.append((slope, 2.0 * gradient, chains[i]))
+            # Where the memory is 0 this is 0/0: that entry of Newton's matrix is left out.
+            mobility = np.nan_to_num((velocity - shifted) / shift, nan=0.0, posinf=0.0, neginf=0.0)
+            terms.append((mobility, 2.0 * gradient, propagators[i]))
     return terms
 
 
 def newton_step(
     residual: Array, hessian: Array, terms: Sequence[Term], lengths: Array, method: Radau
 ) -> Array:
-    """Solve the path's equation linearised about its last iterate, element by element.
+    r"""Solve the linearised equations for the correction :math:`\delta`, shape (E, p, n).
 
-    With the velocity along the local gradient: delta = residual + left - h A (mobility * H delta).  Along a
-    memory with a chain H delta is replaced by the change of that memory, carry * left + drive (factor * H
-    delta); the terms of several memories add up.  A diagonal Hessian gives one system of p unknowns per
-    coordinate, a full one a system of p*n unknowns.
+    A diagonal Hessian gives on each element one system of p unknowns for each coordinate, a full one a system
+    of p*n unknowns.
+
+    Parameters
+    ----------
+    residual : ndarray, shape (E, p, n)
+    hessian : ndarray, shape (E, p, n) or (E, p, n, n)
+    terms : sequence of Term
+    lengths : ndarray, shape (E,)
+    method : Radau
     """
     elements, p, n = residual.shape
     if hessian.ndim == 3 and n > BLOCK:
         blocks = [slice(i, i + BLOCK) for i in range(0, n, BLOCK)]
         corrections = []
         for b in blocks:
-            mine = [(m[..., b], None if f is None else f[..., b], chain) for m, f, chain in terms]
-            corrections.append(newton_step(residual[..., b], hessian[..., b], mine, lengths, method))
+            parts_of_block = [
+                (m[..., b], None if f is None else f[..., b], propagator) for m, f, propagator in terms
+            ]
+            corrections.append(
+                newton_step(residual[..., b], hessian[..., b], parts_of_block, lengths, method)
+            )
         return np.concatenate(corrections, axis=2)
     integral = (lengths[:, None, None] * method.integration)[:, None]
-    # Right-hand sides per coordinate, shape (E, n, p): what a unit change of path and memories at the left
-    # brings.
+    # Right-hand sides of each coordinate, shape (E, n, p): the effect of a unit change of the path at the
+    # left, then of each memory at the left.  `parts` are the matrices L A mu (drive) f in front of H delta,
+    # shape (E, n, p, p).
     columns, parts = [np.ones((elements, n, p))], []
-    for mobility, factor, chain in terms:
+    for mobility, factor, propagator in terms:
         part = integral * np.swapaxes(mobility, 1, 2)[:, :, None]
-        if chain is not None:
-            carry, drive = chain
+        if propagator is not None:
+            carry, drive = propagator
             columns.append(-(part @ carry[:, None, :, None])[..., 0])
             part = part @ drive[:, None]
         parts.append(part if factor is None else part * np.swapaxes(factor, 1, 2)[:, :, None])
     weighted = parts[0] if len(parts) == 1 else np.sum(parts, axis=0)
+    # `delta` is the solution for the residual alone; `responses` are those for the columns.
     if hessian.ndim == 3:
         system = np.eye(p) + weighted * np.swapaxes(hessian, 1, 2)[:, :, None]
         right = np.stack((np.swapaxes(residual, 1, 2), *columns), axis=-1)
-        solved: Any = np.linalg.solve(system, right)
-        delta, *responses = np.moveaxis(solved, (3, 2, 1), (0, 2, 3))
+        solution: Any = np.linalg.solve(system, right)
+        delta, *responses = np.moveaxis(solution, (3, 2, 1), (0, 2, 3))
         delta = np.ascontiguousarray(delta, dtype=np.float64)
         product: Callable[[Array, Array], Array] = np.multiply
     else:
         system = np.einsum("eaij,ejab->eiajb", weighted, hessian).reshape(elements, p * n, p * n) + np.eye(
             p * n
         )
+        # With a full Hessian a unit change of one coordinate affects all: n columns for each left value.
         spread = [(np.swapaxes(c, 1, 2)[..., None] * np.eye(n)).reshape(elements, p * n, n) for c in columns]
         right = np.concatenate((residual.reshape(elements, p * n, 1), *spread), axis=2)
-        solved = np.linalg.solve(system, right)
-        delta = np.ascontiguousarray(solved[..., 0].reshape(elements, p, n))
+        solution = np.linalg.solve(system, right)
+        delta = np.ascontiguousarray(solution[..., 0].reshape(elements, p, n))
         responses = [
-            part.reshape(elements, p, n, n) for part in np.split(solved[..., 1:], len(columns), axis=2)
+            part.reshape(elements, p, n, n) for part in np.split(solution[..., 1:], len(columns), axis=2)
         ]
         product = np.matmul
-    felt = [(factor, chain) for _, factor, chain in terms if chain is not None]
-    left, remembered = np.zeros(n), [np.zeros(n) for _ in felt]
+    # From the first element to the last: add the effect of the left values, then propagate them to the next
+    # one.
+    inputs = [(factor, propagator) for _, factor, propagator in terms if propagator is not None]
+    left, left_changes = np.zeros(n), [np.zeros(n) for _ in inputs]
     for e in range(elements):
         delta[e] += product(responses[0][e], left)
-        for response, change in zip(responses[1:], remembered, strict=True):
+        for response, change in zip(responses[1:], left_changes, strict=True):
             delta[e] += product(response[e], change)
-        if felt:
-            turn = hessian[e]
-            turned = turn * delta[e] if turn.ndim == 2 else (turn @ delta[e][..., None])[..., 0]
-            remembered = [
-                carry[e, -1] * change + drive[e, -1] @ (turned if factor is None else factor[e] * turned)
-                for (factor, (carry, drive)), change in zip(felt, remembered, strict=True)
+        if inputs:
+            curvature = hessian[e]
+            gradient_change = (
+                curvature * delta[e] if curvature.ndim == 2 else (curvature @ delta[e][..., None])[..., 0]
+            )
+            left_changes = [
+                carry[e, -1] * change
+                + drive[e, -1] @ (gradient_change if factor is None else factor[e] * gradient_change)
+                for (factor, (carry, drive)), change in zip(inputs, left_changes, strict=True)
             ]
         left = delta[e, -1]
     return np.asarray(delta, dtype=np.float64)

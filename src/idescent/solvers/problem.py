@@ -1,7 +1,7 @@
-"""What a march is given: a model's equation on an objective, settings, and who gets the elements.
+"""The data of a march: a model's equation on an objective, the solver's settings, and the sink of elements.
 
-What lives here: the sources of memories, and what the objective can say of its Hessian.  What does not: the
-fixed point (:mod:`idescent.solvers.window`).
+What lives here: the gradient, the sources of memories, and products with the Hessian.  What does not: the
+fixed point (:mod:`idescent.solvers.window`), Newton's matrix (:mod:`idescent.solvers.newton`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from idescent.solvers.radau import Radau
 
 Array = NDArray[np.float64]
 
-# Up to this many parameters a missing Hessian is taken from n extra gradients a node.
+# Up to this many parameters a missing Hessian is approximated by differences: n more gradients at each node.
 MOST_DIFFERENCED = 16
 
 # Up to this many parameters a full Hessian is used: an element is then one system of p*n unknowns.
@@ -29,7 +29,7 @@ MOST_COUPLED = 64
 
 
 class Settings(Protocol):
-    """What a march reads of its solver's settings."""
+    """The solver's settings that a march reads."""
 
     @property
     def stages(self) -> int:
@@ -45,15 +45,26 @@ class Settings(Protocol):
 
 
 class Sink(Protocol):
-    """Who gets the accepted elements, in order."""
+    """The receiver of the accepted elements, in increasing order of ``s``."""
 
     def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
-        """Take the element [s, s + length]: values at (left end, nodes), shape (p + 1, width)."""
+        """Receive the element [s, s + length]: values at (left end, nodes), shape (p + 1, width)."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What a window needs to know of the equation, and the number of gradients at which to stop."""
+    """An equation on an objective, its collocation method, and its budget.
+
+    Attributes
+    ----------
+    equation : Equation
+    optimizer : Optimizer
+        Its accumulator decides whether squares are coordinates or their sum.
+    objective : CountedObjective
+    method : Radau
+    most_gradients : float
+        Count of the objective's gradients at which sweeps stop.
+    """
 
     equation: Equation
     optimizer: Optimizer
@@ -62,7 +73,7 @@ class Problem:
     most_gradients: float = math.inf
 
     def matrix_free(self, n: int) -> bool:
-        """Whether n parameters are too many for the Hessian that there is, or would have to be made."""
+        """Whether n parameters are too many for the objective's full Hessian, or for one by differences."""
         objective = self.objective.objective
         if hasattr(objective, "hessian_diagonal"):
             return False
@@ -75,23 +86,28 @@ class Problem:
             gradient = gradient + self.equation.coupled_decay * theta
         return gradient
 
-    def source(self, memory: Memory, s: Array, theta: Array, gradient: Array, felt: Sequence[Array]) -> Array:
-        """What a memory remembers."""
+    def source(
+        self, memory: Memory, s: Array, theta: Array, gradient: Array, memories: Sequence[Array]
+    ) -> Array:
+        """Source h of a memory at points ``s``.
+
+        ``memories`` are those listed before it, as the velocity reads them: at ``s + lookahead``.
+        """
         if memory.source is None:
             return self.optimizer.squares(gradient) if memory.squared else gradient
-        return memory.source(s, gradient, felt, lambda direction: self.hessian_vector(theta, direction))
+        return memory.source(s, gradient, memories, lambda direction: self.hessian_vector(theta, direction))
 
     def initial_source(self, memory: Memory, theta: Array, gradient: Array) -> Array:
-        """What a memory remembers at ``s = 0``; 0 where that need not exist."""
+        """Source of a memory at ``s = 0``; 0 for a source of its own that the initial value does not need."""
         if memory.source is not None and memory.initial == 0.0:
             return np.zeros_like(self.optimizer.squares(gradient) if memory.squared else gradient)
         return self.source(memory, np.zeros(1), theta, gradient, ())
 
     def hessian_vector(self, theta: Array, direction: Array) -> Array:
-        """Hessian times ``direction`` with its coupled decay, shape of ``theta``.
+        """Hessian, coupled decay included, times ``direction``: shape of ``theta``.
 
-        From the objective where it has one of ``hessian_vector``, ``hessian_diagonal`` and ``hessian``; else
-        from four gradients a node, each counted.
+        From the objective's ``hessian_vector``, ``hessian_diagonal`` or ``hessian``, the first that it has;
+        else by differences of four gradients at each node, each counted.
         """
         objective, coupled = self.objective, self.equation.coupled_decay * direction
         if hasattr(objective.objective, "hessian_vector"):
@@ -102,7 +118,8 @@ class Problem:
             product: Array = (objective.call("hessian", theta) @ direction[..., None])[..., 0]
             return product + coupled
         size = np.abs(direction).max(axis=-1, keepdims=True)
-        # Fourth-order differences: eps^(1/5) balances their truncation against rounding.
+        # Fourth-order central differences: a shift of the machine's eps^(1/5) ~ 1e-3 balances truncation and
+        # rounding.
         shift = 1e-3 * (1.0 + np.abs(theta).max(axis=-1, keepdims=True)) / np.where(size > 0.0, size, 1.0)
         points = theta + np.array([-2.0, -1.0, 1.0, 2.0]).reshape(-1, *[1] * theta.ndim) * shift * direction
         far, near, right, beyond = objective.gradient(points)

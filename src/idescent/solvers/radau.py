@@ -1,7 +1,17 @@
-"""Radau IIA collocation on one element: nodes, integration, interpolation.
+r"""Radau IIA collocation on one element: nodes, integration, interpolation.
 
-What lives here: the constant matrices of the method.  Polynomials of degree p pass through the left end of an
-element and its p right-Radau nodes (the last one is the right end).
+On an element of length L with the local coordinate x in [0, 1], the right-Radau nodes
+:math:`c_1 < \dots < c_p = 1` are the zeros of :math:`P_p - P_{p-1}` (Legendre polynomials in :math:`2x - 1`).
+A solution of :math:`y' = f` is the polynomial of degree p through its left value :math:`y_a` and its values
+:math:`y_i` at the nodes, with
+
+.. math:: y_i = y_a + L \sum_j A_{ij} f_j, \qquad A_{ij} = \int_0^{c_i} \ell_j(x)\,dx,
+
+where :math:`\ell_j` are the Lagrange polynomials of the nodes.  Its Legendre coefficients serve
+interpolation, and the two highest of them measure whether the element is short enough
+(:mod:`idescent.solvers.march`).
+
+What lives here: the constant matrices of the method.
 """
 
 from __future__ import annotations
@@ -27,9 +37,9 @@ class Radau:
     nodes : ndarray, shape (p,)
         Right-Radau nodes on (0, 1].
     integration : ndarray, shape (p, p)
-        :math:`A_{ij} = \int_0^{c_i} \ell_j`, with the Lagrange polynomials of the p nodes.
+        :math:`A_{ij} = \int_0^{c_i} \ell_j`, with the Lagrange polynomials :math:`\ell_j` of the p nodes.
     transform : ndarray, shape (p + 1, p + 1)
-        From values at (left end, nodes) to Legendre coefficients on the element.
+        Maps values at (left end, nodes) to Legendre coefficients on the element.
     """
 
     nodes: Array
@@ -47,27 +57,32 @@ class Radau:
         Returns
         -------
         ndarray, shape (len(x), p + 1)
-            To be applied to the values at (left end, nodes).
+            Multiply the values at (left end, nodes) from the left.
         """
         weights: Array = legendre.legvander(2.0 * x - 1.0, self.stages) @ self.transform
         return weights
 
     def interpolate(self, x: Array, values: Array) -> Array:
-        """Return what values at (left end, nodes), shape (p + 1, width), are at ``x``: (len(x), width).
+        """Interpolate values given at the left end and the nodes, shape (p + 1, width), to ``x``.
 
-        As with :meth:`weights`, but the many points are met by coefficients, not by a matrix.  These are of
-        the distance from the left end, which itself comes back to the last bit where the element is short.
+        The same polynomial as with :meth:`weights`, but without its matrix: cheaper for many points.  The
+        Legendre coefficients are those of the difference from the left value: where that difference is small,
+        as on a short element, the left value is reproduced to the last bit.
+
+        Returns
+        -------
+        ndarray, shape (len(x), width)
         """
         coefficients = self.transform @ (values - values[0])
-        found: Array = values[0] + legendre.legvander(2.0 * x - 1.0, self.stages) @ coefficients
-        return found
+        interpolated: Array = values[0] + legendre.legvander(2.0 * x - 1.0, self.stages) @ coefficients
+        return interpolated
 
 
 @cache
 def radau(stages: int) -> Radau:
     """Return the method with ``stages`` nodes."""
-    # Right-Radau nodes on [-1, 1] are the zeros of P_p - P_{p-1}; two Newton steps polish the eigenvalue
-    # solver's.
+    # Right-Radau nodes on [-1, 1] are the zeros of P_p - P_{p-1}; the eigenvalue solver loses digits, which
+    # two Newton steps restore.
     coefficients = np.zeros(stages + 1)
     coefficients[-2:] = -1.0, 1.0
     roots = np.sort(legendre.legroots(coefficients).real)
@@ -77,6 +92,7 @@ def radau(stages: int) -> Radau:
     roots[-1] = 1.0
     antiderivatives = [legendre.legint(row, lbnd=-1) for row in np.eye(stages)]
     integrals = np.stack([legendre.legval(roots, row) for row in antiderivatives], axis=1) / 2.0
+    # Integrals of P_0 ... P_{p-1} at the nodes, times the matrix from values at the nodes to coefficients.
     integration: Any = integrals @ np.linalg.inv(legendre.legvander(roots, stages - 1))
     transform: Any = np.linalg.inv(legendre.legvander(np.concatenate(([-1.0], roots)), stages))
     return Radau((roots + 1.0) / 2.0, integration, transform)

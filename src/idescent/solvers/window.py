@@ -1,7 +1,29 @@
-"""One window of elements: memories from the path, path from the memories, until both agree.
+r"""The fixed point on one window of elements, on a given mesh.
 
-What lives here: the fixed point (waveform relaxation) on a given mesh.  Where the mesh ends, how long
-elements are and what is accepted is decided in :mod:`idescent.solvers.collocation`.
+A window is a mesh of E elements behind a known state.  On the element :math:`[a, a + L]` path and memories
+are polynomials through the left end and the p Radau nodes :math:`s_i = a + c_i L`
+(:mod:`idescent.solvers.radau`).  With the integration matrix A the unknowns satisfy the collocation equations
+
+.. math:: \theta_i = \theta_a + L \sum_j A_{ij} V_j, \qquad
+          M_i = M_a + L \sum_j A_{ij}\,(c\,h_j - \lambda M_j),
+
+where :math:`V_j = V(s_j, \theta_j, g_j, M(s_j + \ell))` is the velocity at a node, h the source of a memory,
+c its gain, :math:`\lambda` its rate and :math:`\ell` the look-ahead (:mod:`idescent.models.equation`).
+:func:`relax_window` solves them by waveform relaxation.  One sweep over the whole window
+
+1. evaluates the gradient at every node of the last path;
+2. solves the memories' equations, which are linear: on each element
+   :math:`M = \text{carry}\,M_a + \text{drive}\,h` with the matrices of :func:`_propagator`;
+3. evaluates the memories at :math:`s + \ell`, if the equation looks ahead (:func:`_lookahead`);
+4. computes the residual :math:`\theta_a + L A V - \theta` at every node;
+5. converts it to a correction of the path, by a Newton step (:mod:`idescent.solvers.newton`) or, where
+   there is no Hessian, by Anderson acceleration (:mod:`idescent.solvers.acceleration`).
+
+The sweeps converge when the largest correction is at most the tolerance.  They fail when a correction is not
+finite, no longer decreases, or the limit of sweeps is reached.
+
+What lives here: this fixed point.  What does not: the mesh and which elements are accepted
+(:mod:`idescent.solvers.march`).
 """
 
 from __future__ import annotations
@@ -16,24 +38,30 @@ from numpy.typing import NDArray
 
 from idescent.models.equation import Memory
 from idescent.solvers.acceleration import Anderson
-from idescent.solvers.newton import Chain, Term, hessian_at, newton_step, square_terms
+from idescent.solvers.newton import Propagator, Term, hessian_at, newton_step, square_terms
 from idescent.solvers.problem import Problem
 from idescent.solvers.radau import Radau
 
 Array = NDArray[np.float64]
 
-# Relative size of the rounding that piles up in one window's sums: no mesh or sweep can do better.
+# Relative size of the rounding errors that accumulate in one window's sums, some 20 units in the last place:
+# neither a finer mesh nor another sweep can do better.
 ROUNDING = 4e-15
 
-# Sweeps that the next one is made from where there is no Hessian.
+# Differences of earlier sweeps that Anderson's acceleration uses.
 DEPTH = 5
 
-# Where elements are relaxed in turn: each to this share of the last round's correction.
+# A sweep stalls if its correction is more than this share of the smallest one so far.  A single stalled sweep
+# is no failure; so many in a row end the relaxation.
+STALLED, MOST_STALLED = 0.9, 8
+
+# Elements in turn: each is relaxed until its correction is this share of the last round's.  A smaller
+# share would solve against neighbours that change in the next round anyway.
 INNER = 0.1
 
 
 class ExhaustedError(Exception):
-    """No more gradients may be taken."""
+    """The budget of gradients is spent."""
 
 
 @dataclass
@@ -63,7 +91,7 @@ class Window:
     theta : ndarray, shape (E, p, n)
         Path at the nodes.
     memories : list of ndarray, shape (E, p, width)
-        Filled by :func:`relax_window`.
+        Memories at the nodes, computed by :func:`relax_window`.
     """
 
     start: State
@@ -77,14 +105,27 @@ class Window:
         return self.start.s + np.concatenate(([0.0], np.cumsum(self.lengths)))
 
     def with_left(self, values: Array, first: Array) -> Array:
-        """Prepend each element's left value: shape (E, p + 1, width)."""
+        """Prepend each element's left value: from values at the nodes to shape (E, p + 1, width).
+
+        The left value is the last node of the element before, and ``first`` for the first element.
+        """
         left = np.concatenate((first[None], values[:-1, -1]))
         return np.concatenate((left[:, None], values), axis=1)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a relaxation ended: sweeps, last correction, whether it converged; largest entry of the Hessian."""
+    """Result of a relaxation.
+
+    Attributes
+    ----------
+    sweeps : int
+    correction : float
+        Largest entry of the last correction; infinite or NaN if the path diverged.
+    converged : bool
+    curvature : float
+        Largest absolute entry of the last Hessian; 0 where none was computed.
+    """
 
     sweeps: int
     correction: float
@@ -101,31 +142,39 @@ def relax_window(
     *,
     thorough: bool = False,
 ) -> Outcome:
-    """Sweep until the path's correction is below ``tolerance`` (sup norm) or rounding, or no longer falls.
+    """Sweep over a window until the path's correction converges; see the module for the steps of a sweep.
 
-    One sweep takes the gradient on the whole window, integrates the memories exactly for the polynomial
-    that interpolates it, and corrects the path by one Newton step with the memories frozen; a ``thorough``
-    step includes how memories of the square change.  Where there is no Hessian the plain correction is
-    accelerated instead, from the last few of them.
+    The window's path and memories are replaced by the last sweep's.
 
-    With gradients ``known``, shape (E, p, n), only the first element is swept; its gradients are renewed in
-    there, and the others are what lies ahead of it.
+    Parameters
+    ----------
+    problem : Problem
+    window : Window
+        With a first guess of the path.
+    tolerance : float
+        Of the correction, sup norm.  Half of :data:`ROUNDING` is enough where that is larger.
+    max_sweeps : int
+    known : ndarray, shape (E, p, n), optional
+        Gradients of all elements.  Only the first element is then swept, and its gradients are overwritten;
+        the other elements are its fixed look-ahead.
+    thorough : bool
+        Newton's step includes the change of memories of the square.  Otherwise it keeps them fixed.
 
     Raises
     ------
     ExhaustedError
-        If a sweep would begin after the last gradient allowed.
+        If the budget of gradients is spent when a sweep begins.
     """
-    method = problem.method
+    equation, method = problem.equation, problem.method
     lengths, start = window.lengths, window.start
     s = (window.edges[:-1, None] + lengths[:, None] * method.nodes)[..., None]
     step = lengths[:, None, None]
-    held = (window.edges[:-1] < (1.0 - 1e-9) * problem.equation.held_until)[:, None, None]
-    chains = [_chain(memory, lengths, held, method) for memory in problem.equation.memories]
-    ahead = _lookahead(problem, window) if problem.equation.lookahead else None
+    held = (window.edges[:-1] < (1.0 - 1e-9) * equation.held_until)[:, None, None]
+    propagators = [_propagator(memory, lengths, held, method) for memory in equation.memories]
+    look_ahead = _lookahead(problem, window) if equation.lookahead else None
     acceleration = Anderson(DEPTH) if problem.matrix_free(window.theta.shape[-1]) else None
     swept = slice(None) if known is None else slice(1)
-    best, rising, correction, curvature = np.inf, 0, np.inf, 0.0
+    smallest, stalled, correction, curvature = np.inf, 0, np.inf, 0.0
     for sweep in range(1, max_sweeps + 1):
         if problem.objective.gradients >= problem.most_gradients:
             raise ExhaustedError
@@ -135,93 +184,115 @@ def relax_window(
             known[0] = problem.gradient(window.theta[0])
             gradient = known
         window.memories = []
-        felt: list[Array] = []
-        for memory, chain, first in zip(problem.equation.memories, chains, start.memories, strict=True):
-            source = problem.source(memory, s, window.theta, gradient, felt)
-            values = _propagate(chain, source, first)
+        # The memories as the velocity reads them: at s + lookahead.
+        ahead: list[Array] = []
+        for memory, propagator, first in zip(equation.memories, propagators, start.memories, strict=True):
+            source = problem.source(memory, s, window.theta, gradient, ahead)
+            values = _propagate(propagator, source, first)
             window.memories.append(values)
-            felt.append(ahead(memory, values, source, first) if ahead and memory.ahead else values)
-        path, felt = window.theta[swept], [values[swept] for values in felt]
-        velocity = problem.equation.velocity(s[swept], path, gradient[swept], felt)
+            ahead.append(look_ahead(memory, values, source, first) if look_ahead and memory.ahead else values)
+        path, ahead = window.theta[swept], [values[swept] for values in ahead]
+        velocity = equation.velocity(s[swept], path, gradient[swept], ahead)
         delta = step[swept] * (method.integration @ velocity)
         left = np.concatenate((start.theta[None], path[:-1, -1]))
         delta += left[:, None] - path
         if acceleration is not None:
+            # The residual of an element assumes the old left value: add the changes before it.
             delta[1:] += np.cumsum(delta[:-1, -1], axis=0)[:, None]
             correction = float(np.abs(delta).max())
             delta = acceleration.step(path, delta)
         else:
             hessian = hessian_at(problem, window.theta, gradient)
             curvature = float(np.abs(hessian).max())
-            mobility = np.broadcast_to(problem.equation.mobility(s, felt), delta.shape)
-            direction = problem.equation.direction
-            terms: list[Term] = [(mobility, None, None if direction is None else chains[direction])]
-            if thorough and ahead is None:
-                terms += square_terms(problem, s, window.theta, gradient, felt, velocity, chains)
+            mobility = np.broadcast_to(equation.mobility(s, ahead), delta.shape)
+            direction = equation.direction
+            terms: list[Term] = [(mobility, None, None if direction is None else propagators[direction])]
+            if thorough and look_ahead is None:
+                terms += square_terms(problem, s, window.theta, gradient, ahead, velocity, propagators)
             delta = newton_step(delta, hessian, terms, lengths, method)
             correction = float(np.abs(delta).max())
-        # Not in place: the acceleration remembers the path that this one was made from.
+        # Not in place: the acceleration keeps a reference to the path before the correction.
         window.theta = np.concatenate((path + delta, window.theta[len(path) :]))
         if not np.isfinite(correction):
             return Outcome(sweep, correction, False, curvature)
         if correction <= max(tolerance, 0.5 * ROUNDING * float(np.abs(window.theta).max())):
             return Outcome(sweep, correction, True, curvature)
-        rising = rising + 1 if correction > 0.9 * best else 0
-        best = min(best, correction)
-        if rising >= 8:
+        stalled = stalled + 1 if correction > STALLED * smallest else 0
+        smallest = min(smallest, correction)
+        if stalled >= MOST_STALLED:
             return Outcome(sweep, correction, False, curvature)
     return Outcome(max_sweeps, correction, False, curvature)
 
 
 def relax_in_turn(problem: Problem, window: Window, tolerance: float, max_sweeps: int) -> Outcome:
-    """Relax element after element, each against what the others were last, until none is corrected any more.
+    """Relax one element after another against fixed neighbours, until a round corrects none of them.
 
-    For an equation that looks ahead and has no Hessian.  Plain sweeps of a long window would let what is
-    stiff in it grow through all elements; what lies ahead, on the other hand, is felt weakly.
+    A nonlinear block Gauss-Seidel method, for an equation that looks ahead and has no Hessian.  Plain sweeps
+    of a long window would amplify its stiff components from element to element; the look-ahead, in contrast,
+    couples the elements weakly.
+
+    Parameters
+    ----------
+    problem : Problem
+    window : Window
+        With a first guess of the path.
+    tolerance : float
+        Of the change of the path in one round, sup norm.
+    max_sweeps : int
+        Limit of the rounds, and of the sweeps on one element in one round.
     """
     gradient = problem.gradient(window.theta)
+    # In sweeps over the whole window: one for the gradient above, and 1/E for each sweep over an element.
     sweeps, correction = 1.0, np.inf
     for _ in range(max_sweeps):
-        start, moved = window.start, 0.0
+        start, largest = window.start, 0.0
         memories = []
         for e, edge in enumerate(window.edges[1:]):
-            part = Window(start, window.lengths[e:], window.theta[e:])
+            remainder = Window(start, window.lengths[e:], window.theta[e:])
             outcome = relax_window(
-                problem, part, max(tolerance, INNER * correction), max_sweeps, gradient[e:]
+                problem, remainder, max(tolerance, INNER * correction), max_sweeps, gradient[e:]
             )
             sweeps += outcome.sweeps / len(window.lengths)
             if not outcome.converged:
                 return Outcome(math.ceil(sweeps), outcome.correction, False)
-            moved = max(moved, float(np.abs(part.theta[0] - window.theta[e]).max()))
-            window.theta[e] = part.theta[0]
-            memories.append([values[:1] for values in part.memories])
-            start = State(float(edge), part.theta[0, -1], [values[0, -1] for values in part.memories])
+            largest = max(largest, float(np.abs(remainder.theta[0] - window.theta[e]).max()))
+            window.theta[e] = remainder.theta[0]
+            memories.append([values[:1] for values in remainder.memories])
+            start = State(
+                float(edge), remainder.theta[0, -1], [values[0, -1] for values in remainder.memories]
+            )
         window.memories = [np.concatenate(values) for values in zip(*memories, strict=True)]
-        if moved <= max(tolerance, 0.5 * ROUNDING * float(np.abs(window.theta).max())):
-            return Outcome(math.ceil(sweeps), moved, True)
-        correction = moved
+        if largest <= max(tolerance, 0.5 * ROUNDING * float(np.abs(window.theta).max())):
+            return Outcome(math.ceil(sweeps), largest, True)
+        correction = largest
     return Outcome(math.ceil(sweeps), correction, False)
 
 
-def _chain(memory: Memory, lengths: Array, held: NDArray[np.bool_], method: Radau) -> Chain:
-    """Matrices that carry a memory over each element: (E, p) for its left value, (E, p, p) for its source."""
-    # Where memories are held no time passes for them.
+def _propagator(memory: Memory, lengths: Array, held: NDArray[np.bool_], method: Radau) -> Propagator:
+    r"""Solve a memory's collocation equations on each element for any left value and source.
+
+    :math:`(1 + \lambda L A)\,M = M_a + c\,L A\,h` gives :math:`M = \text{carry}\,M_a + \text{drive}\,h`, with
+    carry of shape (E, p) and drive of shape (E, p, p).
+    """
+    # A held memory keeps its value, as over an element of length 0.
     scaled = np.where(held, 0.0, lengths[:, None, None]) * method.integration
     if memory.rate == 0.0:
+        # A plain sum.
         return np.ones((len(lengths), method.stages)), memory.gain * scaled
     if memory.rate == np.inf:
+        # No memory: M = c h at every node.
         return np.zeros((len(lengths), method.stages)), memory.gain * np.broadcast_to(
             np.eye(method.stages), scaled.shape
         )
     system = np.eye(method.stages) + memory.rate * scaled
     right = np.concatenate((np.ones((len(lengths), method.stages, 1)), memory.gain * scaled), axis=2)
-    solved: Any = np.linalg.solve(system, right)
-    return solved[..., 0], solved[..., 1:]
+    solution: Any = np.linalg.solve(system, right)
+    return solution[..., 0], solution[..., 1:]
 
 
-def _propagate(chain: Chain, source: Array, first: Array) -> Array:
-    """Memory at all nodes, shape (E, p, width)."""
-    carry, drive = chain
+def _propagate(propagator: Propagator, source: Array, first: Array) -> Array:
+    """Compute a memory at all nodes, shape (E, p, width), from its source there and its first value."""
+    carry, drive = propagator
     values = drive @ source
     left = first
     for e in range(len(values)):
@@ -231,13 +302,20 @@ def _propagate(chain: Chain, source: Array, first: Array) -> Array:
 
 
 def _lookahead(problem: Problem, window: Window) -> Callable[[Memory, Array, Array, Array], Array]:
-    """Return a function that evaluates a memory of the window, from its values, its source and its first
-    value, one look-ahead later.
+    r"""Return a function that evaluates a memory one look-ahead later than the nodes.
 
-    Beyond the window's end the source is held at its last value; the overlap that
-    :mod:`idescent.solvers.collocation` keeps makes the effect of this closure negligible.
+    Its arguments are the memory, its values and its source at the nodes, and its value at the window's start.
+
+    Within the window the memory is its own interpolating polynomial.  Beyond the window's end s_E, by a
+    distance d, the closure applies: the source keeps its last value h_E, so that the memory there is
+
+    .. math:: M(s_E + d) = e^{-\lambda d} M(s_E) + \frac{c}{\lambda}\,(1 - e^{-\lambda d})\,h_E
+
+    and :math:`M(s_E) + c\,d\,h_E` for :math:`\lambda = 0`.  The overlap of windows makes the effect of this
+    closure on accepted elements negligible (:mod:`idescent.solvers.march`).
     """
     method, edges = problem.method, window.edges
+    # T = E p times, one for each node.
     target = (edges[:-1, None] + window.lengths[:, None] * method.nodes + problem.equation.lookahead).ravel()
     inside = target <= edges[-1]
     element = np.minimum(np.searchsorted(edges, target, side="left") - 1, len(window.lengths) - 1)
@@ -246,7 +324,7 @@ def _lookahead(problem: Problem, window: Window) -> Callable[[Memory, Array, Arr
     beyond = np.where(inside, 0.0, target - edges[-1])[:, None]
     shape = window.theta.shape[:2]
 
-    def ahead(memory: Memory, values: Array, source: Array, first: Array) -> Array:
+    def look_ahead(memory: Memory, values: Array, source: Array, first: Array) -> Array:
         at = np.einsum("tq,tqw->tw", weights, window.with_left(values, first)[element])
         if memory.rate == 0.0:
             at += memory.gain * beyond * source[-1, -1]
@@ -254,9 +332,9 @@ def _lookahead(problem: Problem, window: Window) -> Callable[[Memory, Array, Arr
             fade = np.exp(-memory.rate * beyond)
             at = at * fade + (1.0 - fade) * (memory.gain / memory.rate) * source[-1, -1]
         if memory.squared and memory.source is None:
-            # A polynomial may undershoot 0 by rounding where the memory has all but vanished.
+            # A polynomial may undershoot 0 by rounding where the memory has almost vanished.
             np.maximum(at, 0.0, out=at)
         reshaped: Array = at.reshape(*shape, -1)
         return reshaped
 
-    return ahead
+    return look_ahead
