@@ -146,8 +146,8 @@ def test_only_a_steady_pace_of_short_elements_is_carried_on_to_the_horizon():
     # 20 000 gradients for 10 iterations: 2 million for the horizon.
     assert paced([10.0, 10.0])[0] == ""
     assert paced([10.0, 10.0])[1] == (
-        "stiff layer of width 0.5 at iteration 20: elements of 0.05 iterations take 2e+03 gradients an "
-        "iteration, the rest more than the budget of 1e+06 gradients"
+        "stiff layer of width 0.5 at iteration 20: elements of 0.05 iterations take 2e+03 gradients per "
+        "iteration; the rest of the horizon would take more than the budget of 1e+06 gradients"
     )
     assert not any(paced([10.0, 10.0], most=3e6))
     assert not any(paced([10.0, 10.0], most=math.inf))

@@ -21,8 +21,8 @@ class Anderson:
     .. math:: x_{i+1} = x_i + f_i - \sum_j \gamma_j\,(\Delta x_j + \Delta f_j), \qquad
               \gamma = \arg\min_\gamma \Bigl\| f_i - \sum_j \gamma_j\,\Delta f_j \Bigr\|_2 .
 
-    For a linear G this is GMRES: directions in which G expands cost an iteration each, not a shorter step.
-    It needs no derivative, and keeps ``2 * depth`` vectors.
+    For a linear G this is GMRES: each direction in which G expands costs one more iteration, not a shorter
+    step.  It needs no derivative, and stores ``2 * depth`` vectors.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ class Anderson:
         scale = np.sqrt(np.diag(gram))
         if not (np.isfinite(gram).all() and (scale > 0.0).all()):
             return correction
-        # Differences become nearly parallel: what the normal equations cannot tell apart is left out.
-        found: Any = np.linalg.lstsq(gram / np.outer(scale, scale), right / scale, rcond=1e-13)
+        # Differences become nearly parallel: singular values below 1e-13 of the largest are rounding.
+        fit: Any = np.linalg.lstsq(gram / np.outer(scale, scale), right / scale, rcond=1e-13)
         step = correction.copy()
-        for share, moved, changed in zip(found[0] / scale, self._points, self._changes, strict=True):
-            step -= share * (moved + changed)
+        for gamma, point_change, change in zip(fit[0] / scale, self._points, self._changes, strict=True):
+            step -= gamma * (point_change + change)
         return step

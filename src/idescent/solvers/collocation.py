@@ -1,7 +1,31 @@
-"""Exact solutions: adaptive Radau collocation over windows that march through time.
+r"""Exact solutions of continuous-time models, with a certificate: adaptive Radau collocation in k-time.
 
-What lives here: the mesh, the overlap of windows for equations that look ahead, and the certificate.  The
-fixed point on one window is :mod:`idescent.solvers.window`.
+A model of an optimizer is the equation :math:`\theta'(s) = V(s, \theta, g, M_1(s+\ell), \dots)` with
+exponential memories :math:`M' = c\,h - \lambda M` (:mod:`idescent.models.equation`).  :class:`Collocation`
+solves it in three layers:
+
+- the *fixed point* on one window of elements (:mod:`idescent.solvers.window`): gradients, memories and path
+are
+  computed from each other until they agree;
+- the *march* (:mod:`idescent.solvers.march`): one pass over the horizon that chooses the elements' lengths
+and
+  the windows for one tolerance;
+- the *certificate* (:meth:`Collocation.solve`): passes i = 0, 1, 2, ... of the march, each with a mesh of its
+own.
+
+Pass i has the tolerance :math:`100^{-i}\,(\text{rtol}, \text{atol})` and the overlap :math:`(1 + i/2)` times
+that of the settings.  After pass i >= 1 the error estimate is
+
+.. math:: e_i = \max_k \|\theta_i(k) - \theta_{i-1}(k)\|_\infty
+          \qquad\text{(at least the rounding of } \theta_i\text{)}
+
+over the iterations k that are stored.  It measures the error of the coarser pass i - 1; the finer pass i is
+returned.  The passes end when :math:`e_i \le \text{atol} + \text{rtol} \max|\theta_i|` (status
+``converged``), when a pass fails (``diverged`` if its path became infinite or NaN, else ``not converged``),
+or when rounding forbids a finer tolerance (``not converged``).
+
+What lives here: the solver's settings, the certificate, and the two sinks of elements: rows of a trajectory
+(:class:`SolutionRows`) and dense output (:class:`Recorded`).
 """
 
 from __future__ import annotations
@@ -26,33 +50,38 @@ from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
 
-# Above, the conversion to Legendre coefficients loses digits.
+# With more nodes the conversion to Legendre coefficients loses digits.
 MOST_STAGES = 50
 
+# Tolerance of a pass relative to the one before: its error is then negligible in their difference.
+FINER = 0.01
 
-# Default budget of gradients: at once, for each of the first iterations, and for each later one.
+# Default budget of gradients: a fixed number, one for each of the first iterations, and one for each later
+# iteration.  Solutions that converge stay below it.
 START, EARLY, EARLY_STEPS, LATE = 2e6, 1000.0, 10_000, 50.0
 
 
 @dataclass(frozen=True)
 class Collocation:
-    r"""Solve a model as exactly as asked for, and say how exactly that was.
+    r"""Solve a model to a tolerance, and estimate the error of the solution.
 
-    Memories are integrated as the linear equations that they are, path and memories are relaxed against each
-    other on windows of Radau IIA elements whose lengths follow the decay of the path's Legendre coefficients.
-    An equation that looks ahead is solved on the window and an overlap beyond it; only what the overlap's
-    far end cannot reach is accepted.
+    Memories are integrated as linear equations; path and memories are relaxed against each other on windows
+    of Radau IIA elements, whose lengths follow the decay of the path's Legendre coefficients.  If the
+    equation looks ahead, a window is solved with an overlap beyond it, and only the part that is insensitive
+    to the overlap's far end is accepted.
 
-    The certificate is a second solution, on a mesh of its own, to a hundredth of the tolerance and with a
-    longer overlap: their difference over all iterations stored is the error estimate, and the second one is
-    returned.  If the estimate exceeds the tolerance, a third one follows, and so on down to rounding.
+    The certificate is a second solution, on a mesh of its own, with a hundredth of the tolerance and a longer
+    overlap.  Its largest difference from the first one over all iterations stored is the error estimate, and
+    the second solution is returned.  If the estimate exceeds the tolerance a third solution follows, and so
+    on down to rounding.
 
-    With many parameters and no diagonal Hessian no matrix is made: sweeps are plain ones, accelerated from
-    the last few, and each new element starts from the continuation of the one before.  That serves equations
-    that are about as stiff as the discrete run is stable.  Not so where the velocity turns round within eps
-    of a gradient coordinate's zero (no memory, one accumulator per coordinate): elements become as short as
-    the time in which it does, and the cost is out of proportion.  ``max_gradients`` ends such a solution:
-    when it is spent, or once steadily short elements show that the rest of the horizon would exceed it.
+    With many parameters and no diagonal Hessian no matrix is computed: sweeps are plain ones, accelerated by
+    the last few, and each new element starts from the continuation of the one before.  This is efficient for
+    equations that are about as stiff as the discrete run is stable.  It is inefficient where the velocity
+    changes sign within eps of a zero of a gradient's coordinate (no memory, one accumulator for each
+    coordinate): elements become as short as the time of this change.  ``max_gradients`` ends such a solution:
+    when the budget is spent, or when steadily short elements show that the rest of the horizon would exceed
+    it.
 
     Memory is bounded by the window, not the horizon: at most ``max_elements * stages`` nodes of 2n +
     (memories) numbers, besides the returned rows.
@@ -67,12 +96,12 @@ class Collocation:
         Elements in a window.
     overlap : float, > 0
         Overlap in iterations (half as long again for the second solution).  The influence of the far end
-        fades faster than geometrically: on the paper's cells 4 iterations leave 1e-12, 8 leave rounding.
+        decreases faster than geometrically: on the paper's cells 4 iterations leave 1e-12, 8 leave rounding.
     max_gradients : float or None
         Gradient evaluations per iteration of the horizon, of all solutions together, after which the solver
-        gives up with the status ``not converged`` and says where it was.  None is a budget that solutions
-        which end do not meet: 2 million, 1 000 for each of the first 10 000 iterations, and 50 for each one
-        after; ``math.inf`` is no limit.
+        stops with the status ``not converged`` and reports the iteration that it reached.  None is a budget
+        that solutions which converge do not reach: 2 million, and 1 000 for each of the first 10 000
+        iterations and 50 for each later one; ``math.inf`` is no limit.
 
     Raises
     ------
@@ -87,7 +116,7 @@ class Collocation:
     max_gradients: float | None = None
 
     def __post_init__(self) -> None:
-        """Check every setting; the message names field, value and what is allowed."""
+        """Check every setting; a message names the field, its value and the rule."""
         integer("Collocation.stages", self.stages, least=3, most=MOST_STAGES)
         integer("Collocation.max_sweeps", self.max_sweeps)
         integer("Collocation.max_elements", self.max_elements, least=2)
@@ -117,21 +146,23 @@ class Collocation:
         counted = CountedObjective(objective)
         problem = self._problem(model, optimizer, counted, alpha, steps)
         k = kept(steps, keep)
-        say = progress or (lambda line: None)
+        log = progress or (lambda line: None)
         sweeps, factor, overlap = 0, 1.0, self.overlap
         coarse: SolutionRows | None = None
+        # Overflow in a sweep that diverges is part of the outcome, no warning.
         with np.errstate(all="ignore"):
             while True:
                 rows = SolutionRows(problem, start, k)
                 march = March(
-                    self, problem, start, steps, factor * rtol, factor * atol, overlap, rows, say
+                    self, problem, start, steps, factor * rtol, factor * atol, overlap, rows, log
                 ).run()
                 sweeps += march.sweeps
                 estimate, allowed = _certify(coarse, rows, rtol, atol)
+                # The march raises its rtol to the rounding of a window: a finer pass would repeat this one.
                 finest = coarse is not None and factor * rtol <= march.rtol / 100.0
                 if march.failed_at is not None or estimate <= allowed or finest:
                     break
-                coarse, factor, overlap = rows, 0.01 * factor, overlap + 0.5 * self.overlap
+                coarse, factor, overlap = rows, FINER * factor, overlap + 0.5 * self.overlap
             loss = counted.value(rows.theta)
         status, message = "converged", f"error estimate {estimate:.2g}, allowed {allowed:.2g}"
         if march.failed_at is not None:
@@ -168,7 +199,7 @@ class Collocation:
         rtol: float,
         atol: float,
     ) -> Recorded:
-        """March once, without certificate, and keep the elements: memory O(elements), not O(steps)."""
+        """March once, without certificate, and store the elements: memory O(elements), not O(steps)."""
         problem = self._problem(model, optimizer, objective, alpha, steps)
         recorded = Recorded(problem.method, problem.equation)
         with np.errstate(all="ignore"):
@@ -182,6 +213,7 @@ class Collocation:
     def _problem(
         self, model: Model, optimizer: Optimizer, objective: CountedObjective, alpha: float, steps: int
     ) -> Problem:
+        """Return the equation on the objective; its budget begins at the gradients already counted."""
         if self.max_gradients is None:
             most = START + EARLY * min(steps, EARLY_STEPS) + LATE * max(steps - EARLY_STEPS, 0)
         else:
@@ -193,10 +225,13 @@ class Collocation:
 class SolutionRows:
     """A sink that evaluates the path and the optimizer's moments at r whole iterations ``k``.
 
+    Moments are read at ``s = k + moment_offset`` (:class:`~idescent.models.equation.Equation`), the path at
+    ``s = k``.
+
     Attributes
     ----------
     theta : ndarray, shape (r, n)
-        NaN where nothing was accepted.
+        NaN beyond the last accepted element.
     """
 
     def __init__(self, problem: Problem, theta0: Array, k: NDArray[np.int64]) -> None:
@@ -205,11 +240,12 @@ class SolutionRows:
         self.theta = np.full((len(k), len(theta0)), np.nan)
         self.theta[0] = theta0
         self._memories: list[Array] = []
-        # Next row, by offset: neighbours may round their common border to different sides of a whole number.
+        # Index of the next row to fill, for each offset.  Neighbouring elements may round their common border
+        # to different sides of a whole number: the index neither skips nor repeats a row there.
         self._next = {0.0: 1, problem.equation.moment_offset: 1}
 
     def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
-        """Fill the rows that lie in the element; see ``idescent.solvers.problem.Sink``."""
+        """Fill the rows in the element; see ``idescent.solvers.problem.Sink``."""
         offset = self.problem.equation.moment_offset
         memories = [memories[i] for i in self._stored]
         if not self._memories:
@@ -229,9 +265,9 @@ class SolutionRows:
             rows[first:end] = self.problem.method.interpolate(x, values)
 
     def moments(self) -> dict[str, Array]:
-        """The optimizer's moments at the iterations ``k``, shape (r, width) each."""
+        """Return the optimizer's moments by name at the iterations ``k``, shape (r, width) each."""
         k = self.k[1:, None].astype(np.float64)
-        found = {}
+        moments = {}
         memories = [self.problem.equation.memories[i] for i in self._stored]
         n, of_square = self.theta.shape[1], self.problem.optimizer.width(self.theta.shape[1])
         empty = [np.full((len(self.k), of_square if m.squared else n), np.nan) for m in memories]
@@ -239,18 +275,26 @@ class SolutionRows:
         for memory, rows in zip(memories, tables, strict=True):
             if memory.readout is not None:
                 rows[1:] *= memory.readout(k)
-            found[memory.name] = rows
-        return found
+            moments[memory.name] = rows
+        return moments
 
 
 @dataclass
 class Recorded:
-    """A sink that keeps the path's polynomials: dense output at any iteration.
+    """A sink that stores the path's polynomials: dense output at any iteration.
 
     Attributes
     ----------
+    method : Radau
+    equation : Equation
+    left, lengths : list of float
+        Left end and length of each element.
+    values : list of ndarray, shape (p + 1, n)
+        Path of each element at (left end, nodes).
+    memories : list of (list of ndarray, shape (p + 1, width))
+        Memories of each element at (left end, nodes).
     failed : str
-        Why the march ended early; empty if it did not.
+        Reason why the march stopped early; empty if it did not.
     sweeps : int
     """
 
@@ -269,37 +313,41 @@ class Recorded:
         return len(self.left)
 
     def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
-        """Keep an element; see ``idescent.solvers.problem.Sink``."""
+        """Store an element; see ``idescent.solvers.problem.Sink``."""
         self.left.append(s)
         self.lengths.append(length)
         self.values.append(theta)
         self.memories.append(list(memories))
 
     def __call__(self, s: Array) -> Array:
-        """Return theta at points of k-time within the elements, shape (..., n)."""
+        """Evaluate theta at points ``s`` within the elements, shape (..., n)."""
         return self._evaluate(self.values, np.asarray(s, dtype=np.float64))
 
     def moments(self, k: int) -> list[Array]:
         """Return the optimizer's moments after ``k >= 1`` iterations, in their order."""
         at = np.array([float(k)])
-        found = []
+        moments = []
         for i, memory in enumerate(self.equation.memories):
-            values = self._evaluate([parts[i] for parts in self.memories], at + self.equation.moment_offset)
-            found.append(values[0] if memory.readout is None else (values * memory.readout(at[:, None]))[0])
-        return [value for value, memory in zip(found, self.equation.memories, strict=True) if memory.stored]
+            if memory.stored:
+                element_values = [parts[i] for parts in self.memories]
+                moment = self._evaluate(element_values, at + self.equation.moment_offset)
+                moments.append(
+                    (moment if memory.readout is None else moment * memory.readout(at[:, None]))[0]
+                )
+        return moments
 
     def _evaluate(self, values: list[Array], s: Array) -> Array:
-        flat = s.ravel()
-        at = np.clip(np.searchsorted(self.left, flat, side="right") - 1, 0, None)
-        found = np.empty((len(flat), values[0].shape[1]))
-        for e in np.unique(at):
-            mine = at == e
-            x = (flat[mine] - self.left[e]) / self.lengths[e]
-            found[mine] = self.method.interpolate(x, values[e])
-        return found.reshape(*s.shape, -1)
+        points = s.ravel()
+        element = np.clip(np.searchsorted(self.left, points, side="right") - 1, 0, None)
+        evaluated = np.empty((len(points), values[0].shape[1]))
+        for e in np.unique(element):
+            within = element == e
+            x = (points[within] - self.left[e]) / self.lengths[e]
+            evaluated[within] = self.method.interpolate(x, values[e])
+        return evaluated.reshape(*s.shape, -1)
 
     def nodes(self) -> tuple[Array, Array]:
-        """Return all nodes, shape (m,), and theta there, shape (m, n)."""
+        """Return all nodes, shape (m,), and theta at the nodes, shape (m, n)."""
         parts = zip(self.left, self.lengths, strict=True)
         s = np.concatenate([left + length * self.method.nodes for left, length in parts])
         return s, np.concatenate([values[1:] for values in self.values])
@@ -308,11 +356,15 @@ class Recorded:
 def _certify(
     coarse: SolutionRows | None, fine: SolutionRows, rtol: float, atol: float
 ) -> tuple[float, float]:
-    """Error estimate and error allowed, both in the sup norm over iterations and coordinates."""
+    """Return the error estimate and the error allowed, both in the sup norm over iterations and coordinates.
+
+    The estimate is infinite after the first pass.  It is NaN, which no tolerance allows, if a pass has no
+    value at some iteration.
+    """
     scale = float(np.nanmax(np.abs(fine.theta)))
     allowed = atol + rtol * scale
     if coarse is None:
         return math.inf, allowed
-    # The difference of two solutions cannot certify less than their rounding.
+    # Two solutions may agree better than their rounding: the estimate is at least that.
     difference = float(np.abs(fine.theta - coarse.theta).max())
     return max(difference, ROUNDING * scale), allowed

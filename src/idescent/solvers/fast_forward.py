@@ -1,8 +1,9 @@
-"""Predict a long run without making it.
+"""Prediction of a long discrete run from a continuous model.
 
-What lives here: :func:`fast_forward`, its result, and the estimate of the model's error.  The half-step model
-is smooth after its first steps, so a solver may take elements of many thousand iterations: the cost does not
-depend on the number of iterations that are skipped.
+The half-step model is smooth after its first steps, so a solver can use elements of many thousand iterations:
+the cost does not depend on the number of iterations.
+
+What lives here: :func:`fast_forward`, its result, and the estimate of the model's error.
 """
 
 from __future__ import annotations
@@ -22,17 +23,24 @@ from idescent.trajectory import Report
 
 Array = NDArray[np.float64]
 
-# Iterations over which the normaliser is held step by step; more cost elements and gain nothing visible.
+# Iterations in which the normaliser is constant in each step; more of them cost elements without visible
+# gain.
 FROZEN = 2
-# Iterations of the longer pilot run; the other has half as many.
+# Iterations of the longer pilot run; the shorter one has half as many.
 PILOT = 192
-# Parts of the course that have an error and an order of their own.
+# Parts of the course, each with an error and an order of its own.
 PARTS = 32
+# Parts to each side over which the largest error is taken.
 NEIGHBOURS = 3
-# Iterations of a run that starts from a predicted state.
+# Iterations of a spot check, a discrete run that starts from a predicted state.
 SPOT = 64
-# What the extrapolated error of the pilots is multiplied by.
+# Safety factor of the extrapolated error of the pilot runs.
 SAFETY = 4.0
+# Safety factor of the error of a spot check.
+SAFETY_SPOT = 2.0
+# Tolerances of the solutions, relative to the one asked for.  The difference of two solutions is the error of
+# the coarser one; if it is too large a third one decides.
+PASSES = (30.0, 1.0, 1.0 / 30.0)
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class Prediction:
     ----------
     steps : int
         Horizon in iterations.
+    path : Recorded
+        Dense output of the solution.
     report : Report
         ``error_estimate`` is the sum of the details ``model_error`` and ``solver_error``, all in the sup norm
         of theta over k = 0 ... steps.  ``gradient_evaluations`` counts everything, pilot runs included.
@@ -53,7 +63,7 @@ class Prediction:
     report: Report
 
     def __call__(self, k: ArrayLike) -> Array:
-        """Return theta at any iterations.
+        """Evaluate theta at any iterations.
 
         Parameters
         ----------
@@ -69,12 +79,12 @@ class Prediction:
         ValueError
             If an iteration is outside the prediction.
         """
-        wanted = np.asarray(k, dtype=np.float64)
-        if wanted.size and not (wanted.min() >= 0.0 and wanted.max() <= self.steps):
+        points = np.asarray(k, dtype=np.float64)
+        if points.size and not (points.min() >= 0.0 and points.max() <= self.steps):
             raise ValueError(
-                f"k: {wanted.min():g} ... {wanted.max():g} is not allowed: must be in [0, {self.steps}]"
+                f"k: {points.min():g} ... {points.max():g} is not allowed: must be in [0, {self.steps}]"
             )
-        return self.path(wanted)
+        return self.path(points)
 
 
 def fast_forward(
@@ -89,15 +99,16 @@ def fast_forward(
 ) -> Prediction:
     r"""Predict theta over a run of any length from the half-step model.
 
-    The error has two parts.  The solver's is the difference of two solutions.  The model's is extrapolated
-    from two pilot runs over the same course at larger learning rates: for an average over a window (RMSProp,
-    Adam) the course depends on :math:`\alpha k`, for a sum (AdaGrad) on :math:`\alpha^2 k`, so a run of a few
-    hundred iterations at a larger :math:`\alpha'` sees it all.  The pilots give an error e and an observed
-    order p (at most 2) for each of 32 parts of the course; the estimate is the largest
-    :math:`4\,e\,(\alpha/\alpha')^p`. Spot checks at the true learning rate (its end, and where the path bends
-    the fastest) see the chatter about a minimum. A run no longer than the pilots is simply made.
+    The error has two parts.  The solver's error is the difference of two solutions.  The model's error is
+    extrapolated from two pilot runs over the same course at larger learning rates.  For an average over a
+    window (RMSProp, Adam) the course depends on :math:`\alpha k`, for a sum (AdaGrad) on :math:`\alpha^2 k`,
+    so a run of a few hundred iterations at a larger :math:`\alpha'` covers it all.  The pilot runs give an
+    error e and an observed order p (at most 2) for each of 32 parts of the course; the estimate is the
+    largest :math:`4\,e\,(\alpha/\alpha')^p`.  Spot checks at the true learning rate (at the end, and where
+    the path bends fastest) detect the oscillation about a minimum; the estimate is at least twice their
+    error.  The error of a run that is not longer than the pilot runs is measured.
 
-    Not foreseen: bursts of Adam long after convergence, when the second moment has died away and the discrete
+    Not detected: bursts of Adam long after convergence, when the second moment has decayed and the discrete
     iteration, not the equation, is unstable.
 
     Parameters
@@ -111,7 +122,7 @@ def fast_forward(
     steps : int, >= 1
         Horizon in iterations.
     rtol, atol : float, in (0, 1)
-        Tolerance of the solver; the model's error is what it is, and reported.
+        Tolerance of the solver.  The model's error does not depend on it, and is reported.
 
     Returns
     -------
@@ -131,9 +142,7 @@ def fast_forward(
     model = HalfStep(frozen=FROZEN)
     solver = Collocation(stages=7)
     paths, errors = [], []
-    # The difference of two solutions is the error of the coarser: if it is too large a third settles the
-    # matter.
-    for factor in (30.0, 1.0, 1.0 / 30.0):
+    for factor in PASSES:
         path = solver.record(model, optimizer, counted, alpha, start, steps, factor * rtol, factor * atol)
         paths.append(path)
         if path.failed:
@@ -142,8 +151,8 @@ def fast_forward(
         s, theta = path.nodes()
         allowed = atol + rtol * float(np.abs(theta).max())
         if len(paths) > 1:
-            # Both are polynomials: their largest difference over all iterations is seen at the finer one's
-            # nodes.
+            # Both are piecewise polynomials: the nodes of the finer one sample their difference densely
+            # enough.
             errors.append(float(np.abs(theta - paths[-2](s)).max()))
             if errors[-1] <= allowed:
                 break
@@ -182,11 +191,16 @@ def _model_error(
     atol: float,
     path: Recorded,
 ) -> tuple[float, dict[str, float]]:
-    """Error of the half-step model, measured if the run is short, else extrapolated from two pilots."""
+    """Return the error of the half-step model, and details of its estimate.
+
+    It is measured if the run is short, else extrapolated from two pilot runs.
+    """
     if steps <= PILOT:
         run = simulate(optimizer, counted.objective, alpha=alpha, theta0=start, steps=steps)
         counted.gradients += run.report.gradient_evaluations
         return float(np.abs(run.theta - path(run.k.astype(np.float64))).max()), {}
+    # The course depends on alpha^(1/power) k: a pilot run of that length covers it at the learning rate
+    # `rate`.
     power = 0.5 if optimizer.summing else 1.0
     rates, profiles = [], []
     for length in (PILOT, PILOT // 2):
@@ -201,16 +215,15 @@ def _model_error(
         rates.append(rate)
         profiles.append(_profile(error))
     small, large = profiles
-    # Near a minimum the error may be of first order while it is of second elsewhere: one order for each part
-    # of the course.
+    # Near a minimum the error may be of first order and elsewhere of second: one order for each part of the
+    # course.
     ratio = math.log(rates[1] / rates[0]) if rates[1] > rates[0] else math.inf
     order = np.clip(np.log(np.maximum(large, 1e-300) / np.maximum(small, 1e-300)) / ratio, 1.0, 2.0)
     parts = small * (alpha / rates[0]) ** order
     worst = int(np.argmax(parts))
-    # Spot checks at the true learning rate: at the end, and where the path bends the fastest (its shortest
-    # element).
-    later = [e for e, s in enumerate(path.left) if SPOT <= s <= steps - SPOT]
-    bend = min(later, key=lambda e: path.lengths[e], default=None)
+    # Spot checks at the true learning rate: at the end, and where the path bends fastest (shortest element).
+    candidates = [e for e, s in enumerate(path.left) if SPOT <= s <= steps - SPOT]
+    bend = min(candidates, key=lambda e: path.lengths[e], default=None)
     spots = [steps - SPOT] if bend is None else [steps - SPOT, math.floor(path.left[bend])]
     spot = max(_spot_error(optimizer, counted, alpha, done, rtol, path) for done in spots)
     details = {
@@ -218,22 +231,22 @@ def _model_error(
         "pilot_error": float(small.max()),
         "observed_order": float(order[worst]),
     }
-    return max(SAFETY * float(parts[worst]), 2.0 * spot), details | {"spot_error": spot}
+    return max(SAFETY * float(parts[worst]), SAFETY_SPOT * spot), details | {"spot_error": spot}
 
 
 def _spot_error(
     optimizer: Optimizer, counted: CountedObjective, alpha: float, done: int, rtol: float, path: Recorded
 ) -> float:
-    """Error over a few iterations of a run that starts from the predicted state after ``done`` iterations.
+    """Error of the prediction over a few iterations, against a run from its state after ``done`` iterations.
 
-    Sees what no larger learning rate tells: the chatter about a minimum, which has an amplitude of order
-    alpha.
+    Detects the oscillation about a minimum, whose amplitude is of order alpha and cannot be extrapolated from
+    larger learning rates.
     """
     theta = np.empty((SPOT + 1, path.values[0].shape[1]))
     theta[0] = path(np.array([float(done)]))[0]
     *first, second = [np.vstack((m, np.empty((SPOT, len(m))))) for m in path.moments(done)]
-    # The solver knows a memory to a fraction rtol of its largest value; a smaller second moment is noise, and
-    # a step divided by it would be a false alarm.
+    # The solver resolves a memory to rtol times its largest value.  A smaller second moment is noise, and a
+    # step divided by its root a false alarm.
     largest = max(float(np.abs(values[-1]).max()) for values in path.memories)
     np.maximum(second[0], rtol * largest, out=second[0])
     failed = run_python(optimizer, counted, alpha, SPOT, theta, first[0] if first else None, second, done)
@@ -243,7 +256,7 @@ def _spot_error(
 
 
 def _profile(error: Array) -> Array:
-    """Largest error in each part of the course and its neighbours, shape (PARTS,)."""
+    """Return the largest error in each part of the course and its neighbours, shape (PARTS,)."""
     part = np.minimum(np.arange(len(error)) * PARTS // max(1, len(error) - 1), PARTS - 1)
     largest = np.zeros(PARTS + 2 * NEIGHBOURS)
     np.maximum.at(largest, part + NEIGHBOURS, error)

@@ -31,7 +31,8 @@ from idescent.solvers.relaxation import PAPER_SMOOTHING, Relaxation, Smoothing, 
 Array = NDArray[Any]
 Method = Literal["euler", "rk45", "radau"]
 
-# A call of solve_ide makes at most twice as many sweeps: those of the solution and of its error estimate.
+# Default limit of sweeps.  A call of solve_ide takes at most twice as many: for the solution and for its
+# error estimate.
 MAX_SWEEPS = 10_000
 
 _METHODS = {"rk45": "RK45", "radau": "Radau"}
@@ -51,8 +52,8 @@ class IDESolution:
     relaxation : Relaxation
         Status, sweeps, error and smoothing factor of every sweep.
     error_estimate : float
-        Estimated sup-norm error of ``y`` on the grid: of its spacing, the quadrature and the last sweep
-        together.  NaN where none is made: the sweeps did not converge, or those on the finer grid did not.
+        Estimated sup-norm error of ``y`` on the grid, from its spacing, the quadrature and the last sweep
+        together.  NaN if the sweeps, or those on the finer grid, did not converge.
     """
 
     t: Array
@@ -63,20 +64,19 @@ class IDESolution:
 
     @property
     def status(self) -> Status:
-        """``converged``, ``smoothing exhausted``, ``iteration limit`` or ``diverged``: of the sweeps alone.
+        """Status of the sweeps: ``converged``, ``smoothing exhausted``, ``iteration limit`` or ``diverged``.
 
-        ``converged`` says that the equations on this grid are solved; ``error_estimate`` says how far that is
-        from the equation itself.
+        ``converged`` means that the equations on this grid are solved; ``error_estimate`` is the distance
+        from the solution of the equation itself.
         """
         return self.relaxation.status
 
     @property
     def message(self) -> str:
-        """One line for a person: sweeps, and the error estimate."""
-        found = self.relaxation
+        """Status, sweeps, last change and error estimate in one line."""
         estimate = "none" if math.isnan(self.error_estimate) else f"{self.error_estimate:.2g}"
         return (
-            f"{found.status}: {found.sweeps} sweeps, last change {found.residual:.2g}, "
+            f"{self.status}: {self.relaxation.sweeps} sweeps, last change {self.relaxation.residual:.2g}, "
             f"error estimate {estimate}"
         )
 
@@ -109,14 +109,15 @@ def solve_ide(
     .. math:: y' = F(t, y, I), \quad I(t) = \int_{a(t)}^{b(t)} K(t, \tau, y(\tau))\,d\tau, \quad y(t_0) = y_0
 
     Volterra (bounds that move with t), Fredholm (bounds that do not) and advanced equations (bounds up to one
-    step beyond the last point, where the path is its interpolant's continuation) alike.  Each sweep takes I
-    along the last path, on the grid, and then solves the ordinary equation that is left:
+    step beyond the last point, where the interpolant of the path is continued) are all allowed.  Each sweep
+    evaluates I along the last path, on the grid, and then solves the remaining ordinary equation:
 
-    - ``ode="euler"`` as the paper did: F too is taken along the last path, and summed.  Order 1.  Long or
-      stiff equations make such sweeps diverge.
-    - ``ode="rk45"`` as the original IDESolver (Gelmi & Jorquera 2014): only I comes from the last path,
-      interpolated between grid points; F follows the path as it is made.  The steps are the grid's unless
-      ``ode_rtol`` is given.  Order 2 with linear interpolation, 4 with cubic.
+    - ``ode="euler"`` as in the paper: F, too, is evaluated along the last path, and summed.  Order 1.  For
+    long
+      or stiff equations such sweeps diverge.
+    - ``ode="rk45"`` as the original IDESolver (Gelmi & Jorquera 2014): only I is taken from the last path,
+      interpolated between grid points; F is evaluated along the new path.  The steps are those of the grid
+      unless ``ode_rtol`` is given.  Order 2 with linear interpolation, 4 with cubic.
     - ``ode="radau"``: the same with the implicit method of ``scipy.integrate.solve_ivp``, for stiff F (real
       only).
 
@@ -127,38 +128,37 @@ def solve_ide(
     K : callable
         ``K(t, tau, y)`` for t and tau of shape (..., 1), y (..., n); returns shape (..., m), broadcast.
     y0 : number or array_like, shape (n,), real or complex
-        The path is complex if ``y0``, ``first`` or F at the first point is.
+        The path is complex if ``y0``, ``first`` or F at the first point is complex.
     t : array_like, shape (N,)
-        Increasing, N >= 2; the solution is found on it, and its spacing is the resolution.
+        Increasing, N >= 2: the points of the solution, whose spacing is the resolution.
     lower, upper : float or callable, optional
-        ``a`` and ``b``; functions of t, elementwise.  Default: from the first point of the grid, whatever it
-        is, to t.  Neither may be before the first point, where there is no path, nor further than one step
-        beyond the last.
+        ``a`` and ``b``; functions of t, elementwise.  Default: from the first point of the grid to t.
+        Neither may be before the first point, where there is no path, nor more than one step beyond the last.
     quadrature : {"gauss", "tanh-sinh", "adaptive", "exact"} or Quadrature
         ``gauss`` is one rule with ``nodes`` nodes over the whole interval, for smooth kernels; ``tanh-sinh``
         has its nodes at the ends, for kernels weakly singular or stiff at :math:`\tau = t`; ``adaptive`` is
-        slow and sure; ``exact`` is O(N) and needs an
+        slow and robust; ``exact`` is O(N) and requires an
         :class:`~idescent.solvers.quadrature.ExponentialKernel`.
     nodes : int, 1 ... 5000
     interpolation : {"cubic", "linear"}
     tolerance : float, > 0
-        For the 2-norm, over all points, of a sweep's output minus its input.
+        Of the 2-norm, over all points, of a sweep's output minus its input.
     smoothing : (first, last, number)
         See :func:`~idescent.solvers.relaxation.relax`.
     max_sweeps : int, >= 1
-        The status is ``iteration limit`` after so many, whatever is left of ``smoothing``; default 10 000.
-        The error estimate makes at most as many again.
+        After so many sweeps the status is ``iteration limit``; default 10 000.  The error estimate takes at
+        most as many again.
     first : array_like, shape (N, n), optional
-        First path; default the solution of :math:`y' = F(t, y, 0)`.
+        First guess of the path; default the solution of :math:`y' = F(t, y, 0)`.
     ode_rtol : float, optional, in (0, 1)
         Let ``solve_ivp`` choose the steps of ``rk45`` by this tolerance; ``radau`` always does (default
-        1e-9).  The noise of such steps keeps the sweeps from settling below about ``ode_rtol`` times the root
-        of N.
+        1e-9).  The noise of such steps limits the convergence of the sweeps to about ``ode_rtol`` times the
+        square root of N.
 
     Returns
     -------
     IDESolution
-        ``status`` is that of the sweeps; ``error_estimate`` says how far the solution is from the equation's.
+        ``status`` is that of the sweeps; ``error_estimate`` is the distance from the equation's solution.
 
     Raises
     ------
@@ -170,12 +170,13 @@ def solve_ide(
 
     Notes
     -----
-    The estimate compares with a second solution, on a grid of half the spacing, started from the first; its
-    integrals are taken by a tanh-sinh rule with more nodes, which go exponentially close to both bounds and
-    to :math:`\tau = t`, so that a singularity or a layer there is seen however narrow (``exact`` keeps its
-    rule).  An error of order p falls by :math:`2^{-p}`: twice the difference is 1 to 2 errors for p >= 1.
-    Added is what the last sweeps left, from their rate of convergence.  Not seen: a feature of F or K inside
-    the interval that both grids and rules miss.  The second solution about triples the cost.
+    The error is estimated from a second solution, on a grid of half the spacing, started from the first.  Its
+    integrals are computed by a tanh-sinh rule with more nodes, which are exponentially close to both bounds
+    and to :math:`\tau = t`, so that even a narrow singularity or layer there is detected (``exact`` uses the
+    same rule again).  An error of order p is reduced by :math:`2^{-p}`: twice the difference is 1 to 2 errors
+    for p >= 1.  To this the estimate adds the remaining error of the last sweeps, from their rate of
+    convergence.  Not detected: a feature of F or K inside the interval that both grids and rules miss.  The
+    second solution about triples the cost.
     """
     if not isinstance(ode, str) or ode not in ("euler", "rk45", "radau"):
         raise ValueError(f"ode: {shown(ode)} is not allowed: must be 'euler', 'rk45' or 'radau'")
@@ -204,52 +205,52 @@ def solve_ide(
         integral = equation.integral(grid, rule, interpolation)
         step = _stepper(equation, grid, ode, interpolation, rtol)
         if guess is None:
-            none = np.zeros((len(grid), equation.width), dtype=equation.y0.dtype)
-            guess = _march_euler(equation, grid, none) if ode == "euler" else step(none, none)
-        found = relax(
+            zero = np.zeros((len(grid), equation.width), dtype=equation.y0.dtype)
+            guess = _march_euler(equation, grid, zero) if ode == "euler" else step(zero, zero)
+        relaxation = relax(
             lambda path: step(path, integral(path)),
             guess,
             tolerance=tolerance,
             smoothing=smoothing,
             max_sweeps=max_sweeps,
         )
-        return found, integral
+        return relaxation, integral
 
-    found, integral = search(grid, rule, guess, ode_rtol, tolerance)
-    if not np.isfinite(found.initial_error):
-        equation.check_values(integral, found.given)
+    relaxation, integral = search(grid, rule, guess, ode_rtol, tolerance)
+    if not np.isfinite(relaxation.initial_error):
+        equation.check_values(integral, relaxation.given)
     estimate = math.nan
-    if found.status == "converged":
+    if relaxation.status == "converged":
         half = np.insert(grid, np.arange(1, len(grid)), 0.5 * (grid[:-1] + grid[1:]))
-        start = Interpolant(grid, found.path, interpolation)(half)
-        start[::2] = found.path
-        # Solver tolerances a tenth as large: their error too is then part of the difference.
+        start = Interpolant(grid, relaxation.path, interpolation)(half)
+        start[::2] = relaxation.path
+        # Solver tolerances a tenth as large: the difference then includes their error.
         rtol = None if ode == "rk45" and ode_rtol is None else max(0.1 * (ode_rtol or _RTOL), 1e-13)
         with np.errstate(all="ignore"):
             second, _ = search(half, finer(rule), start, rtol, math.sqrt(2.0) * tolerance)
         if second.status == "converged":
-            estimate = _error(found, second)
-    return IDESolution(grid, found.path, integral(found.path), found, estimate)
+            estimate = _error(relaxation, second)
+    return IDESolution(grid, relaxation.path, integral(relaxation.path), relaxation, estimate)
 
 
-def _error(found: Relaxation, second: Relaxation) -> float:
+def _error(first: Relaxation, second: Relaxation) -> float:
     """Estimate the error of a solution from a second one on half its spacing."""
-    difference = float(np.abs(second.path[::2] - found.path).max())
-    left = sum(float(np.abs(each.path - each.given).max()) for each in (found, second))
-    rounding = float(np.finfo(np.float64).eps * np.abs(found.path).max())
-    return 2.0 * difference + max(_amplification(found), _amplification(second)) * left + rounding
+    difference = float(np.abs(second.path[::2] - first.path).max())
+    changes = sum(float(np.abs(each.path - each.given).max()) for each in (first, second))
+    rounding = float(np.finfo(np.float64).eps * np.abs(first.path).max())
+    return 2.0 * difference + max(_amplification(first), _amplification(second)) * changes + rounding
 
 
-def _amplification(found: Relaxation) -> float:
-    r"""Return how many times the last change is the distance from the fixed point.
+def _amplification(relaxation: Relaxation) -> float:
+    r"""Estimate the distance from the fixed point, in units of the last sweep's change.
 
-    With the smoothing factor a, errors that fall by q per sweep are those of a sweep that contracts by s,
-    with :math:`q = a + (1-a)s`: the distance is :math:`1/(1-s) = (1-a)/(1-q)` changes.
+    With the smoothing factor a and a sweep that contracts errors by s, an error falls by
+    :math:`q = a + (1-a)s` per sweep, so the distance is :math:`1/(1-s) = (1-a)/(1-q)` changes.
     """
-    if not found.factors:
+    if not relaxation.factors:
         return 1.0
-    before, after = (found.initial_error, *found.errors)[-2:]
-    return max(1.0, (1.0 - found.factors[-1]) / (1.0 - after / before))
+    before, after = (relaxation.initial_error, *relaxation.errors)[-2:]
+    return max(1.0, (1.0 - relaxation.factors[-1]) / (1.0 - after / before))
 
 
 def _stepper(
@@ -274,6 +275,7 @@ def _stepper(
 
 
 def _march_euler(equation: IntegroDifferential, t: Array, memory: Array) -> Array:
+    """Take one Euler step for each interval of the grid, with F along the new path."""
     path = np.empty((len(t), len(equation.y0)), dtype=equation.y0.dtype)
     path[0] = equation.y0
     for i, h in enumerate(np.diff(t)):
@@ -282,7 +284,7 @@ def _march_euler(equation: IntegroDifferential, t: Array, memory: Array) -> Arra
 
 
 def _step(right: RightHandSide, t: Array, y0: Array, memory: Callable[[Array], Array]) -> Array:
-    """Take one Dormand-Prince step, the fifth-order one of the pair, per interval of the grid."""
+    """Take one step for each interval of the grid, by the fifth-order method of the Dormand-Prince pair."""
     from scipy.integrate import RK45
 
     steps = np.diff(t)
@@ -302,13 +304,14 @@ def _step(right: RightHandSide, t: Array, y0: Array, memory: Callable[[Array], A
 def _adapt(
     right: RightHandSide, t: Array, y0: Array, memory: Callable[[Array], Array], method: str, rtol: float
 ) -> Array:
+    """Solve the equation for a known memory by SciPy, which chooses the steps."""
     from scipy.integrate import solve_ivp
 
     def slope(at: float, y: Array) -> Array:
         return right(np.array([at]), y, memory(np.asarray(at)))
 
-    found = solve_ivp(slope, (t[0], t[-1]), y0, method=method, t_eval=t, rtol=rtol, atol=0.01 * rtol)
-    if not found.success:
-        reached = found.t[-1] if len(found.t) else t[0]
-        raise RuntimeError(f"solve_ivp ({method}) failed at t = {reached:g}: {found.message}")
-    return np.asarray(found.y.T)
+    solution = solve_ivp(slope, (t[0], t[-1]), y0, method=method, t_eval=t, rtol=rtol, atol=0.01 * rtol)
+    if not solution.success:
+        reached = solution.t[-1] if len(solution.t) else t[0]
+        raise RuntimeError(f"solve_ivp ({method}) failed at t = {reached:g}: {solution.message}")
+    return np.asarray(solution.y.T)

@@ -1,7 +1,7 @@
-r"""An integro-differential equation and its initial value, as its user gave them, checked.
+r"""An integro-differential equation with checked arguments.
 
-What lives here: what may be given for F, K, the initial value, the grid and the bounds of the integral, and
-the checks of what F and K return.  What does not: solving (:mod:`idescent.solvers.ide`).
+What lives here: the equation, the checks of F, K, the initial value, the grid and the bounds of the integral,
+and the checks of the values that F and K return.  What does not: solving (:mod:`idescent.solvers.ide`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Array = NDArray[Any]
 RightHandSide = Callable[[Array, Array, Array], Array]
 Bound = float | Callable[[Array], ArrayLike]
 
-# A path that exceeds its initial value this many times is called diverged, and overflows in K its fault.
+# A path that exceeds its initial value by this factor has diverged: overflow in K is then no fault of K.
 MODERATE = 1e6
 
 
@@ -38,7 +38,7 @@ class IntegroDifferential:
     Attributes
     ----------
     right, kernel : callable
-        F and K, which check what the user's functions return.
+        F and K: the user's functions with checks of their values.
     y0 : ndarray, shape (n,)
     grid : ndarray, shape (N,)
     width : int
@@ -56,22 +56,25 @@ class IntegroDifferential:
     upper: Bound | None
 
     def integral(self, grid: Array, rule: Quadrature, interpolation: Interpolation) -> Integral:
-        """Return the integral on a grid that has the ends of the equation's own."""
+        """Return the integral on a grid with the same first and last point as the equation's grid."""
         lower = self._bound("lower", self.lower, np.full_like(grid, grid[0]), grid)
         upper = self._bound("upper", self.upper, grid, grid)
         return Integral(self.kernel, grid, grid, lower, upper, rule, interpolation)
 
     def check_values(self, integral: Integral, path: Array) -> None:
-        """Raise ValueError if F at the first point, or K along a moderate path, is not finite."""
+        """Raise ValueError if F at the first point or the integral of K along a moderate path is not finite.
+
+        In place of a path that has diverged, K is evaluated along the constant initial value.
+        """
         if not np.abs(path[1:]).max() <= MODERATE * (1.0 + np.abs(self.y0).max()):
             path = np.array(np.broadcast_to(self.y0, path.shape))
         with np.errstate(all="ignore"):
             memory = integral(path)
             slope = self.right(self.grid[:1], self.y0, memory[0])
-        good = np.isfinite(memory).all(axis=1)
-        if not good.all():
+        finite = np.isfinite(memory).all(axis=1)
+        if not finite.all():
             raise ValueError(
-                f"K: infinite or NaN values in the integral at t = {float(self.grid[np.argmin(good)]):g} "
+                f"K: infinite or NaN values in the integral at t = {float(self.grid[np.argmin(finite)]):g} "
                 "are not allowed: must be finite between the bounds "
                 "(use 'tanh-sinh' if K is singular at tau = t)"
             )
@@ -114,7 +117,7 @@ def checked(
     upper: Bound | None,
     first: Array | None,
 ) -> IntegroDifferential:
-    """Check what defines an equation; F and K are called once, at the first point.
+    """Check the arguments of an equation and return it; F and K are called once, near the first point.
 
     Raises
     ------
@@ -140,7 +143,7 @@ def checked(
     if start.ndim != 1 or not len(start):
         raise ValueError(f"y0: shape {start.shape} is not allowed: must be a number or a vector (n,)")
     with np.errstate(all="ignore"):
-        # Between the first two points: singular kernels have no value at tau = t.
+        # tau between the first two points: a singular kernel has no value at tau = t.
         middle = 0.5 * (grid[:1] + grid[1:2])
         memory = np.asarray(kernel(grid[1:2], middle, start))
         _check_kind("K", memory)
@@ -166,9 +169,9 @@ def checked(
         batch = np.broadcast_shapes(np.shape(at)[:-1], np.shape(tau)[:-1], y.shape[:-1])
         return _shaped("K", kernel(at, tau, y), batch, width)
 
-    # The exact rule reads the constants of an exponential kernel.
-    own = kernel if isinstance(kernel, ExponentialKernel) else checked_kernel
-    return IntegroDifferential(checked_right, own, start, grid, width, lower, upper)
+    # An exponential kernel stays as it is: the exact rule reads its constants.
+    integrand = kernel if isinstance(kernel, ExponentialKernel) else checked_kernel
+    return IntegroDifferential(checked_right, integrand, start, grid, width, lower, upper)
 
 
 def _takes_three(function: Any) -> bool:
@@ -176,7 +179,7 @@ def _takes_three(function: Any) -> bool:
         inspect.signature(function).bind(None, None, None)
     except TypeError:
         return False
-    except ValueError:  # written in C: calling it will tell
+    except ValueError:  # a function written in C has no signature: the first call checks it
         return callable(function)
     return True
 
@@ -187,7 +190,7 @@ def _check_kind(name: str, values: Array) -> None:
 
 
 def _shaped(name: str, values: Any, batch: tuple[int, ...], width: int) -> Array:
-    """Return a value of F or K in shape (*batch, width); constants and vectors (width,) are repeated."""
+    """Return a value of F or K with shape (*batch, width); repeat constants and vectors (width,)."""
     array = np.asarray(values)
     if array.shape == (*batch, width):
         return array

@@ -1,7 +1,7 @@
-"""Algorithm 4: the paper's own numerical method, as its published runs used it.
+"""Algorithm 4: the paper's own numerical method, as in its published runs.
 
-What lives here: the optimizers' equations cast for the general fixed point of :mod:`idescent.solvers.ide`,
-and the settings that the paper leaves unsaid.  What does not: the loop itself, and exact solutions
+What lives here: the sweep of the optimizers' equations, and the settings that the paper does not state.  What
+does not: the loop of sweeps (:mod:`idescent.solvers.relaxation`), exact solutions
 (:mod:`idescent.solvers.collocation`).
 """
 
@@ -42,31 +42,31 @@ class Picard:
 
     .. math:: \text{sweep}(\theta)_k = \theta_0 + \alpha \sum_{j<k} R_j,
 
-    where every term of the right-hand side R, the local gradient too, is taken along the last path; between
-    the points the path is its not-a-knot cubic spline, beyond them that spline's continuation.  Relaxation
-    and stopping are :func:`~idescent.solvers.relaxation.relax`.
+    where every term of the right-hand side R, including the local gradient, is evaluated along the last path.
+    Between the points the path is its not-a-knot cubic spline, beyond them the continuation of that spline.
+    Relaxation and stopping are those of :func:`~idescent.solvers.relaxation.relax`.
 
     Rows 0 ... K - 1 of the trajectory are the published path.  The last row, k = K, is one more Euler step of
-    the last sweep, so that the rows are those of a discrete run of as many steps.  Moments are those of the
-    returned path at :math:`t_k`: the ``v`` that the velocity at :math:`t_k` looks ahead to, and the paper
-    plots there, stands in row k + 1.
+    the last sweep, so that the trajectory has the rows of a discrete run with the same number of steps.
+    Moments are those of the returned path at :math:`t_k`.  The velocity at :math:`t_k` looks ahead to the
+    ``v`` in row k + 1, which the paper plots at :math:`t_k`.
 
     Parameters
     ----------
     alignment : {"corrected", "published"}
-        Of the memory with the path where the equation looks ahead (RMSProp).  The published runs integrate
-        :math:`K(\tau)\,g(\theta(t-\tau))^2` over :math:`\tau \in [0, t+\alpha]`, which is the memory of t,
-        not of :math:`t+\alpha`, with one step of invented past: the path continued to :math:`[-\alpha, 0]`.
-        ``corrected`` integrates :math:`K(\tau)\,g(\theta(t+\alpha-\tau))^2`.  ``published`` also leaves
-        :math:`\varepsilon` out of AdaGrad, as the published run.
+        Time of the memory relative to the path where the equation looks ahead (RMSProp).  The published runs
+        integrate :math:`K(\tau)\,g(\theta(t-\tau))^2` over :math:`\tau \in [0, t+\alpha]`, which is the
+        memory at t instead of :math:`t+\alpha`, and extrapolate the path to :math:`[-\alpha, 0]`, before the
+        start.  ``corrected`` integrates :math:`K(\tau)\,g(\theta(t+\alpha-\tau))^2`.  ``published`` also
+        omits :math:`\varepsilon` from AdaGrad, as the published run does.
     quadrature : {"gauss", "exact"}
         ``gauss`` is the paper's ``fixed_quad``, ``nodes`` nodes over the whole past of each point in each
-        sweep; ``exact`` integrates the same spline exactly, in O(N).  They part where the past has structure
-        that the nodes do not resolve.
+        sweep; ``exact`` integrates the same spline exactly, in O(N).  They differ where the nodes do not
+        resolve the past.
     tolerance : float, > 0
-        For the 2-norm over all points (the paper prints a sum of squares; the runs took the root).
+        Of the 2-norm over all points (the paper prints a sum of squares; its runs took the square root).
     smoothing : (first, last, number)
-        Evenly spaced list of the weight of the last path; the next is taken whenever the error rises.
+        Evenly spaced list of weights of the last path; the next one is taken whenever the error rises.
     max_sweeps : int, >= 1
         Sweeps after which the search ends as ``iteration limit``, each with one gradient for every iteration
         of the horizon (the paper's limit is 10^10; its published runs take thousands at most).
@@ -80,13 +80,13 @@ class Picard:
     Notes
     -----
     Adam's normalisers are evaluated as :math:`1 - \beta^{t/\alpha}`, as published.  At :math:`t = 10^{-12}`
-    three digits are left of them: the first step of a published Adam run carries a rounding error of up to
-    1e-3 ``alpha``.
+    cancellation leaves them three digits: the first step of a published Adam run has a rounding error of up
+    to 1e-3 ``alpha``.
 
-    The tolerance of :func:`idescent.solve` is recorded in the report but does not steer this method, whose
-    error is that of Euler's. A search that ends without its tolerance says so in ``report.status``:
-    ``smoothing exhausted``, ``iteration limit`` or ``diverged``. ``report.details`` keeps the error and the
-    smoothing factor of each sweep.
+    The tolerance of :func:`idescent.solve` is recorded in the report but has no effect on this method, whose
+    error is that of Euler's.  The ``report.status`` of a search that does not reach its tolerance is
+    ``smoothing exhausted``, ``iteration limit`` or ``diverged``.  ``report.details`` contains the error and
+    the smoothing factor of each sweep.
     """
 
     alignment: Alignment = "corrected"
@@ -97,7 +97,7 @@ class Picard:
     nodes: int = 1000
 
     def __post_init__(self) -> None:
-        """Check every setting; the message names field, value and what is allowed."""
+        """Check every setting; a message names the field, its value and the rule."""
         for name, allowed in (("alignment", get_args(Alignment)), ("quadrature", get_args(Rule))):
             if getattr(self, name) not in allowed:
                 raise ValueError(
@@ -128,7 +128,7 @@ class Picard:
         if isinstance(model, Paper):
             equation = _as_published(equation, optimizer, alpha, self.alignment)
         start = np.atleast_1d(np.asarray(theta0, dtype=np.float64))
-        # A rule for the number of points that rounding of steps * alpha cannot break.
+        # The end half a step before K alpha: rounding of steps * alpha cannot change the number of points.
         grid = np.arange(START, (steps - 0.5) * alpha, alpha)
         cast = _Cast(
             equation, optimizer, counted, start, alpha, misaligned=self.misaligns(optimizer, equation)
@@ -141,7 +141,7 @@ class Picard:
             return euler(cast.slopes(grid, path, memory(path)), start, alpha)
 
         with np.errstate(all="ignore"):
-            found = relax(
+            relaxation = relax(
                 lambda path: next_points(path)[:-1],
                 np.tile(start, (steps, 1)),
                 tolerance=self.tolerance,
@@ -149,11 +149,11 @@ class Picard:
                 max_sweeps=self.max_sweeps,
                 progress=progress,
             )
-            theta = np.concatenate((found.path, next_points(found.given)[-1:]))
-            # A path with a hole has no interpolant: its moments are not known anywhere.
-            whole = bool(np.isfinite(found.path).all())
+            theta = np.concatenate((relaxation.path, next_points(relaxation.given)[-1:]))
+            # A path that is not finite everywhere has no interpolant, so its moments are unknown everywhere.
+            whole = bool(np.isfinite(relaxation.path).all())
             values = (
-                cast.integral(grid, times, rule)(found.path)
+                cast.integral(grid, times, rule)(relaxation.path)
                 if whole
                 else np.full((steps + 1, cast.width), np.nan)
             )
@@ -164,7 +164,7 @@ class Picard:
                 for rows in (theta, *moments.values()):
                     rows[diverged_at:] = np.nan
             loss = counted.value(theta)
-        report = self._report(found, counted.gradients, diverged_at, rtol, atol)
+        report = self._report(relaxation, counted.gradients, diverged_at, rtol, atol)
         return assemble(theta, loss, moments, alpha, report).rows(kept(steps, keep))
 
     def check(self, model: Model, equation: Equation) -> None:
@@ -176,28 +176,28 @@ class Picard:
             )
 
     def misaligns(self, optimizer: Optimizer, equation: Equation) -> bool:
-        """Whether the memory is misaligned: that of a plain sum never was."""
+        """Whether the memory is misaligned.  The published memory of a plain sum is not."""
         return self.alignment == "published" and equation.lookahead > 0.0 and not optimizer.summing
 
     def _report(
-        self, found: Relaxation, gradients: int, diverged_at: int | None, rtol: float, atol: float
+        self, relaxation: Relaxation, gradients: int, diverged_at: int | None, rtol: float, atol: float
     ) -> Report:
         details: dict[str, Any] = {
             "alignment": self.alignment,
             "quadrature": self.quadrature,
             "tolerance": self.tolerance,
-            "residual": found.residual if np.isfinite(found.residual) else None,
-            "initial_error": found.initial_error if np.isfinite(found.initial_error) else None,
-            "errors": [error if np.isfinite(error) else None for error in found.errors],
-            "smoothing": list(found.factors),
+            "residual": relaxation.residual if np.isfinite(relaxation.residual) else None,
+            "initial_error": relaxation.initial_error if np.isfinite(relaxation.initial_error) else None,
+            "errors": [error if np.isfinite(error) else None for error in relaxation.errors],
+            "smoothing": list(relaxation.factors),
         }
-        last = found.factors[-1] if found.factors else 0.0
+        last = relaxation.factors[-1] if relaxation.factors else 0.0
         return Report(
-            "diverged" if diverged_at is not None else found.status,
-            f"{found.sweeps} sweeps, error {found.residual:.4g}, "
+            "diverged" if diverged_at is not None else relaxation.status,
+            f"{relaxation.sweeps} sweeps, error {relaxation.residual:.4g}, "
             f"allowed {self.tolerance:.4g}, smoothing {last:.4f}",
             gradient_evaluations=gradients,
-            sweeps=found.sweeps,
+            sweeps=relaxation.sweeps,
             rtol=rtol,
             atol=atol,
             diverged_at=diverged_at,
@@ -206,7 +206,19 @@ class Picard:
 
 
 class _Cast:
-    """An equation in k-time as integrals and slopes in time, the variable of the published runs."""
+    """An equation in k-time, converted to integrals and slopes in time, the variable of the published runs.
+
+    Attributes
+    ----------
+    width : int
+        Number of columns of all memories side by side.
+    rate, initial : ndarray, shape (width,)
+        Rate per iteration and value at the start of each column.
+    shift : float
+        Time by which the memories are misaligned; 0 if they are not.
+    kernel : ExponentialKernel
+        The memories' integrand, per unit of time.
+    """
 
     def __init__(
         self,
@@ -224,8 +236,8 @@ class _Cast:
         self.rate, gain, initial = (
             np.repeat([read(memory) for memory in equation.memories], self.widths) for read in _CONSTANTS
         )
-        # The misaligned integral is that of the memory one look-ahead earlier, begun one look-ahead before
-        # the start.
+        # The misaligned integral is the memory one look-ahead earlier, and its lower bound is one look-ahead
+        # before the start.
         self.shift = equation.lookahead * alpha if misaligned else 0.0
         self.kernel = ExponentialKernel(gain / alpha, self.rate / alpha, self.source)
         self.initial = initial * self.source(theta0)
@@ -234,18 +246,18 @@ class _Cast:
         return self.objective.gradient(theta) + self.equation.coupled_decay * theta
 
     def source(self, theta: Array) -> Array:
-        """What the memories accumulate, side by side, shape (..., width)."""
+        """Sources of the memories, side by side, shape (..., width)."""
         gradient = self.gradient(theta)
         parts = [self.optimizer.squares(gradient) if m.squared else gradient for m in self.equation.memories]
         return np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
 
     def integral(self, grid: Array, times: Array, rule: Any) -> Integral:
-        """Return the memories at ``times`` of a path given on ``grid``."""
+        """Return the integral that maps a path on ``grid`` to its memories at ``times``."""
         upper = times - self.shift
         return Integral(self.kernel, grid, upper, np.full_like(upper, -self.shift), upper, rule)
 
     def split(self, times: Array, integral: Array) -> list[Array]:
-        """Add the memories' values at the start; part them."""
+        """Add the decayed initial values to the integral; return one array for each memory."""
         values = integral + self.initial * np.exp(-self.rate * (times[:, None] / self.alpha))
         return np.split(values, np.cumsum(self.widths)[:-1], axis=1)
 
@@ -267,7 +279,7 @@ _CONSTANTS: tuple[Callable[[Memory], float], ...] = (lambda m: m.rate, lambda m:
 
 
 def _as_published(equation: Equation, optimizer: Optimizer, alpha: float, alignment: Alignment) -> Equation:
-    """The paper's equation in the arithmetic of the paper's runs."""
+    """Return the paper's equation with the velocity of its published runs."""
     if optimizer.bias_correction:
         return replace(equation, velocity=_published_adam(optimizer, alpha))
     if optimizer.summing and not optimizer.momentum and alignment == "published":
@@ -282,12 +294,12 @@ def _as_published(equation: Equation, optimizer: Optimizer, alpha: float, alignm
 
 
 def _published_adam(optimizer: Optimizer, alpha: float) -> Velocity:
-    """Proposition 3 with its normalisers as they stand, cancellation at the start included."""
+    """Velocity of Proposition 3 with its normalisers as printed, which cancel digits at the start."""
     eps, decay = optimizer.eps, optimizer.decoupled_decay
 
     def mass(beta: float, s: Array) -> Array:
-        # Python's power is the C library's; numpy's may have other last bits, and at the start only three
-        # digits are left.
+        # Python's power is that of the C library; numpy's may differ in the last bits, and the cancellation
+        # at the start leaves only three digits.
         return 1.0 - np.array([beta**x for x in s.ravel().tolist()]).reshape(s.shape)
 
     def velocity(s: Array, theta: Array, gradient: Array, memories: Any) -> Array:

@@ -1,6 +1,6 @@
 """Integrals of a kernel along an interpolated path.
 
-What lives here: the interpolant of a path, kernels, and the rules that integrate one along the other.  What
+What lives here: the interpolant of a path, kernels, and the rules that integrate a kernel along a path.  What
 does not: the equation around the integral (:mod:`idescent.solvers.ide`).
 """
 
@@ -22,9 +22,9 @@ Array = NDArray[Any]
 Kernel = Callable[[Array, Array, Array], Array]
 Interpolation = Literal["cubic", "linear"]
 
-# Numbers held at once by a rule with many nodes per row: 2 MB an array stays in the cache.
+# Numbers in one array of a rule with many nodes per row: 2 MB stay in the cache.
 CHUNK = 1 << 18
-# A Gauss rule of n nodes costs an eigenvalue problem of size n: 30 s and 400 MB here.
+# A Gauss rule of n nodes costs an eigenvalue problem of size n: 30 s and 400 MB for this many.
 MAX_NODES = 5000
 
 
@@ -34,14 +34,14 @@ class Path(Protocol):
     knots: Array
 
     def __call__(self, x: Array) -> Array:
-        """Return the path at ``x`` of shape (...), shape (..., n)."""
+        """Evaluate the path at points ``x``, shape (...): returns shape (..., n)."""
 
 
 class Interpolant:
-    """A spline through the points of a path, continued beyond them by its outermost pieces.
+    """A spline through the points of a path, continued beyond them by its first and last piece.
 
     The cubic is that of ``scipy.interpolate.interp1d(kind="cubic", fill_value="extrapolate")``, bit for bit:
-    a spline with not-a-knot ends.  Fewer points than degree + 1 lower the degree.
+    a spline with not-a-knot ends.  N points allow at most the degree N - 1.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Interpolant:
             self._spline = make_interp_spline(t, y, k=degree, check_finite=False)
 
     def __call__(self, x: Array) -> Array:
-        """Return the path at ``x`` of shape (...), shape (..., n)."""
+        """Evaluate the path at points ``x``, shape (...): returns shape (..., n)."""
         if self._constant is not None:
             return np.broadcast_to(self._constant, (*np.shape(x), len(self._constant)))
         return np.asarray(self._spline(x))
@@ -69,7 +69,7 @@ class Interpolant:
 
 @dataclass(frozen=True)
 class ExponentialKernel:
-    r"""Exponential memories, one per component.
+    r"""The kernel of exponential memories, one for each component.
 
     .. math:: K_j(t, \tau, y) = c_j\, e^{-\lambda_j (t + \ell - \tau)}\, h_j(y)
 
@@ -78,9 +78,9 @@ class ExponentialKernel:
     gain, rate : ndarray, shape (m,)
         :math:`c` and :math:`\lambda \ge 0`; rate 0 is a plain sum.
     source : callable
-        ``h``: y of shape (..., n) to shape (..., m).
+        ``h``: maps y of shape (..., n) to shape (..., m).
     lead : float
-        :math:`\ell`, how far beyond ``t`` the kernel is centred.
+        :math:`\ell`, the distance beyond ``t`` at which the kernel is centred.
     """
 
     gain: Array
@@ -89,7 +89,7 @@ class ExponentialKernel:
     lead: float = 0.0
 
     def __call__(self, t: Array, tau: Array, y: Array) -> Array:
-        """Return the kernel; ``t`` and ``tau`` of shape (..., 1)."""
+        """Evaluate the kernel; ``t`` and ``tau`` have shape (..., 1)."""
         return self.gain * np.exp(-self.rate * (t + self.lead - tau)) * self.source(y)
 
 
@@ -97,12 +97,12 @@ class Quadrature(Protocol):
     r"""A rule for :math:`I(t_i) = \int_{a_i}^{b_i} K(t_i, \tau, y(\tau))\,d\tau`."""
 
     def __call__(self, kernel: Kernel, path: Path, t: Array, lower: Array, upper: Array) -> Array:
-        """Return the integrals, shape (N, m); ``t``, ``lower`` and ``upper`` have shape (N,)."""
+        """Compute the integrals, shape (N, m); ``t``, ``lower`` and ``upper`` have shape (N,)."""
 
 
 @dataclass(frozen=True)
 class Gauss:
-    """One Gauss-Legendre rule over each whole interval, as ``scipy.integrate.fixed_quad``: O(N * nodes).
+    """One Gauss-Legendre rule over each whole interval, as ``scipy.integrate.fixed_quad``, in O(N * nodes).
 
     Attributes
     ----------
@@ -151,14 +151,14 @@ class Adaptive:
 
         def integral(ti: float, a: float, b: float) -> Array:
             at = np.array([ti])
-            found, _ = quad_vec(
+            value, _ = quad_vec(
                 lambda x: kernel(at, np.array([x]), path(np.asarray(x))),
                 a,
                 b,
                 epsabs=self.tolerance,
                 epsrel=self.tolerance,
             )
-            return np.asarray(found)
+            return np.asarray(value)
 
         return np.stack(
             [integral(*bounds) for bounds in zip(t.tolist(), lower.tolist(), upper.tolist(), strict=True)]
@@ -167,7 +167,7 @@ class Adaptive:
 
 @dataclass(frozen=True)
 class TanhSinh:
-    r"""The double exponential rule of Takahasi and Mori (1974), on both sides of t where that is inside.
+    r"""The double exponential rule of Takahasi and Mori (1974), on each side of t if t is an inner point.
 
     .. math:: \tau = \frac{a+b}{2} + \frac{b-a}{2}\tanh\Big(\frac{\pi}{2}\sinh u\Big), \quad
               |u| \le u_\text{max}
@@ -186,7 +186,7 @@ class TanhSinh:
     reach: float = 3.0
 
     def __post_init__(self) -> None:
-        """Check nodes and reach: beyond 3.2 every node is an end, to rounding."""
+        """Check nodes and reach: beyond 3.2 the outermost nodes coincide with the ends, to rounding."""
         integer("TanhSinh.nodes", self.nodes, least=2, most=10 * MAX_NODES)
         if not is_number(self.reach) or not 0.0 < self.reach <= 3.2:
             raise ValueError(f"TanhSinh.reach: {shown(self.reach)} is not allowed: must be in (0, 3.2]")
@@ -194,7 +194,7 @@ class TanhSinh:
     def __call__(self, kernel: Kernel, path: Path, t: Array, lower: Array, upper: Array) -> Array:
         """See :class:`Quadrature`."""
         cut = np.clip(t, np.minimum(lower, upper), np.maximum(lower, upper))
-        # Both sides of t, but no empty intervals: the kernel is not asked for its value at tau = t.
+        # Both sides of t, without empty intervals: the kernel is never evaluated at tau = t.
         left, right = np.flatnonzero(lower != cut), np.flatnonzero(cut != upper)
         row = np.concatenate((left, right))
         a = np.concatenate((lower[left], cut[right]))[:, None]
@@ -210,11 +210,13 @@ class TanhSinh:
         return total
 
     def _part(self, kernel: Kernel, path: Path, t: Array, a: Array, b: Array) -> Array:
+        """Integrate over the intervals from ``a`` to ``b``, shape (rows, 1) each."""
         u = np.linspace(-self.reach, self.reach, self.nodes)
+        # Relative distance from the nearer end, without the cancellation of 1 - tanh.
         near = 1.0 / (1.0 + np.exp(np.pi * np.sinh(np.abs(u))))
         weights = np.cosh(u) * near * (1.0 - near)
         tau = np.where(u < 0.0, a + (b - a) * near, b - (b - a) * near)
-        # A node that rounding puts on an end, where the kernel may be singular, is left out.
+        # Omit nodes that rounding puts on an end, where the kernel may be singular.
         end = np.minimum(np.abs(tau - a), np.abs(b - tau)) <= 4.0 * np.spacing(np.abs(tau))
         tau = np.where(end, (a + b) / 2.0, tau)
         values = kernel(t[..., None], tau[..., None], path(tau))
@@ -224,18 +226,18 @@ class TanhSinh:
 
 @dataclass(frozen=True)
 class ExactExponential:
-    r"""The interpolant against an :class:`ExponentialKernel` in O(N), exact to rounding.
+    r"""The integral of an :class:`ExponentialKernel` along the interpolant in O(N), exact to rounding.
 
-    Between neighbouring bounds and knots the path is one polynomial.  With :math:`e_j` those edges,
+    Between neighbouring bounds and knots the path is one polynomial.  With these edges :math:`e_j`,
 
     .. math:: J(e_{j+1}) = e^{-\lambda(e_{j+1}-e_j)} J(e_j)
                 + \int_{e_j}^{e_{j+1}} c\,e^{-\lambda(e_{j+1}-\tau)} h(y(\tau))\,d\tau
 
-    and the last integral is taken by Gauss-Legendre nodes, more of them the larger
+    and the last integral is computed by a Gauss-Legendre rule with more nodes the larger
     :math:`\lambda(e_{j+1}-e_j)`.  For an affine gradient ``h`` is a polynomial of degree 3 or 6 on every
-    piece and the rule is exact to rounding, for every rate from 0 (where nothing cancels: the exponential is
-    never divided by its rate).  For other objectives ``h(y)`` is no polynomial, and the rule is one of order
-    8 or higher per piece, against the interpolant's 4.
+    piece and the rule is exact to rounding, for every rate including 0 (nothing cancels, because the
+    exponential is never divided by its rate).  For other objectives ``h(y)`` is not a polynomial, and the
+    rule has order 8 or higher on each piece, the interpolant order 4.
 
     Raises
     ------
@@ -282,11 +284,11 @@ class Integral:
     ----------
     kernel : callable
     grid : ndarray, shape (N,)
-        Where paths are given.
-    lower, upper : ndarray, shape (M,)
-        Bounds at the times asked for.
+        Points of the paths.
     at : ndarray, shape (M,)
-        The times asked for.
+        Times t at which I is computed.
+    lower, upper : ndarray, shape (M,)
+        Bounds a and b at these times.
     quadrature : Quadrature
     interpolation : {"cubic", "linear"}
     """
@@ -300,12 +302,12 @@ class Integral:
     interpolation: Interpolation = "cubic"
 
     def __call__(self, path: Array) -> Array:
-        """Return I along a path of shape (N, n), shape (M, m)."""
+        """Compute I along a path, shape (N, n): returns shape (M, m)."""
         along = Interpolant(self.grid, path, self.interpolation)
         empty = self.lower == self.upper
         if not empty.any():
             return self.quadrature(self.kernel, along, self.at, self.lower, self.upper)
-        # The integral over nothing is 0, whatever the kernel is there: singular ones have no value.
+        # An integral over an empty interval is 0 without a value of the kernel, which may be singular there.
         rows = ~empty
         at, lower, upper = (values[rows] for values in (self.at, self.lower, self.upper))
         if not rows.any():
@@ -320,12 +322,12 @@ class Integral:
 
 
 def named_quadrature(quadrature: str | Quadrature, nodes: int) -> Quadrature:
-    """Return the rule of a name, or the rule itself.
+    """Return the rule of a name; a rule is returned unchanged.
 
     Raises
     ------
     ValueError
-        If there is no such rule, or ``nodes`` is outside its range.
+        If no rule has that name, or ``nodes`` is outside its range.
     """
     integer("nodes", nodes, most=MAX_NODES)
     rules: dict[str, Quadrature] = {
@@ -343,17 +345,17 @@ def named_quadrature(quadrature: str | Quadrature, nodes: int) -> Quadrature:
 
 
 def finer(quadrature: Quadrature) -> Quadrature:
-    """Return a rule to judge another by: with other nodes, more of them, and denser at the ends."""
+    """Return a more accurate rule to check another: with other and more nodes, denser at the ends."""
     if isinstance(quadrature, ExactExponential):
-        return quadrature  # its nodes follow the grid
+        return quadrature  # a finer grid refines its nodes
     return TanhSinh(max(400, 2 * getattr(quadrature, "nodes", 0)), reach=3.2)
 
 
 def _edges(lower: float, upper: Array, knots: Array) -> tuple[Array, Array]:
-    """Merge bounds and knots; return the edges and where each upper bound is among them.
+    """Merge bounds and knots; return the edges and the index of each upper bound among them.
 
-    A knot nearer than 1e-9 of a step to a bound is left out: grids shifted by one step miss each other by
-    rounding, and a polynomial piece does not change over so little.
+    A knot within 1e-9 of a step of a bound is omitted: the points of grids shifted by one step differ by
+    rounding, and a polynomial piece hardly changes over that distance.
     """
     bounds = np.concatenate(([lower], upper))
     inside = knots[(knots > lower) & (knots < bounds[-1])]
@@ -367,7 +369,7 @@ def _edges(lower: float, upper: Array, knots: Array) -> tuple[Array, Array]:
 
 def _accumulate(decay: Array, pieces: Array) -> Array:
     """Return x with x[0] = 0 and x[j + 1] = decay[j] x[j] + pieces[j]."""
-    # Python floats: numpy scalars would be ten times slower, and a scan over the powers of the decay would
+    # Python floats: numpy scalars are ten times slower, and a vectorised scan over powers of the decay would
     # underflow.
     pairs = zip(decay.tolist(), pieces.tolist(), strict=True)
     return np.array(list(accumulate(pairs, lambda x, pair: pair[0] * x + pair[1], initial=0.0)))

@@ -1,7 +1,7 @@
 """The fixed point over a whole path: sweep, relaxation and stopping.
 
-What lives here: the one loop, its result, and the check of its settings.  What does not: the equations whose
-sweeps it takes (:mod:`idescent.solvers.ide`, :mod:`idescent.solvers.picard`).
+What lives here: the loop, its result, and the check of its settings.  What does not: the sweeps of the
+equations (:mod:`idescent.solvers.ide`, :mod:`idescent.solvers.picard`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Status = Literal["converged", "smoothing exhausted", "iteration limit", "diverge
 Smoothing = tuple[float, float, int]
 
 PAPER_SMOOTHING: Smoothing = (0.5, 0.9999, 1000)
-# The paper's code allows 10**10, which no run reaches in a lifetime; its longest runs take thousands.
+# The paper's code allows 10**10, which would take years; its longest runs take thousands.
 MAX_SWEEPS = 100_000
 MAX_FACTORS = 1_000_000
 
@@ -32,7 +32,7 @@ def check_settings(owner: str, tolerance: Any, smoothing: Any, max_sweeps: Any) 
     Raises
     ------
     ValueError
-        Named ``owner`` plus the setting, if one is outside its range.
+        If a setting is outside its range; the message begins with ``owner`` and the setting's name.
     """
     positive(f"{owner}tolerance", tolerance)
     integer(f"{owner}max_sweeps", max_sweeps)
@@ -55,7 +55,7 @@ def check_settings(owner: str, tolerance: Any, smoothing: Any, max_sweeps: Any) 
 
 @dataclass(frozen=True)
 class Relaxation:
-    """How a fixed point was sought.
+    """Result of the search for a fixed point.
 
     Attributes
     ----------
@@ -64,10 +64,10 @@ class Relaxation:
     given : ndarray
         Its input.
     initial_error : float
-        Distance of the first guess from its own sweep.
+        2-norm of output minus input of the first sweep.
     errors, factors : tuple of float
-        Of every later sweep: 2-norm of output minus input, and the smoothing factor that made the input.
-    status : str
+        For each later sweep: 2-norm of output minus input, and the smoothing factor of the input.
+    status : {"converged", "smoothing exhausted", "iteration limit", "diverged"}
     """
 
     path: Array
@@ -79,7 +79,7 @@ class Relaxation:
 
     @property
     def sweeps(self) -> int:
-        """Sweeps after the one from the first guess, as the paper counts."""
+        """Number of sweeps after the first one, as the paper counts."""
         return len(self.errors)
 
     @property
@@ -97,12 +97,13 @@ def relax(
     max_sweeps: int = MAX_SWEEPS,
     progress: Callable[[str], None] | None = None,
 ) -> Relaxation:
-    r"""Seek a path that a sweep leaves as it is (Algorithm 4 of the paper, lines 4-23).
+    r"""Search for a fixed point of a sweep (Algorithm 4 of the paper, lines 4-23).
 
     .. math:: y_\text{new} = a\,y_\text{current} + (1-a)\,\text{sweep}(y_\text{current})
 
-    until :math:`\|y_\text{new} - \text{sweep}(y_\text{new})\|_2` is at most the tolerance.  Whenever that
-    error rises, ``a`` moves on in its list; a rise at the end of the list ends the search.
+    until the error :math:`\|y_\text{new} - \text{sweep}(y_\text{new})\|_2` is at most the tolerance.
+    Whenever the error rises, the next ``a`` of the list is taken; if there is none the search ends as
+    ``smoothing exhausted``.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def relax(
         return Relaxation(guess, current, initial, tuple(errors), tuple(used), status)
 
     while not error <= tolerance:
-        # The published loop would leave on a NaN and call it converged.
+        # The published loop would end at a NaN and report convergence.
         if not np.isfinite(error):
             return ended("diverged")
         if len(errors) >= max_sweeps:

@@ -1,8 +1,10 @@
-"""Paths that begin where a coordinate of the gradient is near 0.
+"""Paths that begin near a zero of a coordinate of the gradient ("at rest").
 
-What lives here: how such a start is told, how long its first element may be, and how exactly memories are
-known there.  Near 0 the root of a memory is as small as eps, the equation as stiff as eps is small, and
-nothing is known of how large the memories will be.
+There the root of a memory is as small as eps, the equation is as stiff as eps is small, and the later size of
+the memories is unknown.
+
+What lives here: the test for such a start, the length of its first element, and the accuracy to which
+memories are determined there.
 """
 
 from __future__ import annotations
@@ -17,22 +19,26 @@ from idescent.models.equation import Equation, Memory
 
 Array = NDArray[np.float64]
 
-# Share of the path's tolerance that is felt in a memory.
+# Change of the path that counts as a change of a memory, as a share of the path's tolerance.
 SHARE = 1e-3
 
 
 def unknown(memory: Memory, scale: float, target: float, curvature: float) -> float:
-    """Return what of a memory is not known along a path known to ``target``: 0 for one of its own source.
+    r"""Return the uncertainty of a memory along a path that is known to a tolerance.
+
+    A change :math:`d = 10^{-3} K \tau` of the gradient, for the curvature K and the tolerance :math:`\tau`,
+    changes a memory of the gradient by :math:`c\,d`, and one of its square of size M by
+    :math:`c\,d\,(d + 2\sqrt{M/c})`.  A memory with a source of its own has the uncertainty 0.
 
     Parameters
     ----------
     memory : Memory
     scale : float
-        Its size.
+        Size M of the memory.
     target : float
         Tolerance of the path.
     curvature : float
-        Largest entry of the Hessian: how the gradient changes with the path.
+        Largest entry of the Hessian.
     """
     if memory.source is not None:
         return 0.0
@@ -45,13 +51,15 @@ def unknown(memory: Memory, scale: float, target: float, curvature: float) -> fl
 def begins_at_rest(
     equation: Equation, sources: Sequence[Array], rtol: float, target: float, curvature: float
 ) -> bool:
-    """Return whether a coordinate of some memory begins smaller than it is known to ``rtol``.
+    """Return whether a coordinate of some memory begins below the accuracy that ``rtol`` asks for.
+
+    That is: ``rtol`` times the gain of its smallest source is below its uncertainty (:func:`unknown`).
 
     Parameters
     ----------
     equation : Equation
     sources : sequence of ndarray
-        Of the memories, at the start.
+        Source of each memory at the start.
     rtol, target, curvature : float
         As for :func:`unknown`.
     """
@@ -68,11 +76,15 @@ def soft_length(
 ) -> float:
     """Return the length of a first element on which the path's linearised equation is not stiff.
 
+    The length is reduced by factors of 4 until mobility times curvature times length is at most 1.  The
+    mobility is taken at the element's end with memories that grew linearly; along a memory it is multiplied
+    by that memory's gain and time.
+
     Parameters
     ----------
     equation : Equation
     sources, memories : sequence of ndarray
-        At the start.
+        Sources and values of the memories at the start.
     curvature : float
         As for :func:`unknown`.
     """
@@ -82,10 +94,10 @@ def soft_length(
             first + memory.gain * source * (length + equation.lookahead if memory.rate < math.inf else 1.0)
             for memory, first, source in zip(equation.memories, memories, sources, strict=True)
         ]
-        answer = float(np.abs(equation.mobility(np.array([length]), after)).max())
+        mobility = float(np.abs(equation.mobility(np.array([length]), after)).max())
         if equation.direction is not None:
-            answer *= equation.memories[equation.direction].gain * max(length - equation.held_until, 0.0)
-        if answer * curvature * length <= 1.0:
+            mobility *= equation.memories[equation.direction].gain * max(length - equation.held_until, 0.0)
+        if mobility * curvature * length <= 1.0:
             break
         length /= 4.0
     return length

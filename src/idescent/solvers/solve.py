@@ -22,10 +22,10 @@ Progress = Callable[[str], None]
 
 
 class Solver(Protocol):
-    """How a model is solved.
+    """A method that solves a model.
 
     A solver may have a method ``check(model, equation)`` that raises ValueError for an equation that it
-    cannot solve: a study then knows it when its configuration is read.
+    cannot solve: a study then reports it when its configuration is read.
     """
 
     def solve(
@@ -42,7 +42,7 @@ class Solver(Protocol):
         progress: Progress | None = None,
         keep: Keep | None = None,
     ) -> Trajectory:
-        """Solve the model on k = 0 ... steps; ``progress`` receives lines for a log, ``keep`` those kept."""
+        """Solve the model on k = 0 ... steps; the arguments are those of :func:`solve`."""
 
 
 def solve(
@@ -75,24 +75,25 @@ def solve(
     steps : int, >= 1
         Horizon in iterations; the solution is reported at :math:`t = \alpha k`, k = 0 ... steps.
     rtol, atol : float, > 0
-        Tolerance of ``theta``, sup norm over the iterations stored: the error asked for is at most ``atol +
+        Tolerance of ``theta``, sup norm over the iterations stored: the error shall be at most ``atol +
         rtol*max|theta|``.
     solver : Solver, optional
-        How; default :class:`idescent.solvers.Collocation`.
+        Method of solution; default :class:`idescent.solvers.Collocation`.
     schedule : Schedule, optional
-        What the learning rate is multiplied by, for example ``ide.schedules.Cosine(1000)``; time stays
+        Factors of the learning rate, for example ``ide.schedules.Cosine(1000)``; time stays
         :math:`\alpha k`.
     progress : callable, optional
         Receives lines for a log.
     keep : int or sequence of int, optional
-        Every how many-th iteration is stored (and the last); or which ones, from 0 to ``steps``; default all.
+        Store every ``keep``-th iteration and the last one, or the iterations listed, from 0 to ``steps``;
+        default all.
 
     Returns
     -------
     Trajectory
         Moments are those of the model at ``s = k``.  Its ``report`` holds status, message, gradient
-        evaluations, sweeps, error estimate and tolerance; a solution that did not reach the tolerance says
-        ``not converged``.
+        evaluations, sweeps, error estimate and tolerance; the status of a solution that did not reach the
+        tolerance is ``not converged``.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def solve(
         factors(schedule, steps)
         model = under(model, schedule, steps)
     if solver is None:
-        # Through the lazy registry: the default's code is no part of what another solver depends on.
+        # Through the lazy registry: results of another solver do not depend on the default's code.
         solver = solvers.Collocation()
     offers("solver", solver, "solve")
     return solver.solve(
