@@ -1,31 +1,51 @@
-/* Algorithms 1-3 of the paper for objectives with a separable affine gradient, g_i = curvature_i (theta_i - center_i).
+/* Compiled loops of Algorithms 1-3 of the paper, for objectives whose gradient is separable and affine.
  *
- * What lives here: the time loops, nothing else.  The same arithmetic, operation by operation, stands in discrete.py as
- * a Python loop; all agree bit for bit, so every reordering here is a change of results.
- * Nothing but + - * / and square roots, which IEEE 754 rounds alike everywhere: the bits depend on no library and no machine.
- * Arrays are row-major with one row per iterate; row 0 holds the state after the first `done` iterations and is filled
- * by the caller.
+ * Iteration k = 1, 2, ... of coordinate i, with the learning rate alpha_k = alpha factors[k - 1] (or alpha):
+ *
+ *   g       = curvature_i (theta_{k-1} - center_i) + coupled_decay theta_{k-1}
+ *   v_k     = beta2 v_{k-1} + (1 - beta2) g^2, or v_{k-1} + g^2 if summing
+ *   m_k     = beta1 m_{k-1} + (1 - beta1) g, or g without momentum
+ *   theta_k = (1 - alpha_k decoupled_decay) theta_{k-1} - alpha_k b1_k m_k / (sqrt(b2_k v_k) + eps)
+ *
+ * The bias corrections are b_k = 1 / (1 - beta^k), or 1 without bias correction.  An optimizer of these kernels has both
+ * momentum and bias correction or neither.  With one accumulator for all coordinates (norm) v is a single number, and g^2
+ * is the sum of the squares over i.
+ *
+ * kernels.py loads the library and calls three functions:
+ *
+ *   corrections  computes b_1, b_2, ... for one beta
+ *   simulate     computes one run with any number of coordinates
+ *   lockstep     computes many lanes at once; a lane is one coordinate of one run whose coordinates are independent
+ *
+ * Results are identical to the bit with the loop in Python (loop.py), which has the same operations in the same order:
+ * another order here would change results.  The only operations are + - * / and square roots, which IEEE 754 rounds alike
+ * everywhere: results depend on no library and no machine.
+ *
+ * Arrays of states are row-major with one row for each iterate.  Row 0 is the state after the first `done` iterations, which
+ * the caller fills in; row j is the state after iteration done + j.
  */
 #include <math.h>
 #include <stdint.h>
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* Lets the loader refuse a library that was compiled from another version of this file. */
+/* The loader compares it with the source file and refuses a library compiled from another version. */
 const char *source_digest(void) { return SOURCE_DIGEST; }
 
+/* An optimizer.  The fields of this and the next two structures are repeated in kernels.py, in the same order. */
 typedef struct {
-    double beta1;           /* decay of the first moment; 0 leaves the gradient itself */
+    double beta1;           /* decay of the first moment; 0 without momentum */
     double beta2;           /* decay of the second moment; ignored when summing */
-    double eps;             /* outside the root */
+    double eps;             /* added to the root */
     double decoupled_decay; /* AdamW: theta <- (1 - alpha w) theta - ... */
     double coupled_decay;   /* AdamL2: g <- g + w theta */
-    int32_t summing;        /* AdaGrad: accumulate instead of averaging */
-    int32_t bias_correction;
-    int32_t norm;           /* one accumulator, sum of squares over the coordinates */
+    int32_t summing;        /* AdaGrad: v is a sum, not an average */
+    int32_t bias_correction; /* with momentum, see above */
+    int32_t norm;           /* one accumulator for the sum of squares over the coordinates */
 } rule;
 
-/* Multiply a double-double by another one (Dekker, Veltkamp). */
+/* Multiply the double-double high + low by factor + factor_low, in place.  Veltkamp's splitting into halves of 26 bits gives
+ * the exact rounding error of high * factor (Dekker's product). */
 INLINE void multiply(double *high, double *low, double factor, double factor_low)
 {
     const double splitter = 134217729.0 /* 2^27 + 1 */, a = *high, b = factor, product = a * b;
@@ -36,12 +56,15 @@ INLINE void multiply(double *high, double *low, double factor, double factor_low
     *high = product + rest, *low = rest - (*high - product);
 }
 
-/* 1 / (1 - beta^k), k = 1 ... count.  corrections.py has the same in Python, and says why it is no power of the C library. */
+/* Write 1 / (1 - beta^k) to factor[k - 1], k = 1 ... count.  Powers are computed in double-double and not by the C
+ * library, whose last bits depend on its version; corrections.py has the same computation in Python.  STRANDS
+ * independent sequences of powers, each of which advances by beta^STRANDS, hide the latency of the multiplications. */
 void corrections(double beta, int64_t count, double *factor)
 {
     enum { STRANDS = 8 };
     double high[STRANDS] = {beta}, low[STRANDS] = {0.0};
 
+    /* high[j] + low[j] = beta^(j + 1). */
     for (int j = 1; j < STRANDS; ++j) {
         high[j] = high[j - 1], low[j] = low[j - 1];
         multiply(high + j, low + j, beta, 0.0);
@@ -55,7 +78,7 @@ void corrections(double beta, int64_t count, double *factor)
     for (int j = 0; k < count; ++k, ++j) factor[k] = 1.0 / (1.0 - high[j]);
 }
 
-/* What the moments of iterations 1, 2 ... are multiplied by, beyond `known` it is exactly 1. */
+/* Bias corrections b_k of a moment: factor[k - 1] for k <= known, beyond which they are exactly 1. */
 typedef struct {
     int64_t known;
     const double *factor;
@@ -69,8 +92,8 @@ INLINE double gradient(double curvature, double center, double coupled, double t
     return coupled != 0.0 ? g + coupled * theta : g;
 }
 
-/* One run of n coordinates.  Returns the first row that is not finite, or -1.  The step body is inlined per
- * specialisation: the branches below depend on constants of the call and leave the loop. */
+/* One run; arguments as for `simulate`.  Its switches summing, norm and momentum are constants of each call: the compiler
+ * generates one loop for each combination, without branches on them. */
 INLINE int64_t
 run(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors, const rule *r, const correction *by1,
     const correction *by2, int summing, int norm, int momentum, const double *curvature, const double *center,
@@ -93,6 +116,7 @@ run(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors,
             shrink = 1.0 - rate * r->decoupled_decay;
         }
         if (momentum) factor1 = factor_of(by1, done + k), factor2 = factor_of(by2, done + k);
+        /* The norm's accumulator needs the gradient of every coordinate before the first one is updated. */
         if (norm) {
             for (int64_t i = 0; i < n; ++i) {
                 const double g = gradient(curvature[i], center[i], coupled, old[i]);
@@ -111,7 +135,7 @@ run(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors,
             scale = v[norm ? 0 : i];
             if (momentum) scale = factor2 * scale;
             new[i] = shrink * old[i] - rate * direction / (sqrt(scale) + eps);
-            /* Infinite v (g * g overflows) leaves theta where it is, finite: it must be asked as well. */
+            /* Where g * g overflows v is infinite and theta constant, so finite: v is tested, too. */
             finite &= (isfinite(new[i]) != 0) & (isfinite(v[norm ? 0 : i]) != 0);
         }
         if (!finite) return k;
@@ -119,7 +143,17 @@ run(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors,
     return -1;
 }
 
-/* factors: what alpha is multiplied by in each iteration, or NULL. */
+/* Compute rows 1 ... steps of one run of n coordinates.  Return the first row that is not finite, or -1.
+ *
+ *   done               iterations before row 0
+ *   factors            (steps,) factors of alpha, or NULL
+ *   r                  the optimizer
+ *   by1, by2           bias corrections of m and v; not read without bias correction
+ *   curvature, center  (n,)
+ *   theta              (steps + 1, n)
+ *   first              (steps + 1, n), m; not accessed without momentum
+ *   second             (steps + 1, n), v; (steps + 1, 1) for a norm
+ */
 int64_t simulate(int64_t done, int64_t steps, int64_t n, double alpha, const double *factors, const rule *r,
                  const correction *by1, const correction *by2, const double *curvature, const double *center, double *theta,
                  double *first, double *second)
@@ -132,18 +166,19 @@ int64_t simulate(int64_t done, int64_t steps, int64_t n, double alpha, const dou
 #undef RUN
 }
 
-/* One coordinate of one run. */
+/* A lane: one coordinate of one run.  Row j of its state is theta[j * stride], first[j * stride], second[j * stride]: stride
+ * is the number n of the run's coordinates, and the pointers are those to this coordinate in row 0. */
 typedef struct {
     rule rule;
     double alpha, curvature, center;
-    const double *factors; /* what alpha is multiplied by in rows 1, 2, ..., or NULL */
+    const double *factors; /* factors of alpha in rows 1, 2, ..., or NULL */
     correction by1, by2;
     double *theta, *first, *second;
-    int64_t stride; /* numbers from one row to the next */
+    int64_t stride;
 } lane;
 
-/* Rows from + 1 ... to of one lane.  No look at whether numbers are finite: what is not stays so, and the caller looks at
- * the last row. */
+/* Compute rows from + 1 ... to of one lane; row `from` is known.  Without a test for finite numbers: a state that is not
+ * finite stays so, and the caller tests the last row. */
 INLINE void alone(int64_t done, int64_t from, int64_t to, const lane *t, int summing, int momentum)
 {
     const double beta1 = t->rule.beta1, beta2 = t->rule.beta2, gain1 = 1.0 - beta1, gain2 = 1.0 - beta2, eps = t->rule.eps;
@@ -170,6 +205,7 @@ INLINE void alone(int64_t done, int64_t from, int64_t to, const lane *t, int sum
     }
 }
 
+/* `alone` with its switches as constants. */
 static void single(int64_t done, int64_t from, int64_t to, const lane *t)
 {
     if (t->rule.bias_correction)
@@ -182,6 +218,7 @@ static void single(int64_t done, int64_t from, int64_t to, const lane *t)
 
 #ifndef __GNUC__
 
+/* Without the vector types of gcc and clang: one lane after another. */
 void lockstep(int64_t done, int64_t from, int64_t to, int64_t count, const lane *lanes)
 {
     for (int64_t l = 0; l < count; ++l) single(done, from, to, lanes + l);
@@ -189,20 +226,30 @@ void lockstep(int64_t done, int64_t from, int64_t to, int64_t count, const lane 
 
 #else
 
-/* Lanes that go in lockstep hide the latency of root and quotient from each other: WIDTH keeps both busy.  A tile of rows is
- * made beside the lanes' arrays, to which it goes while the next one is made: stores hide behind roots as well. */
+/* Lockstep.  The time of an iteration is the latency of its root and quotient, which depend on each other and on the
+ * iteration before.  WIDTH lanes that advance together by one row hide this latency from each other: QUADS vectors of four
+ * lanes keep the units for root and quotient busy.
+ *
+ * The rows of WIDTH lanes are computed in tiles of TILE rows, a local buffer with lanes side by side: lane 4 q + i is
+ * tile->theta[row][q][i].  A lane's own array is contiguous in rows instead (stride 1), so that a tile must be transposed.
+ * This is done in TILE equal parts, blocks of four lanes by four rows: after each row of a tile one part of the tile before
+ * is stored, and the stores hide behind roots as well.  Rows are prefetched AHEAD rows before they are stored.  LINE numbers
+ * are a cache line of 64 bytes.  Lanes with a stride above 1, of a run with several coordinates, and tiles that are not full
+ * are stored number by number. */
 enum { QUADS = 4, WIDTH = 4 * QUADS, TILE = 16, AHEAD = 2 * TILE, LINE = 8 };
 typedef double quad __attribute__((vector_size(32)));
 typedef int64_t order __attribute__((vector_size(32)));
 typedef double unaligned_quad __attribute__((vector_size(32), aligned(8), may_alias));
+/* A tile. */
 typedef struct {
     quad theta[TILE][QUADS], first[TILE][QUADS], second[TILE][QUADS];
 } rows;
+/* The arrays of WIDTH lanes. */
 typedef struct {
     double *theta[WIDTH], *first[WIDTH], *second[WIDTH];
     int64_t stride[WIDTH];
 } arrays;
-/* Unrolled, so that states stay in registers. */
+/* For each vector of four lanes.  Unrolled, so that states stay in registers. */
 #define EACH _Pragma("GCC unroll 4") for (int q = 0; q < QUADS; ++q)
 
 INLINE quad splat(double x) { return (quad){x, x, x, x}; }
@@ -214,7 +261,7 @@ INLINE quad root(quad x) { return (quad){sqrt(x[0]), sqrt(x[1]), sqrt(x[2]), sqr
 #else
 #define SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (order){i, j, k, l})
 #endif
-/* Four rows of four lanes become four numbers of each lane. */
+/* Transpose row[0 ... 3][0], four rows of four lanes, and store four numbers of each lane at to[lane] + at. */
 INLINE void turn(const quad (*row)[QUADS], double *const *to, int64_t at)
 {
     const quad a = row[0][0], b = row[1][0], c = row[2][0], d = row[3][0];
@@ -227,7 +274,7 @@ INLINE void turn(const quad (*row)[QUADS], double *const *to, int64_t at)
 }
 #undef SHUFFLE
 
-/* One of TILE equal parts of a full tile goes to arrays of stride 1, in which the tile begins at row `at`. */
+/* Store part 0 ... TILE - 1 of a full tile in arrays of stride 1; row 0 of the tile is row `at` of the arrays. */
 INLINE void deliver_part(const rows *tile, const arrays *to, int64_t at, int part, int momentum)
 {
     const int lanes = part / (TILE / 4) * 4, row = part % (TILE / 4) * 4, q = lanes / 4;
@@ -236,8 +283,8 @@ INLINE void deliver_part(const rows *tile, const arrays *to, int64_t at, int par
     if (momentum) turn((const quad(*)[QUADS]) & tile->first[row][q], to->first + lanes, at + row);
 }
 
-/* Ask for the cache lines, of LINE numbers, of TILE rows of one lane: so many arrays are more than processors foresee, and
- * memory that nobody has used for a while takes longer than a step. */
+/* Prefetch the cache lines of TILE rows of lane l, from row `at`.  Processors do not foresee so many arrays by
+ * themselves, and a line that is not in the cache takes longer than an iteration. */
 INLINE void fetch(const arrays *to, int l, int64_t at, int momentum)
 {
     for (int line = 0; line < TILE; line += LINE) {
@@ -247,6 +294,7 @@ INLINE void fetch(const arrays *to, int l, int64_t at, int momentum)
     }
 }
 
+/* Store the first `count` rows of a tile number by number, for any stride. */
 INLINE void deliver(const rows *tile, const arrays *to, int64_t at, int count, int momentum)
 {
     for (int l = 0; l < WIDTH; ++l)
@@ -258,13 +306,14 @@ INLINE void deliver(const rows *tile, const arrays *to, int64_t at, int count, i
         }
 }
 
-/* Rows from + 1 ... to of WIDTH lanes.  `alike`: all have the same corrections, constant rates, and no decay but AdamW's.
- * The switches are constants of the call. */
+/* Compute rows from + 1 ... to of WIDTH lanes.  The switches are constants of the call.  `alike`: all lanes have the
+ * same bias corrections, constant learning rates and no coupled decay, so that these need no arrays. */
 INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *lanes, int summing, int momentum, int alike)
 {
     const correction *by1 = &lanes[0]->by1, *by2 = &lanes[0]->by2;
     quad beta1[QUADS], beta2[QUADS], gain1[QUADS], gain2[QUADS], eps[QUADS], coupled[QUADS], decoupled[QUADS];
     quad alpha[QUADS], rate[QUADS], shrink[QUADS], curvature[QUADS], center[QUADS], x[QUADS], m[QUADS], v[QUADS];
+    /* `made` is computed while `before`, if it is `waiting`, is stored.  `dense`: all strides are 1. */
     rows tiles[2], *made = tiles, *before = tiles + 1;
     arrays target;
     int dense = 1, waiting = 0;
@@ -283,14 +332,15 @@ INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *l
     }
     EACH rate[q] = alpha[q], shrink[q] = 1.0 - rate[q] * decoupled[q];
     for (int64_t tile = from, next; tile < to; tile = next) {
-        /* The first is short, all others begin at a row whose number LINE divides: where arrays begin at a cache line, so do
-         * what is stored and what is asked for. */
+        /* Rows tile + 1 ... next.  The first tile is short; all others begin at a multiple of LINE.  As the arrays begin at a
+         * cache line, every store and prefetch of a full tile then covers whole lines. */
         next = (tile + 1 + TILE) / LINE * LINE - 1;
         if (next > to) next = to;
         const int count = (int)(next - tile);
         const int foreseen = dense && tile + AHEAD + TILE <= to;
         quad factor1[TILE][QUADS], factor2[TILE][QUADS], factor[TILE][QUADS];
 
+        /* Bias corrections and factors of alpha, lanes side by side. */
         for (int l = 0; l < WIDTH && !alike; ++l)
             for (int row = 0; row < count; ++row) {
                 const int64_t k = done + tile + row + 1;
@@ -299,6 +349,7 @@ INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *l
                 if (momentum) factor2[row][q][i] = factor_of(&lanes[l]->by2, k);
                 factor[row][q][i] = lanes[l]->factors ? lanes[l]->factors[tile + row] : 1.0;
             }
+        /* TILE times even if the tile is shorter: each time one part of the tile before is stored. */
         for (int row = 0; row < TILE; ++row) {
             if (row < count) {
                 const int64_t k = done + tile + row + 1;
@@ -325,6 +376,7 @@ INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *l
             if (waiting) deliver_part(before, &target, tile - TILE + 1, row, momentum);
             if (foreseen) fetch(&target, row, tile + AHEAD + 1, momentum);
         }
+        /* A full tile of dense lanes is stored with the next one; the others at once. */
         waiting = dense && count == TILE;
         if (waiting) {
             rows *other = made;
@@ -333,9 +385,11 @@ INLINE void advance(int64_t done, int64_t from, int64_t to, const lane *const *l
             deliver(made, &target, tile + 1, count, momentum);
         }
     }
+    /* The last tile. */
     for (int part = 0; part < TILE && waiting; ++part) deliver_part(before, &target, to - TILE + 1, part, momentum);
 }
 
+/* `advance` with its switches as constants. */
 INLINE void group(int64_t done, int64_t from, int64_t to, const lane *const *lanes)
 {
     const lane *t = lanes[0];
@@ -362,18 +416,20 @@ INLINE void group(int64_t done, int64_t from, int64_t to, const lane *const *lan
 #undef ADVANCE
 }
 
-/* Vectors twice as wide where the machine has them.  avx2 brings no fused multiply-add: the bits are the same. */
+/* A second version for machines with vectors of four doubles.  avx2 has no fused multiply-add: the bits are the same. */
 #if !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__)
 __attribute__((target_clones("avx2", "default")))
 #endif
 static void wide(int64_t done, int64_t from, int64_t to, const lane *const *lanes) { group(done, from, to, lanes); }
 
-/* Rows from + 1 ... to of any number of lanes, all with one summing and one bias_correction. */
+/* Compute rows from + 1 ... to of `count` lanes, which share summing and bias_correction.  Row `from` of each lane is
+ * known, and row 0 is the state after `done` iterations.  The caller groups lanes that end together, since all advance
+ * to the same row. */
 void lockstep(int64_t done, int64_t from, int64_t to, int64_t count, const lane *lanes)
 {
     for (int64_t at = 0; at < count; at += WIDTH) {
         const lane *chosen[WIDTH];
-        /* A group that is not full repeats its last lane, which writes the same numbers again. */
+        /* A group that is not full repeats its last lane, which stores the same numbers again. */
         for (int l = 0; l < WIDTH; ++l) chosen[l] = lanes + (at + l < count ? at + l : count - 1);
         if (count - at == 1)
             single(done, from, to, chosen[0]);

@@ -1,7 +1,11 @@
-"""The compiled loops: loading them, and calling them on arrays.
+"""The compiled loops: the library is loaded, and called on the arrays of runs.
 
-What lives here: everything about ``_kernels.c`` but its arithmetic.  What does not: the same loop in Python,
-and what a run is (:mod:`idescent.discrete.loop`).
+``_kernels.c`` has two loops.  Lanes in lockstep serve runs whose coordinates are few and independent: each
+coordinate of each run is a lane, and many lanes advance together (:func:`fill_many`).  The other loop
+computes one run row by row (:func:`fill`).  Both store their rows in arrays allocated here.
+
+What lives here: the interface to ``_kernels.c``.  What does not: its arithmetic, the same loop in Python and
+the definition of a run (:mod:`idescent.discrete.loop`).
 """
 
 from __future__ import annotations
@@ -25,24 +29,24 @@ DATA_FILES = ("_kernels.c",)
 Array = NDArray[np.float64]
 
 MOST_LANES = 16
-"""Runs with more coordinates than this are left to the loop that goes row by row."""
+"""Runs with more coordinates than this are computed row by row."""
 
 MISSING = (
-    "no compiled kernels: discrete runs take a loop in Python, some 80 times slower, with the same numbers; "
+    "no compiled kernels: discrete runs use a loop in Python, some 80 times slower, with the same numbers; "
     "install a C compiler (gcc), then the package again (make install)"
 )
 
 
-# Bytes.
+# Bytes of a line of the processor's cache.
 _CACHE_LINE = 64
-# Numbers of theta that one call makes, in some tens of milliseconds: Ctrl-C is heard between calls.
+# Numbers of theta in one call, some tens of milliseconds: Python handles Ctrl-C between calls.
 _CALL = 2**20
 
 
 def empty(rows: int, width: int) -> Array:
-    """Return an array, shape (rows, width), not filled, that begins at a cache line.
+    """Return an uninitialised array, shape (rows, width), that begins at a cache line.
 
-    Lanes are stored a whole line at a time then, which a store across two lines costs twice.
+    The kernel stores a whole cache line at once; across two lines a store would cost twice as much.
     """
     size = rows * width
     raw = np.empty(size + _CACHE_LINE // 8 - 1)
@@ -52,20 +56,20 @@ def empty(rows: int, width: int) -> Array:
 
 @dataclass
 class RunRows:
-    """A run's rows, or a block of them, for a kernel to fill.
+    """The rows of a run, or a block of them, that a kernel fills.
 
     Attributes
     ----------
     optimizer : Optimizer
     separable : tuple of array_like, or None
-        Curvature and center, that can be broadcast to (n,); without them no kernel can fill the rows.
+        Curvature and center, which broadcast to (n,); without them no kernel can fill the rows.
     alpha : float
     rates : ndarray, shape (steps,), or None
-        What alpha is multiplied by.
+        Factors of alpha.
     theta : ndarray, shape (steps + 1, n)
     first : ndarray, shape (steps + 1, n), or None
     second : ndarray, shape (steps + 1, width)
-        Row 0 of these three is the state after the iterations done.
+        Row 0 of ``theta``, ``first`` and ``second`` is the state after the iterations ``done``.
     """
 
     optimizer: Optimizer
@@ -78,21 +82,21 @@ class RunRows:
 
     @property
     def steps(self) -> int:
-        """Number of iterations to make."""
+        """Number of iterations to compute."""
         return len(self.theta) - 1
 
     @property
     def quadratic(self) -> list[Array]:
-        """Curvature and center, each of shape (n,): kernels trust their pointers."""
+        """Curvature and center, each contiguous and of shape (n,): kernels do not check their pointers."""
         assert self.separable is not None
         shape = self.theta.shape[1:]
         arrays = [np.asarray(values, dtype=np.float64) for values in self.separable]
         return [np.ascontiguousarray(a if a.shape == shape else np.broadcast_to(a, shape)) for a in arrays]
 
     def first_not_finite(self) -> int | None:
-        """Return the first row of theta or the second moment that is not finite, if any.
+        """Return the first row in which theta or the second moment is not finite, or None.
 
-        All that follow it are not finite either, which the last row tells at once.
+        All later rows are not finite either, so the last one is tested first.
         """
         if np.isfinite(self.theta[-1]).all() and np.isfinite(self.second[-1]).all():
             return None
@@ -101,19 +105,19 @@ class RunRows:
 
 
 def in_lanes(optimizer: Optimizer, n: int) -> bool:
-    """Whether coordinates are so few, and so independent, that each is a lane."""
+    """Whether the coordinates of a run are few and independent, so that each can be a lane."""
     return n == 1 or (n <= MOST_LANES and not optimizer.norm)
 
 
 def fill(library: ctypes.CDLL, rows: RunRows, done: int = 0) -> int | None:
-    """Make a run's iterations ``done + 1`` and on; return the first row that is not finite, if any."""
+    """Compute a run's iterations from ``done + 1`` on; return the first row that is not finite, or None."""
     if in_lanes(rows.optimizer, rows.theta.shape[1]):
         fill_many(library, [rows], done)
         return rows.first_not_finite()
     n, states = rows.theta.shape[1], (rows.theta, rows.first, rows.second)
     rule, factors = _rule(rows.optimizer), _corrections(library, [rows], done)
     corrections = [_correction(factors.get(beta)) for beta in (rule.beta1, rule.beta2)]
-    # Kept alive while the kernel has their addresses.
+    # A reference that keeps the arrays alive while the kernel has their addresses.
     quadratic = rows.quadratic
     for start, stop in _calls(0, rows.steps, n):
         at = library.simulate(
@@ -133,12 +137,19 @@ def fill(library: ctypes.CDLL, rows: RunRows, done: int = 0) -> int | None:
 
 
 def fill_many(library: ctypes.CDLL, runs: Sequence[RunRows], done: int = 0) -> None:
-    """Make the iterations of runs in lockstep: those whose coordinates are ``in_lanes``, all of one kind.
+    """Compute the iterations of many runs in lockstep.
 
-    Of one kind are optimizers with the same ``summing`` and ``bias_correction``.
+    Parameters
+    ----------
+    library : ctypes.CDLL
+    runs : sequence of RunRows
+        Runs whose coordinates can be lanes (:func:`in_lanes`), and whose optimizers have the same ``summing``
+        and ``bias_correction``.
+    done : int
+        Iterations before row 0.
     """
-    # Those that end are left behind: the lanes from some number on have iterations to make.  Lanes that
-    # forget alike are neighbours: they are corrected together.
+    # Shortest runs first: when they end, the remaining lanes are the rear part of the table.  Among these,
+    # equal decay rates are neighbours, since a group of lanes with the same bias corrections is faster.
     runs = sorted(runs, key=lambda rows: (rows.steps, rows.optimizer.decay1, rows.optimizer.decay2))
     factors = _corrections(library, runs, done)
     lanes: list[_Lane] = []
@@ -157,14 +168,14 @@ def fill_many(library: ctypes.CDLL, runs: Sequence[RunRows], done: int = 0) -> N
 
 
 def _calls(start: int, stop: int, width: int) -> Iterator[tuple[int, int]]:
-    """Divide rows ``start`` to ``stop``, of ``width`` numbers, into those of one call each."""
+    """Divide rows ``start`` to ``stop``, of ``width`` numbers each, into the ranges of single calls."""
     rows = max(1, _CALL // width)
     for first in range(start, stop, rows):
         yield first, min(first + rows, stop)
 
 
 def _corrections(library: ctypes.CDLL, runs: Sequence[RunRows], done: int) -> dict[float, Array]:
-    """Return the bias corrections of iterations 1, 2 ... by decay rate, as long as they are not 1."""
+    """Compute the bias corrections for each decay rate, from iteration 1 to the last one that is not 1."""
     counts: dict[float, int] = {}
     for rows in runs:
         if rows.optimizer.bias_correction:
@@ -177,6 +188,7 @@ def _corrections(library: ctypes.CDLL, runs: Sequence[RunRows], done: int) -> di
 
 
 def _lanes(rows: RunRows, factors: dict[float, Array]) -> list[_Lane]:
+    """Return the lanes of a run, one for each coordinate."""
     rule, n = _rule(rows.optimizer), rows.theta.shape[1]
     corrections = [_correction(factors.get(beta)) for beta in (rule.beta1, rule.beta2)]
     states = (rows.theta, rows.first, rows.second)
@@ -195,6 +207,8 @@ def _lanes(rows: RunRows, factors: dict[float, Array]) -> list[_Lane]:
 
 
 class _Rule(ctypes.Structure):
+    """``rule`` of ``_kernels.c``; this and the next two structures have the same fields there."""
+
     _fields_ = (
         *((name, ctypes.c_double) for name in ("beta1", "beta2", "eps", "decoupled_decay", "coupled_decay")),
         *((name, ctypes.c_int32) for name in ("summing", "bias_correction", "norm")),
@@ -202,10 +216,14 @@ class _Rule(ctypes.Structure):
 
 
 class _Correction(ctypes.Structure):
+    """``correction`` of ``_kernels.c``."""
+
     _fields_ = (("known", ctypes.c_int64), ("factor", ctypes.c_void_p))
 
 
 class _Lane(ctypes.Structure):
+    """``lane`` of ``_kernels.c``."""
+
     _fields_ = (
         ("rule", _Rule),
         *((name, ctypes.c_double) for name in ("alpha", "curvature", "center")),
@@ -234,12 +252,12 @@ def _correction(factor: Array | None) -> _Correction:
 
 
 def _pointer(values: Array | None, at: int = 0) -> int | None:
-    """Return the address of a number of the first row."""
+    """Return the address of number ``at`` of the first row."""
     return None if values is None else values.ctypes.data + at * values.itemsize
 
 
 def _row(values: Array | None, row: int) -> int | None:
-    """Return the address of a row."""
+    """Return the address of the first number of a row."""
     return None if values is None else values.ctypes.data + row * values.strides[0]
 
 
@@ -253,13 +271,13 @@ def compiled() -> ctypes.CDLL | None:
         If they were compiled from another version of the source: install again.
     """
     folder = Path(__file__).parent
-    found = next(
+    path = next(
         (p for p in (folder / f"_kernels{suffix}" for suffix in EXTENSION_SUFFIXES) if p.exists()), None
     )
-    if found is None:
-        warnings.warn(MISSING, RuntimeWarning, stacklevel=2)  # once: what is returned is cached
+    if path is None:
+        warnings.warn(MISSING, RuntimeWarning, stacklevel=2)  # once: the result is cached
         return None
-    library = ctypes.CDLL(str(found))
+    library = ctypes.CDLL(str(path))
     count, number, pointer = ctypes.c_int64, ctypes.c_double, ctypes.c_void_p
     library.source_digest.restype = ctypes.c_char_p
     if library.source_digest().decode() != hashlib.sha256((folder / DATA_FILES[0]).read_bytes()).hexdigest():

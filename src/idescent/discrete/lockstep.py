@@ -1,7 +1,24 @@
-"""Many discrete runs at once.
+r"""Many discrete runs in one call.
 
-What lives here: :func:`simulate_many`, and which runs go in lockstep.  What does not: a run
-(:mod:`idescent.discrete.loop`), the loops (:mod:`idescent.discrete.kernels`).
+The compiled kernel advances many *lanes* together; a lane is one coordinate of one run.  An iteration of a
+lane waits for a root and a quotient, during which the kernel advances other lanes: many short runs together
+take a fraction of their time one after the other.  Each lane has the operations of a single run in the same
+order, so that results are identical to the bit.
+
+:func:`simulate_many` works in steps:
+
+1. check the arguments, and the memory of all runs together;
+2. separate the runs that can be lanes (:attr:`DiscreteRun.in_lanes`): there is a compiled kernel, the
+coordinates are
+   independent and at most :data:`~idescent.discrete.kernels.MOST_LANES`, and the run is computed whole, not
+   in blocks;
+3. sort these by kind (summing, bias correction) and length, and divide them into batches (:func:`_batches`):
+a
+   batch has one kind, and its rows fit into one block of memory unless it is a single run;
+4. compute each batch (:func:`~idescent.discrete.kernels.fill_many`), and every other run by itself.
+
+What lives here: these steps.  What does not: a run (:mod:`idescent.discrete.loop`), the loops
+(:mod:`idescent.discrete.kernels`).
 """
 
 from __future__ import annotations
@@ -31,10 +48,10 @@ def simulate_many(
     schedule: Schedule | Sequence[Schedule | None] | None = None,
     keep: Keep | None = None,
 ) -> list[Trajectory]:
-    r"""Run optimizers on one objective in lockstep: the bits of :func:`~idescent.discrete.loop.simulate`.
+    r"""Run optimizers on one objective, with the same results as :func:`~idescent.discrete.loop.simulate`.
 
-    Where the compiled loops serve the objective and coordinates are few and independent, runs go in lockstep:
-    while one waits for its root or quotient, others are served.
+    Runs are computed in lockstep if the compiled loops support the objective and the coordinates are few and
+    independent; the others are computed one after the other.
 
     Parameters
     ----------
@@ -44,48 +61,53 @@ def simulate_many(
     theta0 : float or array_like, shape (n,) or (runs, n)
     steps : int or sequence of int
     schedule : Schedule or sequence of (Schedule or None), optional
-        Each of these is the same in all runs, or there is one for each.
+        Each of the arguments above is either the same for all runs or a sequence with one entry for each run.
     keep : int or sequence of int, optional
-        As for :func:`~idescent.discrete.loop.simulate`, in all runs.
+        As for :func:`~idescent.discrete.loop.simulate`, the same for all runs.
 
     Returns
     -------
     list of Trajectory
-        One for each run.  Runs that diverge say so and disturb no others.
+        One for each run.  The report of a run that diverges has the status ``diverged``; other runs are
+        unaffected.
 
     Raises
     ------
     ValueError
         As :func:`~idescent.discrete.loop.simulate`, or if sequences differ in length.
     """
-    given = {"optimizer": optimizer, "alpha": alpha, "steps": steps, "schedule": schedule}
-    each = {name: list(value) for name, value in given.items() if isinstance(value, Sequence | np.ndarray)}
+    arguments = {"optimizer": optimizer, "alpha": alpha, "steps": steps, "schedule": schedule}
+    sequences = {
+        name: list(value) for name, value in arguments.items() if isinstance(value, Sequence | np.ndarray)
+    }
     if np.ndim(theta0) == 2:
-        each["theta0"] = list(np.asarray(theta0))
-    counts = {name: len(values) for name, values in each.items()}
+        sequences["theta0"] = list(np.asarray(theta0))
+    counts = {name: len(values) for name, values in sequences.items()}
     if len(set(counts.values())) > 1:
         text = ", ".join(f"{count} of {name}" for name, count in counts.items())
         raise ValueError(f"{text}: must be one for each run")
     offers("objective", objective, "value", "gradient")
     runs = []
-    seen: set[bytes] = set()
+    checked_starts: set[bytes] = set()
     size = 0
     for i in range(max(counts.values(), default=1)):
-        one = {**given, "theta0": theta0, **{name: values[i] for name, values in each.items()}}
-        start = point(one["alpha"], one.pop("theta0"), one["steps"])
-        if start.tobytes() not in seen:
+        own = {**arguments, "theta0": theta0, **{name: values[i] for name, values in sequences.items()}}
+        start = point(own["alpha"], own.pop("theta0"), own["steps"])
+        if start.tobytes() not in checked_starts:
             check_objective(CountedObjective(objective), start)
-            seen.add(start.tobytes())
-        size += needed(one["optimizer"], len(start), one["steps"], one["schedule"], keep)
-        memory.check(one["steps"], size)
-        runs.append(DiscreteRun(objective=objective, start=start, keep=keep, **one))
-    found = dict(_in_lockstep(runs))
-    return [found[i] if i in found else run.go() for i, run in enumerate(runs)]
+            checked_starts.add(start.tobytes())
+        # All runs exist at the same time: their sum must fit into memory.
+        size += needed(own["optimizer"], len(start), own["steps"], own["schedule"], keep)
+        memory.check(own["steps"], size)
+        runs.append(DiscreteRun(objective=objective, start=start, keep=keep, **own))
+    trajectories = dict(_in_lockstep(runs))
+    return [trajectories[i] if i in trajectories else run.go() for i, run in enumerate(runs)]
 
 
 def _in_lockstep(runs: Sequence[DiscreteRun]) -> Iterator[tuple[int, Trajectory]]:
-    """Make those runs that can go in lockstep, and yield them with their numbers."""
+    """Compute the runs that can be lanes; yield the index and the trajectory of each."""
     for batch in _batches(runs):
+        # Runs in lanes have a library, the same one.
         library = runs[batch[0]].library
         rows = [runs[i].begin() for i in batch]
         if library is not None:
@@ -96,8 +118,10 @@ def _in_lockstep(runs: Sequence[DiscreteRun]) -> Iterator[tuple[int, Trajectory]
 
 
 def _batches(runs: Sequence[DiscreteRun]) -> Iterator[list[int]]:
-    """Divide runs in lockstep into batches of one kind that fit into a block: before they are thinned
-    all rows are there.
+    """Divide the runs that can be lanes into batches; yield the indices of each.
+
+    A batch has one kind, the kernel's constants, and its rows of theta fit into one block: all of them exist
+    until the rows to keep are selected.
     """
 
     def kind(run: DiscreteRun) -> tuple[bool, bool]:
@@ -105,7 +129,7 @@ def _batches(runs: Sequence[DiscreteRun]) -> Iterator[list[int]]:
 
     batch: list[int] = []
     size = 0
-    # Equally long runs beside each other: lanes of a group that has ended idle.
+    # Runs of equal length are neighbours: in a group of lanes that end at different rows some would be idle.
     for i in sorted(range(len(runs)), key=lambda i: (*kind(runs[i]), runs[i].steps)):
         run = runs[i]
         if not run.in_lanes:

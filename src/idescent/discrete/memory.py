@@ -1,7 +1,8 @@
-"""Whether a run fits into memory, checked before it begins.
+"""Check before a run or solution begins that its rows fit into memory.
 
-What lives here: what is free, and the refusal of runs and solutions that would need more.  Systems promise
-memory that they do not have and kill who uses it: no exception would tell.
+Operating systems promise more memory than they have and kill the process that uses it, without an exception.
+
+What lives here: the memory available, the numbers that a run stores, and the check.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import numpy as np
 from idescent.optimizers.optimizer import Optimizer
 from idescent.trajectory import Keep
 
-# Bytes: those of a number, and what is too little to ask for.
+# Bytes of a number; and bytes up to which a run is not checked, because every machine has them.
 _NUMBER = 8
 _SMALL = 2**26
 _MEMINFO = Path("/proc/meminfo")
-# The limit of a container or a batch job, and what it uses of it.
+# Files with the limit of a container or batch job, and with its present use (control groups 2 and 1).
 _LIMITS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
@@ -25,53 +26,54 @@ _LIMITS = (
 
 
 def available() -> int | None:
-    """Return how many bytes are free on this machine, or in this container; None where nobody says."""
-    found = []
+    """Return the bytes available on this machine, or in this container; None if the system reports none."""
+    sizes = []
     if _MEMINFO.is_file():
         fields = dict(line.split(":", 1) for line in _MEMINFO.read_text(encoding="ascii").splitlines())
         if "MemAvailable" in fields:
-            found.append(1024 * int(fields["MemAvailable"].split()[0]))
+            sizes.append(1024 * int(fields["MemAvailable"].split()[0]))
     for limit, used in _LIMITS:
         try:
-            found.append(int(Path(limit).read_text("ascii")) - int(Path(used).read_text("ascii")))
+            sizes.append(int(Path(limit).read_text("ascii")) - int(Path(used).read_text("ascii")))
         except (OSError, ValueError):
-            continue  # there is no such limit: no file, or the word "max"
-    return min(found, default=None)
+            continue  # no limit: there is no such file, or its text is "max"
+    return min(sizes, default=None)
 
 
 def numbers(optimizer: Optimizer, n: int, steps: int, keep: Keep | None) -> int:
-    """Return how many numbers a run or solution of n parameters stores, and its loss is computed with."""
-    steps = int(steps)  # one of numpy's small integers would overflow
+    """Return the count of numbers that a run or solution of n parameters stores and needs for its loss."""
+    steps = int(steps)  # a small integer type of numpy would overflow
     if keep is None:
         rows = steps + 1
     elif isinstance(keep, int | np.integer):
         rows = -(-steps // max(1, int(keep))) + 1
     else:
         rows = len(keep)
-    # k, t and the loss; theta and the moments; and theta twice, which most objectives need for their value.
+    # Each row: k, t and the loss; theta and the moments; and twice theta, the work space of most objectives'
+    # values.
     return rows * (3 + 3 * n + (len(optimizer.moments) - 1) * n + optimizer.width(n))
 
 
 def check(steps: int, needed: int) -> None:
-    """Refuse a run that does not fit into memory.
+    """Refuse a run whose numbers do not fit into memory.
 
     Parameters
     ----------
     steps : int
-        For the message.
+        Iterations of the run, for the message.
     needed : int
-        How many numbers there will be.
+        Count of its numbers.
 
     Raises
     ------
     ValueError
-        If they need more bytes than :func:`available`.
+        If the numbers need more bytes than are :func:`available`.
     """
     free = available() if _NUMBER * needed > _SMALL else None
     if free is not None and _NUMBER * needed > free:
         raise ValueError(
             f"steps: {steps} is not allowed: the rows need {_size(_NUMBER * needed)} of memory, and "
-            f"{_size(free)} are available: must be fewer, or fewer of them kept"
+            f"{_size(free)} are available: must be fewer, or fewer rows kept"
         )
 
 
