@@ -169,8 +169,8 @@ def _check_arguments(at: str, constructor: Any, arguments: Mapping[str, Any]) ->
             raise ConfigError(f"config: {at}.{name} is missing: {rule}")
     hints = _hints(constructor)
     for name, value in arguments.items():
-        if name in hints and (rule := _broken_rule(hints[name], value)):
-            raise refused(f"{at}.{path([name])}", value, rule)
+        if name in hints and (broken := _broken_rule(hints[name], value)):
+            raise refused(f"{at}.{path([name])}", value, broken)
 
 
 @cache
