@@ -9,6 +9,7 @@ import pytest
 import idescent as ide
 from idescent.discrete import kernels, lockstep
 from idescent.discrete import loop as discrete
+from idescent.discrete.setup import Setup
 from idescent.jobs import pack
 from idescent.jobs import simulate as simulate_stage
 from idescent.schedules import Cosine, LinearWarmup
@@ -84,10 +85,8 @@ def test_runs_of_all_kinds_rates_and_lengths_have_the_bits_of_each_by_itself(the
     )
     for run, made in zip(runs, many, strict=True):
         # The objective without its closed form goes through the loop in Python.
-        start = discrete.checked_start(Opaque(objective), run["alpha"], theta0, run["steps"])
-        single = discrete.DiscreteRun(
-            **run, objective=Opaque(objective), start=start, schedule=None, keep=None
-        )
+        setup = Setup.checked(**run, objective=Opaque(objective), theta0=theta0)
+        single = discrete.DiscreteRun(setup, keep=None)
         rows = single.begin()
         single.diverged_at = discrete.run_python(
             run["optimizer"],

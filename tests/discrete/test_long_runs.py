@@ -6,7 +6,7 @@ import pytest
 import idescent as ide
 from idescent import cli
 from idescent.discrete import kernels, memory
-from idescent.discrete.loop import MOST_STEPS
+from idescent.discrete.setup import MOST_STEPS
 
 OPTIMIZERS = [
     ide.AdaGrad(),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import idescent as ide
+from idescent.discrete.setup import Setup
 from idescent.models.equation import Equation, Memory
 from idescent.objectives import CountedObjective
 from idescent.solvers import march
@@ -75,10 +76,11 @@ def test_a_stiff_element_is_solved_in_a_few_newton_sweeps():
 
 @pytest.mark.parametrize("model", [ide.models.Paper(), ide.models.HalfStep(frozen=5)], ids=lambda m: m.name)
 def test_recorded_elements_give_the_path_at_any_iteration_without_a_row_for_each(model):
-    objective, start = ide.Quadratic(4.0), np.array([1.0])
+    objective = ide.Quadratic(4.0)
     solver = ide.solvers.Collocation()
     path = ide.solve(model, ide.AdaGrad(), objective, alpha=0.1, theta0=1.0, steps=2000)
-    dense = solver.record(model, ide.AdaGrad(), CountedObjective(objective), 0.1, start, 2000, 1e-10, 1e-13)
+    setup = Setup.checked(ide.AdaGrad(), objective, alpha=0.1, theta0=1.0, steps=2000)
+    dense = solver.record(model, setup, 1e-10, 1e-13)
     assert not dense.failed
     assert dense.elements < 200
     assert np.abs(dense(path.k.astype(float)) - path.theta).max() < 1e-9

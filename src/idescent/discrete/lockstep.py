@@ -31,9 +31,10 @@ from numpy.typing import ArrayLike, NDArray
 from idescent.common.numeric import offers
 from idescent.discrete import memory
 from idescent.discrete.kernels import fill_many
-from idescent.discrete.loop import BLOCK, DiscreteRun, check_objective, needed, point
+from idescent.discrete.loop import BLOCK, DiscreteRun, needed
+from idescent.discrete.setup import Setup, check_objective, point
 from idescent.objectives.protocol import CountedObjective, Objective
-from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.optimizer import Optimizer, check_declared
 from idescent.schedules import Schedule
 from idescent.trajectory import Keep, Trajectory
 
@@ -92,14 +93,23 @@ def simulate_many(
     size = 0
     for i in range(max(counts.values(), default=1)):
         own = {**arguments, "theta0": theta0, **{name: values[i] for name, values in sequences.items()}}
-        start = point(own["alpha"], own.pop("theta0"), own["steps"])
+        check_declared(own["optimizer"])
+        start = point(own["alpha"], own["theta0"], own["steps"])
         if start.tobytes() not in checked_starts:
             check_objective(CountedObjective(objective), start)
             checked_starts.add(start.tobytes())
         # All runs exist at the same time: their sum must fit into memory.
-        size += needed(own["optimizer"], len(start), own["steps"], own["schedule"], keep)
-        memory.check(own["steps"], size)
-        runs.append(DiscreteRun(objective=objective, start=start, keep=keep, **own))
+        setup = Setup(
+            own["optimizer"],
+            CountedObjective(objective),
+            float(own["alpha"]),
+            start,
+            int(own["steps"]),
+            own["schedule"],
+        )
+        size += needed(setup, keep)
+        memory.check(setup.steps, size)
+        runs.append(DiscreteRun(setup, keep))
     trajectories = dict(_in_lockstep(runs))
     return [trajectories[i] if i in trajectories else run.go() for i, run in enumerate(runs)]
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.common.numeric import fraction, is_number, is_whole, offers, shown
 from idescent.discrete import memory
 from idescent.discrete.corrections import correction, fading
 from idescent.discrete.kernels import RunRows, compiled, empty, fill, in_lanes
+from idescent.discrete.setup import Setup
 from idescent.objectives.protocol import CountedObjective, Objective
-from idescent.optimizers.optimizer import Optimizer, check_declared
+from idescent.optimizers.optimizer import Optimizer
 from idescent.schedules import Schedule, factors
 from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 
@@ -23,7 +23,6 @@ Array = NDArray[np.float64]
 
 # Numbers in a block of rows that is thinned before the next one is made.
 BLOCK = 2**22
-MOST_STEPS = 2**53
 
 
 def simulate(
@@ -68,8 +67,8 @@ def simulate(
         If an argument is outside its range, the objective is not finite at ``theta0``, or the rows kept do
         not fit into the memory available.
     """
-    start = checked_start(objective, alpha, theta0, steps)
-    return DiscreteRun(optimizer, objective, start, alpha, steps, schedule, keep).go()
+    setup = Setup.checked(optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, schedule=schedule)
+    return DiscreteRun(setup, keep).go()
 
 
 class DiscreteRun:
@@ -83,27 +82,18 @@ class DiscreteRun:
         First iteration that is not finite.
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        objective: Objective,
-        start: Array,
-        alpha: float,
-        steps: int,
-        schedule: Schedule | None,
-        keep: Keep | None,
-    ) -> None:
-        self.optimizer, self.start, self.alpha, self.steps = optimizer, start, float(alpha), int(steps)
-        self.objective = CountedObjective(objective)
-        memory.check(self.steps, needed(optimizer, len(start), self.steps, schedule, keep))
+    def __init__(self, setup: Setup, keep: Keep | None) -> None:
+        self.optimizer, self.objective, self.alpha = setup.optimizer, setup.objective, setup.alpha
+        self.start, self.steps = setup.start, setup.steps
+        memory.check(self.steps, needed(setup, keep))
         self.keep, self.k = keep, kept(self.steps, keep)
-        self.rates = factors(schedule, self.steps)
+        self.rates = factors(setup.schedule, self.steps)
         self.diverged_at: int | None = None
         self.whole = keep is None or self.size <= BLOCK
-        closed_form = getattr(objective, "separable_quadratic", None)
-        known = closed_form is not None and optimizer.momentum == optimizer.bias_correction
+        closed_form = getattr(self.objective.objective, "separable_quadratic", None)
+        known = closed_form is not None and self.optimizer.momentum == self.optimizer.bias_correction
         self.library = compiled() if known else None
-        self._separable = None if closed_form is None else closed_form(len(start))
+        self._separable = None if closed_form is None else closed_form(len(self.start))
 
     @property
     def size(self) -> int:
@@ -186,14 +176,13 @@ class DiscreteRun:
         return assemble(theta, loss, named, self.alpha, report, k)
 
 
-def needed(optimizer: Optimizer, n: int, steps: int, schedule: Schedule | None, keep: Keep | None) -> int:
+def needed(setup: Setup, keep: Keep | None) -> int:
     """Return how many numbers a run needs, to be checked by ``idescent.discrete.memory.check``."""
-    check_declared(optimizer)
-    steps = int(steps)
-    rates = 0 if schedule is None else 2 * steps
+    optimizer, steps = setup.optimizer, setup.steps
+    rates = 0 if setup.schedule is None else 2 * steps
     decays = (optimizer.decay1, optimizer.decay2) if optimizer.bias_correction else ()
     corrections = sum(min(steps, fading(beta)) for beta in decays)
-    return memory.numbers(optimizer, n, steps, keep) + rates + corrections
+    return memory.numbers(optimizer, len(setup.start), steps, keep) + rates + corrections
 
 
 def _state(optimizer: Optimizer, start: Array, steps: int) -> tuple[Array, Array | None, Array]:
@@ -205,68 +194,6 @@ def _state(optimizer: Optimizer, start: Array, steps: int) -> tuple[Array, Array
     if first is not None:
         first[0] = 0.0
     return theta, first, second
-
-
-def checked_start(objective: Objective, alpha: float, theta0: ArrayLike, steps: int) -> Array:
-    """Check the arguments that runs and solutions share; return ``theta0`` as a vector, shape (n,)."""
-    offers("objective", objective, "value", "gradient")
-    start = point(alpha, theta0, steps)
-    check_objective(CountedObjective(objective), start)
-    return start
-
-
-def point(alpha: float, theta0: ArrayLike, steps: int) -> Array:
-    """Check these arguments; return ``theta0`` as a vector, shape (n,)."""
-    if not is_number(alpha) or not 0.0 < alpha <= 1.0:
-        raise ValueError(f"alpha: {alpha!r} is not allowed: must be a number in (0, 1]")
-    if not is_whole(steps) or steps < 1:
-        raise ValueError(f"steps: {steps!r} is not allowed: must be an integer >= 1")
-    if steps > MOST_STEPS:
-        raise ValueError(f"steps: {steps!r} is not allowed: must be <= 2**53, beyond which time is not exact")
-    try:
-        start = np.atleast_1d(np.asarray(theta0, dtype=np.float64))
-        if np.asarray(theta0).dtype.kind in "bUS" or np.ma.is_masked(theta0):
-            raise TypeError("text, booleans and masked values are no numbers")
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"theta0: {shown(theta0)} is not allowed: must be a number or a vector (n,)"
-        ) from error
-    if start.ndim != 1 or start.size == 0:
-        raise ValueError(f"theta0: shape {start.shape} is not allowed: must be a number or a vector (n,)")
-    if not np.isfinite(start).all():
-        raise ValueError(f"theta0: {shown(theta0)} is not allowed: every value must be finite")
-    return start
-
-
-def check_tolerances(rtol: float, atol: float) -> None:
-    """Check the tolerances of a solution."""
-    fraction("rtol", rtol)
-    fraction("atol", atol)
-
-
-def check_objective(objective: CountedObjective, start: Array) -> None:
-    """Check that value and gradient have the shapes that they should have, and are finite, at the start."""
-    n = start.size
-    # In a square array a function of a single point could get the shapes right by chance.
-    copies = 3 if n == 2 else 2
-    for theta, where in ((start, "at theta0"), (np.tile(start, (copies, 1)), f"at {copies} points")):
-        hint = "" if theta.ndim == 1 else "; set vectorized = False if it takes one point at a time"
-        for name, shape in (
-            ("value", theta.shape[:-1]),
-            ("gradient", theta.shape),
-        ):
-            try:
-                value = objective.call(name, theta)
-            except (TypeError, ValueError, IndexError) as error:
-                if str(error).startswith("objective."):
-                    raise
-                raise ValueError(f"objective.{name} {where} of shape {theta.shape}: {error}{hint}") from error
-            if value.shape != shape:
-                raise ValueError(f"objective.{name}: shape {value.shape} {where}: must be {shape}{hint}")
-            if not np.isfinite(value).all():
-                raise ValueError(
-                    f"objective.{name}: {value.tolist()!r} at theta0 = {start.tolist()!r}: must be finite"
-                )
 
 
 def run_python(

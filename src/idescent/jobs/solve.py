@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from idescent.discrete.loop import checked_start
-from idescent.optimizers.optimizer import Optimizer
+from idescent.discrete.setup import Setup
 from idescent.solvers.solve import solve
 from idescent.study import registry
 from idescent.trajectory import REFUSED, Report, Trajectory, assemble
@@ -67,20 +65,18 @@ def _solved(cell: Mapping[str, Any], objective: Any, log: Callable[[str], None])
         )
     except ValueError as error:
         # Raises if the objective or the start is at fault: then this is no refusal of the model.
-        checked_start(objective, alpha, start, steps)
+        setup = Setup.checked(optimizer, objective, alpha=alpha, theta0=start, steps=steps)
         report = Report(REFUSED, " ".join(str(error).split()), rtol=rtol, atol=atol)
-        return _unsolved(optimizer, start, alpha, steps, report)
+        return _unsolved(setup, report)
 
 
-def _unsolved(
-    optimizer: Optimizer, start: NDArray[np.float64], alpha: float, steps: int, report: Report
-) -> Trajectory:
+def _unsolved(setup: Setup, report: Report) -> Trajectory:
     """Return a trajectory of NaN, for a refused solution."""
-    theta = np.full((steps + 1, len(start)), np.nan)
-    *first, second = optimizer.moments
-    width = np.shape(optimizer.squares(np.zeros_like(start)))[-1]
+    theta = np.full((setup.steps + 1, len(setup.start)), np.nan)
+    *first, second = setup.optimizer.moments
+    width = setup.optimizer.width(len(setup.start))
     moments = {**dict.fromkeys(first, theta), second: theta[:, :width]}
-    return assemble(theta, theta[:, 0], moments, alpha, report)
+    return assemble(theta, theta[:, 0], moments, setup.alpha, report)
 
 
 def describe(report: Report) -> str:

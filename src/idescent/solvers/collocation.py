@@ -38,6 +38,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.common.numeric import integer, is_number, positive, shown
+from idescent.discrete.setup import Setup
 from idescent.models.equation import Equation, Model, derive
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer
@@ -144,7 +145,7 @@ class Collocation:
         """Solve the model; see :func:`idescent.solve`."""
         start = np.atleast_1d(np.asarray(theta0, dtype=np.float64))
         counted = CountedObjective(objective)
-        problem = self._problem(model, optimizer, counted, alpha, steps)
+        problem = self._problem(model, Setup(optimizer, counted, alpha, start, steps))
         k = kept(steps, keep)
         log = progress or (lambda line: None)
         sweeps, factor, overlap = 0, 1.0, self.overlap
@@ -188,38 +189,36 @@ class Collocation:
         )
         return assemble(rows.theta, loss, rows.moments(), alpha, report, k)
 
-    def record(
-        self,
-        model: Model,
-        optimizer: Optimizer,
-        objective: CountedObjective,
-        alpha: float,
-        theta0: Array,
-        steps: int,
-        rtol: float,
-        atol: float,
-    ) -> Recorded:
+    def record(self, model: Model, setup: Setup, rtol: float, atol: float) -> Recorded:
         """March once, without certificate, and store the elements: memory O(elements), not O(steps)."""
-        problem = self._problem(model, optimizer, objective, alpha, steps)
+        problem = self._problem(model, setup)
         recorded = Recorded(problem.method, problem.equation)
         with np.errstate(all="ignore"):
             march = March(
-                self, problem, theta0, steps, rtol, atol, self.overlap, recorded, lambda line: None
+                self,
+                problem,
+                setup.start,
+                setup.steps,
+                rtol,
+                atol,
+                self.overlap,
+                recorded,
+                lambda line: None,
             ).run()
         recorded.failed = march.reason
         recorded.sweeps = march.sweeps
         return recorded
 
-    def _problem(
-        self, model: Model, optimizer: Optimizer, objective: CountedObjective, alpha: float, steps: int
-    ) -> Problem:
+    def _problem(self, model: Model, setup: Setup) -> Problem:
         """Return the equation on the objective; its budget begins at the gradients already counted."""
+        steps = setup.steps
         if self.max_gradients is None:
             most = START + EARLY * min(steps, EARLY_STEPS) + LATE * max(steps - EARLY_STEPS, 0)
         else:
             most = self.max_gradients * steps
-        most += objective.gradients
-        return Problem(derive(model, optimizer, alpha), optimizer, objective, radau(self.stages), most)
+        most += setup.objective.gradients
+        equation = derive(model, setup.optimizer, setup.alpha)
+        return Problem(equation, setup.optimizer, setup.objective, radau(self.stages), most)
 
 
 class SolutionRows:

@@ -9,17 +9,18 @@ What lives here: :func:`fast_forward`, its result, and the estimate of the model
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.discrete.loop import check_tolerances, checked_start, run_python, simulate
+from idescent.discrete.loop import DiscreteRun, run_python
+from idescent.discrete.setup import Setup, check_tolerances
 from idescent.models.half_step import HalfStep
 from idescent.objectives.protocol import CountedObjective, Objective
-from idescent.optimizers.optimizer import Optimizer, check_declared
+from idescent.optimizers.optimizer import Optimizer
 from idescent.solvers.collocation import Collocation, Recorded
-from idescent.trajectory import Report
+from idescent.trajectory import Report, Trajectory
 
 Array = NDArray[np.float64]
 
@@ -134,20 +135,18 @@ def fast_forward(
     ValueError
         If an argument is outside its range.
     """
-    check_declared(optimizer)
-    start = checked_start(objective, alpha, theta0, steps)
+    setup = Setup.checked(optimizer, objective, alpha=alpha, theta0=theta0, steps=steps)
     check_tolerances(rtol, atol)
-    alpha, steps, rtol, atol = float(alpha), int(steps), float(rtol), float(atol)
-    counted = CountedObjective(objective)
+    rtol, atol, counted = float(rtol), float(atol), setup.objective
     model = HalfStep(frozen=FROZEN)
     solver = Collocation(stages=7)
     paths, errors = [], []
     for factor in PASSES:
-        path = solver.record(model, optimizer, counted, alpha, start, steps, factor * rtol, factor * atol)
+        path = solver.record(model, setup, factor * rtol, factor * atol)
         paths.append(path)
         if path.failed:
             report = Report("not converged", path.failed, counted.gradients, rtol=rtol, atol=atol)
-            return Prediction(steps, path, report)
+            return Prediction(setup.steps, path, report)
         s, theta = path.nodes()
         allowed = atol + rtol * float(np.abs(theta).max())
         if len(paths) > 1:
@@ -157,9 +156,7 @@ def fast_forward(
             if errors[-1] <= allowed:
                 break
     fine, solver_error = paths[-1], errors[-1]
-    model_error, details = _model_error(
-        optimizer, counted, model, solver, alpha, start, steps, rtol, atol, fine
-    )
+    model_error, details = _model_error(setup, model, solver, rtol, atol, fine)
     estimate = solver_error + model_error
     report = Report(
         "converged" if solver_error <= allowed else "not converged",
@@ -176,39 +173,30 @@ def fast_forward(
             **details,
         },
     )
-    return Prediction(steps, fine, report)
+    return Prediction(setup.steps, fine, report)
 
 
 def _model_error(
-    optimizer: Optimizer,
-    counted: CountedObjective,
-    model: HalfStep,
-    solver: Collocation,
-    alpha: float,
-    start: Array,
-    steps: int,
-    rtol: float,
-    atol: float,
-    path: Recorded,
+    setup: Setup, model: HalfStep, solver: Collocation, rtol: float, atol: float, path: Recorded
 ) -> tuple[float, dict[str, float]]:
     """Return the error of the half-step model, and details of its estimate.
 
     It is measured if the run is short, else extrapolated from two pilot runs.
     """
+    alpha, steps = setup.alpha, setup.steps
     if steps <= PILOT:
-        run = simulate(optimizer, counted.objective, alpha=alpha, theta0=start, steps=steps)
-        counted.gradients += run.report.gradient_evaluations
+        run = _run(setup)
         return float(np.abs(run.theta - path(run.k.astype(np.float64))).max()), {}
     # The course depends on alpha^(1/power) k: a pilot run of that length covers it at the learning rate
     # `rate`.
-    power = 0.5 if optimizer.summing else 1.0
+    power = 0.5 if setup.optimizer.summing else 1.0
     rates, profiles = [], []
     for length in (PILOT, PILOT // 2):
         rate = min(1.0, alpha * (steps / length) ** power)
         length = math.ceil(steps * (alpha / rate) ** (1.0 / power))
-        run = simulate(optimizer, counted.objective, alpha=rate, theta0=start, steps=length)
-        counted.gradients += run.report.gradient_evaluations
-        pilot = solver.record(model, optimizer, counted, rate, start, length, 10.0 * rtol, 10.0 * atol)
+        pilot_setup = replace(setup, alpha=rate, steps=length)
+        run = _run(pilot_setup)
+        pilot = solver.record(model, pilot_setup, 10.0 * rtol, 10.0 * atol)
         if pilot.failed or not run.report.ok:
             return math.inf, {"pilot_alpha": rate}
         error = np.abs(run.theta - pilot(run.k.astype(np.float64))).max(axis=1)
@@ -225,7 +213,7 @@ def _model_error(
     candidates = [e for e, s in enumerate(path.left) if SPOT <= s <= steps - SPOT]
     bend = min(candidates, key=lambda e: path.lengths[e], default=None)
     spots = [steps - SPOT] if bend is None else [steps - SPOT, math.floor(path.left[bend])]
-    spot = max(_spot_error(optimizer, counted, alpha, done, rtol, path) for done in spots)
+    spot = max(_spot_error(setup, done, rtol, path) for done in spots)
     details = {
         "pilot_alpha": rates[0],
         "pilot_error": float(small.max()),
@@ -234,9 +222,15 @@ def _model_error(
     return max(SAFETY * float(parts[worst]), SAFETY_SPOT * spot), details | {"spot_error": spot}
 
 
-def _spot_error(
-    optimizer: Optimizer, counted: CountedObjective, alpha: float, done: int, rtol: float, path: Recorded
-) -> float:
+def _run(setup: Setup) -> Trajectory:
+    """Run the optimizer; its gradients count as those of the prediction."""
+    run = DiscreteRun(replace(setup, objective=CountedObjective(setup.objective.objective)), None).go()
+    # A compiled loop evaluates no gradient of the objective: count those of the report instead.
+    setup.objective.gradients += run.report.gradient_evaluations
+    return run
+
+
+def _spot_error(setup: Setup, done: int, rtol: float, path: Recorded) -> float:
     """Error of the prediction over a few iterations, against a run from its state after ``done`` iterations.
 
     Detects the oscillation about a minimum, whose amplitude is of order alpha and cannot be extrapolated from
@@ -249,7 +243,8 @@ def _spot_error(
     # step divided by its root a false alarm.
     largest = max(float(np.abs(values[-1]).max()) for values in path.memories)
     np.maximum(second[0], rtol * largest, out=second[0])
-    failed = run_python(optimizer, counted, alpha, SPOT, theta, first[0] if first else None, second, done)
+    moments = (first[0] if first else None, second)
+    failed = run_python(setup.optimizer, setup.objective, setup.alpha, SPOT, theta, *moments, done)
     if failed is not None:
         return math.inf
     return float(np.abs(theta - path(np.arange(done, done + SPOT + 1.0))).max())

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.common.numeric import integer
+from idescent.discrete.setup import Setup
 from idescent.models.equation import Equation, Memory, Model, Velocity, derive
 from idescent.models.paper import Paper
 from idescent.objectives.protocol import CountedObjective, Objective
@@ -131,7 +132,9 @@ class Picard:
         # The end half a step before K alpha: rounding of steps * alpha cannot change the number of points.
         grid = np.arange(START, (steps - 0.5) * alpha, alpha)
         cast = _Cast(
-            equation, optimizer, counted, start, alpha, misaligned=self.misaligns(optimizer, equation)
+            equation,
+            Setup(optimizer, counted, alpha, start, steps),
+            misaligned=self.misaligns(optimizer, equation),
         )
         rule = named_quadrature(self.quadrature, self.nodes)
         memory = cast.integral(grid, grid + equation.lookahead * alpha, rule)
@@ -220,27 +223,19 @@ class _Cast:
         The memories' integrand, per unit of time.
     """
 
-    def __init__(
-        self,
-        equation: Equation,
-        optimizer: Optimizer,
-        objective: CountedObjective,
-        theta0: Array,
-        alpha: float,
-        *,
-        misaligned: bool,
-    ) -> None:
-        self.equation, self.optimizer, self.objective, self.alpha = equation, optimizer, objective, alpha
-        self.widths = [optimizer.width(len(theta0)) if m.squared else len(theta0) for m in equation.memories]
+    def __init__(self, equation: Equation, setup: Setup, *, misaligned: bool) -> None:
+        self.equation, self.optimizer, self.objective = equation, setup.optimizer, setup.objective
+        self.alpha, n = setup.alpha, len(setup.start)
+        self.widths = [setup.optimizer.width(n) if m.squared else n for m in equation.memories]
         self.width = sum(self.widths)
         self.rate, gain, initial = (
             np.repeat([read(memory) for memory in equation.memories], self.widths) for read in _CONSTANTS
         )
         # The misaligned integral is the memory one look-ahead earlier, and its lower bound is one look-ahead
         # before the start.
-        self.shift = equation.lookahead * alpha if misaligned else 0.0
-        self.kernel = ExponentialKernel(gain / alpha, self.rate / alpha, self.source)
-        self.initial = initial * self.source(theta0)
+        self.shift = equation.lookahead * setup.alpha if misaligned else 0.0
+        self.kernel = ExponentialKernel(gain / setup.alpha, self.rate / setup.alpha, self.source)
+        self.initial = initial * self.source(setup.start)
 
     def gradient(self, theta: Array) -> Array:
         return self.objective.gradient(theta) + self.equation.coupled_decay * theta

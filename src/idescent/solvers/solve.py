@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from idescent import solvers
 from idescent.common.numeric import offers
 from idescent.discrete import memory
-from idescent.discrete.loop import check_tolerances, checked_start
+from idescent.discrete.setup import Setup, check_tolerances
 from idescent.models.equation import Model
 from idescent.models.scheduled import under
 from idescent.objectives.protocol import Objective
-from idescent.optimizers.optimizer import Optimizer, check_declared
+from idescent.optimizers.optimizer import Optimizer
 from idescent.schedules import Schedule, factors
 from idescent.trajectory import Keep, Trajectory
 
@@ -102,13 +102,12 @@ def solve(
         not fit into the memory available.
     """
     offers("model", model, "equation")
-    check_declared(optimizer)
-    start = checked_start(objective, alpha, theta0, steps)
-    memory.check(steps, memory.numbers(optimizer, len(start), steps, keep))
+    setup = Setup.checked(optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, schedule=schedule)
+    memory.check(setup.steps, memory.numbers(optimizer, len(setup.start), setup.steps, keep))
     check_tolerances(rtol, atol)
     if schedule is not None:
-        factors(schedule, steps)
-        model = under(model, schedule, steps)
+        factors(schedule, setup.steps)
+        model = under(model, schedule, setup.steps)
     if solver is None:
         # Through the lazy registry: results of another solver do not depend on the default's code.
         solver = solvers.Collocation()
@@ -117,9 +116,9 @@ def solve(
         model,
         optimizer,
         objective,
-        alpha=float(alpha),
-        theta0=theta0,
-        steps=int(steps),
+        alpha=setup.alpha,
+        theta0=setup.start,
+        steps=setup.steps,
         rtol=float(rtol),
         atol=float(atol),
         progress=progress,

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.common.numeric import is_whole
-from idescent.discrete.loop import checked_start, update
+from idescent.discrete.loop import update
+from idescent.discrete.setup import Setup
 from idescent.objectives.protocol import CountedObjective, Objective, evaluate
-from idescent.optimizers.optimizer import Optimizer, check_declared
+from idescent.optimizers.optimizer import Optimizer
 from idescent.schedules import Schedule, factors
 from idescent.stochastic.noise import Noise
 from idescent.trajectory import Report, Trajectory
@@ -263,16 +264,17 @@ def simulate_runs(
     ValueError
         If an argument is outside its range.
     """
-    check_declared(optimizer)
-    start = checked_start(noise.objective, alpha, theta0, steps)
-    numbers, alpha, steps = run_numbers(runs, first_run), float(alpha), int(steps)
-    recorder = Recorder(noise.objective, observe, at, steps, runs)
+    setup = Setup.checked(
+        optimizer, noise.objective, alpha=alpha, theta0=theta0, steps=steps, schedule=schedule
+    )
+    numbers = run_numbers(runs, first_run)
+    recorder = Recorder(noise.objective, observe, at, setup.steps, runs)
     last = None
-    for last in iterate(optimizer, noise, alpha, start, steps, numbers, seed, schedule):
+    for last in iterate(setup, noise, numbers, seed):
         recorder.take(last.k, last.theta, last.second)
     assert last is not None  # iteration 0 at least
-    report = Report("", "", steps * len(numbers), details={"sample_gradients": last.sample_gradients})
-    return recorder.ensemble(alpha, numbers, last.theta, last.second, report)
+    report = Report("", "", setup.steps * len(numbers), details={"sample_gradients": last.sample_gradients})
+    return recorder.ensemble(setup.alpha, numbers, last.theta, last.second, report)
 
 
 def run_numbers(runs: int, first_run: int) -> range:
@@ -283,25 +285,17 @@ def run_numbers(runs: int, first_run: int) -> range:
     return range(int(first_run), int(first_run) + int(runs))
 
 
-def iterate(
-    optimizer: Optimizer,
-    noise: Noise,
-    alpha: float,
-    start: Array,
-    steps: int,
-    runs: range,
-    seed: int,
-    schedule: Schedule | None,
-) -> Iterator[EnsembleState]:
+def iterate(setup: Setup, noise: Noise, runs: range, seed: int) -> Iterator[EnsembleState]:
     """Yield the runs after iterations 0 ... steps; always the same object, whose arrays are replaced."""
-    n = len(start)
-    first = np.zeros((len(runs), n)) if optimizer.momentum else None
-    state = EnsembleState(0, np.tile(start, (len(runs), 1)), first, np.zeros((len(runs), optimizer.width(n))))
+    optimizer, alpha, n = setup.optimizer, setup.alpha, len(setup.start)
+    theta = np.tile(setup.start, (len(runs), 1))
+    first = np.zeros_like(theta) if optimizer.momentum else None
+    state = EnsembleState(0, theta, first, np.zeros((len(runs), optimizer.width(n))))
     yield state
-    rates = factors(schedule, steps)
+    rates = factors(setup.schedule, setup.steps)
     draws = noise.draws(n, seed=seed, runs=runs)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for k in range(1, steps + 1):
+        for k in range(1, setup.steps + 1):
             gradient, samples = noise.gradient(state.theta, next(draws))
             rate = alpha if rates is None else alpha * float(rates[k - 1])
             moved = update(optimizer, rate, k, state.theta, state.first, state.second, gradient)

@@ -11,14 +11,14 @@ b), and W a Brownian motion.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.common.numeric import is_whole
-from idescent.discrete.loop import checked_start
+from idescent.discrete.setup import Setup
 from idescent.models.equation import felt
 from idescent.optimizers.optimizer import Optimizer, check_declared
 from idescent.schedules import Schedule, factors
@@ -271,16 +271,18 @@ def simulate_paths(
     ValueError
         If an argument is outside its range or the equation does not cover the optimizer.
     """
-    begin = checked_start(noise.objective, alpha, theta0, steps)
+    setup = Setup.checked(
+        optimizer, noise.objective, alpha=alpha, theta0=theta0, steps=steps, schedule=schedule
+    )
     numbers = run_numbers(runs, first_run)
     check_covered(equation, optimizer)
     if not is_whole(start) or not 1 <= start < steps:
         raise ValueError(f"start: {start!r} is not allowed: must be an integer in [1, {steps})")
-    alpha, steps, start = float(alpha), int(steps), int(start)
+    alpha, steps, start = setup.alpha, setup.steps, int(start)
     recorder = Recorder(noise.objective, observe, at, steps, runs)
     factors(schedule, steps)
-    increments = brownian(noise.sources(len(begin)), substeps, seed=seed, runs=numbers)
-    for state in iterate(optimizer, noise, alpha, begin, start, numbers, seed, schedule):
+    increments = brownian(noise.sources(len(setup.start)), substeps, seed=seed, runs=numbers)
+    for state in iterate(replace(setup, steps=start), noise, numbers, seed):
         recorder.take(state.k, state.theta, state.second)
         if state.k:
             next(increments)

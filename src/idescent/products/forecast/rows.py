@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from idescent.discrete.loop import checked_start, simulate
+from idescent.discrete.loop import simulate
+from idescent.discrete.setup import Setup
 from idescent.products.product import Task
 from idescent.solvers.fast_forward import fast_forward
 from idescent.store.files import write_text
@@ -62,7 +63,9 @@ def predict(cell: Mapping[str, Any]) -> dict[str, Any]:
     try:
         prediction = fast_forward(optimizer, objective, **arguments)
     except ValueError as refusal:
-        checked_start(objective, **arguments)  # an invalid start is an error, not a refusal by the model
+        Setup.checked(
+            optimizer, objective, **arguments
+        )  # an invalid start is an error, not a refusal by the model
         return row | {"status": REFUSED, "reason": " ".join(str(refusal).split())}
     error: float | str = ""
     if cell["steps"] <= LONGEST and np.isfinite(prediction.report.error_estimate):
