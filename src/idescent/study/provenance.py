@@ -176,17 +176,17 @@ def _imported(name: str) -> tuple[str, ...]:
     if path is None:
         return ()
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    candidates = set(_candidates(_nodes(path), package))
+    candidates = set(_candidates(_statements(path), package))
     return tuple(sorted(candidate for candidate in candidates if find_module(candidate) is not None))
 
 
-def _candidates(nodes: Sequence[ast.AST], package: str) -> Iterator[str]:
+def _candidates(statements: Sequence[ast.AST], package: str) -> Iterator[str]:
     """Yield every dotted name in import statements that may be a module.
 
     ``from idescent.solvers import picard`` gives ``idescent``, ``idescent.solvers`` and
     ``idescent.solvers.picard``; ``package`` resolves relative imports.
     """
-    for node in _executed(nodes):
+    for node in _executed(statements):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _with_parents(alias.name)
@@ -224,8 +224,16 @@ def _tree(path: Path) -> ast.Module:
 
 
 @cache
-def _nodes(path: Path) -> list[ast.AST]:
-    return list(ast.walk(_tree(path)))
+def _statements(path: Path) -> list[ast.AST]:
+    return list(_below(_tree(path)))
+
+
+def _below(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and all statements below it; unlike ``ast.walk`` it does not enter expressions."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case)):
+            yield from _below(child)
 
 
 @cache
@@ -243,7 +251,7 @@ def _module_digest(name: str) -> str:
 def _without_docstrings(path: Path) -> str:
     """Return the syntax tree of a module as text, without docstrings; comments are in no syntax tree."""
     removed = []
-    for node in _nodes(path):
+    for node in _statements(path):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         first = node.body[0] if node.body else None
