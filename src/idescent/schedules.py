@@ -1,15 +1,15 @@
-r"""Learning-rate schedules: what :math:`\alpha` is multiplied by, in discrete runs and in models alike.
+r"""Learning-rate schedules: factors of :math:`\alpha`, for discrete runs and for models.
 
-What lives here: schedules as data.  What does not: running an optimizer or solving a model under one
+What lives here: schedules as data.  What does not: an optimizer or a model under a schedule
 (:mod:`idescent.discrete.loop`, :mod:`idescent.models.scheduled`).
 
-One function of k-time serves both: iteration k, which leads from :math:`s = k-1` to :math:`s = k`, uses the
-factor :math:`\rho(k-\tfrac12)` of its middle, and a model uses :math:`\rho(s)` at every s.  The average of
-:math:`\rho` over a step is then the factor of that step: exactly for steps and straight lines, up to a
-relative :math:`(\pi/T)^2/24` for a cosine of length T.  So a schedule adds no error of first order to a
-model.
+A schedule is one function :math:`\rho` of k-time.  Iteration k, from :math:`s = k-1` to :math:`s = k`, has
+the factor :math:`\rho(k-\tfrac12)` of its middle; a model has the factor :math:`\rho(s)` at every s.  The
+average of :math:`\rho` over a step is then the factor of that step, exactly for steps and straight lines, and
+up to a relative error :math:`(\pi/T)^2/24` for a cosine of length T.  So a schedule adds no error of first
+order to a model.
 
-Time stays :math:`t = \alpha s` with the nominal :math:`\alpha`.
+Time remains :math:`t = \alpha s` with the nominal :math:`\alpha`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from idescent.common.numeric import is_number, is_whole
 
 Array = NDArray[np.float64]
 
-# Ends of elements are whole s up to rounding; the end of a step belongs to it, not to the next.
+# Ends of elements are whole s up to rounding: within it, the end of a step belongs to that step, not to the
+# next.
 _ROUNDING = 1e-12
 
 
@@ -37,12 +38,12 @@ class Schedule(Protocol):
         r"""Return :math:`\rho(s)`, shape of ``s``; at a jump the value before it."""
 
     def breaks(self, steps: int) -> tuple[float, ...]:
-        """Return where in (0, steps) the factor or its slope may jump, in increasing order."""
+        """Return the points in (0, steps) at which the factor or its slope may jump, in increasing order."""
 
 
 @dataclass(frozen=True)
 class Constant:
-    r"""The same factor throughout: :math:`\rho = c`.
+    r"""A constant factor, :math:`\rho = c`.
 
     Parameters
     ----------
@@ -65,17 +66,17 @@ class Constant:
         return np.full_like(s, self.factor)
 
     def breaks(self, steps: int) -> tuple[float, ...]:
-        """Return nothing."""
+        """Return an empty tuple: there are no jumps."""
         return ()
 
 
 @dataclass(frozen=True)
 class LinearWarmup:
-    r"""A linear rise, then the full rate.
+    r"""A linear increase to the full rate, which then stays constant.
 
     .. math:: \text{iteration } k: \quad \rho_k = a + (1-a)\min(k/W, 1)
 
-    so that iteration W is the first at the full rate.  PyTorch's ``LinearLR(start_factor=a + (1-a)/W,
+    so that iteration W is the first at the full rate.  In PyTorch: ``LinearLR(start_factor=a + (1-a)/W,
     total_iters=W-1)``.
 
     Parameters
@@ -101,23 +102,24 @@ class LinearWarmup:
 
     def rate(self, s: Array) -> Array:
         """Return the factor; see :class:`Schedule`."""
-        # The last step of the rise is at the full rate throughout: a kink in it would spoil its average.
+        # Step W has the full rate throughout: with a kink inside, its average would not be its factor.
         rising = self.start + (1.0 - self.start) * ((s + 0.5) / self.steps)
         return np.where(s <= (self.steps - 1) * (1.0 + _ROUNDING), rising, 1.0)
 
     def breaks(self, steps: int) -> tuple[float, ...]:
-        """Return the end of the rise."""
+        """Return the end of the increase."""
         return within((self.steps - 1.0,), steps)
 
 
 @dataclass(frozen=True)
 class Cosine:
-    r"""Half a cosine from 1 to ``final``, which is then kept (Loshchilov & Hutter 2017, without restarts).
+    r"""Half a cosine from 1 to ``final``, then constant (Loshchilov & Hutter 2017, without restarts).
 
     .. math:: \text{iteration } k: \quad \rho_k = b + \tfrac{1-b}2\Bigl(1 + \cos\frac{\pi(k-1)}T\Bigr)
               \quad (k \le T + 1), \qquad b \text{ afterwards}
 
-    PyTorch's ``CosineAnnealingLR(T_max=T, eta_min=b*lr)`` up to iteration T + 1 (which then rises again).
+    In PyTorch: ``CosineAnnealingLR(T_max=T, eta_min=b*lr)`` up to iteration T + 1, after which PyTorch's
+    increases.
 
     Parameters
     ----------
@@ -146,17 +148,17 @@ class Cosine:
         return np.asarray(self.final + 0.5 * (1.0 - self.final) * (1.0 + np.cos(np.pi * part)))
 
     def breaks(self, steps: int) -> tuple[float, ...]:
-        """Return the end of the fall."""
+        """Return the end of the decrease."""
         return within((self.steps + 0.5,), steps)
 
 
 @dataclass(frozen=True)
 class Step:
-    r"""A factor applied again every so many iterations.
+    r"""Multiplication by a factor after every K iterations.
 
     .. math:: \text{iteration } k: \quad \rho_k = \gamma^{\lfloor (k-1)/K\rfloor}
 
-    PyTorch's ``StepLR(step_size=K, gamma=gamma)``.
+    In PyTorch: ``StepLR(step_size=K, gamma=gamma)``.
 
     Parameters
     ----------
@@ -181,8 +183,8 @@ class Step:
 
     def rate(self, s: Array) -> Array:
         """Return the factor; see :class:`Schedule`."""
-        done = np.ceil(s / self.every * (1.0 - _ROUNDING)) - 1.0
-        return np.asarray(self.factor ** np.maximum(done, 0.0))
+        count = np.ceil(s / self.every * (1.0 - _ROUNDING)) - 1.0
+        return np.asarray(self.factor ** np.maximum(count, 0.0))
 
     def breaks(self, steps: int) -> tuple[float, ...]:
         """Return the jumps."""
@@ -191,18 +193,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Sequential:
-    """Schedules one after the other, each begun anew (PyTorch's ``SequentialLR``).
+    """Several schedules in sequence, each starting at its own s = 0 (PyTorch's ``SequentialLR``).
 
     Parameters
     ----------
     schedules : sequence of Schedule
     milestones : sequence of int
-        After how many iterations the second, third, ... takes over; one fewer than schedules.
+        Numbers of iterations after which the second, third, ... schedule begins; one fewer than schedules.
 
     Raises
     ------
     ValueError
-        If one of them is no schedule, the numbers do not fit or the milestones do not increase.
+        If an entry is not a schedule, the number of milestones is wrong, or they do not increase.
     """
 
     schedules: Sequence[Schedule]
@@ -225,13 +227,13 @@ class Sequential:
 
     def rate(self, s: Array) -> Array:
         """Return the factor; see :class:`Schedule`."""
-        found = self.schedules[0].rate(s)
+        rate = self.schedules[0].rate(s)
         for at, schedule in zip(self.milestones, self.schedules[1:], strict=True):
-            found = np.where(s > at * (1.0 + _ROUNDING), schedule.rate(s - at), found)
-        return found
+            rate = np.where(s > at * (1.0 + _ROUNDING), schedule.rate(s - at), rate)
+        return rate
 
     def breaks(self, steps: int) -> tuple[float, ...]:
-        """Return the milestones, and the breaks of each part as long as it lasts."""
+        """Return the milestones, and the jumps of each schedule in its part of the horizon."""
         starts, ends = (0, *self.milestones), (*self.milestones, steps)
         inner = [
             at + start
@@ -248,29 +250,30 @@ def factors(schedule: Schedule | None, steps: int) -> Array | None:
     Raises
     ------
     ValueError
-        If it is no schedule or writes to ``s``, or a factor is negative or not finite.
+        If it is not a schedule, it writes to ``s``, or a factor is negative or not finite.
     """
     if schedule is None:
         return None
     check(schedule)
     s = np.arange(0.5, steps)
-    # Models ask with arrays that they use again: a rate that works in place would change their equations.
+    # Read-only, because models pass arrays that they use again: a rate that works in place would change their
+    # equations.
     s.setflags(write=False)
     try:
-        found = np.ascontiguousarray(schedule.rate(s), dtype=np.float64)
+        rates = np.ascontiguousarray(schedule.rate(s), dtype=np.float64)
     except ValueError as error:
         if "read-only" not in str(error):
             raise
         raise ValueError(
             f"schedule: {schedule!r} is not allowed: rate must not write to the array s, which is read-only"
         ) from error
-    if found.shape != (steps,) or not (np.isfinite(found) & (found >= 0.0)).all():
+    if rates.shape != (steps,) or not (np.isfinite(rates) & (rates >= 0.0)).all():
         raise ValueError(f"schedule: {schedule!r} is not allowed: every factor must be a finite number >= 0")
-    return found
+    return rates
 
 
 def check(schedule: Any) -> None:
-    """Refuse a value that is no schedule, such as a function or a class."""
+    """Raise ValueError for a value that is not a schedule, such as a function or a class."""
     methods = all(callable(getattr(schedule, name, None)) for name in ("rate", "breaks"))
     if isinstance(schedule, type) or not methods:
         raise ValueError(
@@ -280,7 +283,7 @@ def check(schedule: Any) -> None:
 
 
 def within(at: Sequence[float], end: float) -> tuple[float, ...]:
-    """Return the values strictly between 0 and an end, each once and in increasing order."""
+    """Return the distinct values strictly between 0 and ``end``, in increasing order."""
     return tuple(sorted({s for s in at if 0.0 < s < end}))
 
 

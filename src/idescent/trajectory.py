@@ -1,7 +1,8 @@
-"""The one data type that moves: a path of the parameters, discrete or continuous, with its report.
+"""The result of a discrete run or a solution: a path of the parameters with its report.
 
-What lives here: :class:`Trajectory`, :class:`Report`, and which iterations are kept.  What does not: their
-files (:mod:`idescent.store.trajectories`), whose functions have their old names here, too.
+What lives here: :class:`Trajectory`, :class:`Report`, and the choice of the iterations to keep.  What does
+not: their files (:mod:`idescent.store.trajectories`); its functions are available under their old names here,
+too.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ Array = NDArray[np.float64]
 Keep = int | Sequence[int] | NDArray[np.int64]
 
 REFUSED = "refused"
-"""Status of a solution that its model or solver does not offer: the message says why, no number exists."""
+"""Status of a solution that its model or solver refuses: the message has the reason, there are no numbers."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a run says about itself.
+    """Status and cost of a run or solution.
 
     Attributes
     ----------
@@ -34,15 +35,15 @@ class Report:
         ``completed`` or ``diverged`` for a discrete run; ``converged``, ``not converged``, ``diverged`` or
         ``refused`` for a solution, and for Algorithm 4 also ``smoothing exhausted`` and ``iteration limit``.
     message : str
-        One line for a person.
+        Explanation of the status in one line.
     gradient_evaluations : int
-        Points at which the gradient of the objective was taken.
+        Number of points at which the gradient of the objective was evaluated.
     sweeps : int
         Fixed-point sweeps, over all windows of a solution.
     error_estimate : float
-        Estimated sup-norm error of ``theta`` over the stored iterations; NaN where none is made.
+        Estimated sup-norm error of ``theta`` over the stored iterations; NaN if there is no estimate.
     rtol, atol : float
-        The tolerance asked for; NaN for a discrete run.
+        Tolerance of a solution; NaN for a discrete run.
     diverged_at : int or None
         First iteration whose state is not finite.
     details : dict
@@ -61,12 +62,12 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether the run ended as it should."""
+        """Whether the run was completed or the solution converged."""
         return ended_well(self.status)
 
 
 def ended_well(*statuses: str) -> bool:
-    """Whether every one of some statuses is that of a run that was completed or a solution that converged."""
+    """Whether every status is that of a completed run or a converged solution."""
     return all(status in ("completed", "converged") for status in statuses)
 
 
@@ -74,7 +75,7 @@ def ended_well(*statuses: str) -> bool:
 class Trajectory:
     """A path of the parameters with its moments, discrete or continuous.
 
-    It has r rows: one for every iteration k = 0 ... steps, or for those that were to be kept.
+    It has r rows: one for each iteration k = 0 ... steps, or for each iteration kept.
 
     Attributes
     ----------
@@ -87,7 +88,7 @@ class Trajectory:
     loss : ndarray, shape (r,)
         Objective at ``theta``.
     moments : dict of str to ndarray, shape (r, n) or (r, 1)
-        The optimizer's moments under their own names: ``G``; ``v``; ``m`` and ``v``.
+        The optimizer's moments by their names: ``G``; ``v``; ``m`` and ``v``.
     report : Report
     """
 
@@ -104,7 +105,7 @@ class Trajectory:
         return int(self.k[-1])
 
     def rows(self, k: NDArray[np.int64]) -> Trajectory:
-        """Return the trajectory with the rows of iterations ``k`` only, all of which it must have."""
+        """Return the trajectory with the rows of iterations ``k`` only; it must have all of them."""
         if np.array_equal(k, self.k):
             return self
         at = np.searchsorted(self.k, k)
@@ -127,12 +128,13 @@ def kept(steps: int, keep: Keep | None) -> NDArray[np.int64]:
     ----------
     steps : int
     keep : int or sequence of int or None
-        Every how many-th (and the last); or which ones, increasing, from 0 to ``steps``; or all of them.
+        Keep every ``keep``-th iteration and the last one; or the increasing iterations listed, from 0 to
+        ``steps``; None keeps all.
 
     Raises
     ------
     ValueError
-        If ``keep`` is neither.
+        If ``keep`` is anything else.
     """
     if keep is None:
         return np.arange(steps + 1, dtype=np.int64)
@@ -148,12 +150,12 @@ def kept(steps: int, keep: Keep | None) -> NDArray[np.int64]:
 
 
 def reversals(run: Trajectory) -> int:
-    """Count the iterations at which a discrete run chatters.
+    """Count the iterations at which a discrete run oscillates with period two.
 
-    A coordinate reverses at an iteration if its increments before and after have opposite signs.  Where it
-    reverses at two successive iterations and more it goes to and fro with period two, which no solution of a
-    differential equation does: such reversals are counted, others (an oscillation that the run resolves) are
-    not, and neither are increments of the size of rounding.
+    A coordinate reverses at an iteration if its increments before and after have opposite signs.  If it
+    reverses at two or more successive iterations it oscillates with period two, unlike any solution of a
+    differential equation: these reversals are counted.  Single reversals (an oscillation that the run
+    resolves) and increments of the size of rounding are not.
 
     Returns
     -------
@@ -161,15 +163,15 @@ def reversals(run: Trajectory) -> int:
         The largest count of all coordinates.
     """
     most = 0
-    # Rows that are not stored tell nothing of the increments between.
+    # Increments are known only between rows of successive iterations.
     stored = np.diff(run.k) == 1
     for values in run.theta.T:
         with np.errstate(invalid="ignore", over="ignore"):
             steps = np.diff(values)
             rounding = 4.0 * np.finfo(np.float64).eps * np.abs(values[1:])
         signs = np.where(stored & np.isfinite(steps) & (np.abs(steps) > rounding), np.sign(steps), 0.0)
-        turned = np.concatenate([[False], signs[1:] * signs[:-1] < 0.0, [False]])
-        most = max(most, int((turned[1:-1] & (turned[2:] | turned[:-2])).sum()))
+        reversed_at = np.concatenate([[False], signs[1:] * signs[:-1] < 0.0, [False]])
+        most = max(most, int((reversed_at[1:-1] & (reversed_at[2:] | reversed_at[:-2])).sum()))
     return most
 
 
@@ -181,7 +183,7 @@ def assemble(
     report: Report,
     k: NDArray[np.int64] | None = None,
 ) -> Trajectory:
-    """Put a trajectory together, on the full grid k = 0 ... steps unless its iterations are given."""
+    """Return a trajectory from its parts; ``k`` is 0 ... steps by default."""
     if k is None:
         k = kept(len(theta) - 1, None)
     return Trajectory(k, np.asarray(alpha * k, dtype=np.float64), theta, loss, dict(moments), report)

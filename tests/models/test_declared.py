@@ -253,7 +253,12 @@ LEFT_OUT = [
     ("unused m", Mine(), "the velocity does not depend on the memory 'm': use it, or state in eliminates"),
     ("unused v", Mine(), "the velocity does not depend on the memory 'm'"),
     ("decay", Decoupled(), "the velocity does not depend on the memory 'm'"),
-    ("coupled", Coupled(), "coupled_decay of the equation is 0.0, of the optimizer 0.3: pass it on"),
+    (
+        "coupled",
+        Coupled(),
+        "coupled_decay of the equation is 0.0, of the optimizer 0.3: "
+        "set coupled_decay=optimizer.coupled_decay",
+    ),
 ]
 
 

@@ -52,17 +52,17 @@ def foreign(slope, first, steps, start=0.0):
         (
             M.DaSilvaGazeau(),
             ide.AdamW(0.9, 0.99, 0.1),
-            "DaSilvaGazeau does not model AdamW: only its equation of Adam is here",
+            "DaSilvaGazeau does not model AdamW: only its equation of Adam is implemented",
         ),
         (
             M.Cattaneo(),
             ide.AdamW(0.9, 0.99, 0.1),
-            "Cattaneo does not model AdamW: only its equation of Adam is here",
+            "Cattaneo does not model AdamW: only its equation of Adam is implemented",
         ),
         (
             M.Cattaneo(),
             ide.RMSProp(0.9),
-            "Cattaneo does not model RMSProp: only its equation of Adam is here",
+            "Cattaneo does not model RMSProp: only its equation of Adam is implemented",
         ),
         (
             M.HerediaSecondOrder(),
@@ -74,7 +74,11 @@ def foreign(slope, first, steps, start=0.0):
             ide.AdaGrad(),
             "HerediaSecondOrder does not model AdaGrad: it is an equation of Adam",
         ),
-        (M.SignFlow(), ide.AdaGrad(), "SignFlow does not model AdaGrad: its accumulator is no average"),
+        (
+            M.SignFlow(),
+            ide.AdaGrad(),
+            "SignFlow does not model AdaGrad: its accumulator is a sum, not an average",
+        ),
         (M.LogRate(), ide.AdaGrad(), "LogRate does not model AdaGrad: a sum has no rate"),
         (
             M.ThirdOrder(),

@@ -289,7 +289,7 @@ def test_an_equation_that_every_ensemble_refuses_is_a_mistake() -> None:
         config.load(_crowd({"equations": []}, {"optimizer": "AdaGrad", "hyperparameters": {}}))
     assert str(caught.value) == (
         "config: ensembles.1.equations: Compagnoni: refused in its only cell: "
-        "compagnoni: AdaGrad is not allowed: its accumulator is no average"
+        "compagnoni: AdaGrad is not allowed: its accumulator is a sum, not an average"
     )
 
 

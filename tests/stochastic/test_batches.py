@@ -93,7 +93,7 @@ def test_an_epoch_without_replacement_takes_every_sample_at_most_once():
         ({"size": 0}, "batch: 0 is not allowed: must be an integer >= 1"),
         ({"size": 11, "replacement": False}, "batch: 11 is not allowed: must be an integer in [1, 10]"),
         ({"seed": -1}, "seed: -1 is not allowed: must be an integer in [0, 2**64)"),
-        ({"runs": range(0)}, "runs: range(0, 0) is not allowed: must be numbers in [0, 2**32), at least one"),
+        ({"runs": range(0)}, "runs: range(0, 0) is not allowed: must be at least one number in [0, 2**32)"),
     ],
 )
 def test_a_stream_that_cannot_be_is_refused(arguments, message):

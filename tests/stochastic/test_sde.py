@@ -354,14 +354,22 @@ def test_a_start_without_randomness_is_no_detection():
 @pytest.mark.parametrize(
     ("equation", "optimizer", "message"),
     [
-        (Malladi(), ide.AdaGrad(), "malladi: AdaGrad is not allowed: its accumulator is no average"),
-        (Compagnoni(), ide.AdaGrad(), "compagnoni: AdaGrad is not allowed: its accumulator is no average"),
+        (
+            Malladi(),
+            ide.AdaGrad(),
+            "malladi: AdaGrad is not allowed: its accumulator is a sum, not an average",
+        ),
+        (
+            Compagnoni(),
+            ide.AdaGrad(),
+            "compagnoni: AdaGrad is not allowed: its accumulator is a sum, not an average",
+        ),
         (Malladi(), ide.AdamW(0.9, 0.99, 0.1), "malladi: AdamW is not allowed: it has weight decay"),
         (Malladi(), ide.AdamL2(0.9, 0.99, 0.1), "malladi: AdamL2 is not allowed: it has weight decay"),
         (
             Compagnoni(),
             ide.Adam(0.9, 0.99, accumulator="norm"),
-            "compagnoni: accumulator = 'norm' is not allowed: the equation is one of coordinates",
+            "compagnoni: accumulator = 'norm' is not allowed: must be 'coordinate'",
         ),
     ],
 )

@@ -1,1 +1,1 @@
-"""Checks that every layer shares."""
+"""Checks for all layers."""

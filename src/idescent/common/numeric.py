@@ -1,6 +1,6 @@
-"""Checks of numbers given as arguments: one line with name, value and what is allowed.
+"""Checks of arguments: an error has one line with the name, the value and the rule.
 
-What lives here: what several modules check in the same way.  What does not: configurations
+What lives here: checks that several modules share.  What does not: checks of configurations
 (:mod:`idescent.study.values`).
 """
 
@@ -17,7 +17,7 @@ _REPR.maxstring = _REPR.maxother = 60
 
 
 def shown(value: Any) -> str:
-    """Return a value in one line of limited length."""
+    """Return a value as text: one line of limited length."""
     return " ".join(_REPR.repr(value).split())
 
 
@@ -53,8 +53,8 @@ def fraction(name: str, value: Any) -> None:
 def offers(name: str, value: Any, *parts: str) -> None:
     """Raise ValueError unless a value is an object, not a class, that has these attributes or methods."""
     if isinstance(value, type) or not all(hasattr(value, part) for part in parts):
-        what = f"an object with {' and '.join(parts)}"
-        raise ValueError(f"{name}: {shown(value)} is not allowed: must be {what}")
+        rule = f"an object with {' and '.join(parts)}"
+        raise ValueError(f"{name}: {shown(value)} is not allowed: must be {rule}")
 
 
 def numbers(name: str, value: Any, *, allow_complex: bool = False) -> np.ndarray[Any, Any]:
@@ -63,7 +63,7 @@ def numbers(name: str, value: Any, *, allow_complex: bool = False) -> np.ndarray
     Raises
     ------
     ValueError
-        If it has anything else: text, booleans, objects, masked or non-finite values.
+        If it contains text, booleans, objects, masked or non-finite values.
     """
     kinds = "iufc" if allow_complex else "iuf"
     try:

@@ -1,4 +1,4 @@
-"""Continuous-time models of adaptive optimizers; one model, one file, imported on first use."""
+"""Continuous-time models of adaptive optimizers, one in each file, imported on first use."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""What models of Adam's structure share: two corrected averages, and the refusal of what a model has no words
-for.
+"""Parts of models of Adam's structure: two corrected averages, and the refusal of other optimizers.
 
-What lives here: parts of models.  What does not: a model.
+What lives here: parts that several models share.  What does not: a model.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ UNCORRECTED = "it has a first moment without bias correction"
 
 @dataclass(frozen=True)
 class Average:
-    r"""An exponential average that started from nothing.
+    r"""An exponential average that starts at 0, and the mass that corrects its bias.
 
     .. math:: M' = \lambda(h - M), \quad M(0) = 0, \quad \hat M = M / N(s)
 
@@ -32,7 +31,7 @@ class Average:
     rate : float
         :math:`\lambda` per iteration; ``math.inf`` is :math:`M = h`.
     mass : callable
-        What it is divided by: ``N`` as a function of ``s > 0``.
+        ``N`` as a function of ``s > 0``.
     """
 
     rate: float
@@ -71,10 +70,10 @@ def corrected_ratio(
 
 
 def local_gradient() -> Memory:
-    """Return the gradient itself as a memory: what a mobility needs that contains it."""
+    """Return the gradient itself as a memory, for a mobility that depends on it."""
     return Memory("gradient", 1.0, math.inf, squared=False, initial=1.0, stored=False)
 
 
 def refusal(model: str, optimizer: Optimizer, why: str) -> ValueError:
-    """Return the error of a model that does not cover an optimizer."""
+    """Return the error for an optimizer that a model cannot express."""
     return ValueError(f"{model} does not model {type(optimizer).__name__}: {why}")

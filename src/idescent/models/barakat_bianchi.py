@@ -23,12 +23,13 @@ class BarakatBianchi:
         m' = \lambda_1(g - m), \qquad v' = \lambda_2(g^2 - v), \qquad \lambda_a = 1-\beta_a, \\
         \theta' = -\alpha\,\frac{m/(1-e^{-\lambda_1 s})}{\sqrt{v/(1-e^{-\lambda_2 s})}+\varepsilon}
 
-    The paper's Proposition 3 with :math:`1-e^{-\lambda s}` for :math:`1-\beta^s`: regular at the start, where
-    the direction is :math:`\mathrm{sign}(g_0)`.
+    The paper's Proposition 3 with :math:`1-e^{-\lambda s}` in place of :math:`1-\beta^s`: regular at the
+    start, where the direction is :math:`\mathrm{sign}(g_0)`.
 
-    Both lags are half an iteration longer than the discrete ones as felt over a step.  Per coordinate and for
-    :math:`\varepsilon\ll|g|` that cancels in :math:`m/\sqrt v` to the order of alpha, and second order is
-    observed away from minima; with one accumulator for all coordinates it does not, and order 1 is.
+    Both lags are half an iteration longer than the discrete lags averaged over a step.  With one accumulator
+    for each coordinate and :math:`\varepsilon\ll|g|` this error cancels in :math:`m/\sqrt v` to the order of
+    alpha, and the observed order away from minima is 2.  With one accumulator for all coordinates it does not
+    cancel, and the observed order is 1.
 
     Source: "Convergence and dynamical behavior of the ADAM algorithm for nonconvex stochastic optimization",
     SIAM J. Optim. 31 (2021), arXiv 1810.02263.  Confirmed from its abstract: a non-autonomous
@@ -55,7 +56,7 @@ class BarakatBianchi:
 
 
 def euler_average(beta: float) -> Average:
-    r"""Return the average of rate :math:`1-\beta`, corrected by its own mass."""
+    r"""Return the average of rate :math:`1-\beta`, corrected by the mass of its kernel."""
     rate = 1.0 - beta
 
     def mass(s: Array) -> Array:

@@ -21,9 +21,9 @@ Array = NDArray[np.float64]
 class Cattaneo:
     r"""A second-order model without memory (Cattaneo, Klusowski & Shigida 2024).
 
-    With :math:`S = |g|+\varepsilon` (``root="outside"``, as the optimizers here have it) or
-    :math:`S = \sqrt{g^2+\varepsilon}` ("inside", as the source has it), and the rate
-    :math:`D = H\,(g/S)` at which the path changes its gradient,
+    With :math:`S = |g|+\varepsilon` (``root="outside"``, as in the optimizers of this package) or
+    :math:`S = \sqrt{g^2+\varepsilon}` (``"inside"``, as in the source), and the rate of change
+    :math:`D = H\,(g/S)` of the gradient along the path,
 
     .. math::
         \theta' = -\frac{\alpha}{S}\Bigl[g + \alpha\bigl(L_1+\tfrac12\bigr) D
@@ -31,30 +31,30 @@ class Cattaneo:
         P = \frac{|g|}{S}\,D \;\text{ or }\; \frac{g^2}{S^2}\,D
 
     (with one accumulator for all coordinates :math:`P = g\,(g\cdot D)/(|g|S)` or :math:`g\,(g\cdot D)/S^2`).
-    :math:`L_a` is the mean age, in iterations, of what the corrected moment remembers:
+    :math:`L_a` is the mean age, in iterations, of the gradients in the corrected moment:
     :math:`\beta/(1-\beta)`, and :math:`\beta/(1-\beta) - k\beta^k/(1-\beta^k)` at iteration k, here at the
     step's mean :math:`k = s+\tfrac12`.
 
     Derivation: with :math:`g_{k-j} = g_k + j\alpha D + O(\alpha^2)` the moments are
-    :math:`\hat m = g + \alpha L_1 D`, :math:`\hat v = g^2 + 2\alpha L_2\,g D`; the halves are the first term
-    by which a flow differs from its Euler map of step alpha.  For "inside", coordinates and large k this is
-    the source's equation in terms of :math:`\|g\|_{1,\varepsilon} = \sum_i\sqrt{g_i^2+\varepsilon}`.
+    :math:`\hat m = g + \alpha L_1 D`, :math:`\hat v = g^2 + 2\alpha L_2\,g D`; the terms :math:`\frac12` are
+    the leading difference between a flow and its Euler map of step alpha.  For ``"inside"``, one accumulator
+    for each coordinate and large k this is the source's equation in terms of
+    :math:`\|g\|_{1,\varepsilon} = \sum_i\sqrt{g_i^2+\varepsilon}`.
 
-    The expansion asks for :math:`\alpha L_2 |D| \ll |g|`.  Nearer to a minimum than that its direction turns
-    round: for :math:`\beta_2 > \beta_1` the path is repelled from the minimum.
+    The expansion requires :math:`\alpha L_2 |D| \ll |g|`.  Nearer to a minimum its direction changes sign:
+    for :math:`\beta_2 > \beta_1` the path is repelled from the minimum.
 
     Source: "On the implicit bias of Adam", ICML 2024, arXiv 2309.00079.  Confirmed from its abstract: the
     perturbed one-norm, the dependence on hyper-parameters and stage; from a public summary: second order in
-    alpha globally.  The
-    formula was derived here, not read there.  RMSProp, whose uncorrected start the source treats too, and
-    weight decay are left out.  The expansion eliminates both moments.
+    alpha globally.  The formula is derived here, not copied from the source.  RMSProp, whose uncorrected
+    start the source treats, too, and weight decay are omitted.  The expansion eliminates both moments.
 
     Parameters
     ----------
     root : {"outside", "inside"}
-        Where :math:`\varepsilon` stands.
+        Position of :math:`\varepsilon`.
     stage : bool
-        Whether :math:`L` depends on the iteration, or is that of an endless run from the start.
+        Whether :math:`L` depends on the iteration; otherwise it is its limit for large k.
 
     Raises
     ------
@@ -68,18 +68,18 @@ class Cattaneo:
     order: int = 2
 
     def __post_init__(self) -> None:
-        """Check where eps stands."""
+        """Check the position of eps."""
         if self.root not in ("outside", "inside"):
             raise ValueError(f"Cattaneo.root: {self.root!r} is not allowed: must be 'outside' or 'inside'")
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the equation for Adam, on the regularised gradient for AdamL2."""
         if not optimizer.bias_correction or optimizer.decoupled_decay:
-            raise refusal("Cattaneo", optimizer, "only its equation of Adam is here")
+            raise refusal("Cattaneo", optimizer, "only its equation of Adam is implemented")
         eps, outside = optimizer.eps, self.root == "outside"
 
         def size(gradient: Array) -> tuple[Array, Array]:
-            """Size of the gradient, as ``squares`` counts it, and S; neither is 0."""
+            """Size of the gradient, by coordinate or norm as in ``squares``, and S; neither is 0."""
             square = np.maximum(optimizer.squares(gradient), 1e-300)
             return np.sqrt(square), np.sqrt(square) + eps if outside else np.sqrt(square + eps)
 
@@ -102,10 +102,10 @@ class Cattaneo:
             return -alpha * bracket / scale
 
         def mobility(s: Array, memories: Sequence[Array]) -> Array:
-            # A derivative with the change of the gradient held: exact where 1/S is what varies most.
-            gradient, changed = memories
+            # A central difference with fixed D: accurate where 1/S varies most.
+            gradient, fixed_change = memories
             step = 1e-6 * size(gradient)[1]
-            ahead, behind = (parts(s, gradient + shift, changed) for shift in (step, -step))
+            ahead, behind = (parts(s, gradient + shift, fixed_change) for shift in (step, -step))
             return alpha * (ahead[0] / ahead[1] - behind[0] / behind[1]) / (2.0 * step)
 
         memories = (
@@ -117,7 +117,7 @@ class Cattaneo:
             velocity,
             mobility,
             coupled_decay=optimizer.coupled_decay,
-            eliminates=dict.fromkeys(optimizer.moments, "its expansion in alpha stands in the velocity"),
+            eliminates=dict.fromkeys(optimizer.moments, "the velocity contains its expansion in alpha"),
         )
 
     def _age(self, beta: float, s: Array) -> Array | float:

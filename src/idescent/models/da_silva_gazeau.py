@@ -12,7 +12,7 @@ from idescent.optimizers.optimizer import Optimizer
 
 @dataclass(frozen=True)
 class DaSilvaGazeau:
-    r"""Equations of moments that are bias-corrected already (da Silva & Gazeau 2020).
+    r"""Equations of the bias-corrected moments (da Silva & Gazeau 2020).
 
     .. math::
         \hat m' = \frac{\lambda_1}{1-e^{-\lambda_1 s}}(g - \hat m), \qquad
@@ -20,15 +20,15 @@ class DaSilvaGazeau:
         \theta' = -\alpha\,\frac{\hat m}{\sqrt{\hat v + \varepsilon^2}}
 
     The bounded solution of the first two is :math:`\hat M = M/(1-\beta^s)` with :math:`M' = \lambda(h - M)`,
-    :math:`M(0) = 0`, and that is how they are solved: but for the place of :math:`\varepsilon` this is
-    :class:`idescent.models.LogRate`.  Rows of the solution hold M, which is what the optimizer stores.
-    :math:`\varepsilon` stands inside the root, squared, so that the denominator has the optimizer's least
-    value.
+    :math:`M(0) = 0`, and they are solved in this form: except for the position of :math:`\varepsilon` this is
+    :class:`idescent.models.LogRate`.  Rows of the solution contain M, the moment that the optimizer stores.
+    :math:`\varepsilon` is inside the root, squared, so that the smallest denominator is that of the
+    optimizer.
 
     Source: "A general system of differential equations to model first-order adaptive algorithms", JMLR 21
     (2020).  Confirmed: a non-autonomous system that is the continuous limit of adaptive methods.  The
     coefficients are from memory.  The source is not known to state an order; 1 is derived here.  The other
-    methods that it covers are left out.
+    methods that it covers are omitted.
 
     Raises
     ------
@@ -42,6 +42,6 @@ class DaSilvaGazeau:
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the equation for Adam, on the regularised gradient for AdamL2."""
         if not optimizer.bias_correction or optimizer.decoupled_decay:
-            raise refusal("DaSilvaGazeau", optimizer, "only its equation of Adam is here")
+            raise refusal("DaSilvaGazeau", optimizer, "only its equation of Adam is implemented")
         first, second = log_average(optimizer.decay1), log_average(optimizer.decay2)
         return corrected_ratio(optimizer, alpha, first, second, eps_inside=True)

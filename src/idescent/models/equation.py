@@ -1,10 +1,10 @@
-r"""What a continuous-time model is, to a solver: exponential memories and a velocity.
+r"""The equation of a continuous-time model: exponential memories and a velocity.
 
-What lives here: the data types that models fill in and solvers read, and :func:`derive`, which compares an
-equation with what the optimizer declares.  What does not: any particular model, any method.
+What lives here: the data types that models define and solvers read, and :func:`derive`, which compares an
+equation with the declarations of its optimizer.  What does not: any particular model, any method.
 
-Everything is in k-time :math:`s = t/\alpha`, in which all rates are per iteration and every ``alpha`` stands
-in the velocity.
+The independent variable is k-time :math:`s = t/\alpha`: all rates are per iteration, and ``alpha`` occurs
+only in the velocity.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from idescent.optimizers.optimizer import Optimizer, check_declared
 
 Array = NDArray[np.float64]
 
-# Hyper-parameters below this may have no effect on a velocity but rounding.
+# The effect of hyper-parameters below this on a velocity may be lost in rounding.
 _TRACE = 1e-6
 
 LearningRate = float | Array
-"""``alpha``: a number, or one for every ``s`` of shape (..., 1) that the equation's functions are given."""
+"""``alpha``: a number, or an array with one for each ``s``, shape (..., 1), of the equation's functions."""
 
 HessianVector = Callable[[Array], Array]
-"""``hessian_vector(direction)``: the Hessian along the path times directions of shape (..., n)."""
+"""``hessian_vector(direction)``: the Hessian along the path times directions, shape (..., n)."""
 
 Source = Callable[[Array, Array, Sequence[Array], HessianVector], Array]
-"""``source(s, gradient, memories, hessian_vector)``: what it remembers, if not the gradient or its square.
+"""``source(s, gradient, memories, hessian_vector)``: source of a memory, if not the gradient or its square.
 
-``memories`` are those listed before it, as the velocity feels them.
+``memories`` are those listed before it, as the velocity reads them: at ``s + lookahead``.
 """
 
 
@@ -48,21 +48,21 @@ class Memory:
     name : str
         Name of the optimizer's moment that it models.
     gain, rate : float
-        ``c`` and :math:`\lambda`, per iteration.  The rate ``math.inf`` is no memory at all: :math:`M = c\,h`
-        (its ``initial`` is then its gain).
+        ``c`` and :math:`\lambda`, per iteration.  The rate ``math.inf`` means no memory: :math:`M = c\,h`
+        (with an ``initial`` equal to the gain).
     squared : bool
         ``h`` is the squared gradient (per coordinate or norm), else the gradient.
     initial : float
         :math:`M_0`.
     readout : callable or None
-        Factor, as a function of k >= 1, that turns the memory into the optimizer's moment; None is 1.
+        Factor, as a function of k >= 1, that converts the memory to the optimizer's moment; None is 1.
     stored : bool
         Whether the optimizer has this moment; False for a memory that only the model has.
     source : callable or None
-        ``h`` itself; see :data:`Source`.  ``squared`` then only says its width.  Never asked for at ``s = 0``
-        unless ``initial`` is not 0.
+        ``h`` itself; see :data:`Source`.  ``squared`` then only determines its width.  Evaluated at ``s = 0``
+        only if ``initial`` is not 0.
     ahead : bool
-        Whether it is felt one look-ahead later, in an equation that has one.
+        Whether the velocity reads it one look-ahead later, in an equation that has one.
     """
 
     name: str
@@ -93,25 +93,25 @@ class Equation:
     ----------
     memories : tuple of Memory
     velocity : callable
-        ``V``; see :data:`Velocity`.  Finite for every ``s > 0``; never asked for at ``s = 0``.
+        ``V``; see :data:`Velocity`.  Finite for every ``s > 0``; never evaluated at ``s = 0``.
     lookahead : float
         :math:`\ell` in iterations; 0 makes the model an initial-value problem.
     mobility : callable
-        See :data:`Mobility`; lets solvers treat stiff equations.
+        See :data:`Mobility`; solvers of stiff equations need it.
     direction : int or None
-        What the velocity is proportional to: the memory of this index, or (None) the local gradient.
+        Index of the memory to which the velocity is proportional; None is the local gradient.
     coupled_decay : float
         The gradient is :math:`\nabla f(\theta)` plus this times :math:`\theta`.
     moment_offset : float in (-1, 0]
         Row k of the moments is read at ``s = k + moment_offset``; row 0 is 0 unless the offset is.
     breaks_until : float
-        Up to here the velocity may jump at every whole ``s``.
+        Up to this ``s`` the velocity may jump at every whole ``s``.
     breaks : tuple of float
-        Where else it or a derivative may jump, in increasing order.
+        Other points at which the velocity or a derivative may jump, in increasing order.
     held_until : float
-        Up to here all memories keep their initial values.
+        Up to this ``s`` all memories keep their initial values.
     eliminates : mapping of str to str
-        Moments of the optimizer that the equation does without, with the derivation that eliminates them.
+        Moments of the optimizer that the equation does not contain, with the derivation that eliminates them.
     """
 
     memories: tuple[Memory, ...]
@@ -133,7 +133,7 @@ class Model(Protocol):
     Attributes
     ----------
     name : str
-        As in file names and tables.
+        Name in files and tables.
     order : int
         Declared order in ``alpha`` of its error against the discrete optimizer.
     """
@@ -149,19 +149,19 @@ class Model(Protocol):
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the model's equation for this optimizer at learning rate ``alpha``.
 
-        Under a schedule ``alpha`` is an array of the shape of the ``s`` that the equation's functions are
-        then called with.
+        Under a schedule ``alpha`` is an array with the shape of the argument ``s`` of the equation's
+        functions.
         """
 
 
 def derive(model: Model, optimizer: Optimizer, alpha: LearningRate) -> Equation:
-    """Return the model's equation, after comparing it with the optimizer's declaration.
+    """Return the model's equation after a comparison with the optimizer's declaration.
 
     Raises
     ------
     ValueError
-        If the model refuses the optimizer, the optimizer contradicts itself, or the equation leaves out a
-        moment or the weight decay (:func:`omission`).
+        If the model refuses the optimizer, the optimizer's declaration contradicts itself, or the equation
+        omits a moment or the weight decay (:func:`omission`).
     """
     check_declared(optimizer)
     equation = model.equation(optimizer, alpha)
@@ -172,19 +172,19 @@ def derive(model: Model, optimizer: Optimizer, alpha: LearningRate) -> Equation:
 
 
 def omission(equation: Equation, optimizer: Optimizer) -> str | None:
-    """Return the terms of the optimizer that an equation lacks, and advice; None if it has all.
+    """Return a message about the first term of the optimizer that an equation omits; None if it has all.
 
-    Every moment must be the name of a memory on which the velocity depends, or stand in ``eliminates``; the
+    Every moment must be the name of a memory on which the velocity depends, or a key of ``eliminates``; the
     equation must have the optimizer's weight decay.
     """
-    there = {memory.name for memory in equation.memories} | set(equation.eliminates)
+    present = {memory.name for memory in equation.memories} | set(equation.eliminates)
     for moment in optimizer.moments:
-        if moment not in there:
+        if moment not in present:
             return f"the equation has no memory {moment!r}: add it, or state in eliminates why it needs none"
     if equation.coupled_decay != optimizer.coupled_decay:
         return (
             f"coupled_decay of the equation is {equation.coupled_decay!r}, "
-            f"of the optimizer {optimizer.coupled_decay!r}: pass it on"
+            f"of the optimizer {optimizer.coupled_decay!r}: set coupled_decay=optimizer.coupled_decay"
         )
     unused = _unused(
         equation, optimizer, [name for name in felt(optimizer) if name not in equation.eliminates]
@@ -203,21 +203,22 @@ def omission(equation: Equation, optimizer: Optimizer) -> str | None:
 
 
 def felt(optimizer: Optimizer) -> list[str]:
-    """Return the moments, and ``theta`` for decoupled decay, whose effect is not lost in rounding."""
-    found = ["m"] if optimizer.momentum and optimizer.decay1 > _TRACE else []
-    # With a decay of 0 a moment is the present gradient or its square; a large eps hides the root.
+    """Return the names of the moments, and ``theta`` for decoupled decay, whose effect exceeds rounding."""
+    names = ["m"] if optimizer.momentum and optimizer.decay1 > _TRACE else []
+    # With a decay of 0 a moment is the present gradient or its square; beside a large eps the root is
+    # negligible.
     if optimizer.decay2 > _TRACE and optimizer.eps < 1.0 / _TRACE:
-        found.append(optimizer.moments[-1])
-    return [*found, "theta"] if optimizer.decoupled_decay > _TRACE else found
+        names.append(optimizer.moments[-1])
+    return [*names, "theta"] if optimizer.decoupled_decay > _TRACE else names
 
 
 def _unused(equation: Equation, optimizer: Optimizer, names: Sequence[str]) -> str | None:
-    """Return the first of some memories and theta that changes the velocity at none of three points."""
+    """Return the first of ``names``, memories or theta, that affects the velocity at none of three points."""
     s, gradient = np.array([[0.75], [3.5], [40.5]]), np.array([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]])
     squares, memories = optimizer.squares(gradient) + 0.5, equation.memories
 
     def velocity(changed: str) -> Array:
-        # Decay is tried where nothing else moves, memories where there is none: one may hide the other.
+        # The decay is tested with zero moments, and moments without decay: one could cancel the other.
         signed = 0.0 * gradient if changed in ("theta", "at rest") else gradient
         values = [
             (2.0 if memory.name == changed else 1.0) * squares
@@ -232,12 +233,13 @@ def _unused(equation: Equation, optimizer: Optimizer, names: Sequence[str]) -> s
         try:
             base = velocity("")
         except ValueError:
-            # Under a schedule these points may lie behind the run, at rates that the model refuses.  Its
-            # equation at a constant rate was compared; a rate of the run is refused when it is solved.
+            # Under a schedule these points may be beyond the horizon, with rates that the model refuses.  The
+            # equation at a constant rate is compared as well; a refused rate within the horizon raises in the
+            # solver.
             return None
-        # Nothing can be said where a schedule stops the motion at all three points.
+        # No test is possible if a schedule makes the velocity 0 at all three points.
         for name in names if base.any() else ():
-            # A later memory may accumulate a function of this one.
+            # Memories after this one may have a source that depends on it: then no test is possible.
             later = memories[max((i for i, m in enumerate(memories) if m.name == name), default=-1) + 1 :]
             still = velocity("at rest") if name == "theta" else base
             if not any(m.source is not None for m in later) and np.array_equal(still, velocity(name)):

@@ -21,9 +21,10 @@ Array = NDArray[np.float64]
 class HalfStep:
     r"""Second-order models of the whole family, without look-ahead (derivation: ``docs/theory.md``).
 
-    In k-time :math:`s = t/\alpha` every memory is held at the optimizer's first moment until :math:`s =
-    \frac12`, and has the bilinear rate :math:`\lambda_a = 2(1-\beta_a)/(1+\beta_a)` from there on.  Its mass
-    is :math:`N_a(s) = 1 - \beta_a e^{-\lambda_a (s-\frac12)}`, or :math:`s + \frac12` for AdaGrad.
+    In k-time :math:`s = t/\alpha` every memory is constant, equal to the optimizer's moment after one
+    iteration, until :math:`s = \frac12`; from then on it has the bilinear rate
+    :math:`\lambda_a = 2(1-\beta_a)/(1+\beta_a)`.  Its mass is
+    :math:`N_a(s) = 1 - \beta_a e^{-\lambda_a (s-\frac12)}`, or :math:`s + \frac12` for AdaGrad.
 
     .. math::
         m' &= \lambda_1 (g - m), \quad m(\tfrac12) = (1-\beta_1) g_0, \qquad
@@ -36,18 +37,18 @@ class HalfStep:
         \text{AdaGrad}\quad \theta' &= -\alpha\,\frac{m}{\sqrt{\lceil s\rceil\,G/(s+\frac12)} + \varepsilon},
             \quad \beta_1 = 0.
 
-    AdamL2 is Adam with :math:`g + w'\theta`.  AdamW's step :math:`(1-\alpha w')\theta - \alpha d` is met
-    exactly for constant d by :math:`\theta' = -c\,\theta - \alpha\frac{c}{\alpha w'}\,d` with :math:`c =
-    -\ln(1-\alpha w')`.
+    AdamL2 is Adam with :math:`g + w'\theta` for g.  AdamW's step :math:`(1-\alpha w')\theta - \alpha d` is,
+    for constant d, the exact solution of :math:`\theta' = -c\,\theta - \alpha\frac{c}{\alpha w'}\,d` with
+    :math:`c = -\ln(1-\alpha w')`.
 
-    Moments belong to mid-step: row k of a solution holds :math:`(1-\beta_1^k)\,m(k-\frac12)/N_1(k-\frac12)`
-    and likewise v; :math:`G(k-\frac12)`.
+    Moments are read at mid-step: row k of a solution contains
+    :math:`(1-\beta_1^k)\,m(k-\frac12)/N_1(k-\frac12)`, the same expression of v, and :math:`G(k-\frac12)`.
 
     Parameters
     ----------
     frozen : int, >= 1
-        For this many iterations :math:`\lceil s\rceil` is held over each step, so that every step is an
-        element of the mesh; afterwards a smooth function with the same step averages stands for it
+        For this many iterations :math:`\lceil s\rceil` is constant in each step, so that every step is an
+        element of the mesh; afterwards a smooth function with the same step averages replaces it
         (:func:`smooth_count`).
 
     Raises
@@ -133,7 +134,7 @@ def half_step_rate(beta: float) -> float:
 
 
 def half_step_mass(beta: float, s: Array) -> Array:
-    r"""Return the memory's mass :math:`1 - \beta e^{-\lambda(s - 1/2)}`; for ``beta = 1``, a sum, s + 1/2."""
+    r"""Return a memory's mass :math:`1 - \beta e^{-\lambda(s - 1/2)}`; for a sum, ``beta = 1``, s + 1/2."""
     after = np.maximum(s - 0.5, 0.0)
     if beta == 1.0:
         return 1.0 + after
@@ -141,14 +142,14 @@ def half_step_mass(beta: float, s: Array) -> Array:
 
 
 def smooth_count(beta: float, s: Array) -> Array:
-    r"""Return a smooth n(s) that can stand for :math:`\lceil s\rceil` in the normaliser.
+    r"""Return a smooth n(s) that replaces :math:`\lceil s\rceil` in the normaliser.
 
     .. math:: n = \kappa + \frac{1}{16\kappa} \quad(\beta = 1), \qquad
               n = \kappa + \frac{y}{24} + \frac{y}{16\,(e^{y\kappa} - 1)}, \qquad
               \kappa = s + \tfrac12, \quad y = -\ln\beta
 
-    With it the averages of :math:`n^{-1/2}` and :math:`(1-\beta^n)^{-1/2}` over step k are their values at
-    ``n = k``, up to a relative :math:`O(k^{-4})`.
+    The averages of :math:`n^{-1/2}` and :math:`(1-\beta^n)^{-1/2}` over step k are then their values at
+    ``n = k``, up to a relative error :math:`O(k^{-4})`.
     """
     middle = s + 0.5
     if beta == 1.0:
@@ -156,7 +157,7 @@ def smooth_count(beta: float, s: Array) -> Array:
     if beta == 0.0:
         return middle
     y = -math.log(beta)
-    # The exponential overflows to inf where its share is 0.
+    # The exponential overflows to inf, where its term is 0.
     with np.errstate(over="ignore"):
         return np.asarray(middle + y / 24.0 + y / (16.0 * np.expm1(y * middle)))
 
@@ -166,11 +167,11 @@ def _log(beta: float) -> float:
 
 
 def decoupled_decay(alpha: LearningRate, decay: float) -> tuple[LearningRate, LearningRate]:
-    """Rate at which decoupled decay shrinks theta per iteration, and what it multiplies the step by."""
+    """Return the rate c of decoupled decay per iteration, and the factor c / (alpha * decay) of the step."""
     if decay == 0.0:
         return 0.0, 1.0
     if np.any(np.asarray(alpha) * decay >= 1.0):
-        largest = float(np.max(alpha))  # of a schedule
+        largest = float(np.max(alpha))  # alpha is an array under a schedule
         raise ValueError(
             f"weight_decay: {decay!r} is not allowed with alpha = {largest!r}: alpha*weight_decay must be < 1"
         )
@@ -179,5 +180,5 @@ def decoupled_decay(alpha: LearningRate, decay: float) -> tuple[LearningRate, Le
         rate = -math.log1p(-share)
         return rate, rate / share
     rates: Array = -np.log1p(-share)
-    # A learning rate of 0 neither shrinks nor steps.
+    # At a learning rate of 0 theta is constant: rate 0, and any factor.
     return rates, np.divide(rates, share, out=np.ones_like(share), where=share != 0.0)

@@ -29,17 +29,18 @@ class HerediaSecondOrder:
         \eta(s) = \frac{\sqrt{1-\beta_2^s}}{1-\beta_1^s}, \quad \varepsilon(s) =
         \varepsilon\sqrt{1-\beta_2^s}
 
-    Each line is the discrete one, :math:`X_{k+1} - X_k \approx X' + \tfrac12X''`.  The moments' kernel is
-    :math:`\frac{2(1-\beta)}{\kappa}e^{-s}\sinh\kappa s` with :math:`\kappa = \sqrt{2\beta-1}` (its sine for
-    :math:`\beta < \tfrac12`: there v may turn negative, and the equation fail): here two plain memories.
+    Each equation is the discrete one with :math:`X_{k+1} - X_k \approx X' + \tfrac12X''`.  The moments'
+    kernel is :math:`\frac{2(1-\beta)}{\kappa}e^{-s}\sinh\kappa s` with :math:`\kappa = \sqrt{2\beta-1}`,
+    computed as two exponential memories.  For :math:`\beta < \tfrac12` the hyperbolic sine is a sine: v may
+    become negative, and the solution fail.
 
     Away from the start mean lags agree with the discrete ones.  At the start they do not: the kernel's mass
-    is not :math:`1-\beta^s`, so that a constant gradient is already followed to first order in alpha only.
+    is not :math:`1-\beta^s`, so that even for a constant gradient the error is of first order in alpha.
 
     Source: "From Adam to Adam-like Lagrangians", arXiv 2602.09101.  Confirmed from public code of this model,
-    whose author could not be confirmed: kernel, equation of motion (which that code writes with the other
-    sign), :math:`\eta` and :math:`\varepsilon(s)`.  Not confirmed: the look-ahead :math:`\ell = 1` (that code
-    reads the moments at s, from integrals begun at s = 1) and :math:`\theta'(0)`.  The source is not known to
+    whose author could not be confirmed: kernel, equation of motion (with the opposite sign in that code),
+    :math:`\eta` and :math:`\varepsilon(s)`.  Not confirmed: the look-ahead :math:`\ell = 1` (that code reads
+    the moments at s, from integrals that begin at s = 1) and :math:`\theta'(0)`.  The source is not known to
     state an order; 1 is derived here.  Moments are not reported.
 
     Parameters
@@ -81,7 +82,7 @@ class HerediaSecondOrder:
             return -scale * moment / (np.sqrt(square) + optimizer.eps * root_mass)
 
         def mobility(s: Array, memories: Sequence[Array]) -> Array:
-            # The velocity follows its force with a delay: nothing is stiff, plain sweeps converge.
+            # The velocity is a memory of the force: the equation is not stiff, and plain sweeps converge.
             return np.zeros_like(memories[4])
 
         def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
@@ -100,8 +101,9 @@ class HerediaSecondOrder:
 def inertial_average(
     optimizer: Optimizer, beta: float, *, squared: bool
 ) -> tuple[Memory, Memory, Callable[[Array, Array, Array], Array]]:
-    r"""Return two memories and how, at ``s``, they make the solution of :math:`\tfrac12M''+M'+(1-\beta)M =
-    (1-\beta)h`.
+    r"""Return two memories a and b, and the function of (s, a, b) that combines them to a moment M.
+
+    M is the solution of :math:`\tfrac12M''+M'+(1-\beta)M = (1-\beta)h`.
     """
     name = optimizer.moments[-1] if squared else "m"
     gain, kappa = 1.0 - beta, math.sqrt(abs(2.0 * beta - 1.0))
@@ -118,10 +120,10 @@ def inertial_average(
         return Memory(name, gain, rate, squared=squared, stored=False, source=source)
 
     if kappa < 1e-3:
-        # sinh(x)/x and sin(x)/x are 1 here; what that neglects is below (kappa s)^2 e^{-s}/6.
+        # The kernel with sinh(x)/x = sin(x)/x = 1; the error is below (kappa s)^2 e^{-s}/6.
         return memory(1.0), memory(1.0, lambda s: s), lambda s, a, b: 2.0 * (s * a - b)
     if beta > 0.5:
-        # 1 - kappa, without cancellation for beta near 1.
+        # 1 - kappa without cancellation for beta near 1.
         slow = 2.0 * (1.0 - beta) / (1.0 + kappa)
         return memory(slow), memory(1.0 + kappa), lambda s, a, b: (a - b) / kappa
     return (

@@ -20,17 +20,17 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Local:
-    r"""Propositions 1 and 2 of the paper with the gradient held over the iteration that they look ahead.
+    r"""Propositions 1 and 2 of the paper with a constant gradient over the iteration of their look-ahead.
 
     .. math::
         \text{AdaGrad}\quad G(s+1) &\approx G(s) + g(s)^2, \\
         \text{RMSProp}\quad v(s+1) &\approx b\,v(s) + (1-b)\,g(s)^2, \qquad
             b = \beta \text{ (step)}\quad\text{or}\quad e^{-(1-\beta)} \text{ (relaxed)}
 
-    "step" is the paper's own Assumption 2 (an Euler step of one iteration: then the Euler method of step
-    alpha for this model is the discrete optimizer), "relaxed" solves the memory's equation over the
-    iteration.  Optimizers with a first moment or bias correction (Adam, AdamW, AdamL2) look nowhere ahead and
-    stay as in :class:`idescent.models.Paper`.
+    ``"step"`` is the paper's Assumption 2, an Euler step of one iteration: Euler's method with step alpha for
+    this model is then the discrete optimizer.  ``"relaxed"`` solves the memory's equation over the iteration.
+    The equations of optimizers with a first moment or bias correction (Adam, AdamW, AdamL2) have no
+    look-ahead and are those of :class:`idescent.models.Paper`.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Local:
     Raises
     ------
     ValueError
-        If ``closure`` is none of these.
+        If ``closure`` is another value.
     """
 
     closure: Literal["step", "relaxed"] = "step"
@@ -52,7 +52,7 @@ class Local:
             raise ValueError(f"Local.closure: {self.closure!r} is not allowed: must be 'step' or 'relaxed'")
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
-        """Return the closed proposition that belongs to the structure of ``optimizer``."""
+        """Return the closed equation of the proposition for the structure of ``optimizer``."""
         if optimizer.bias_correction or optimizer.momentum:
             return Paper().equation(optimizer, alpha)
         rate, decay = 1.0 - optimizer.decay2, alpha * optimizer.decoupled_decay
@@ -77,12 +77,12 @@ class Local:
 
 @dataclass(frozen=True)
 class HeldRoot:
-    r"""The direction :math:`g/(\sqrt{k M + c\,g^2}+\varepsilon)` of a memory whose gradient is held.
+    r"""The direction :math:`g/(\sqrt{k M + c\,g^2}+\varepsilon)` of a memory with a constant gradient.
 
     Attributes
     ----------
     optimizer : Optimizer
-        Says what :math:`g^2` is, and :math:`\varepsilon`.
+        Defines :math:`g^2`, by coordinate or norm, and :math:`\varepsilon`.
     keep, add : float
         ``k`` and ``c``.
     """
@@ -92,15 +92,15 @@ class HeldRoot:
     add: float
 
     def direction(self, gradient: Array, memory: Array) -> Array:
-        """Return the direction, shape of ``gradient``; 0 where the gradient is."""
+        """Return the direction, shape of ``gradient``; 0 where the gradient is 0."""
         full = self._root(gradient, memory) + self.optimizer.eps
         return np.asarray(gradient / np.where(full > 0.0, full, 1.0))
 
     def slope(self, gradient: Array, memory: Array) -> Array:
-        """Return its derivative by the gradient (its diagonal), the memory fixed."""
+        """Return the diagonal of the direction's derivative by the gradient, for a fixed memory."""
         root = self._root(gradient, memory)
         full = np.maximum(root + self.optimizer.eps, 1e-300)
-        # Where the root is 0 the gradient is: 1/full is left, the limit.
+        # Where the root is 0 so is the gradient, and the limit is 1/full.
         slope: Array = (
             1.0 - self.add * gradient * gradient / (np.where(root > 0.0, root, 1.0) * full)
         ) / full

@@ -1,4 +1,4 @@
-"""Kernels with logarithmic rates: as much mass as the discrete averages have, at every iteration."""
+"""Kernels with logarithmic rates, whose mass is that of the discrete averages at every iteration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LogRate:
-    r"""The paper's equations with the rate :math:`\lambda = -\ln\beta` for :math:`1-\beta`.
+    r"""The paper's equations with the rate :math:`\lambda = -\ln\beta` in place of :math:`1-\beta`.
 
     .. math::
         m' &= \lambda_1(g - m), \qquad v' = \lambda_2(g^2 - v), \\
@@ -29,20 +29,20 @@ class LogRate:
         \text{RMSProp}\quad \theta' &= -\alpha\,\frac{g}{\sqrt{\beta v + (1-\beta)g^2}+\varepsilon}
 
     The kernel's mass at ``s`` is :math:`1-\beta^s`, which is the discrete one at whole ``s``: a constant
-    gradient is followed exactly.  :math:`\beta = 0` is no memory.  The mean lag is :math:`1/\lambda`, where
-    the discrete average, felt over a step, has :math:`1/(1-\beta)-\tfrac12`: 0.9 % of an iteration apart at
-    :math:`\beta = 0.9`, half an iteration at 0.  So the term of first order is small unless
+    gradient gives no error.  :math:`\beta = 0` means no memory.  The mean lag is :math:`1/\lambda`, and that
+    of the discrete average over a step is :math:`1/(1-\beta)-\tfrac12`: they differ by 0.9 % of an iteration
+    at :math:`\beta = 0.9`, and by half an iteration at 0.  So the term of first order is small unless
     :math:`\beta_1 = 0`.
 
-    In RMSProp, :math:`\beta v + (1-\beta) g^2` is v one iteration later for a gradient held over it.  AdamW
-    and AdamL2 are as in :class:`idescent.models.Paper`.  This is a variant of the paper's equations by this
-    package; it has no source.
+    In RMSProp, :math:`\beta v + (1-\beta) g^2` is v one iteration later for a constant gradient.  AdamW and
+    AdamL2 are as in :class:`idescent.models.Paper`.  This variant of the paper's equations is this package's
+    own; it has no source.
 
     Raises
     ------
     ValueError
-        For AdaGrad: a sum has no rate, the model would be the paper's.  For a first moment without bias
-        correction: with :math:`\beta_1 = 0` the velocity would be infinite at the start.
+        For AdaGrad, whose sum has no rate: the model would be the paper's.  For a first moment without bias
+        correction, as with :math:`\beta_1 = 0` the velocity would be infinite at the start.
     """
 
     name: str = "log-rate"
@@ -70,5 +70,5 @@ class LogRate:
 
 
 def log_average(beta: float) -> Average:
-    r"""Return the average of rate :math:`-\ln\beta`, corrected by its own mass :math:`1-\beta^s`."""
+    r"""Return the average of rate :math:`-\ln\beta`, corrected by its mass :math:`1-\beta^s`."""
     return Average(-math.log(beta) if beta else math.inf, partial(mass, beta))

@@ -1,4 +1,4 @@
-"""The paper's models: Propositions 1-3, and AdamW and AdamL2 derived as its Section 3 says."""
+"""The paper's models: Propositions 1-3, and AdamW and AdamL2 derived as in its Section 3."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ class Paper:
             \frac{m(s)}{\sqrt{v(s)}+\varepsilon\sqrt{1-\beta_2^s}}, &
             m(s) &= \int_0^s (1-\beta_1)e^{-(1-\beta_1)(s-\sigma)} g\,d\sigma
 
-    Equations (3) and (4) look ahead by one iteration: they are advanced functional equations whose solution
-    is meant on :math:`[0,\infty)`, restricted to the horizon.  AdamL2 is (5) with
-    :math:`g + w'\theta` for the gradient; AdamW is (5) with :math:`-\alpha w'\theta` added: shifting
-    :math:`\theta_{k+1} = (1-\alpha w')\theta_k - \dots` as in the proof of Proposition 3 and using Assumption
-    2.  The same shifts give the equation of other members of the family: with a first moment and without bias
-    correction (5) has :math:`\beta_i^s = 0`, and either weight decay enters (3) and (4) as it enters (5).
+    Equations (3) and (4) look ahead by one iteration: they are advanced functional equations, and their
+    solution is that on :math:`[0,\infty)`, restricted to the horizon.  AdamL2 is (5) with
+    :math:`g + w'\theta` for the gradient.  AdamW is (5) plus the term :math:`-\alpha w'\theta`, from
+    :math:`\theta_{k+1} = (1-\alpha w')\theta_k - \dots` by the shift in the proof of Proposition 3 and
+    Assumption 2.  The same shift gives the equations of other members of the family: with a first moment and
+    without bias correction, (5) has :math:`\beta_i^s = 0`, and both kinds of weight decay enter (3) and (4)
+    as they enter (5).
 
     Near the start (5) is 0/0; its limit is
     :math:`-\alpha\,\mathrm{sign}(g_0)\,\frac{1-\beta_1}{-\ln\beta_1}\sqrt{\frac{-\ln\beta_2}{1-\beta_2}}`,
@@ -45,7 +46,7 @@ class Paper:
     order: int = 1
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
-        """Return the proposition that belongs to the structure of ``optimizer``."""
+        """Return the equation of the proposition for the structure of ``optimizer``."""
         if optimizer.bias_correction or optimizer.momentum:
             return _adam(optimizer, alpha)
         return _gradient_over_root(optimizer, alpha)

@@ -1,7 +1,7 @@
 """Models under a learning-rate schedule.
 
-What lives here: how a schedule enters the equation of a model that knows nothing of it.  The schedules are in
-:mod:`idescent.schedules`.
+What lives here: the equation of any model with its learning rate replaced by a scheduled one.  What does not:
+the schedules (:mod:`idescent.schedules`).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from idescent.schedules import Constant, Schedule, within
 
 Array = NDArray[np.float64]
 
-# Iterations beyond the horizon that the overlap of an equation that looks ahead may need.
+# Iterations beyond the horizon for which breaks are listed: an overlap or an element may reach there.
 _BEYOND = 64
 
 
 @dataclass(frozen=True)
 class Scheduled:
-    r"""A model under a schedule: :math:`\alpha\rho(s)` stands wherever the model has :math:`\alpha`.
+    r"""A model under a schedule: :math:`\alpha\rho(s)` replaces :math:`\alpha`.
 
     Attributes
     ----------
@@ -43,12 +43,12 @@ class Scheduled:
 
     @property
     def name(self) -> str:
-        """The model's."""
+        """Name of the model."""
         return self.model.name
 
     @property
     def order(self) -> int:
-        """The model's, but at most 2: the third-order terms know a constant learning rate only."""
+        """Order of the model, but at most 2: terms of third order assume a constant learning rate."""
         return min(self.model.order, 2)
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
@@ -56,30 +56,32 @@ class Scheduled:
         plain = derive(self.model, optimizer, alpha)
 
         def at(s: Array) -> Equation:
-            # Models are closures over alpha: made anew they broadcast it against what they are given.
+            # Models are closures over alpha: with an array for alpha the functions broadcast it against
+            # theirs.
             return self.model.equation(optimizer, alpha * self.schedule.rate(s))
 
         def source(i: int, s: Array, *state: Any) -> Array:
-            remembered: Callable[..., Array] | None = at(s).memories[i].source
-            assert remembered is not None  # as in the plain equation
-            return remembered(s, *state)
+            source_at: Callable[..., Array] | None = at(s).memories[i].source
+            assert source_at is not None  # as in the plain equation
+            return source_at(s, *state)
 
         memories: list[Memory] = [
             memory if memory.source is None else replace(memory, source=partial(source, i))
             for i, memory in enumerate(plain.memories)
         ]
-        # Elements reach beyond the horizon, and what looks ahead to a kink has one itself, earlier.
+        # Elements may reach beyond the horizon.  With a look-ahead the velocity has a second kink, one
+        # look-ahead before each break.
         breaks = (*self.schedule.breaks(self.steps + _BEYOND), float(self.steps))
         early = [s - plain.lookahead for s in breaks]
         return replace(
             plain,
             memories=tuple(memories),
             velocity=lambda s, *state: at(s).velocity(s, *state),
-            mobility=lambda s, felt: at(s).mobility(s, felt),
+            mobility=lambda s, values: at(s).mobility(s, values),
             breaks=within((*plain.breaks, *breaks, *early), math.inf),
         )
 
 
 def under(model: Model, schedule: Schedule | None, steps: int) -> Model:
-    """Return the model under a schedule; the model itself if there is none or it changes nothing."""
+    """Return the model under a schedule; the model itself without a schedule or with the constant 1."""
     return model if schedule is None or schedule == Constant() else Scheduled(model, schedule, steps)

@@ -18,22 +18,22 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SignFlow:
-    r"""Sign gradient flow, smoothed as the optimizer smooths it (Ma, Wu & E 2022).
+    r"""Sign gradient flow, smoothed by the optimizer's eps (Ma, Wu & E 2022).
 
     .. math:: \theta' = -\alpha\,\frac{g}{|g|+\varepsilon} - \alpha w'\theta
 
-    The limit of RMSProp and Adam for :math:`\alpha\to0` at fixed :math:`\beta` (all memory is then of the
-    present), so of first order in alpha as long as the gradient does not vanish.  With one accumulator for
+    The limit of RMSProp and Adam for :math:`\alpha\to0` at fixed :math:`\beta`, in which every average is its
+    present value: of first order in alpha as long as the gradient does not vanish.  With one accumulator for
     all coordinates :math:`|g|` is the Euclidean norm.  The limit eliminates both moments.
 
-    That this limit is the subject of the source ("A qualitative study of the dynamic behavior for adaptive
-    gradient algorithms", MSML 2022) was confirmed from its abstract; the smoothing and weight decay are this
-    package's.
+    Source: "A qualitative study of the dynamic behavior for adaptive gradient algorithms", MSML 2022.
+    Confirmed from its abstract: this limit is its subject.  The smoothing and the weight decay are this
+    package's own.
 
     Raises
     ------
     ValueError
-        For AdaGrad, whose accumulator grows without bound: its limit is another one.
+        For AdaGrad, whose accumulator grows without bound and which has another limit.
     """
 
     name: str = "sign-flow"
@@ -42,7 +42,7 @@ class SignFlow:
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the flow for ``optimizer``."""
         if optimizer.summing:
-            raise refusal("SignFlow", optimizer, "its accumulator is no average")
+            raise refusal("SignFlow", optimizer, "its accumulator is a sum, not an average")
         decay = alpha * optimizer.decoupled_decay
         root = HeldRoot(optimizer, 0.0, 1.0)
 
@@ -57,5 +57,5 @@ class SignFlow:
             velocity,
             mobility,
             coupled_decay=optimizer.coupled_decay,
-            eliminates=dict.fromkeys(optimizer.moments, "for alpha to 0 averages are the present"),
+            eliminates=dict.fromkeys(optimizer.moments, "for alpha to 0 each average is its present value"),
         )

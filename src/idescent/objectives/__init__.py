@@ -1,7 +1,7 @@
-"""Objective functions: what is minimised; one family, one file, imported on first use.
+"""Objective functions, one family in each file, imported on first use.
 
-An objective knows nothing of optimizers, files or time.  Your own needs no base class: any object with
-``value`` and ``gradient`` will do (:class:`~idescent.objectives.protocol.Objective`).
+An objective does not depend on optimizers, files or time.  Your own needs no base class: any object with
+``value`` and ``gradient`` is one (:class:`~idescent.objectives.protocol.Objective`).
 """
 
 from __future__ import annotations

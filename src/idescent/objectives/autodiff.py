@@ -1,7 +1,7 @@
-"""Objectives written in JAX or PyTorch, differentiated by them.
+"""Objectives written in JAX or PyTorch, differentiated by these libraries.
 
 What lives here: two adapters from a loss to the contract of an objective, in float64.  What does not: either
-library; they are imported when an adapter is made.
+library; each is imported when an adapter is created.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ class JaxObjective:
     loss : callable
         Maps parameters to a scalar.  Without ``parameters`` they are one JAX array of shape (n,).
     parameters : callable, optional
-        Maps a seed to initial parameters: any tree of arrays that JAX knows, flattened in JAX's order.  Then
-        ``loss`` receives such trees, and ``initial(seed)`` returns the flattened start.
+        Maps a seed to initial parameters: any tree of arrays that JAX can flatten, in JAX's order.  ``loss``
+        then receives such trees, and ``initial(seed)`` returns the flattened start.
 
     Notes
     -----
-    Turns on JAX's 64-bit mode for the whole process: with JAX's own default of 32 bits no error of a model
-    below 1e-7 could be seen.  Batches of points are padded to a power of two, or JAX would compile the loss
-    for every length.
+    Enables JAX's 64-bit mode for the whole process: with JAX's default of 32 bits errors of a model below
+    1e-7 would be lost in rounding.  Batches of points are padded to a power of two, because JAX compiles the
+    loss for every length.
 
     Raises
     ------
@@ -71,6 +71,7 @@ class JaxObjective:
 
 
 def _padded(function: Callable[..., Any], *points: Array) -> Array:
+    """Evaluate a function at points (..., n), padded by copies of the last one to a power of two."""
     lead, n = points[0].shape[:-1], points[0].shape[-1]
     flat = [np.broadcast_to(p, (*lead, n)).reshape(-1, n) for p in points]
     count = len(flat[0])
@@ -91,7 +92,7 @@ class TorchObjective:
 
     Notes
     -----
-    Points are taken one by one: a loss with loops or branches may be no function of whole batches.
+    Points are evaluated one by one, because a loss with loops or branches may not accept batches.
 
     Raises
     ------
@@ -122,7 +123,7 @@ class TorchObjective:
         return self._torch.autograd.grad(self._loss(point), point, create_graph=create_graph)[0]
 
     def _bend(self, point: Any, direction: Any) -> Any:
-        # A gradient that does not depend on the point has no graph to go back through.
+        # A gradient that does not depend on the point has no graph to differentiate.
         slope = self._slope(point, create_graph=True)
         if not slope.requires_grad:
             return self._torch.zeros_like(point)

@@ -1,8 +1,8 @@
-"""What classifiers by cross-entropy have in common.
+"""The common base of classifiers trained by cross-entropy.
 
 What lives here: the cross-entropy and its derivatives, mini-batches, ridge, accuracy, and the division of
-many points into chunks that fit in a cache.  What does not: how parameters and features become scores (the
-subclasses), and the data (:mod:`idescent.objectives.data`).
+many points into chunks that fit in a cache.  What does not: the scores as a function of parameters and
+features (the subclasses), the data (:mod:`idescent.objectives.data`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Classifier(ABC):
     .. math:: f(\theta) = \frac1N \sum_j \Bigl(\log \sum_k e^{z_{jk}} - z_{j y_j}\Bigr)
               + \frac\rho2 |\theta|^2
 
-    with scores :math:`z_j = z(\theta, x_j)`.  A single score z stands for the two classes' scores 0 and z.
+    with scores :math:`z_j = z(\theta, x_j)`.  For two classes there is a single score z: their scores are 0
+    and z.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class Classifier(ABC):
     dimension : int
         Number of parameters n.
     width : int
-        Numbers that the largest layer has for one sample.
+        Numbers in the largest layer for one sample.
     """
 
     def __init__(self, split: Split, ridge: float, dimension: int, width: int) -> None:
@@ -47,7 +48,7 @@ class Classifier(ABC):
         self.split, self.ridge, self.dimension, self._width = split, float(ridge), dimension, width
         self.samples = len(split.x)
         classes = self.scores_per_sample
-        # Fractions of each class in every sample: the derivatives need nothing else of the labels.
+        # The labels as numbers 0 and 1, with one column for each score.
         self._targets: Array = (
             split.y[:, None].astype(np.float64) if classes == 1 else np.eye(classes)[split.y]
         )
@@ -112,8 +113,8 @@ class Classifier(ABC):
 
     def _classes(self, theta: Array, x: Array) -> Labels:
         scores = self.scores(theta, x)[0]
-        found: Labels = (scores[:, 0] > 0.0).astype(np.intp) if scores.shape[-1] == 1 else scores.argmax(-1)
-        return found
+        classes: Labels = (scores[:, 0] > 0.0).astype(np.intp) if scores.shape[-1] == 1 else scores.argmax(-1)
+        return classes
 
     def _penalised(self, theta: Array, loss: Array) -> Array:
         return np.asarray(loss + 0.5 * self.ridge * (theta * theta).sum(axis=-1))
@@ -123,9 +124,9 @@ class Classifier(ABC):
         return np.asarray((log_sum_exp(scores) - (scores * targets).sum(axis=-1)).mean(axis=-1))
 
     def _chunks(self, evaluate: Callable[..., Array], indices: Indices | None, *points: Array) -> Array:
-        """Evaluate at points (..., n), few at a time.
+        """Evaluate at points (..., n), a chunk of them at a time.
 
-        A point's result does not depend on the others to the bit: products are taken point by point.
+        The bits of a point's result do not depend on the other points: products are computed point by point.
         """
         own = indices is not None and indices.ndim > 1
         lead = points[0].shape[:-1]
@@ -148,7 +149,7 @@ class Classifier(ABC):
 
 
 def log_sum_exp(scores: Array) -> Array:
-    """Return the logarithm of the sum of exponentials over the last axis; one score stands for (0, z)."""
+    """Return the logarithm of the sum of exponentials over the last axis; a single score z means (0, z)."""
     if scores.shape[-1] == 1:
         return np.logaddexp(0.0, scores[..., 0])
     largest = scores.max(axis=-1, keepdims=True)
@@ -171,7 +172,7 @@ def probability_change(probability: Array, change: Array) -> Array:
 
 
 def layer(theta: Array, offset: int, inputs: int, outputs: int) -> tuple[Array, Array, int]:
-    """Return a layer's weights (m, inputs, outputs), biases (m, 1, outputs), and where the next begins."""
+    """Return a layer's weights (m, inputs, outputs), biases (m, 1, outputs), and the next layer's offset."""
     middle = offset + inputs * outputs
     end = middle + outputs
     weights = theta[:, offset:middle].reshape(-1, inputs, outputs)

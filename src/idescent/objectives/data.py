@@ -1,7 +1,7 @@
-"""Real data that come with scikit-learn, and their split into training and test samples.
+"""Real data from scikit-learn's package, and their split into training and test samples.
 
-What lives here: reading, standardising and splitting.  What does not: models of the data.  The files are
-found beside scikit-learn and read without importing it, which would take longer than many a job.
+What lives here: reading, standardising and splitting.  What does not: models of the data.  The files of the
+installed package are read without an import of scikit-learn, which would take longer than many jobs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from idescent.objectives.protocol import Array
 
 Labels = NDArray[np.intp]
 
-# File, lines before the data, and SHA-256 of the numbers as little-endian float64: other data, other results.
+# File, lines before the data, and SHA-256 of the numbers as little-endian float64, as other data would
+# silently give other results.
 _FILES = {
     "breast_cancer": (
         "breast_cancer.csv",
@@ -36,13 +37,13 @@ _FILES = {
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Samples to train on and samples held out.
+    """Training samples and test samples.
 
     Attributes
     ----------
     x, x_test : ndarray, shape (N, p)
-        Features; each has mean 0 and standard deviation 1 over the training samples, or is 0 where it is
-        constant there.
+        Features; each has mean 0 and standard deviation 1 over the training samples, or is 0 if it is
+        constant over them.
     y, y_test : ndarray of int, shape (N,)
         Classes 0, 1, ...
     """
@@ -62,14 +63,14 @@ def read(name: str) -> tuple[Array, Labels]:
     Raises
     ------
     ValueError
-        If scikit-learn is not installed, or its file has other numbers in it.
+        If scikit-learn is not installed, or its file contains other numbers.
     """
     file, header, expected = _FILES[name]
-    # Finding a top-level package does not import it.
-    found = importlib.util.find_spec("sklearn")
-    if found is None or not found.submodule_search_locations:
-        raise ValueError(f"{name}: the data come with scikit-learn: pip install 'idescent[data]'")
-    path = Path(found.submodule_search_locations[0], "datasets", "data", file)
+    # The search for a top-level package does not import it.
+    package = importlib.util.find_spec("sklearn")
+    if package is None or not package.submodule_search_locations:
+        raise ValueError(f"{name}: the data are part of scikit-learn: pip install 'idescent[data]'")
+    path = Path(package.submodule_search_locations[0], "datasets", "data", file)
     table = np.loadtxt(path, delimiter=",", skiprows=header, dtype=np.float64)
     digest = hashlib.sha256(table.astype("<f8").tobytes()).hexdigest()
     if digest != expected:
@@ -78,9 +79,9 @@ def read(name: str) -> tuple[Array, Labels]:
 
 
 def split(x: Array, y: Any, test: float, seed: int) -> Split:
-    """Shuffle, hold out the fraction ``test``, and standardise by the training samples.
+    """Shuffle the samples, hold out the fraction ``test``, and standardise by the training samples.
 
-    Uses numpy's legacy generator, whose streams are frozen: the same seed gives the same split forever.
+    Uses numpy's legacy generator, whose streams are frozen: the same seed always gives the same split.
 
     Raises
     ------

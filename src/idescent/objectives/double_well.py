@@ -12,7 +12,7 @@ class DoubleWell:
 
     .. math:: f(\theta) = \tfrac14 \sum_{i<n} (\theta_i^2 - 1)^2
 
-    Separable; its 2^n minima have the value 0, the curvature there is 2, and -1 at the origin.
+    Separable.  Its 2^n minima have the value 0 and the curvature 2; the curvature at the origin is -1.
 
     Parameters
     ----------
@@ -51,5 +51,5 @@ class DoubleWell:
         return np.random.RandomState(seed).standard_normal(self.dimension)
 
     def __repr__(self) -> str:
-        """Return the call that makes this objective."""
+        """Return the call that creates this objective."""
         return f"DoubleWell(dimension={self.dimension})"

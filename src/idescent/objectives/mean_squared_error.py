@@ -1,4 +1,4 @@
-"""The objective of Appendix B of the paper: a line through the origin, fitted to noisy data."""
+"""The objective of Appendix B of the paper: a line through the origin fitted to noisy data."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class MeanSquaredError:
     .. math:: f(\theta) = \frac1N \sum_j (y_j - \theta x_j)^2 = a(\theta - \theta^*)^2 + f^*, \qquad
               a = \overline{x^2}, \quad \theta^* = \overline{xy}/a
 
-    The centred form on the right is what is evaluated: it is O(1) in N, and its gradient is exactly 0 at
-    :math:`\theta^*`.
+    The centred form on the right is evaluated: its cost does not depend on N, and its gradient is exactly 0
+    at :math:`\theta^*`.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class MeanSquaredError:
     ) -> MeanSquaredError:
         r"""Draw the data of the paper's Appendix B: ``x`` uniform on [0, 1), :math:`y = 2x +` Gaussian noise.
 
-        Uses numpy's legacy generator, whose streams are frozen: the same seed gives the same data forever.
+        Uses numpy's legacy generator, whose streams are frozen: the same seed always gives the same data.
 
         Parameters
         ----------

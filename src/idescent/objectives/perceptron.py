@@ -1,4 +1,4 @@
-"""A two-layer perceptron: the smallest neural network that is one."""
+"""A perceptron with two layers, the smallest kind of neural network."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Perceptron(Classifier):
     .. math:: z_j = \tanh(x_j W_1 + b_1) W_2 + b_2, \qquad \theta = (W_1, b_1, W_2, b_2)
 
     with matrices row by row, and f as in :class:`~idescent.objectives.classification.Classifier`.  Not
-    convex: hidden units can be exchanged.  The gradient is by back-propagation, products with the Hessian by
-    Pearlmutter (1994), both written out and exact.
+    convex, as hidden units can be exchanged.  The gradient is computed by back-propagation, products with the
+    Hessian by the method of Pearlmutter (1994); both are exact.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Perceptron(Classifier):
         test : float
             Fraction of the samples that is held out.
         seed : int
-            Of the split.
+            Seed of the split.
         """
         return cls(split(*read("digits"), test, seed), hidden, ridge)
 
@@ -101,7 +101,7 @@ class Perceptron(Classifier):
         probability = probabilities(units @ w2 + b2)
         by_score = (probability - targets) / x.shape[-2]
         by_unit = by_score @ _turned(w2)
-        # From here on: derivatives of all of the above along the direction.
+        # Derivatives of all of the above along the direction.
         d_units = slope * (x @ dw1 + db1)
         d_score = d_units @ w2 + units @ dw2 + db2
         d_by_score = probability_change(probability, d_score) / x.shape[-2]

@@ -1,7 +1,7 @@
-"""What an objective is to the rest of the package.
+"""The interface of objectives.
 
-What lives here: the contracts :class:`Objective` and :class:`FiniteSum`, their evaluation, and a count of it.
-What does not: any particular objective.
+What lives here: the contracts :class:`Objective` and :class:`FiniteSum`, their evaluation, and the count of
+evaluations.  What does not: any particular objective.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ DENSE = 100
 class Objective(Protocol):
     r"""A differentiable :math:`f: \mathbb{R}^n \to \mathbb{R}`.
 
-    Both methods take parameters of shape (..., n): leading axes are independent points.  If yours can only
-    take one point of shape (n,), set ``vectorized = False`` on it and points are passed one by one.  Arrays
-    that are passed are read-only: ``theta -= c`` would change the run.
+    Both methods take parameters of shape (..., n): leading axes are independent points.  If an objective
+    accepts only one point of shape (n,), set ``vectorized = False`` on it: points are then passed one by one.
+    The arrays passed are read-only: ``theta -= c`` would change the run.
 
-    Optional, for those who solve:
+    Optional, for solvers and discrete runs:
 
     - ``hessian(theta)``, shape (..., n, n), or ``hessian_diagonal(theta)``, shape (..., n), where the Hessian
-      is diagonal, speeds up the solution of stiff models;
-    - ``hessian_vector(theta, direction)``, the Hessian times directions of the shape of ``theta``, serves
-      models that contain the Hessian;
-    - ``separable_quadratic(n)`` returning ``(curvature, center)`` with :math:`g_i = a_i(\theta_i - c_i)` lets
-      the compiled kernels run.
+      is diagonal: speeds up the solution of stiff models;
+    - ``hessian_vector(theta, direction)``, the Hessian times directions of the shape of ``theta``: for models
+      that contain the Hessian;
+    - ``separable_quadratic(n)`` returning ``(curvature, center)`` with :math:`g_i = a_i(\theta_i - c_i)`:
+      allows the compiled kernels.
 
-    Optional, for those who start and judge:
+    Optional, for starts and results:
 
     - ``dimension``, the number of parameters n, or None for any;
-    - ``initial(seed)``, a start of shape (n,) drawn from that seed, the same forever;
+    - ``initial(seed)``, a start of shape (n,) drawn from a seed, always the same for the same seed;
     - ``minimum``, where it is known;
     - ``accuracy(theta, split)``, the fraction of samples classified correctly, shape (...); ``split`` is
       ``"train"`` or ``"test"``.
@@ -55,13 +55,14 @@ class Objective(Protocol):
 
 @runtime_checkable
 class FiniteSum(Objective, Protocol):
-    r"""An objective that is a mean over samples, and so can be asked for mini-batches.
+    r"""An objective that is a mean over samples, and so offers mini-batches.
 
     .. math:: f(\theta) = \frac1N \sum_{j<N} f_j(\theta) \quad (+ \text{ regularisation})
 
     The indices of a mini-batch have shape (..., b); their leading axes are broadcast against those of
     ``theta``: (b,) is one mini-batch for all points, (runs, b) one for each of (runs, n) points.
-    All samples in order, ``numpy.arange(samples)``, give ``value`` and ``gradient`` to rounding.
+    With the indices ``numpy.arange(samples)`` the methods agree with ``value`` and ``gradient`` up to
+    rounding.
     """
 
     samples: int
@@ -74,7 +75,7 @@ class FiniteSum(Objective, Protocol):
 
 
 class CountedObjective:
-    """An objective that counts the points at which it is asked for a gradient.
+    """An objective that counts the points at which its gradient is evaluated.
 
     Attributes
     ----------
@@ -97,7 +98,7 @@ class CountedObjective:
         return self._shaped("value", theta, theta.shape[:-1])
 
     def call(self, method: str, theta: Array, *more: Array) -> Array:
-        """Evaluate a method of the objective at points of shape (..., n), one by one if it asks for that.
+        """Evaluate a method of the objective at points of shape (..., n), one by one if it is not vectorized.
 
         Further arguments have the shape of ``theta``.
         """
@@ -109,10 +110,10 @@ class CountedObjective:
 
     def _shaped(self, method: str, theta: Array, shape: tuple[int, ...]) -> Array:
         values = self.call(method, theta)
-        # At the start shapes are checked in words of the start; a later call may differ, and broadcast.
+        # The check before a run names theta0.  A later call may return another shape, which would broadcast.
         if values.shape != shape:
             raise ValueError(
-                f"objective.{method}: shape {values.shape} of theta {theta.shape}: must be {shape}"
+                f"objective.{method}: shape {values.shape} for theta of shape {theta.shape}: must be {shape}"
             )
         return values
 
@@ -120,8 +121,8 @@ class CountedObjective:
 def evaluate(objective: Any, method: str, theta: Array, *more: Any) -> Array:
     """Call a method of an objective with read-only arrays; return a new array of float64.
 
-    Arrays are views: a method that works in place would change a run.  The result is a copy: a method may
-    return its argument, or the same buffer from every call.
+    The arguments are read-only views, as a method that works in place would change a run.  The result is a
+    copy, as a method may return its argument, or the same buffer from every call.
 
     Raises
     ------
@@ -130,34 +131,34 @@ def evaluate(objective: Any, method: str, theta: Array, *more: Any) -> Array:
     """
     views = [read_only(other) if isinstance(other, np.ndarray) else other for other in more] if more else ()
     try:
-        found = getattr(objective, method)(read_only(theta), *views)
+        values = getattr(objective, method)(read_only(theta), *views)
     except ValueError as error:
         if "read-only" in str(error) or "readonly" in str(error):
             raise ValueError(
-                f"objective.{method} writes to the array that it is given, which is read-only: "
-                "write theta = theta - c, not theta -= c, or copy it first"
+                f"objective.{method} writes to its argument, which is read-only: "
+                "use theta = theta - c, not theta -= c, or copy it first"
             ) from error
         raise
-    if type(found) is np.ndarray and found.dtype is _FLOAT64:
-        return found.copy("K")
-    found = np.asarray(found)
-    if found.dtype.kind not in "fiuO":
-        raise ValueError(f"objective.{method} returns {found.dtype}: must be real numbers")
-    return np.array(found, dtype=np.float64)
+    if type(values) is np.ndarray and values.dtype is _FLOAT64:
+        return values.copy("K")
+    values = np.asarray(values)
+    if values.dtype.kind not in "fiuO":
+        raise ValueError(f"objective.{method} returns {values.dtype}: must be real numbers")
+    return np.array(values, dtype=np.float64)
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a view that cannot be written to."""
+    """Return a read-only view."""
     view = array.view()
     view.setflags(write=False)
     return view
 
 
 def finite(name: str, value: ArrayLike) -> Array:
-    """Return a value as numbers; raise ValueError with its name if one of them is not finite."""
+    """Return a value as an array of numbers; raise ValueError with its name if one of them is not finite."""
     try:
         if np.asarray(value).dtype.kind in "bUS":
-            raise TypeError("text and booleans are no numbers")
+            raise TypeError("text and booleans are not numbers")
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: {shown(value)} is not allowed: must be a number or numbers") from error

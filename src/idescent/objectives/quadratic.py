@@ -14,7 +14,7 @@ class Quadratic:
     Parameters
     ----------
     center : float or array_like, shape (n,)
-        The minimum ``c``; a number stands for the same one in every coordinate.
+        The minimum ``c``; a number is the same in every coordinate.
 
     Raises
     ------
@@ -48,5 +48,5 @@ class Quadratic:
         return np.full(n, 2.0), np.broadcast_to(self.center, (n,)).copy()
 
     def __repr__(self) -> str:
-        """Return the call that makes this objective."""
+        """Return the call that creates this objective."""
         return f"Quadratic(center={self.center.tolist()})"

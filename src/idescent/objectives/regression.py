@@ -51,6 +51,7 @@ class _Linear(Classifier):
 
     @staticmethod
     def _pulled(x: Array, by_score: Array) -> Array:
+        """Return the derivative by the parameters from that by the scores (chain rule)."""
         samples = x.shape[-2]
         pulled: Array = flattened((np.swapaxes(x, -1, -2) @ by_score, by_score.sum(axis=-2))) / samples
         return pulled
@@ -98,7 +99,7 @@ class LogisticRegression(_Linear):
         test : float
             Fraction of the samples that is held out.
         seed : int
-            Of the split.
+            Seed of the split.
         """
         return cls(split(*read("breast_cancer"), test, seed), ridge)
 
@@ -123,7 +124,8 @@ class SoftmaxRegression(_Linear):
     .. math:: f(\theta) = \frac1N \sum_j \Bigl(\log \sum_k e^{z_{jk}} - z_{j y_j}\Bigr)
               + \frac\rho2 |\theta|^2, \qquad z_j = x_j W + b
 
-    Convex; strongly for :math:`\rho > 0`, without which a constant may be added to all scores.
+    Convex, and strongly convex for :math:`\rho > 0`; for :math:`\rho = 0` f does not change if a constant is
+    added to all scores.
 
     Parameters
     ----------
@@ -151,7 +153,7 @@ class SoftmaxRegression(_Linear):
         test : float
             Fraction of the samples that is held out.
         seed : int
-            Of the split.
+            Seed of the split.
         """
         return cls(split(*read("digits"), test, seed), ridge)
 

@@ -12,8 +12,8 @@ class Rosenbrock:
 
     .. math:: f(\theta) = \sum_{i=0}^{n-2} b\,(\theta_{i+1} - \theta_i^2)^2 + (1 - \theta_i)^2
 
-    Not convex; the least value 0 is at (1, ..., 1), and for n >= 4 there is another local minimum.
-    ``hessian`` exists for at most 100 parameters.
+    Not convex; the global minimum, of value 0, is at (1, ..., 1), and for n >= 4 there is another local
+    minimum.  ``hessian`` exists for at most 100 parameters.
 
     Parameters
     ----------
@@ -77,5 +77,5 @@ class Rosenbrock:
         return diagonal, -4.0 * self.b * x
 
     def __repr__(self) -> str:
-        """Return the call that makes this objective."""
+        """Return the call that creates this objective."""
         return f"Rosenbrock(dimension={self.dimension}, b={self.b})"

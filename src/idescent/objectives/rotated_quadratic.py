@@ -1,4 +1,4 @@
-"""A quadratic of chosen dimension and condition number, in rotated coordinates."""
+"""A quadratic with any dimension and condition number, in rotated coordinates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 from idescent.objectives.protocol import DENSE, Array, finite
 
 ROTATIONS = ("haar", "householder", "none")
+# Largest n of a Haar rotation: its matrix then takes 128 MB.
 _LARGEST_HAAR = 4000
+# Random reflections of a Householder rotation.
 _REFLECTIONS = 4
 
 
@@ -28,7 +30,7 @@ class RotatedQuadratic:
     condition : float
         Ratio :math:`\kappa \geq 1` of the largest curvature to the smallest.
     seed : int
-        Of the basis Q; numpy's legacy generator, whose streams are frozen.
+        Seed of the basis Q, drawn by numpy's legacy generator, whose streams are frozen.
     rotation : {"haar", "householder", "none"}
         ``haar``: Q is uniform over all orthogonal matrices; n^2 memory, n up to 4000.  ``householder``: Q is
         a product of four random reflections; n memory.  ``none``: Q = 1, a diagonal Hessian.
@@ -38,7 +40,7 @@ class RotatedQuadratic:
     Attributes
     ----------
     spectrum : ndarray, shape (n,)
-        Curvatures, falling.
+        Curvatures in decreasing order.
 
     Notes
     -----
@@ -73,7 +75,7 @@ class RotatedQuadratic:
         if rotation == "haar" and dimension > _LARGEST_HAAR:
             raise ValueError(
                 f"RotatedQuadratic.dimension: {dimension} is not allowed: "
-                f"must be <= {_LARGEST_HAAR} for a Haar rotation; householder and none take more"
+                f"must be <= {_LARGEST_HAAR} for a Haar rotation; householder and none allow more"
             )
         center = finite("RotatedQuadratic.minimum", minimum)
         if center.shape not in ((), (dimension,)):
@@ -90,7 +92,7 @@ class RotatedQuadratic:
 
     @cached_property
     def _matrix(self) -> Array:
-        """The Hessian of a Haar rotation, made on first use: many a check of a configuration needs none."""
+        """The Hessian of a Haar rotation, computed on first use: checks of a configuration need none."""
         stream = np.random.RandomState(self.seed)
         q, r = np.linalg.qr(stream.standard_normal((self.dimension, self.dimension)))
         # Without the signs of R's diagonal the distribution is not uniform (Mezzadri 2007).
@@ -125,7 +127,8 @@ class RotatedQuadratic:
         if self.rotation == "none":
             return self.spectrum * vector
         if self.rotation == "haar":
-            # One matrix-vector product a point: a point's bits do not depend on the batch it is in.
+            # One matrix-vector product for each point: its bits do not depend on the other points of the
+            # batch.
             return np.asarray(np.matmul(self._matrix, vector[..., None])[..., 0])
         for normal in self._normals:
             vector = vector - 2.0 * (vector * normal).sum(axis=-1, keepdims=True) * normal
@@ -146,7 +149,7 @@ class RotatedQuadratic:
         return self.spectrum.copy(), self.minimum.copy()
 
     def __repr__(self) -> str:
-        """Return the call that makes this objective, but for the minimum."""
+        """Return the call that creates this objective, without the minimum."""
         return (
             f"RotatedQuadratic(dimension={self.dimension}, condition={self.condition}, seed={self.seed}, "
             f"rotation={self.rotation!r})"

@@ -1,6 +1,6 @@
 """Stochastic gradients: seeded runs, stochastic differential equations, and weak errors between them.
 
-Names are imported on first use, from the modules that hold them.
+Names are imported on first use from their modules.
 """
 
 from __future__ import annotations

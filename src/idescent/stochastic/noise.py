@@ -1,10 +1,10 @@
-r"""Where the noise of a gradient comes from, and the covariance that models of it use.
+r"""Sources of gradient noise, and their covariance for models.
 
-What lives here: mini-batches of a finite sum, and additive Gaussian noise of which everything is known.
-
-A source has two faces.  To a discrete run it gives stochastic gradients.  To a stochastic differential
-equation it gives a vector :math:`C(\theta)^{1/2}\,\Delta W` with the covariance :math:`C` of one stochastic
+A source serves two users.  A discrete run takes stochastic gradients from it.  A stochastic differential
+equation takes a vector :math:`C(\theta)^{1/2}\,\Delta W` with the covariance :math:`C` of one stochastic
 gradient, and the diagonal of :math:`C`.
+
+What lives here: mini-batches of a finite sum, and additive Gaussian noise with a known covariance.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from idescent.stochastic.streams import batches, brownian
 
 Array = NDArray[np.float64]
 
-# Numbers of per-sample gradients that are held at a time.
+# Numbers of per-sample gradients in memory at a time (32 MB).
 _AT_ONCE = 1 << 22
 
 
@@ -30,13 +30,13 @@ class Noise(Protocol):
 
     @property
     def objective(self) -> Objective:
-        """The mean of the draws."""
+        """Objective whose gradient is the mean of the stochastic gradients."""
 
     def draws(self, n: int, *, seed: int, runs: range) -> Iterator[Any]:
         """Yield the draws of iterations 1, 2, ... of the runs."""
 
     def gradient(self, theta: Array, drawn: Any) -> tuple[Array, int]:
-        """Return stochastic gradients at ``theta``, shape (R, n), and how many samples they took a run."""
+        """Return stochastic gradients at ``theta``, shape (R, n), and the samples taken for each run."""
 
     def sources(self, n: int) -> int:
         """Return the dimension of the Brownian motion of a model."""
@@ -58,8 +58,8 @@ class Batches:
 
     With the gradients :math:`g_j` of the N samples, their mean :math:`\bar g` and
     :math:`\Sigma = \frac1N\sum_j (g_j-\bar g)(g_j-\bar g)^T`, the mean over b samples drawn with replacement
-    has covariance :math:`C = \Sigma/b`; without, :math:`C = \frac{N-b}{N-1}\,\Sigma/b`, and the batches of an
-    epoch depend on each other, which a model driven by Brownian motion cannot know.
+    has the covariance :math:`C = \Sigma/b`.  Without replacement it is :math:`C = \frac{N-b}{N-1}\,\Sigma/b`,
+    and the batches of an epoch are correlated, which a model driven by Brownian motion cannot express.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ class Batches:
     covariance : {"full", "diagonal"}
         ``full``: N independent Brownian motions, :math:`C^{1/2}\Delta W = \sqrt{c/N}\sum_j (g_j - \bar
         g)\,\Delta W_j` with :math:`C = c\,\Sigma`: the exact covariance without its root.  ``diagonal``: n
-        Brownian motions, correlations between coordinates left out.  Both take all N gradients.
+        Brownian motions, without correlations between coordinates.  Both need all N gradients.
 
     Raises
     ------
     ValueError
-        If the objective is no finite sum, or ``covariance`` none of these.
+        If the objective is not a finite sum, or ``covariance`` is another value.
     """
 
     objective: FiniteSum
@@ -84,7 +84,7 @@ class Batches:
     covariance: Literal["full", "diagonal"] = "full"
 
     def __post_init__(self) -> None:
-        """Check what can be."""
+        """Check the objective and the kind of covariance."""
         if not isinstance(self.objective, FiniteSum):
             raise ValueError(f"objective: {self.objective!r} is not allowed: must be a mean over samples")
         if self.covariance not in ("full", "diagonal"):
@@ -135,8 +135,8 @@ class Batches:
 class Additive:
     r"""The gradient plus Gaussian noise of constant covariance, :math:`\nabla f(\theta) + S\xi`.
 
-    The noise of iteration k is the increment over it of the Brownian motion that a model of the same seed and
-    run has: the two can be compared path by path.
+    The noise of iteration k is the increment, over this iteration, of the Brownian motion of a model with the
+    same seed and run number: run and model can be compared path by path.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ class Additive:
         )
 
     def _vector(self, increments: Array) -> Array:
-        # Not a matrix product, whose bits may depend on how many runs there are.
+        # Not a matrix product, whose bits may depend on the number of runs.
         by_row = self._matrix.ndim == 2
         product = np.einsum("rj,ij->ri", increments, self._matrix) if by_row else self._matrix * increments
         return np.asarray(product)

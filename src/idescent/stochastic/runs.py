@@ -1,8 +1,8 @@
-"""Many stochastic runs of an optimizer in lockstep, and what is kept of them.
+"""Many stochastic runs of an optimizer in lockstep, and the quantities observed of them.
 
-What lives here: :func:`simulate_runs`, the type :class:`Ensemble` and its Parquet files.  What does not:
-random numbers (:mod:`idescent.stochastic.streams`), the noise of gradients
-(:mod:`idescent.stochastic.noise`), the optimizers' update (:func:`idescent.discrete.loop.update`).
+What lives here: :func:`simulate_runs`, the type :class:`Ensemble` and its tables.  What does not: random
+numbers (:mod:`idescent.stochastic.streams`), the noise of gradients (:mod:`idescent.stochastic.noise`), the
+optimizers' update (:func:`idescent.discrete.loop.update`).
 """
 
 from __future__ import annotations
@@ -31,23 +31,24 @@ Columns = dict[str, NDArray[Any]]
 """A table, column by column; strings, int64 and float64."""
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+# Observed iterations by default.
 _STORED = 200
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """What was observed of many runs or paths.
+    """Observed quantities of many runs or paths.
 
     Attributes
     ----------
     k : ndarray of int64, shape (m,)
-        Iterations at which it was observed.
+        Iterations of the observations.
     t : ndarray, shape (m,)
         Time, ``alpha * k``.
     values : dict of str to ndarray, shape (m, R)
-        By quantity; NaN where a run is not finite.
+        Values of each quantity; NaN where a run is not finite.
     runs : range
-        Numbers of the R runs; empty for a single path without randomness, where R is 1.
+        Numbers of the R runs; empty for a single path without randomness, with R = 1.
     report : Report
         ``diverged`` if any run is not finite at the end.
     """
@@ -64,16 +65,16 @@ class Ensemble:
         Returns
         -------
         dict of str to ndarray
-            ``quantity``, ``k``, ``t``, ``finite`` (the number of finite runs, over which the rest is taken),
+            ``quantity``, ``k``, ``t``, ``finite`` (the number of finite runs, to which the rest refers),
             ``mean``, ``std`` (with R - 1), ``standard_error`` of the mean, and quantiles ``q05`` ... ``q95``.
         """
         numbers = ["finite", "mean", "std", "standard_error", *(f"q{round(100 * q):02d}" for q in QUANTILES)]
         rows = []
         for values in self.values.values():
             for row in values:
-                known = row[np.isfinite(row)]
-                quantiles = np.quantile(known, QUANTILES) if known.size else np.full(len(QUANTILES), np.nan)
-                rows.append([known.size, *statistics(known), *quantiles])
+                finite = row[np.isfinite(row)]
+                quantiles = np.quantile(finite, QUANTILES) if finite.size else np.full(len(QUANTILES), np.nan)
+                rows.append([finite.size, *statistics(finite), *quantiles])
         columns = dict(zip(numbers, np.array(rows, dtype=np.float64).T, strict=True))
         columns["finite"] = columns["finite"].astype(np.int64)
         names, count = np.array(list(self.values)), len(self.values)
@@ -104,7 +105,7 @@ class Ensemble:
 
 
 def statistics(values: Array) -> tuple[float, float, float]:
-    """Return mean, standard deviation and standard error of the mean; NaN where there are too few values."""
+    """Return mean, standard deviation and standard error of the mean; NaN if there are too few values."""
     mean = float(values.mean()) if values.size else np.nan
     std = float(values.std(ddof=1)) if values.size > 1 else np.nan
     return mean, std, std / float(np.sqrt(values.size)) if values.size else np.nan
@@ -117,14 +118,14 @@ def observables(objective: Objective, names: Sequence[str]) -> dict[str, Observa
     ----------
     objective : Objective
     names : sequence of str
-        ``loss``: :math:`f(\theta)`, of all samples; ``accuracy``: that of the test samples, where the
-        objective knows it; ``norm2``: :math:`|\theta|^2`; ``theta_i`` and ``second_i``: a coordinate of the
+        ``loss``: :math:`f(\theta)`, over all samples; ``accuracy``: that on the test samples, if the
+        objective has one; ``norm2``: :math:`|\theta|^2`; ``theta_i`` and ``second_i``: a coordinate of the
         parameters or of the second moment, counted from 0; ``second``: the mean of the second moment.
 
     Raises
     ------
     ValueError
-        If a name is none of these.
+        If there is no quantity of that name.
     """
     return {name: _observable(objective, name) for name in names}
 
@@ -148,7 +149,7 @@ def _observable(objective: Objective, name: str) -> Observable:
 
 
 class Recorder:
-    """Fills the values of an ensemble as its runs go on.
+    """Records the observed quantities of an ensemble during its runs.
 
     Parameters
     ----------
@@ -156,7 +157,7 @@ class Recorder:
     observe : sequence of str
         See :func:`observables`.
     at : sequence of int or None
-        Iterations; by default about 200, evenly spaced.
+        Iterations to observe; by default about 200, evenly spaced.
     steps, count : int
         Horizon and number of runs.
 
@@ -169,8 +170,8 @@ class Recorder:
     def __init__(
         self, objective: Objective, observe: Sequence[str], at: Sequence[int] | None, steps: int, count: int
     ) -> None:
-        wanted = np.linspace(0, steps, min(steps, _STORED) + 1).round() if at is None else np.asarray(at)
-        self.k = np.unique(wanted).astype(np.int64)
+        iterations = np.linspace(0, steps, min(steps, _STORED) + 1).round() if at is None else np.asarray(at)
+        self.k = np.unique(iterations).astype(np.int64)
         if self.k.size == 0 or self.k[0] < 0 or self.k[-1] > steps:
             raise ValueError(f"at: {at!r} is not allowed: must be iterations in [0, {steps}]")
         self.functions = observables(objective, observe)
@@ -178,7 +179,7 @@ class Recorder:
         self._rows = {int(k): i for i, k in enumerate(self.k)}
 
     def take(self, k: int, theta: Array, second: Array) -> None:
-        """Observe the state after iteration ``k``, if it is asked for."""
+        """Record the state after iteration ``k``, if that is one of the iterations to observe."""
         row = self._rows.get(k)
         if row is None:
             return
@@ -188,7 +189,7 @@ class Recorder:
             self.values[name][row] = np.where(finite, values, np.nan)
 
     def ensemble(self, alpha: float, runs: range, theta: Array, second: Array, report: Report) -> Ensemble:
-        """Return the observed quantities; ``report`` is completed by how many runs are not finite."""
+        """Return the observed quantities; status and number of runs not finite are added to ``report``."""
         lost = int((~(np.isfinite(theta).all(axis=1) & np.isfinite(second).all(axis=1))).sum())
         details = {**report.details, "not_finite": lost}
         status, message = "completed", f"{len(theta)} runs"
@@ -246,13 +247,13 @@ def simulate_runs(
     runs : int, >= 1
         Number R of runs.
     seed : int in [0, 2**64)
-        Same seed, same draws: for every optimizer, learning rate and model.
+        The same seed gives the same draws for every optimizer, learning rate and model.
     first_run : int, >= 0
-        Number of the first run: parts of a large ensemble can be made one by one.
+        Number of the first run, so that parts of a large ensemble can be computed separately.
     at : sequence of int, optional
-        Iterations that are kept; by default about 200, evenly spaced.
+        Iterations to observe; by default about 200, evenly spaced.
     observe : sequence of str
-        What is kept; see :func:`observables`.
+        Quantities to observe; see :func:`observables`.
     schedule : Schedule, optional
 
     Returns
@@ -272,7 +273,7 @@ def simulate_runs(
     last = None
     for last in iterate(setup, noise, numbers, seed):
         recorder.take(last.k, last.theta, last.second)
-    assert last is not None  # iteration 0 at least
+    assert last is not None  # there is at least iteration 0
     report = Report("", "", setup.steps * len(numbers), details={"sample_gradients": last.sample_gradients})
     return recorder.ensemble(setup.alpha, numbers, last.theta, last.second, report)
 
@@ -286,7 +287,7 @@ def run_numbers(runs: int, first_run: int) -> range:
 
 
 def iterate(setup: Setup, noise: Noise, runs: range, seed: int) -> Iterator[EnsembleState]:
-    """Yield the runs after iterations 0 ... steps; always the same object, whose arrays are replaced."""
+    """Yield the state of the runs after iterations 0 ... steps: always the same object, with new arrays."""
     optimizer, alpha, n = setup.optimizer, setup.alpha, len(setup.start)
     theta = np.tile(setup.start, (len(runs), 1))
     first = np.zeros_like(theta) if optimizer.momentum else None
@@ -298,19 +299,19 @@ def iterate(setup: Setup, noise: Noise, runs: range, seed: int) -> Iterator[Ense
         for k in range(1, setup.steps + 1):
             gradient, samples = noise.gradient(state.theta, next(draws))
             rate = alpha if rates is None else alpha * float(rates[k - 1])
-            moved = update(optimizer, rate, k, state.theta, state.first, state.second, gradient)
-            state.theta, state.first, state.second = moved
+            updated = update(optimizer, rate, k, state.theta, state.first, state.second, gradient)
+            state.theta, state.first, state.second = updated
             state.k, state.sample_gradients = k, state.sample_gradients + samples * len(runs)
             yield state
 
 
 def along(path: Trajectory, objective: Objective, observe: Sequence[str], at: Sequence[int]) -> Ensemble:
-    """Return the observed quantities along one path without randomness: a solution on the full gradient.
+    """Return the observed quantities along one path without randomness, a solution with the full gradient.
 
     Parameters
     ----------
     path : Trajectory
-        With the iterations ``at`` among its rows.
+        Its rows must include the iterations ``at``.
     objective : Objective
     observe : sequence of str
         See :func:`observables`.

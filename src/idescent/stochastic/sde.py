@@ -1,7 +1,7 @@
 r"""Stochastic differential equations of RMSProp and Adam, solved by the method of Euler and Maruyama.
 
 What lives here: the equations of Malladi et al. and of Compagnoni et al., in k-time :math:`s = t/\alpha`, and
-their paths.  What does not: where the covariance comes from (:mod:`idescent.stochastic.noise`).
+their paths.  What does not: the covariance (:mod:`idescent.stochastic.noise`).
 
 In k-time every iteration has length 1, :math:`g = \nabla f(\theta)` is the full gradient,
 :math:`C(\theta)` the covariance of *one stochastic gradient* (for a mini-batch that of a sample divided by
@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 
 
 class Slopes(NamedTuple):
-    r"""Drifts per iteration, and what :math:`C^{1/2}\,dW` is multiplied by; shape (R, n) or a number."""
+    r"""Drifts per iteration, and the factors of :math:`C^{1/2}\,dW`; shape (R, n) or a number."""
 
     theta: Array
     theta_noise: Array | float
@@ -41,10 +41,10 @@ class Slopes(NamedTuple):
 
 
 class Point(NamedTuple):
-    r"""Where an equation is asked for its slopes.
+    r"""Arguments of an equation's slopes.
 
-    ``rate`` is the learning rate, ``gradient`` the full one with its coupled decay, ``variance`` the diagonal
-    of C; arrays have shape (R, n).
+    ``rate`` is the learning rate, ``gradient`` the full gradient with its coupled decay, ``variance`` the
+    diagonal of C; arrays have shape (R, n).
     """
 
     s: float
@@ -61,7 +61,7 @@ class StochasticEquation(Protocol):
 
     @property
     def name(self) -> str:
-        """As in tables."""
+        """Name in tables."""
 
     def check(self, optimizer: Optimizer) -> None:
         """Raise ValueError for an optimizer that the equation does not cover."""
@@ -82,21 +82,21 @@ class Malladi:
             dm &= (1-\beta_1)\bigl((g-m)\,ds + C^{1/2}dW\bigr), \\
             & & dv &= (1-\beta_2)(\mathrm{diag}\,C - v)\,ds, \qquad \gamma_i = 1-e^{-(1-\beta_i)s}
 
-    **Regime.**  The second moment is that of the *noise*: :math:`g^2` is left out of its drift.  The source
-    lets the noise grow as the learning rate falls: :math:`\sigma = \sigma_0/\alpha` for its standard
-    deviation, :math:`1-\beta = c\,\alpha^2`, :math:`\varepsilon = \varepsilon_0/\alpha`, over
-    :math:`T/\alpha^2` iterations (its time is :math:`\alpha^2 k`, its state :math:`u = v/\sigma^2`), and
-    proves a weak error of first order in :math:`\alpha^2` there.  Outside, with :math:`g^2` not small against
-    diag C, nothing is promised.
+    **Regime.**  The second moment is that of the *noise*: its drift does not contain :math:`g^2`.  In the
+    source the noise grows as the learning rate decreases: its standard deviation is
+    :math:`\sigma = \sigma_0/\alpha`, :math:`1-\beta = c\,\alpha^2`,
+    :math:`\varepsilon = \varepsilon_0/\alpha`, over :math:`T/\alpha^2` iterations (its time is
+    :math:`\alpha^2 k`, its state :math:`u = v/\sigma^2`).  There it proves a weak error of first order in
+    :math:`\alpha^2`.  Outside this regime, with :math:`g^2` not small against diag C, it states no error.
 
-    **Start.**  With :math:`v = 0` the equations are singular: begin from runs of a few iterations (``start``
-    of :func:`simulate_paths`).
+    **Start.**  With :math:`v = 0` the equations are singular: paths begin with a few iterations of discrete
+    runs (``start`` of :func:`simulate_paths`).
 
     Source: "On the SDEs and Scaling Rules for Adaptive Gradient Algorithms", NeurIPS 2022, arXiv 2205.10287.
     Confirmed from its abstract: equations of RMSProp and Adam with guarantees, the square root scaling rule.
     Confirmed from public code of such equations, whose authors could not be confirmed: drift, diffusion and
-    place of :math:`\varepsilon` of both, as those of first order in this regime.  From memory, not confirmed
-    from the source's text: the scaling of each parameter, the powers in the theorem, how it starts.
+    position of :math:`\varepsilon` of both, as those of first order in this regime.  From memory, not
+    confirmed from the source's text: the scaling of each parameter, the powers in the theorem, the start.
 
     Raises
     ------
@@ -135,9 +135,9 @@ class Compagnoni:
         \text{both}\quad dv &= (1-\beta_2)(g^2 + \mathrm{diag}\,C - v)\,ds, \qquad
             \gamma_i = 1-e^{-(1-\beta_i)s}
 
-    The second moment is that of the whole stochastic gradient, and Adam's drift has the term by which the
-    moment of an iteration already holds its gradient.  Without noise RMSProp's equation is that of the paper
-    with the look-ahead left out.
+    The second moment is that of the whole stochastic gradient.  Adam's drift has the term
+    :math:`(1-\beta_1)(g-m)`, because the moment of an iteration already contains its gradient.  Without noise
+    RMSProp's equation is that of the paper without the look-ahead.
 
     **Regime.**  The source has :math:`\beta_i = 1-\alpha\rho_i` with :math:`\rho_i` of order 1 and noise of
     order 1 over :math:`T/\alpha` iterations, and states a weak error of first order in :math:`\alpha`.
@@ -146,7 +146,7 @@ class Compagnoni:
 
     Source: "Adaptive Methods through the Lens of SDEs: Theoretical Insights on the Role of Noise", ICLR 2025,
     arXiv 2411.15958.  Confirmed from the same public code as for :class:`Malladi`, as those of first order
-    where the noise does not grow: RMSProp's equation, and Adam's but for the term
+    where the noise does not grow: RMSProp's equation, and Adam's except for the term
     :math:`(1-\beta_1)(g-m)`.  From memory, not confirmed from the source's text: this term, the scalings, and
     that AdamW's decay enters as :math:`-\alpha w'\theta`.
 
@@ -184,9 +184,9 @@ def _adam_mobility(optimizer: Optimizer, at: Point) -> Array:
 def _check(name: str, optimizer: Optimizer) -> None:
     kind = type(optimizer).__name__
     if optimizer.summing:
-        raise ValueError(f"{name}: {kind} is not allowed: its accumulator is no average")
+        raise ValueError(f"{name}: {kind} is not allowed: its accumulator is a sum, not an average")
     if optimizer.norm:
-        raise ValueError(f"{name}: accumulator = 'norm' is not allowed: the equation is one of coordinates")
+        raise ValueError(f"{name}: accumulator = 'norm' is not allowed: must be 'coordinate'")
     if optimizer.momentum != optimizer.bias_correction:
         raise ValueError(f"{name}: {kind} is not allowed: must be RMSProp, Adam, AdamW or AdamL2")
 
@@ -198,7 +198,7 @@ def check_covered(equation: StochasticEquation, optimizer: Optimizer) -> None:
     ------
     ValueError
         If the equation refuses the optimizer, or the drift of theta does not depend on one of its moments or
-        leaves out its decoupled decay.
+        its decoupled decay.
     """
     check_declared(optimizer)
     equation.check(optimizer)
@@ -218,7 +218,7 @@ def check_covered(equation: StochasticEquation, optimizer: Optimizer) -> None:
             if np.array_equal(one, other):
                 raise ValueError(
                     f"{equation.name} does not model {type(optimizer).__name__}: "
-                    f"the drift of theta does not depend on {name!r}: use it, or let check refuse"
+                    f"the drift of theta does not depend on {name!r}: use it, or refuse it in check"
                 )
 
 
@@ -241,13 +241,14 @@ def simulate_paths(
 ) -> Ensemble:
     r"""Solve a stochastic differential equation along many paths.
 
-    The first iterations are those of the discrete runs of the same numbers and seed, the rest is
+    The first iterations are those of the discrete runs with the same numbers and seed; the others are steps
+    of
 
     .. math:: X_{i+1} = X_i + h\,a(s_i, X_i) + b(s_i, X_i)\,C(\theta_i)^{1/2}\,\Delta W_i, \qquad h = 1/K,
 
-    of weak order 1 in h.  All K refine the same Brownian path, so that its error shows in the difference of
-    two ensembles (:func:`idescent.stochastic.weak.weak_errors`) with little noise; with
-    :class:`~idescent.stochastic.noise.Additive` noise so does the model's.
+    of weak order 1 in h.  All K refine the same Brownian path, so that the difference of two ensembles
+    (:func:`idescent.stochastic.weak.weak_errors`) measures the error in h with little noise; with
+    :class:`~idescent.stochastic.noise.Additive` noise the same holds for the model's error.
 
     Parameters
     ----------
@@ -256,20 +257,20 @@ def simulate_paths(
     optimizer, noise, alpha, theta0, steps, runs, seed, first_run, at, observe, schedule
         As for :func:`idescent.stochastic.runs.simulate_runs`.
     start : int in [1, steps)
-        Iterations that are made by the optimizer itself.
+        Number of first iterations, computed by the optimizer itself.
     substeps : int, a power of 2
         K.
 
     Returns
     -------
     Ensemble
-        ``report.details`` holds ``start``, ``substeps`` and ``full_gradients``, each of which takes the
-        covariance also.
+        ``report.details`` contains ``start``, ``substeps`` and ``full_gradients``, each evaluated together
+        with the covariance.
 
     Raises
     ------
     ValueError
-        If an argument is outside its range or the equation does not cover the optimizer.
+        If an argument is outside its range or the equation refuses the optimizer.
     """
     setup = Setup.checked(
         optimizer, noise.objective, alpha=alpha, theta0=theta0, steps=steps, schedule=schedule

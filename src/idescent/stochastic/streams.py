@@ -1,12 +1,12 @@
-r"""Random numbers that depend on a seed and the number of a run, and on nothing else.
+r"""Random numbers that depend only on a seed and the number of a run.
 
-What lives here: the batches and the Brownian motion of each run.  What does not: what is done with them.
+What lives here: the batches and the Brownian motion of each run.  What does not: their use.
 
-Run number r of seed s has streams of its own, Philox generators (Salmon et al. 2011) with the key
-:math:`(s, 2^{32}\,\text{purpose} + r)`: the same whichever optimizer or model reads them, however many other
-runs there are, and however these are split into jobs.  Batches are made from the generator's raw 64-bit
-numbers, which numpy promises never to change; normals by ``Generator.standard_normal``, whose stream is fixed
-for a given version of numpy.
+Run number r of seed s has its own streams, Philox generators (Salmon et al. 2011) with the key
+:math:`(s, 2^{32}\,\text{purpose} + r)`: they do not depend on the optimizer or model, on the number of other
+runs, or on the division of runs into jobs.  Batches are computed from the generator's raw 64-bit numbers,
+which numpy guarantees never to change; normals by ``Generator.standard_normal``, whose stream is fixed for a
+given version of numpy.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from idescent.common.numeric import is_whole
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-# Purposes of streams: batches, and the levels of a Brownian motion.
+# Purposes of streams: batches, and level 0 of a Brownian motion; the purposes of its higher levels follow.
 _BATCHES = 0
 _BROWNIAN = 1
 
-# Numbers that are drawn ahead at a time, over all runs: at first, and at most.
+# Numbers that are drawn in advance at a time, over all runs: the first time, and at most.
 _FIRST = 1 << 12
 _AHEAD = 1 << 21
 
@@ -45,8 +45,8 @@ def batches(
     runs : range
         Numbers of the runs.
     replacement : bool
-        Draw every sample anew; else epoch by epoch, each a shuffle of all samples of which the last
-        ``N mod size`` are dropped.
+        Draw every sample independently; else epoch by epoch: shuffle all samples, and drop the last
+        ``N mod size``.
 
     Yields
     ------
@@ -67,7 +67,7 @@ def batches(
 def _drawn(generators: list[np.random.Philox], samples: int, size: int) -> Iterator[Indices]:
     for ahead in _ahead(len(generators) * size):
         block = np.stack([g.random_raw(ahead * size).reshape(ahead, size) for g in generators], axis=1)
-        # The upper 53 bits as a fraction of N: uneven by less than N/2^53.
+        # The upper 53 bits as a fraction of N: probabilities differ by less than N/2^53, relatively.
         yield from ((block >> np.uint64(11)).astype(np.float64) * (samples / 2.0**53)).astype(np.int64)
 
 
@@ -82,9 +82,9 @@ def _shuffled(generators: list[np.random.Philox], samples: int, size: int) -> It
 def brownian(dimension: int, substeps: int, *, seed: int, runs: range) -> Iterator[Array]:
     r"""Yield the increments of a Brownian motion over the substeps of iterations 1, 2, ..., endlessly.
 
-    Iterations have length 1.  The increment over a whole iteration is drawn first and then halved again and
-    again by Brownian bridges, each level from a stream of its own: a finer resolution refines the *same*
-    path.
+    Iterations have length 1.  The increment over a whole iteration is drawn first and then divided into
+    halves repeatedly by Brownian bridges, each level with a stream of its own: a finer resolution refines the
+    *same* path.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def _normals(generators: list[np.random.Philox], width: int, dimension: int) -> 
 
 
 def _ahead(numbers: int) -> Iterator[int]:
-    """Yield how many iterations of so many numbers are drawn at a time; no draw depends on it."""
+    """Yield the number of iterations to draw at a time, of ``numbers`` each; no draw depends on it."""
     least, most = max(1, _FIRST // numbers), max(1, _AHEAD // numbers)
     while True:
         yield least
@@ -144,5 +144,5 @@ def _generators(seed: int, runs: range, purpose: int) -> list[np.random.Philox]:
     if not is_whole(seed) or not 0 <= seed < 2**64:
         raise ValueError(f"seed: {seed!r} is not allowed: must be an integer in [0, 2**64)")
     if len(runs) == 0 or runs.start < 0 or runs.stop > 2**32 or runs.step != 1:
-        raise ValueError(f"runs: {runs!r} is not allowed: must be numbers in [0, 2**32), at least one")
+        raise ValueError(f"runs: {runs!r} is not allowed: must be at least one number in [0, 2**32)")
     return [np.random.Philox(key=np.array([seed, (purpose << 32) + r], dtype=np.uint64)) for r in runs]

@@ -1,6 +1,7 @@
-r"""Weak errors: how far the expectations of a model are from those of the runs, and how sure that is.
+r"""Weak errors: differences of expectations between a model and the runs, with confidence intervals.
 
-What lives here: differences of means with confidence intervals.  What does not: making the runs.
+What lives here: differences of means and their intervals.  What does not: the runs
+(:mod:`idescent.stochastic.runs`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from idescent.stochastic.runs import Columns, Ensemble, statistics
 
 Array = NDArray[np.float64]
 
-# Relative error of a mean of many numbers.
+# Relative rounding error of a mean of many numbers.
 ROUNDING = 1e-15
 
 
@@ -36,7 +37,8 @@ class WeakError:
     low, high : float
         Confidence interval of the error at this iteration alone.
     band_low, band_high : float
-        Interval of a band that holds at *all* iterations of the quantity at once, at the same confidence.
+        Simultaneous interval: the band contains the errors at *all* iterations of the quantity with the same
+        confidence.
     """
 
     quantity: str
@@ -60,11 +62,11 @@ class LargestError:
     ----------
     quantity : str
     k : int
-        Where the estimate is largest.
+        Iteration at which the estimate is largest.
     error : float
         The estimate; noise makes it too large rather than too small.
     low, high : float
-        Confidence interval of the true largest error; ``low`` is 0 if the band holds 0 everywhere.
+        Confidence interval of the true largest error; ``low`` is 0 if the band contains 0 everywhere.
     relative : float
         ``error`` over the largest absolute expectation of the truth.
     """
@@ -78,23 +80,23 @@ class LargestError:
 
     @property
     def detected(self) -> bool:
-        """Whether the model is told from the truth."""
+        """Whether the model differs significantly from the truth."""
         return self.low > 0.0
 
 
 def weak_errors(truth: Ensemble, model: Ensemble, *, confidence: float = 0.95) -> list[WeakError]:
-    r"""Return the weak errors of a model, quantity by quantity and iteration by iteration.
+    r"""Return the weak errors of a model for each quantity and iteration.
 
-    Runs and paths of the same numbers are subtracted one by one: the variance of the differences is right
-    whether they share random numbers or not, and small where they do.  Ensembles of different numbers are
-    compared by their means, and a path without randomness (:func:`idescent.stochastic.runs.along`) counts as
-    known exactly.  Intervals are Student's, with Welch's degrees of freedom where two ensembles are not
+    Runs and paths with the same numbers are subtracted pair by pair: the variance of the differences is
+    correct whether or not they share random numbers, and small if they do.  Ensembles with different numbers
+    are compared by their means, and a path without randomness (:func:`idescent.stochastic.runs.along`) is
+    treated as exact.  Intervals are Student's, with Welch's degrees of freedom for two ensembles that are not
     paired; the band is Bonferroni's.  A standard error is never below the rounding of the means.
 
     Parameters
     ----------
     truth, model : Ensemble
-        Observed at the same iterations; quantities that only one of them has are left out.
+        Observed at the same iterations; quantities that only one of them has are ignored.
     confidence : float in (0, 1)
 
     Raises
@@ -105,42 +107,43 @@ def weak_errors(truth: Ensemble, model: Ensemble, *, confidence: float = 0.95) -
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence: {confidence!r} is not allowed: must be a number in (0, 1)")
     if truth.k.tolist() != model.k.tolist():
-        raise ValueError("model: its iterations are not those of the runs")
+        raise ValueError("model: its iterations are not those of the runs: must be the same")
     shared = [name for name in truth.values if name in model.values]
     if not shared:
-        raise ValueError(f"model: none of its quantities ({', '.join(model.values)}) is one of the runs")
-    # Imported here: plain runs do not need it, and it takes a while.
+        raise ValueError(f"model: none of its quantities ({', '.join(model.values)}) is in the runs")
+    # Imported here, as it is slow and runs do not need it.
     from scipy.special import stdtrit
 
     outside = 0.5 * (1.0 - confidence)
-    found = []
+    errors = []
     for name in shared:
         for i, (k, t) in enumerate(zip(truth.k.tolist(), truth.t.tolist(), strict=True)):
             true, modelled = truth.values[name][i], model.values[name][i]
             error, spread, freedom = _difference(true, modelled, truth.runs, model.runs)
             spread = max(spread, ROUNDING * max(abs(_mean(true)), abs(_mean(modelled))))
             point, band = (-float(stdtrit(freedom, p)) for p in (outside, outside / len(truth.k)))
-            found.append(
+            errors.append(
                 WeakError(
                     name, k, t, _mean(true), _mean(modelled), error, spread,
                     error - point * spread, error + point * spread,
                     error - band * spread, error + band * spread,
                 )
             )  # fmt: skip
-    return found
+    return errors
 
 
 def largest(errors: list[WeakError]) -> list[LargestError]:
     """Return the largest error of each quantity, with an interval from the band."""
-    found = []
+    largest_errors = []
     for name in dict.fromkeys(e.quantity for e in errors):
-        mine = [e for e in errors if e.quantity == name]
-        worst = max(mine, key=lambda e: abs(e.error))
-        low = max(max(e.band_low, -e.band_high, 0.0) for e in mine)
-        high = max(max(abs(e.band_low), abs(e.band_high)) for e in mine)
-        scale = max(abs(e.truth) for e in mine)
-        found.append(LargestError(name, worst.k, abs(worst.error), low, high, abs(worst.error) / scale))
-    return found
+        of_quantity = [e for e in errors if e.quantity == name]
+        worst = max(of_quantity, key=lambda e: abs(e.error))
+        low = max(max(e.band_low, -e.band_high, 0.0) for e in of_quantity)
+        high = max(max(abs(e.band_low), abs(e.band_high)) for e in of_quantity)
+        scale = max(abs(e.truth) for e in of_quantity)
+        relative = abs(worst.error) / scale
+        largest_errors.append(LargestError(name, worst.k, abs(worst.error), low, high, relative))
+    return largest_errors
 
 
 def columns(errors: Sequence[WeakError] | Sequence[LargestError]) -> Columns:
@@ -153,19 +156,19 @@ def columns(errors: Sequence[WeakError] | Sequence[LargestError]) -> Columns:
 def _difference(
     truth: Array, model: Array, truth_runs: range, model_runs: range
 ) -> tuple[float, float, float]:
-    """Return the difference of the means, its standard error and the degrees of freedom of that."""
+    """Return the difference of the means, its standard error and the degrees of freedom."""
     if truth_runs == model_runs and len(truth_runs):
-        known = (model - truth)[np.isfinite(model - truth)]
-        mean, _, error = statistics(known)
-        return mean, error, max(known.size - 1.0, 1.0)
+        finite = (model - truth)[np.isfinite(model - truth)]
+        mean, _, error = statistics(finite)
+        return mean, error, max(finite.size - 1.0, 1.0)
     means, squares, parts = [], 0.0, 0.0
     for values, runs in ((truth, truth_runs), (model, model_runs)):
-        known = values[np.isfinite(values)]
-        mean, _, error = statistics(known)
+        finite = values[np.isfinite(values)]
+        mean, _, error = statistics(finite)
         means.append(mean)
         if len(runs):
             squares += error * error
-            parts += error**4 / max(known.size - 1.0, 1.0)
+            parts += error**4 / max(finite.size - 1.0, 1.0)
     freedom = squares * squares / parts if parts > 0.0 else np.inf
     return means[1] - means[0], float(np.sqrt(squares)), freedom
 
