@@ -276,8 +276,11 @@ def test_corrections_are_computed_once_for_each_distinct_decay_rate(monkeypatch)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"alpha": [0.1, 0.2, 0.3]}, "3 of alpha, 2 of steps: must be one for each run"),
-        ({"theta0": [[1.0], [2.0], [3.0]]}, "2 of steps, 3 of theta0: must be one for each run"),
+        ({"alpha": [0.1, 0.2, 0.3]}, "3 entries of alpha, 2 entries of steps: must be one for each run"),
+        (
+            {"theta0": [[1.0], [2.0], [3.0]]},
+            "2 entries of steps, 3 entries of theta0: must be one for each run",
+        ),
         ({"alpha": [0.1, 2.0]}, "alpha: 2.0 is not allowed"),
         ({"alpha": 0.0}, "alpha: 0.0 is not allowed"),
         ({"steps": [10, 0]}, "steps: 0 is not allowed"),

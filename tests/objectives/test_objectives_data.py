@@ -190,7 +190,7 @@ def test_large_scores_do_not_overflow():
 
 def test_accuracy_knows_two_splits():
     objective = O.LogisticRegression.breast_cancer()
-    with pytest.raises(ValueError, match=r"^split: 'validation' is not allowed: must be train or test$"):
+    with pytest.raises(ValueError, match=r"^split: 'validation' is not allowed: must be 'train' or 'test'$"):
         objective.accuracy(objective.initial(1), "validation")
 
 

@@ -230,7 +230,7 @@ def test_an_option_that_is_not_known_is_named(options: dict[str, Any], message: 
 
 def test_exact_quadrature_refuses_a_lower_bound_that_moves() -> None:
     kernel = ExponentialKernel(np.array([1.0]), np.array([3.0]), lambda y: y)
-    with pytest.raises(ValueError, match="needs one lower bound"):
+    with pytest.raises(ValueError, match="must have one lower bound"):
         solve_ide(
             lambda t, y, i: -i,
             kernel,

@@ -84,7 +84,7 @@ def simulate_many(
         sequences["theta0"] = list(np.asarray(theta0))
     counts = {name: len(values) for name, values in sequences.items()}
     if len(set(counts.values())) > 1:
-        text = ", ".join(f"{count} of {name}" for name, count in counts.items())
+        text = ", ".join(f"{count} entries of {name}" for name, count in counts.items())
         raise ValueError(f"{text}: must be one for each run")
     offers("objective", objective, "value", "gradient")
     runs = []

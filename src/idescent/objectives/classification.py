@@ -104,7 +104,7 @@ class Classifier(ABC):
             If ``split`` is neither.
         """
         if split not in ("train", "test"):
-            raise ValueError(f"split: {split!r} is not allowed: must be train or test")
+            raise ValueError(f"split: {split!r} is not allowed: must be 'train' or 'test'")
         data = self.split
         x, y = (data.x, data.y) if split == "train" else (data.x_test, data.y_test)
         points = theta.reshape(-1, self.dimension)

@@ -161,7 +161,7 @@ def checked(
         if real and np.iscomplexobj(values):
             raise ValueError(
                 f"F: complex values at t = {float(np.ravel(at)[0]):g} are not allowed with real y0: "
-                "give y0 as complex"
+                "pass a complex y0"
             )
         return values
 

@@ -253,7 +253,8 @@ class ExactExponential:
             )
         if np.any(lower != lower[0]) or np.any(np.diff(upper, prepend=lower[0]) < 0.0):
             raise ValueError(
-                "quadrature: 'exact' is not allowed here: needs one lower bound and rising upper bounds"
+                "quadrature: 'exact' is not allowed here: "
+                "must have one lower bound and increasing upper bounds"
             )
         edges, at = _edges(lower[0], upper, path.knots)
         width = np.diff(edges)

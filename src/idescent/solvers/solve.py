@@ -91,7 +91,7 @@ def solve(
     Returns
     -------
     Trajectory
-        Moments are those of the model at ``s = k``.  Its ``report`` holds status, message, gradient
+        Moments are those of the model at ``s = k``.  Its ``report`` contains status, message, gradient
         evaluations, sweeps, error estimate and tolerance; the status of a solution that did not reach the
         tolerance is ``not converged``.
 

@@ -218,7 +218,8 @@ def check_covered(equation: StochasticEquation, optimizer: Optimizer) -> None:
             if np.array_equal(one, other):
                 raise ValueError(
                     f"{equation.name} does not model {type(optimizer).__name__}: "
-                    f"the drift of theta does not depend on {name!r}: use it, or refuse it in check"
+                    f"the drift of theta does not depend on {name!r}: "
+                    "use it, or refuse the optimizer in check"
                 )
 
 

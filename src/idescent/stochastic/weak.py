@@ -110,7 +110,8 @@ def weak_errors(truth: Ensemble, model: Ensemble, *, confidence: float = 0.95) -
         raise ValueError("model: its iterations are not those of the runs: must be the same")
     shared = [name for name in truth.values if name in model.values]
     if not shared:
-        raise ValueError(f"model: none of its quantities ({', '.join(model.values)}) is in the runs")
+        names = ", ".join(model.values)
+        raise ValueError(f"model: none of its quantities ({names}) was observed in the runs")
     # Imported here, as it is slow and runs do not need it.
     from scipy.special import stdtrit
 
