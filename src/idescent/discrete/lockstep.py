@@ -8,13 +8,11 @@ order, so that results are identical to the bit.
 :func:`simulate_many` works in steps:
 
 1. check the arguments, and the memory of all runs together;
-2. separate the runs that can be lanes (:attr:`DiscreteRun.in_lanes`): there is a compiled kernel, the
-   coordinates are independent and at most :data:`~idescent.discrete.kernels.MOST_LANES`, and the run is
-   computed whole, not in blocks;
-3. sort these by kind (summing, bias correction) and length, and divide them into batches
-   (:func:`_batches`): a batch has one kind, and its rows fit into one block of memory unless it is a single
-   run;
-4. compute each batch (:func:`~idescent.discrete.kernels.fill_many`), and every other run by itself.
+2. separate the runs that can be lanes (``DiscreteRun.in_lanes``): there is a compiled kernel, the coordinates
+   are independent and at most ``MOST_LANES``, and the run is computed whole, not in blocks;
+3. sort these by kind (summing, bias correction) and length, and divide them into batches (``_batches``): a
+   batch has one kind, and its rows fit into one block of memory unless it is a single run;
+4. compute each batch (``kernels.fill_many``), and every other run by itself.
 
 What lives here: these steps.  What does not: a run (:mod:`idescent.discrete.loop`), the loops
 (:mod:`idescent.discrete.kernels`).

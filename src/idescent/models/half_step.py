@@ -37,9 +37,9 @@ class HalfStep:
         \text{AdaGrad}\quad \theta' &= -\alpha\,\frac{m}{\sqrt{\lceil s\rceil\,G/(s+\frac12)} + \varepsilon},
             \quad \beta_1 = 0.
 
-    AdamL2 is Adam with :math:`g + w'\theta` for g.  AdamW's step :math:`(1-\alpha w')\theta - \alpha d` is,
-    for constant d, the exact solution of :math:`\theta' = -c\,\theta - \alpha\frac{c}{\alpha w'}\,d` with
-    :math:`c = -\ln(1-\alpha w')`.
+    AdamL2 is Adam with :math:`g + w'\theta` for g.  For constant d AdamW's step
+    :math:`(1-\alpha w')\theta - \alpha d` is the exact solution, one iteration later, of
+    :math:`\theta' = -c\,\theta - \alpha\frac{c}{\alpha w'}\,d` with :math:`c = -\ln(1-\alpha w')`.
 
     Moments are read at mid-step: row k of a solution contains
     :math:`(1-\beta_1^k)\,m(k-\frac12)/N_1(k-\frac12)`, the same expression of v, and :math:`G(k-\frac12)`.

@@ -5,13 +5,11 @@ exponential memories :math:`M' = c\,h - \lambda M` (:mod:`idescent.models.equati
 solves it in three layers:
 
 - the *fixed point* on one window of elements (:mod:`idescent.solvers.window`): gradients, memories and path
-are
-  computed from each other until they agree;
+  are computed from each other until they agree;
 - the *march* (:mod:`idescent.solvers.march`): one pass over the horizon that chooses the elements' lengths
-and
-  the windows for one tolerance;
-- the *certificate* (:meth:`Collocation.solve`): passes i = 0, 1, 2, ... of the march, each with a mesh of its
-own.
+  and the windows for one tolerance;
+- the *certificate* (:meth:`Collocation.solve`): passes i = 0, 1, 2, ... of the march, each with a mesh of
+  its own.
 
 Pass i has the tolerance :math:`100^{-i}\,(\text{rtol}, \text{atol})` and the overlap :math:`(1 + i/2)` times
 that of the settings.  After pass i >= 1 the error estimate is

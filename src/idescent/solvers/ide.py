@@ -113,8 +113,7 @@ def solve_ide(
     evaluates I along the last path, on the grid, and then solves the remaining ordinary equation:
 
     - ``ode="euler"`` as in the paper: F, too, is evaluated along the last path, and summed.  Order 1.  For
-    long
-      or stiff equations such sweeps diverge.
+      long or stiff equations such sweeps diverge.
     - ``ode="rk45"`` as the original IDESolver (Gelmi & Jorquera 2014): only I is taken from the last path,
       interpolated between grid points; F is evaluated along the new path.  The steps are those of the grid
       unless ``ode_rtol`` is given.  Order 2 with linear interpolation, 4 with cubic.
