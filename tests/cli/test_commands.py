@@ -51,7 +51,7 @@ def test_the_help_of_a_command_begins_with_a_sentence_and_says_where_results_go(
     first = text.split("\n\n")[1]
     assert first[0].isupper()
     assert first.endswith(".")
-    assert "--output" in text or "to the screen" in " ".join(text.split())
+    assert "--output" in text or "The command prints" in " ".join(text.split())
 
 
 def test_the_main_help_names_every_command_and_not_those_of_the_workflow(capsys):
@@ -112,7 +112,7 @@ def test_files_of_different_runs_are_compared_with_a_warning(folder, capsys):
     assert cli.main(["simulate", "AdaGrad", *RUN, "--output", "b.parquet"]) == 0
     capsys.readouterr()
     assert cli.main(["compare", "a.parquet", "b.parquet"]) == 0
-    assert "note: b.parquet is of another run: AdaGrad on Quadratic" in capsys.readouterr().err
+    assert "note: b.parquet belongs to another run: AdaGrad on Quadratic" in capsys.readouterr().err
 
 
 def test_written_files_are_those_of_the_workflow(folder, capsys):
@@ -220,7 +220,7 @@ def test_a_predicted_run_is_within_its_estimate_of_the_run(folder, capsys):
         (
             ["simulate", "Adam", "--schedule", "Cosine"],
             1,
-            ["steps must be given: --schedule-set steps=VALUE"],
+            ["steps must be set: --schedule-set steps=VALUE"],
         ),
         (["simulate", "Adam", "--objective", "RotatedQuadratic"], 1, ["dimension", "--set dimension=VALUE"]),
         (["fast-forward", "Adam", "--at", "0,101"], 1, ["--at", "101", "[0, 100]"]),
@@ -232,7 +232,7 @@ def test_a_predicted_run_is_within_its_estimate_of_the_run(folder, capsys):
         ),
         (["show", "Adam", "--errors", "--output", "a.png"], 1, ["--errors", "solution"]),
         (["show", "Adam", "--output", "a.gif"], 1, ["--output", "'a.gif'", ".png"]),
-        (["show", "Adam", "RMSProp"], 1, ["'RMSProp'", "one optimizer"]),
+        (["show", "Adam", "RMSProp"], 1, ["'RMSProp'", "a single optimizer"]),
         (["info", "nowhere"], 1, ["nowhere", "no such file"]),
         (["info", "mine_cli.py"], 1, ["mine_cli.py", ".parquet"]),
         (["--print-completion", "fish"], 2, ["'fish'", "bash"]),

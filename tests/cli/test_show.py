@@ -57,8 +57,8 @@ def show(*words):
         (["below.parquet", "--log"], ["theta", "no positive value"]),
         (["Adam", *RUN, "--theta0", "-50", "--set", "center=-60", "--log"], ["theta", "no positive value"]),
         (["run.parquet", "adagrad.parquet", "--quantity", "m"], ["--quantity", "'m'", "adagrad.parquet"]),
-        (["run.parquet", "--alpha", "0.2"], ["--alpha", "drawn as they are"]),
-        (["run.parquet", "--model", "Paper"], ["--model", "drawn as they are"]),
+        (["run.parquet", "--alpha", "0.2"], ["--alpha", "not allowed with files"]),
+        (["run.parquet", "--model", "Paper"], ["--model", "not allowed with files"]),
     ],
     ids=named,
 )

@@ -97,7 +97,7 @@ def test_a_file_in_place_of_a_module_is_refused_with_the_way_to_name_it(command,
     status, said = refusal(capsys, *command, given)
     assert status in (1, 2)
     assert f"{given!r} is not allowed: must be module:Class" in said
-    assert "here mine_cli:Bowl" in said
+    assert "such as mine_cli:Bowl" in said
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_can_be_no_module_is_refused(name, folder, capsys):
 def test_a_class_of_another_kind_is_refused_with_what_it_lacks(words, lacking, folder, capsys):
     status, said = refusal(capsys, *words)
     assert status == 1
-    assert "is not allowed: it has no " in said
+    assert "is not allowed: must have " in said
     assert lacking in said
 
 

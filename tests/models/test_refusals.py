@@ -114,7 +114,7 @@ def written(tmp_path, monkeypatch):
 def test_a_solution_in_the_place_of_the_run_is_said_to_be_one(written, capsys):
     capsys.readouterr()
     assert main(["compare", "path.parquet", "run.parquet"]) == 0
-    assert "path.parquet is no discrete run, but a solution: half-step.exact" in capsys.readouterr().err
+    assert "path.parquet is not a discrete run but the solution half-step.exact" in capsys.readouterr().err
 
 
 def test_info_tells_of_the_list_of_a_pack_and_what_it_lacks(written, capsys):
@@ -145,5 +145,5 @@ def test_what_is_called_parquet_and_is_not_is_one_line(written, capsys):
 def test_files_are_drawn_as_they_are(written, capsys):
     capsys.readouterr()
     assert main(["show", "run.parquet", "--model", "Paper", "--output", "x.png"]) == 1
-    assert "--model: files are drawn as they are" in capsys.readouterr().err
+    assert "--model is not allowed with files" in capsys.readouterr().err
     assert not (written / "x.png").exists()

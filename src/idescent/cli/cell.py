@@ -1,7 +1,7 @@
-"""A run described on the command line: its arguments, and the objects that they stand for.
+"""Options that describe a run on the command line, and the objects that are built from them.
 
-What lives here: everything that ``simulate``, ``solve``, ``fast-forward`` and ``show`` have in common.  What
-does not: running anything, and the classes, which :mod:`idescent.study.registry` finds by name.
+What lives here: the options that ``simulate``, ``solve``, ``fast-forward`` and ``show`` share.  What does
+not: the runs themselves (:mod:`idescent.cli.paths`), looking up classes (:mod:`idescent.study.registry`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from idescent.cli.words import one_of, whole
 from idescent.study import registry
 
-# Neither a file nor relative to a package.
+# An importable name: no file such as my.py, no path, no relative import.
 _MODULE = re.compile(r"(?!.*\.py$)[^\s./:]+(\.[^\s./:]+)*")
 
 HYPERPARAMETERS = {
@@ -28,7 +28,7 @@ HYPERPARAMETERS = {
     "weight_decay": (0.01, "weight decay of AdamW and AdamL2, as in PyTorch"),
     "eps": (1e-8, "added outside the root"),
 }
-"""Numbers that an optimizer may take, with what they are if not options."""
+"""Hyper-parameters of the optimizers, with their defaults and descriptions."""
 
 COMMON = """\
 classes
@@ -42,7 +42,16 @@ classes
 
 @dataclass(frozen=True)
 class DescribedRun:
-    """A run: its plain form, as in trajectory files, and the objects."""
+    """A run that the options describe.
+
+    Attributes
+    ----------
+    cell : dict
+        The run as plain data, as in the metadata of trajectory files.
+    optimizer, objective : object
+    arguments : dict
+        Further arguments of :func:`idescent.simulate` and :func:`idescent.solve`.
+    """
 
     cell: dict[str, Any]
     optimizer: Any
@@ -51,17 +60,17 @@ class DescribedRun:
 
     @property
     def text(self) -> str:
-        """What is run, in one line."""
+        """Description of the run in one line."""
         return described(self.cell)
 
 
 def add_optimizer(parser: argparse.ArgumentParser) -> None:
-    """Add the optimizer by name."""
+    """Add the argument for the optimizer."""
     parser.add_argument("optimizer", metavar="OPTIMIZER", help="class of the optimizer, for example Adam")
 
 
 def add(parser: argparse.ArgumentParser, *, schedule: bool = True) -> None:
-    """Add the options that describe a run, but for the optimizer's name."""
+    """Add the options that describe a run, except the optimizer's name."""
     group = parser.add_argument_group("the run")
     for name, (default, text) in HYPERPARAMETERS.items():
         option = f"--{name.replace('_', '-')}"
@@ -69,9 +78,11 @@ def add(parser: argparse.ArgumentParser, *, schedule: bool = True) -> None:
     group.add_argument(
         "--accumulator",
         choices=("coordinate", "norm"),
-        help="one second moment for each coordinate (default), or one for the norm",
+        help="second moment of each coordinate (default) or of the norm",
     )
-    group.add_argument("--objective", default="Quadratic", metavar="CLASS", help="default Quadratic")
+    group.add_argument(
+        "--objective", default="Quadratic", metavar="CLASS", help="objective function (default Quadratic)"
+    )
     _add_set(group, "--set", "argument of the objective, for example center=4")
     group.add_argument(
         "--alpha", type=float, default=0.01, metavar="X", help="learning rate in (0, 1] (default 0.01)"
@@ -81,21 +92,21 @@ def add(parser: argparse.ArgumentParser, *, schedule: bool = True) -> None:
         type=start,
         default=[1.0],
         metavar="X,...",
-        help="initial parameters; one number stands for the same in every coordinate (default 1); "
-        "seed:1 for a start that the objective draws",
+        help="initial parameters; one number is used for every coordinate (default 1); "
+        "seed:1 for a start drawn by the objective",
     )
     group.add_argument(
         "--steps", type=whole, default=100, metavar="N", help="horizon in iterations (default 100)"
     )
     if schedule:
         group.add_argument(
-            "--schedule", metavar="CLASS", help="schedule of the learning rate (default: constant)"
+            "--schedule", metavar="CLASS", help="learning-rate schedule (default: constant learning rate)"
         )
         _add_set(group, "--schedule-set", "argument of the schedule")
 
 
 def add_solution(parser: argparse.ArgumentParser) -> None:
-    """Add how a model is solved."""
+    """Add the options of the model, the solver and its tolerances."""
     group = parser.add_argument_group("the solution")
     _add_set(group, "--model-set", "argument of the model")
     group.add_argument(
@@ -118,22 +129,22 @@ def add_solution(parser: argparse.ArgumentParser) -> None:
 
 
 def add_keep(parser: argparse.ArgumentParser) -> None:
-    """Add which iterations are kept, and where they go."""
+    """Add the options of the output."""
     group = parser.add_argument_group("the result")
     group.add_argument(
         "--keep", type=whole, metavar="N", help="store every N-th iteration and the last (default: all)"
     )
-    group.add_argument("--output", type=Path, metavar="FILE", help="Parquet file to write instead of a table")
-    group.add_argument("--json", action="store_true", help="print JSON, for machines")
+    group.add_argument("--output", type=Path, metavar="FILE", help="write a Parquet file instead of a table")
+    group.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(options: Any) -> DescribedRun:
-    """Return the run that the arguments describe.
+    """Return the run that the options describe.
 
     Raises
     ------
     ValueError
-        If an argument cannot be used; one line that names it.
+        If an option cannot be used; one line that names it.
     """
     objective = {
         "name": options.objective.rpartition(":")[2],
@@ -169,31 +180,39 @@ def run(options: Any) -> DescribedRun:
 
 
 def solution(options: Any, model: str) -> tuple[dict[str, Any], Any, dict[str, Any]]:
-    """Return a solution's plain form, the model, and what else :func:`idescent.solve` takes."""
+    """Return a solution as plain data, the model, and the further arguments of :func:`idescent.solve`."""
     spec = {"class": model, "arguments": dict(options.model_set)}
     solver = {"class": options.solver, "arguments": dict(options.solver_set)}
     built = build("model", spec, "--model-set")
-    way = options.solver.rpartition(":")[2]
-    name = f"{built.name}.{'exact' if way == 'Collocation' else way.lower()}"
+    method = options.solver.rpartition(":")[2]
+    name = f"{built.name}.{'exact' if method == 'Collocation' else method.lower()}"
     tolerance = {"rtol": options.rtol, "atol": options.atol}
     plain = {"name": name, "model": spec, "solver": solver, **tolerance}
     return plain, built, {"solver": build("solver", solver, "--solver-set"), **tolerance}
 
 
 def build(kind: str, spec: Mapping[str, Any], option: str) -> Any:
-    """Build an object by name; ``option`` is the one its arguments were given with.
+    """Build an object by name.
+
+    Parameters
+    ----------
+    kind : {"objective", "optimizer", "model", "solver", "schedule"}
+    spec : mapping
+        Keys ``class`` and ``arguments``.
+    option : str
+        Option that sets the arguments, for messages; empty if each argument has an option of its own.
 
     Raises
     ------
     ValueError
-        If there is no such class, or it does not take the arguments; the message says what it takes.
+        If there is no such class, or it does not take the arguments; the message lists the allowed ones.
     """
     constructor = _check_arguments(kind, spec, option)
     try:
         built = constructor(**spec["arguments"])
     except ValueError:
         raise
-    except Exception as error:  # the class may be the user's own: whatever it raises, it was built from this
+    except Exception as error:  # a user's class may raise anything
         raise ValueError(f"{kind} {spec['class']}: {type(error).__name__}: {error}") from error
     _check_kind(kind, spec["class"], built)
     return built
@@ -202,7 +221,7 @@ def build(kind: str, spec: Mapping[str, Any], option: str) -> Any:
 def _check_kind(kind: str, name: str, built: Any) -> None:
     lacking = [needed for needed in registry.NEEDED[kind] if not hasattr(built, needed)]
     if lacking:
-        raise ValueError(f"{kind}: {name!r} is not allowed: it has no {', '.join(lacking)}")
+        raise ValueError(f"{kind}: {name!r} is not allowed: must have {', '.join(lacking)}")
 
 
 def _check_arguments(kind: str, spec: Mapping[str, Any], option: str) -> Any:
@@ -214,22 +233,28 @@ def _check_arguments(kind: str, spec: Mapping[str, Any], option: str) -> Any:
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         for name in arguments:
             if name not in known:
-                allowed = one_of(known, name) if known else "it takes none"
+                allowed = one_of(known, name) if known else "the class takes no arguments"
                 where = option or f"--{name.replace('_', '-')}"
                 raise ValueError(f"{where}: {name!r} is no argument of {spec['class']}: {allowed}")
     missing = [p.name for p in named if p.default is p.empty and p.name not in arguments]
     if missing:
         example = f"{option} {missing[0]}=VALUE" if option else f"--{missing[0].replace('_', '-')} X"
-        raise ValueError(f"{kind} {spec['class']}: {', '.join(missing)} must be options: {example}")
+        raise ValueError(f"{kind} {spec['class']}: {', '.join(missing)} must be set: {example}")
     return constructor
 
 
 def resolved(kind: str, name: str) -> Any:
-    """Return the class of that name; if there is none, say which ones there are."""
+    """Return the class with a name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such class; the message lists the classes of the kind.
+    """
     module, colon, attribute = name.rpartition(":")
     if colon and not _MODULE.fullmatch(module):
         file = Path(module)
-        example = f", here {file.stem}:{attribute}" if file.is_file() and file.suffix == ".py" else ""
+        example = f", such as {file.stem}:{attribute}" if file.is_file() and file.suffix == ".py" else ""
         rule = f"must be module:Class, from a file module.py in the current folder{example}"
         raise ValueError(f"{kind}: {name!r} is not allowed: {rule}")
     try:
@@ -241,20 +266,20 @@ def resolved(kind: str, name: str) -> Any:
 
         allowed = one_of(sorted(known(kind)), name, ", or your own as module:Class")
         raise ValueError(f"{kind}: {name!r} is not allowed: {allowed}") from error
-    except Exception as error:  # a module of the user's own, which may raise anything when it is loaded
+    except Exception as error:  # a user's module may raise anything when it is imported
         raise ValueError(f"{kind} {name}: {type(error).__name__}: {error}") from error
 
 
 def described(cell: Mapping[str, Any]) -> str:
-    """Return a cell in one line."""
+    """Return the description of a cell in one line."""
     objective, optimizer = (called(cell[kind]) for kind in ("objective", "optimizer"))
-    place = begin(cell["theta0"])
-    text = f"{optimizer} on {objective}, alpha {cell['alpha']:g}, theta0 {place}, {cell['steps']} iterations"
+    theta0 = begin(cell["theta0"])
+    text = f"{optimizer} on {objective}, alpha {cell['alpha']:g}, theta0 {theta0}, {cell['steps']} iterations"
     return text + (f", schedule {called(cell['schedule'])}" if "schedule" in cell else "")
 
 
 def begin(theta0: Any) -> str:
-    """Return where a run begins in a few words."""
+    """Return a start as short text: the seed, or the first four coordinates."""
     if isinstance(theta0, Mapping):
         return f"seed {theta0['seed']}"
     return ", ".join(f"{x:g}" for x in theta0[:4]) + (", ..." if len(theta0) > 4 else "")
@@ -266,12 +291,12 @@ def start(text: str) -> list[float] | dict[str, int]:
     try:
         return {"seed": whole(seed)} if kind == "seed" else [float(word) for word in text.split(",")]
     except (ValueError, argparse.ArgumentTypeError):
-        rule = "must be a number, numbers with commas between, or seed:N"
+        rule = "must be a number, numbers separated by commas, or seed:N"
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: {rule}") from None
 
 
 def pair(text: str) -> tuple[str, Any]:
-    """Read ``name=value``; the value is JSON, or text if it is not."""
+    """Read ``name=value``; a value that is not JSON is text."""
     name, equals, value = text.partition("=")
     if not (equals and name.isidentifier()):
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: must be NAME=VALUE")
@@ -286,16 +311,17 @@ def _add_set(group: Any, option: str, text: str) -> None:
 
 
 def _hyperparameters(options: Any) -> dict[str, Any]:
+    """Return the hyper-parameters that are set, and the defaults of those that the optimizer requires."""
     parameters = inspect.signature(resolved("optimizer", options.optimizer)).parameters
-    found = {}
+    hyperparameters = {}
     for name in (*HYPERPARAMETERS, "accumulator"):
         value = getattr(options, name)
-        needed = name in parameters and parameters[name].default is inspect.Parameter.empty
+        required = name in parameters and parameters[name].default is inspect.Parameter.empty
         if value is not None:
-            found[name] = value
-        elif needed and name in HYPERPARAMETERS:
-            found[name] = HYPERPARAMETERS[name][0]
-    return found
+            hyperparameters[name] = value
+        elif required and name in HYPERPARAMETERS:
+            hyperparameters[name] = HYPERPARAMETERS[name][0]
+    return hyperparameters
 
 
 def called(spec: Mapping[str, Any]) -> str:

@@ -1,4 +1,8 @@
-"""``idescent check``: what is wrong with a class of one's own, or with a configuration."""
+"""``idescent check``: check a class of the user, a class of the package, or a configuration.
+
+What lives here: the options, and the printing of verdicts.  What does not: the checks themselves
+(:mod:`idescent.check`, :mod:`idescent.config`).
+"""
 
 from __future__ import annotations
 
@@ -15,15 +19,15 @@ if TYPE_CHECKING:
     from idescent.check.verdicts import Verdict
 
 HELP = """\
-Check an objective, an optimizer or a model, above all one of your own, and tell what is wrong with it.
+Check an objective, an optimizer or a model, of your own or of the package, or a configuration file.
 
 Objectives: shapes, types, batches, purity, the gradient against differences of the value, Hessians against
 differences of the gradient, speed.  Optimizers: structure, hyper-parameters, loops, models.  Models:
-equations, and the declared order against the observed one.  Configurations, by the name of their file: all
-that the workflow would refuse, found without Snakemake and without a run.
+equations, and the declared order against the observed one.  Configurations, by the name of the file: every
+mistake for which the workflow would refuse it, without Snakemake and without a run.
 
-One line for every check goes to the screen: ok, FAIL with how to mend it, or – where there was nothing to
-check.  The exit status is 0 if nothing failed, 1 if something did, 2 after bad input.
+The command prints one line for each check: ok, FAIL with the correction to make, or – if there was nothing to
+check.  The exit status is 0 if no check failed, 1 if a check failed, 2 after bad input.
 """
 EPILOG = """\
 examples
@@ -43,48 +47,55 @@ def add(parser: argparse.ArgumentParser) -> None:
         "name", metavar="CLASS", help="module:Class, a class of the package, or the file of a configuration"
     )
     parser.add_argument(
-        "--arguments", default="{}", metavar="JSON", help="what the class is made with, as an object"
+        "--arguments", default="{}", metavar="JSON", help="arguments of the class, as a JSON object"
     )
-    parser.add_argument("--kind", choices=("objective", "optimizer", "model"), help="default: by what it has")
     parser.add_argument(
-        "--dimension", type=_positive, metavar="N", help="parameters of an objective that takes any"
+        "--kind",
+        choices=("objective", "optimizer", "model"),
+        help="kind of the class (default: by its attributes)",
+    )
+    parser.add_argument(
+        "--dimension",
+        type=_positive,
+        metavar="N",
+        help="number of parameters, for an objective that allows any (default 2)",
     )
     parser.add_argument(
         "--theta0",
         type=cell.start,
         metavar="X,...",
-        help="where an objective is checked (default: initial(seed), or 1)",
+        help="point at which an objective is checked (default: initial(seed), or 1 in every coordinate)",
     )
     parser.add_argument(
-        "--seed", type=_seed, default=0, metavar="N", help="of the points around theta0 (default 0)"
+        "--seed", type=_seed, default=0, metavar="N", help="seed of the points around theta0 (default 0)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, for machines")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(options: Any) -> int:
-    """Check and tell; return 1 if something failed."""
+    """Run the checks and print their verdicts; return 1 if a check failed."""
     if options.name.endswith((".yaml", ".yml", ".json")):
-        return _tell(options, "configuration", _configuration(options.name))
+        return _print(options, "configuration", _configuration(options.name))
     from idescent.check import check
 
     try:
-        kind, constructor, arguments = _found(options)
+        kind, constructor, arguments = _resolved(options)
     except ValueError as error:
         _refused(str(error))
     more = {}
     if kind == "objective":
         more = {"theta0": options.theta0, "dimension": options.dimension, "seed": options.seed}
     elif options.theta0 is not None or options.dimension is not None:
-        _refused(f"--theta0 and --dimension are for objectives; {options.name} is an optimizer or a model")
+        _refused(f"--theta0 and --dimension are for objectives: {options.name} is an optimizer or a model")
     try:
         verdicts = check(kind, constructor, arguments, **more)
     except ValueError as error:
         _refused(f"--{error}")
-    return _tell(options, kind, verdicts)
+    return _print(options, kind, verdicts)
 
 
 def _configuration(file: str) -> list[Verdict]:
-    """Check a configuration, and the claims file that it names."""
+    """Check a configuration and its claims file; return one verdict, or one for each problem."""
     from idescent.check.verdicts import Verdict
     from idescent.config import ConfigError, load, rules
     from idescent.products.claims.statements import ClaimsError
@@ -100,8 +111,8 @@ def _configuration(file: str) -> list[Verdict]:
     return [Verdict("configuration", "ok", text)]
 
 
-def _tell(options: Any, kind: str, verdicts: list[Verdict]) -> int:
-    """Print a line for each verdict; return 1 if one is a failure."""
+def _print(options: Any, kind: str, verdicts: list[Verdict]) -> int:
+    """Print a line for each verdict; return 1 if a check failed."""
     passed = all(verdict.status != "fail" for verdict in verdicts)
     if options.json:
         plain = [{"check": v.check, "status": v.status, "text": v.text} for v in verdicts]
@@ -109,13 +120,19 @@ def _tell(options: Any, kind: str, verdicts: list[Verdict]) -> int:
         return 0 if passed else 1
     width = max(len(verdict.check) for verdict in verdicts)
     for verdict in verdicts:
-        told = verdict.text or ("" if verdict.status == "ok" else verdict.status)
-        sys.stdout.write(f"{_MARKS[verdict.status]:<4}  {verdict.check:<{width}}  {told}".rstrip() + "\n")
+        text = verdict.text or ("" if verdict.status == "ok" else verdict.status)
+        sys.stdout.write(f"{_MARKS[verdict.status]:<4}  {verdict.check:<{width}}  {text}".rstrip() + "\n")
     return 0 if passed else 1
 
 
-def _found(options: Any) -> tuple[str, Any, dict[str, Any]]:
-    """Return the kind, the class, and its arguments."""
+def _resolved(options: Any) -> tuple[str, Any, dict[str, Any]]:
+    """Return the kind, the class and the arguments.
+
+    Raises
+    ------
+    ValueError
+        If the arguments do not fit the class, or its kind is unknown.
+    """
     from idescent.check import KINDS, kind_of
 
     try:
@@ -133,10 +150,10 @@ def _found(options: Any) -> tuple[str, Any, dict[str, Any]]:
     if taken is not None:
         for name in arguments:
             if name not in taken:
-                allowed = one_of(taken, name) if taken else "it takes none"
+                allowed = one_of(taken, name) if taken else "the class takes no arguments"
                 raise ValueError(f"--arguments: {name!r} is no argument of {options.name}: {allowed}")
     if kind is None:
-        # A function that makes an object, unlike a class, tells what it is by what it makes only.
+        # The kind of a function that returns an object shows only in that object.
         kind = kind_of(constructor)
         if kind is None and not inspect.isclass(constructor):
             kind = kind_of(
@@ -144,18 +161,19 @@ def _found(options: Any) -> tuple[str, Any, dict[str, Any]]:
             )
         if kind is None:
             raise ValueError(
-                f"{options.name}: it has neither value, moments nor equation: say what it is with --kind"
+                f"{options.name}: it has neither value, moments nor equation: set its kind with --kind"
             )
     if kind == "optimizer":
-        needed = [name for name, required in (taken or {}).items() if required and name not in arguments]
-        arguments |= {name: cell.HYPERPARAMETERS[name][0] for name in needed if name in cell.HYPERPARAMETERS}
+        unset = [name for name, required in (taken or {}).items() if required and name not in arguments]
+        arguments |= {name: cell.HYPERPARAMETERS[name][0] for name in unset if name in cell.HYPERPARAMETERS}
     missing = [name for name, required in (taken or {}).items() if required and name not in arguments]
     if missing:
-        raise ValueError(f"--arguments: {missing[0]} is missing: {options.name} has no default")
+        raise ValueError(f"--arguments: {missing[0]} is missing: {options.name} has no default for it")
     return kind, constructor, arguments
 
 
 def _class(options: Any) -> Any:
+    """Return the class that the command names."""
     from idescent.check import KINDS
 
     if ":" in options.name:
@@ -164,13 +182,14 @@ def _class(options: Any) -> Any:
     if not kinds:
         from idescent.study.arguments import known
 
-        meant = question([name for kind in KINDS for name in known(kind)], options.name)
-        allowed = f"must be module:Class, or a class of the package{meant}"
+        suggestion = question([name for kind in KINDS for name in known(kind)], options.name)
+        allowed = f"must be module:Class, or a class of the package{suggestion}"
         raise ValueError(f"{options.name!r} is not allowed: {allowed}")
     return cell.resolved(kinds[0], options.name)
 
 
 def _has(kind: str, name: str) -> bool:
+    """Whether the package has a class of this kind and name."""
     from idescent.study import registry
 
     try:
@@ -181,7 +200,10 @@ def _has(kind: str, name: str) -> bool:
 
 
 def _parameters(constructor: Any) -> dict[str, bool] | None:
-    """Return the arguments of a class and which it needs; None if it takes any, or does not say."""
+    """Return, for each argument of a class, whether it is required.
+
+    None if the class takes any arguments, or has no signature.
+    """
     try:
         parameters = inspect.signature(constructor).parameters.values()
     except (TypeError, ValueError):

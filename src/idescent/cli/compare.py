@@ -1,4 +1,8 @@
-"""``idescent compare``: errors of solutions against a run."""
+"""``idescent compare``: errors of solutions against a discrete run.
+
+What lives here: the options, and the printed tables.  What does not: the errors themselves
+(:mod:`idescent.analysis.errors`).
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,11 @@ if TYPE_CHECKING:
     from idescent.analysis.errors import Comparison
 
 HELP = """\
-Measure how far solutions are from a discrete run, in three norms, for theta, the loss and every moment.
+Compute the errors of solutions against a discrete run, in three norms, for theta, the loss and every moment.
 
-With e(k) the Euclidean distance over coordinates at iteration k: sup is the largest e(k), rms the root of the
-mean of e(k)^2, final the last one.  Relative errors are divided by the same norm of the run.  The tables go
-to the screen.
+With e(k) the Euclidean norm of the difference at iteration k, sup is the largest e(k), rms is the root of the
+mean of e(k)^2, and final is the last e(k).  Relative errors are divided by the same norm of the run.  The
+command prints a table for each solution.
 """
 EPILOG = """\
 examples
@@ -36,7 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "solution", type=Path, nargs="+", metavar="SOLUTION", help="Parquet files of solutions (or of runs)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, for machines")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(options: Any) -> None:
@@ -46,25 +50,25 @@ def run(options: Any) -> None:
     reference, metadata = paths.read(options.discrete)
     cell = metadata["cell"]
     if "solution" in cell:
-        terminal.note(f"{options.discrete} is no discrete run, but a solution: {cell['solution']['name']}")
+        terminal.note(f"{options.discrete} is not a discrete run but the solution {cell['solution']['name']}")
     described_run = {key: value for key, value in cell.items() if key != "solution"}
-    found = []
+    compared = []
     for file in options.solution:
         path, metadata = paths.read(file)
         other = metadata["cell"]
         name = other.pop("solution", {"name": "discrete"})["name"]
         if other != described_run:
-            terminal.note(f"{file} is of another run: {described(other)}")
-        errors, ended = compare(reference, path), path.report.status
+            terminal.note(f"{file} belongs to another run: {described(other)}")
+        errors, final_status = compare(reference, path), path.report.status
         if other == described_run:
-            ended = status(reference, path)
-        found.append((file, name, path.report, ended, errors))
+            final_status = status(reference, path)
+        compared.append((file, name, path.report, final_status, errors))
     if options.json:
         entries = [
             {
                 "file": str(file),
                 "solution": name,
-                "status": ended,
+                "status": final_status,
                 "error_estimate": report.error_estimate,
                 "compared": errors.compared,
                 "complete": errors.complete,
@@ -77,27 +81,27 @@ def run(options: Any) -> None:
                     for quantity in errors.sup
                 },
             }
-            for file, name, report, ended, errors in found
+            for file, name, report, final_status, errors in compared
         ]
         terminal.write_json(
             {"run": str(options.discrete), "status": reference.report.status, "paths": entries}
         )
         return
     sys.stdout.write(f"{options.discrete}: {described(cell)}: {reference.report.status}\n")
-    for file, name, report, ended, errors in found:
+    for file, name, report, final_status, errors in compared:
         estimate = report.error_estimate
-        own = f", its own error estimate {estimate:.1e}" if estimate == estimate else ""
-        sys.stdout.write(f"\n{file}: {name}, {ended}{own}\n{_table(errors)}")
-        if ended == IMPLAUSIBLE:
+        solver_error = f", error estimate of its solver {estimate:.1e}" if estimate == estimate else ""
+        sys.stdout.write(f"\n{file}: {name}, {final_status}{solver_error}\n{_table(errors)}")
+        if final_status == IMPLAUSIBLE:
             terminal.note(
-                f"{file}: implausible: it goes more than ten times as far from the start as the run "
-                f"(its solver says: {report.status})"
+                f"{file}: implausible: more than ten times as far from the start as the run "
+                f"(status of its solver: {report.status})"
             )
         if not errors.complete:
-            last = f"up to k = {errors.compared}" if errors.compared >= 0 else "nowhere"
-            terminal.note(f"{file}: compared {last}, where one of the two is not finite any more")
+            rows = f"compared up to k = {errors.compared}" if errors.compared >= 0 else "nothing compared"
+            terminal.note(f"{file}: {rows}: from the next iteration on, one of the two is not finite")
     sys.stdout.write(
-        "\n|run - solution|, Euclidean over coordinates: sup (largest, first at k), rms, final (last);\n"
+        "\nEuclidean norm of run - solution: sup (largest, first attained at k), rms, final (last);\n"
         "relative: divided by the same norm of the run\n"
     )
 

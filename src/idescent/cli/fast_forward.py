@@ -1,4 +1,8 @@
-"""``idescent fast-forward``: a long run predicted."""
+"""``idescent fast-forward``: prediction of a long run.
+
+What lives here: the options, the printed table and the CSV file.  What does not: the prediction itself
+(:mod:`idescent.solvers.fast_forward`).
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,8 @@ from idescent.cli import cell, paths, terminal
 HELP = """\
 Predict a long run from the half-step model, with an error estimate, at a cost independent of its length.
 
-A table of the parameters at a few iterations is printed, unless --output names a CSV file for them.  The
-estimate is in the sup norm of theta over all iterations, and the sum of the model's error and the solver's.
+The command prints theta at a few iterations, or writes them to the CSV file of --output.  The error estimate
+is in the sup norm of theta over all iterations: the sum of the model's and the solver's error.
 """
 EPILOG = f"""\
 examples
@@ -22,7 +26,7 @@ examples
   idescent fast-forward RMSProp --beta 0.9 --alpha 1e-4 --steps 30000 --at 100,30000 --output predicted.csv
 
 {cell.COMMON}"""
-_SHOWN = 11
+_ROWS = 11  # in the table, by default
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -47,17 +51,17 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--at", type=iterations, metavar="K,...", help="iterations in [0, steps] (default: 11, evenly spaced)"
     )
-    group.add_argument("--output", type=Path, metavar="FILE", help="CSV file to write instead of a table")
-    group.add_argument("--json", action="store_true", help="print JSON, for machines")
+    group.add_argument("--output", type=Path, metavar="FILE", help="write a CSV file instead of a table")
+    group.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def iterations(text: str) -> list[float]:
-    """Read iterations with commas between."""
+    """Read iterations separated by commas."""
     try:
         return [float(word) for word in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not allowed: must be iterations with commas between"
+            f"{text!r} is not allowed: must be iterations separated by commas"
         ) from None
 
 
@@ -70,18 +74,18 @@ def run(options: Any) -> None:
 
     paths.check_output(options.output, ".csv")
     described = cell.run(options)
-    at = options.at or np.linspace(0, options.steps, _SHOWN).round().tolist()
+    at = options.at or np.linspace(0, options.steps, _ROWS).round().tolist()
     if min(at) < 0 or max(at) > options.steps:
         raise ValueError(f"--at: {min(at):g} ... {max(at):g} is not allowed: must be in [0, {options.steps}]")
-    with terminal.progress("fast-forward") as say:
+    with terminal.progress("fast-forward") as show:
         objective = described.objective
-        if say is not None:
-            objective = terminal.Watched(objective, lambda count: say(f"{count} gradients"))
+        if show is not None:
+            objective = terminal.Watched(objective, lambda count: show(f"{count} gradient evaluations"))
         prediction = fast_forward(
             described.optimizer, objective, **described.arguments, rtol=options.rtol, atol=options.atol
         )
     report = prediction.report
-    if report.error_estimate != report.error_estimate:
+    if report.error_estimate != report.error_estimate:  # NaN: there is no prediction
         raise ValueError(f"{report.status}: {report.message}")
     theta = prediction(at)
     if options.output is not None:
@@ -93,12 +97,12 @@ def run(options: Any) -> None:
         ]
         write_text(options.output, "\n".join(lines) + "\n")
     if options.json:
-        shown = {"output": str(options.output)} if options.output else {"k": at, "theta": theta}
-        terminal.write_json({"cell": described.cell, "report": asdict(report), **shown})
+        result = {"output": str(options.output)} if options.output else {"k": at, "theta": theta}
+        terminal.write_json({"cell": described.cell, "report": asdict(report), **result})
         return
-    said = f"{report.status}: {report.message}; {report.gradient_evaluations} gradient evaluations\n"
+    summary = f"{report.status}: {report.message}; {report.gradient_evaluations} gradient evaluations\n"
     if options.output is not None:
-        sys.stdout.write(f"{options.output}: {len(at)} rows, {said}")
+        sys.stdout.write(f"{options.output}: {len(at)} rows, {summary}")
         return
     one = theta.shape[1] == 1
     values = theta[:, 0] if one else np.linalg.norm(theta, axis=1)
@@ -109,4 +113,4 @@ def run(options: Any) -> None:
     sys.stdout.write(
         f"k: iteration; t = alpha k: time; errors: sup norm of theta over all iterations{norm}\n"
     )
-    sys.stdout.write(said)
+    sys.stdout.write(summary)

@@ -1,4 +1,8 @@
-"""``idescent info``: what a file, a folder of results, or this installation is."""
+"""``idescent info``: description of a file, a folder of results, or the installation.
+
+What lives here: the facts about each, and their printing.  What does not: reading trajectories
+(:mod:`idescent.store.trajectories`).
+"""
 
 from __future__ import annotations
 
@@ -15,10 +19,10 @@ from idescent.cli import terminal
 from idescent.cli.cell import described
 
 HELP = """\
-Say what something is: a Parquet file, a folder of results or, without a path, this installation.
+Describe a Parquet file, a folder of results or, without a path, this installation.
 
-Of a trajectory file: which run it is, how it ended, what made it; it is read whole, so that damage is found.
-Of a folder: how many runs and solutions lie below it, and how they ended.  The answer goes to the screen.
+For a trajectory file, the command prints its run, its status and the code that computed it; it reads the
+whole file and so detects damage.  For a folder, it counts the runs and solutions below it by their status.
 """
 EPILOG = """\
 examples
@@ -32,11 +36,11 @@ examples
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="file or folder")
-    parser.add_argument("--json", action="store_true", help="print JSON, for machines")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(options: Any) -> None:
-    """Look and tell."""
+    """Collect the facts and print them."""
     if options.path is None:
         facts = _installation()
     elif options.path.is_dir():
@@ -48,7 +52,8 @@ def run(options: Any) -> None:
     elif options.path.suffix == ".parquet":
         facts = _parquet(options.path)
     else:
-        raise ValueError(f"{options.path}: must be a .parquet file, the .json list of a pack, or a folder")
+        rule = "must be a .parquet file, the .json list of a pack, or a folder"
+        raise ValueError(f"{options.path} is not allowed: {rule}")
     if options.json:
         terminal.write_json(facts)
     else:
@@ -60,7 +65,7 @@ def _installation() -> dict[str, Any]:
     from idescent.products.report.facts import machine, versions
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # it is the answer
+        warnings.simplefilter("ignore", RuntimeWarning)  # reported in the line "discrete runs"
         loops = "compiled" if compiled() is not None else f"Python ({MISSING})"
     folder = str(Path(__file__).parents[1])
     return {"kind": "installation", **versions(), "discrete runs": loops, "package": folder, **machine()}
@@ -134,21 +139,21 @@ def _folder(folder: Path) -> dict[str, Any]:
 
     runs: Counter[str] = Counter()
     solutions: dict[str, Counter[str]] = {}
-    tables, unread = [], []
+    tables, unreadable = [], []
     for file in sorted(folder.rglob("*.parquet")):
         try:
             with pyarrow_file(file) as source:
                 metadata = json.loads((pq.read_schema(source).metadata or {}).get(METADATA_KEY, b"{}"))
         except (pa.ArrowException, OSError):
-            unread.append(str(file))
+            unreadable.append(str(file))
             continue
         if "report" not in metadata:
             tables.append(str(file.relative_to(folder)))
             continue
         solution = metadata["cell"].get("solution")
-        counted = runs if solution is None else solutions.setdefault(solution["name"], Counter())
-        counted[metadata["report"]["status"]] += 1
-    pictures = sorted({str(file.relative_to(folder).with_suffix("")) for file in folder.rglob("*.pdf")})
+        counter = runs if solution is None else solutions.setdefault(solution["name"], Counter())
+        counter[metadata["report"]["status"]] += 1
+    figures = sorted({str(file.relative_to(folder).with_suffix("")) for file in folder.rglob("*.pdf")})
     pages = sorted(str(file.relative_to(folder)) for file in folder.rglob("report.html"))
     return {
         "kind": "folder of results",
@@ -156,13 +161,14 @@ def _folder(folder: Path) -> dict[str, Any]:
         "discrete runs": dict(runs),
         "solutions": {name: dict(counts) for name, counts in sorted(solutions.items())},
         "tables": tables,
-        "figures": pictures,
+        "figures": figures,
         "report": pages,
-        "cannot be read": unread,
+        "cannot be read": unreadable,
     }
 
 
 def _print(facts: Mapping[str, Any], indent: str = "") -> None:
+    """Print facts, one a line; nested ones are indented."""
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
         if isinstance(value, Mapping) and value:

@@ -1,4 +1,8 @@
-"""Trajectories in and out: made with progress, written with where they come from, shown as a short table."""
+"""Trajectories of the command line: computed with a line of progress, written to files, or printed.
+
+What lives here: the steps that ``simulate``, ``solve``, ``compare`` and ``show`` share.  What does not: the
+options (:mod:`idescent.cli.cell`), the format of files (:mod:`idescent.store.trajectories`).
+"""
 
 from __future__ import annotations
 
@@ -15,20 +19,20 @@ from idescent.cli.cell import DescribedRun, solution
 if TYPE_CHECKING:
     from idescent.trajectory import Trajectory
 
-_ROWS = 11
-_COORDINATES = 3
+_ROWS = 11  # of the printed table
+_COORDINATES = 3  # of theta that have columns of their own, at most
 
 
 def simulated(run: DescribedRun, keep: int | None = None) -> Trajectory:
-    """Run the optimizer; a terminal sees how far it is."""
+    """Run the optimizer, with a line of progress on a terminal."""
     from idescent.discrete.loop import simulate
 
-    with terminal.progress("simulate") as say:
+    with terminal.progress("simulate") as show:
         objective = run.objective
-        if say is not None:
+        if show is not None:
             steps = run.cell["steps"]
             objective = terminal.Watched(
-                objective, lambda k: say(f"k = {min(k, steps)} of {steps} {terminal.bar(k, steps)}")
+                objective, lambda k: show(f"k = {min(k, steps)} of {steps} {terminal.bar(k, steps)}")
             )
         return simulate(run.optimizer, objective, **run.arguments, keep=keep)
 
@@ -36,23 +40,23 @@ def simulated(run: DescribedRun, keep: int | None = None) -> Trajectory:
 def solved(
     run: DescribedRun, options: Any, model: str, keep: int | None = None
 ) -> tuple[dict[str, Any], Trajectory]:
-    """Solve a model; return its cell, which now names the solution, and the path."""
+    """Solve a model; return the run's cell with the solution added, and the path."""
     from idescent.solvers.solve import solve
 
-    plain, built, how = solution(options, model)
-    with terminal.progress(f"solve {built.name}") as say:
-        heard = terminal.solver_lines(say)
-        path = solve(built, run.optimizer, run.objective, **run.arguments, **how, progress=heard, keep=keep)
+    plain, built, more = solution(options, model)
+    with terminal.progress(f"solve {built.name}") as show:
+        lines = terminal.solver_lines(show)
+        path = solve(built, run.optimizer, run.objective, **run.arguments, **more, progress=lines, keep=keep)
     return {**run.cell, "solution": plain}, path
 
 
 def read(file: Path | str) -> tuple[Trajectory, dict[str, Any]]:
-    """Read a trajectory file that a person named.
+    """Read a trajectory file and its metadata.
 
     Raises
     ------
     ValueError
-        If there is none, or it is damaged.
+        If the file does not exist, or is damaged.
     """
     from idescent.store.trajectories import read_with_metadata
 
@@ -62,12 +66,12 @@ def read(file: Path | str) -> tuple[Trajectory, dict[str, Any]]:
 
 
 def check_output(output: Path | None, *suffixes: str) -> None:
-    """Refuse a file that could not be written, before any work is done.
+    """Refuse an output file that could not be written, before any computation.
 
     Raises
     ------
     ValueError
-        If its suffix is not one of these, its folder does not exist, or it or its folder is write-protected.
+        If its suffix is not in ``suffixes``, its folder does not exist, or one of them is write-protected.
     """
     if output is None:
         return
@@ -77,7 +81,7 @@ def check_output(output: Path | None, *suffixes: str) -> None:
         raise ValueError(f"--output: {str(output)!r} is not allowed: there is no folder {output.parent}")
     if output.is_dir():
         raise ValueError(f"--output: {str(output)!r} is not allowed: it is a folder")
-    # It is the folder that a file is put into: a file alone would not be protected by its own permissions.
+    # A file is replaced by a rename, which needs permission for the folder only: respect the file's, too.
     writable = output.stat().st_mode & 0o222 and os.access(output, os.W_OK) if output.exists() else True
     if not writable or not os.access(output.parent, os.W_OK):
         protected = output.parent if writable else "it"
@@ -96,13 +100,13 @@ def deliver(options: Any, cell: Mapping[str, Any], trajectory: Trajectory) -> No
         write(options.output, trajectory, cell, origin)
     if options.json:
         rows = {"k": trajectory.k, "t": trajectory.t, "theta": trajectory.theta, "loss": trajectory.loss}
-        shown = (
+        result = (
             {"output": str(options.output)} if options.output else {"rows": {**rows, **trajectory.moments}}
         )
-        terminal.write_json({"cell": cell, "report": report, **shown})
+        terminal.write_json({"cell": cell, "report": report, **result})
     elif options.output is not None:
-        said = f"{trajectory.report.status}, {trajectory.report.message}"
-        sys.stdout.write(f"{options.output}: {len(trajectory.k)} rows, {said}\n")
+        summary = f"{trajectory.report.status}, {trajectory.report.message}"
+        sys.stdout.write(f"{options.output}: {len(trajectory.k)} rows, {summary}\n")
     else:
         sys.stdout.write(table(trajectory))
         sys.stdout.write(f"{ending(trajectory)}\n")
@@ -111,7 +115,7 @@ def deliver(options: Any, cell: Mapping[str, Any], trajectory: Trajectory) -> No
 
 
 def table(trajectory: Trajectory) -> str:
-    """Return a few rows, evenly spaced; of a vector with many coordinates, the Euclidean norm."""
+    """Return a few evenly spaced rows as a table; vectors of many coordinates are shown by their norm."""
     import numpy as np
 
     names = ["theta", "loss", *trajectory.moments]
@@ -138,7 +142,7 @@ def table(trajectory: Trajectory) -> str:
 
 
 def ending(trajectory: Trajectory) -> str:
-    """Return how a run or solution ended."""
+    """Return status, message and cost of a run or solution in one line."""
     report = trajectory.report
     text = f"{report.status}: {report.message}; {report.gradient_evaluations} gradient evaluations"
     if report.rtol == report.rtol:

@@ -1,4 +1,8 @@
-"""``idescent show``: a plot of trajectory files, or of a run described on the line."""
+"""``idescent show``: plot of trajectory files, or of a run that the options describe.
+
+What lives here: the options, and the choice of panels and curves.  What does not: the drawing itself
+(:mod:`idescent.products.paths.figure`).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from idescent.trajectory import Report, Trajectory
 
 HELP = """\
-Plot runs and solutions over the iterations, from Parquet files or made for the occasion.
+Plot runs and solutions over the iterations, from Parquet files or computed by this command.
 
 The plot opens in a window, unless --output names a file.  Markers are discrete runs, lines are solutions;
 there is a panel for every learning rate and objective.
@@ -37,14 +41,16 @@ examples
 {cell.COMMON}"""
 
 
-# What a run and its solutions share, but for the optimizer.
+# Keys of a cell that must be equal for curves to share a panel.
 _COMMON = ("objective", "alpha", "theta0", "schedule")
-# Arguments that are not the run's: those of the plot, and of the command itself.
-_OF_FILES = ("command", "run", "parser", "what", "quantity", "errors", "log", "title", "output")
+# Options that are allowed with files: those of the plot, and argparse's own entries.
+_OF_FILES = ("command", "run", "parser", "sources", "quantity", "errors", "log", "title", "output")
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _Item:
+    """A trajectory to plot, with its file, cell and name (``discrete``, or that of the solution)."""
+
     file: str
     cell: dict[str, Any]
     name: str
@@ -54,7 +60,10 @@ class _Shown:
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "what", nargs="+", metavar="FILE|OPTIMIZER", help="Parquet files, or the class of an optimizer to run"
+        "sources",
+        nargs="+",
+        metavar="FILE|OPTIMIZER",
+        help="Parquet files, or the class of an optimizer to run",
     )
     group = parser.add_argument_group("the plot")
     group.add_argument("--quantity", default="theta", metavar="NAME", help="theta (default), loss, G, v or m")
@@ -76,13 +85,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Any) -> None:
-    """Draw."""
+    """Draw the plot, and save it or open it in a window."""
     paths.check_output(options.output, ".png", ".pdf", ".svg")
-    shown = _read(options) if options.what[0].endswith(".parquet") else _made(options)
+    items = _read(options) if options.sources[0].endswith(".parquet") else _computed(options)
     from idescent.drawing import saving
     from idescent.products.paths import figure as draw
 
-    spec, drawn, notes = _figure(options, _judged(shown))
+    spec, drawn, notes = _figure(options, _judged(items))
     left_out = _left_out(spec, drawn, errors=options.errors)
     for note in notes:
         terminal.note(note)
@@ -95,63 +104,63 @@ def run(options: Any) -> None:
             _open(figure)
 
 
-def _read(options: Any) -> list[_Shown]:
+def _read(options: Any) -> list[_Item]:
     for name, value in vars(options).items():
         if name not in _OF_FILES and value != options.parser.get_default(name):
             option = f"--{name.replace('_', '-')}"
-            raise ValueError(f"{option}: files are drawn as they are; it is for an optimizer, which is run")
-    shown = []
-    for file in options.what:
+            raise ValueError(f"{option} is not allowed with files: it describes a run of an optimizer")
+    items = []
+    for file in options.sources:
         trajectory, metadata = paths.read(file)
         solution = metadata["cell"].pop("solution", {"name": "discrete"})
-        shown.append(_Shown(file, metadata["cell"], solution["name"], trajectory))
-    return shown
+        items.append(_Item(file, metadata["cell"], solution["name"], trajectory))
+    return items
 
 
-def _judged(shown: Sequence[_Shown]) -> list[_Shown]:
-    """Let solutions have the status that is theirs beside their run, where that is shown."""
+def _judged(items: Sequence[_Item]) -> list[_Item]:
+    """Replace the status of implausible solutions, if their run is among the items."""
     from idescent.products.paths.curves import judged
 
-    runs = [one for one in shown if one.name == "discrete"]
+    runs = [item for item in items if item.name == "discrete"]
     return [
-        one
-        if one.name == "discrete"
+        item
+        if item.name == "discrete"
         else replace(
-            one,
+            item,
             trajectory=judged(
-                next((run.trajectory for run in runs if run.cell == one.cell), None), one.trajectory
+                next((run.trajectory for run in runs if run.cell == item.cell), None), item.trajectory
             ),
         )
-        for one in shown
+        for item in items
     ]
 
 
-def _made(options: Any) -> list[_Shown]:
-    if len(options.what) > 1:
-        raise ValueError(f"{options.what[1]!r} is not allowed: give either files or one optimizer")
-    (options.optimizer,) = options.what
+def _computed(options: Any) -> list[_Item]:
+    if len(options.sources) > 1:
+        raise ValueError(f"{options.sources[1]!r} is not allowed: must be files only, or a single optimizer")
+    (options.optimizer,) = options.sources
     described = cell.run(options)
-    shown = [_Shown("the run", described.cell, "discrete", paths.simulated(described))]
+    items = [_Item("the run", described.cell, "discrete", paths.simulated(described))]
     for model in options.model:
         solution, path = paths.solved(described, options, model)
         name = solution["solution"]["name"]
-        shown.append(_Shown(name, described.cell, name, path))
-    return shown
+        items.append(_Item(name, described.cell, name, path))
+    return items
 
 
-def _figure(options: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[list[Curve]], list[str]]:
-    """Return panels of curves like the workflow's figures, and notes on files left out."""
+def _figure(options: Any, items: Sequence[_Item]) -> tuple[FigureSpec, list[list[Curve]], list[str]]:
+    """Return the figure's specification, the curves of each panel, and notes on items that are left out."""
     from idescent.products.paths.spec import FigureSpec
 
-    panels: dict[str, list[_Shown]] = {}
-    for one in shown:
-        panels.setdefault(_problem(one.cell), []).append(one)
+    panels: dict[str, list[_Item]] = {}
+    for item in items:
+        panels.setdefault(_problem(item.cell), []).append(item)
     problems = [group[0].cell for group in panels.values()]
-    names = list(dict.fromkeys(one.name for one in shown))
+    names = list(dict.fromkeys(item.name for item in items))
     if options.errors and ("discrete" not in names or len(names) == 1):
-        raise ValueError("--errors: there must be a discrete run and a solution of it")
+        raise ValueError("--errors needs a discrete run and a solution of it")
     notes: list[str] = []
-    hidden: list[Curve] = []  # without a point that can be seen
+    hidden: list[Curve] = []  # curves without a finite point, or, with --log, without a positive one
     draw = _errors if options.errors else _curves
     drawn = [draw(options, group, notes, hidden) for group in panels.values()]
     if any(drawn) and not options.errors:
@@ -160,14 +169,14 @@ def _figure(options: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[lis
     elif not any(drawn):
         problems, drawn = problems[:1], [hidden]
     if not any(drawn):
-        raise ValueError(f"--errors: there is nothing to draw: {_others(shown)}")
+        raise ValueError(f"--errors: nothing to draw: {_others(items)}")
     spec = FigureSpec.model_validate(
         {
             "title": options.title or options.quantity,
-            "caption": "; ".join(dict.fromkeys(cell.described(one.cell) for one in shown)),
+            "caption": "; ".join(dict.fromkeys(cell.described(item.cell) for item in items)),
             "quantity": options.quantity,
             "objective": problems[0]["objective"]["name"],
-            "select": [{"optimizer": one.cell["optimizer"]["class"]} for one in shown],
+            "select": [{"optimizer": item.cell["optimizer"]["class"]} for item in items],
             "panels": [
                 {"alpha": problem["alpha"], "title": options.title or _title(problem, problems)}
                 for problem in problems
@@ -182,20 +191,23 @@ def _figure(options: Any, shown: Sequence[_Shown]) -> tuple[FigureSpec, list[lis
 
 
 def _problem(cell: Mapping[str, Any]) -> str:
-    """Return the key by which curves share a panel: they differ in optimizer and solution only."""
+    """Return the key of a panel: its curves differ in optimizer and solution only."""
     return json.dumps({name: cell.get(name) for name in _COMMON}, sort_keys=True)
 
 
 def _title(problem: Mapping[str, Any], problems: Sequence[Mapping[str, Any]]) -> str | None:
     """Return the label that distinguishes a panel from the others, or None if only alpha does."""
 
-    def differ(what: Callable[[Mapping[str, Any]], Any]) -> bool:
-        return len({json.dumps(what(other), sort_keys=True) for other in problems}) > 1
+    def differ(part: Callable[[Mapping[str, Any]], Any]) -> bool:
+        return len({json.dumps(part(other), sort_keys=True) for other in problems}) > 1
 
     parts = []
     if differ(lambda other: other["objective"]):
-        alike = [other for other in problems if other["objective"]["name"] == problem["objective"]["name"]]
-        same = all(other["objective"] == problem["objective"] for other in alike)
+        # The name is enough, unless two objectives of one name differ in their arguments.
+        namesakes = [
+            other for other in problems if other["objective"]["name"] == problem["objective"]["name"]
+        ]
+        same = all(other["objective"] == problem["objective"] for other in namesakes)
         parts.append(problem["objective"]["name"] if same else cell.called(problem["objective"]))
     parts.append(rf"$\alpha = {problem['alpha']:g}$")
     if differ(lambda other: other["theta0"]):
@@ -205,16 +217,18 @@ def _title(problem: Mapping[str, Any], problems: Sequence[Mapping[str, Any]]) ->
     return ", ".join(parts) if len(parts) > 1 else None
 
 
-def _others(shown: Sequence[_Shown]) -> str:
-    """Return which solution belongs to none of the runs."""
-    runs = [one for one in shown if one.name == "discrete"]
-    one = next(one for one in shown if one.name != "discrete" and all(one.cell != run.cell for run in runs))
+def _others(items: Sequence[_Item]) -> str:
+    """Return a text about the first solution that belongs to none of the runs."""
+    runs = [item for item in items if item.name == "discrete"]
+    item = next(
+        item for item in items if item.name != "discrete" and all(item.cell != run.cell for run in runs)
+    )
     others = "; ".join(f"{run.file}: {cell.described(run.cell)}" for run in runs)
-    return f"{one.file} is a solution of another run: {cell.described(one.cell)} ({others})"
+    return f"{item.file} is a solution of another run: {cell.described(item.cell)} ({others})"
 
 
 def _left_out(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], *, errors: bool) -> str:
-    """Return the names of paths that no panel shows, for the printed line.
+    """Return the text about paths that no panel shows, for the end of the printed line.
 
     Raises
     ------
@@ -224,17 +238,17 @@ def _left_out(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], *, errors: boo
     from idescent.products.paths.figure import part
 
     accounts = [part(spec, curves, errors=errors)[1] for curves in drawn]
-    if not any(found.drawn for found in accounts):
-        reasons = dict.fromkeys(found.whole for found in accounts)
+    if not any(account.drawn for account in accounts):
+        reasons = dict.fromkeys(account.whole for account in accounts)
         raise ValueError(f"nothing to draw of {spec.quantity}: {'; '.join(reasons)}")
-    told = dict.fromkeys(
-        (found.whole or found.part).lower() for found in accounts if found.whole or found.part
+    texts = dict.fromkeys(
+        (account.whole or account.part).lower() for account in accounts if account.whole or account.part
     )
-    return "".join(f"; {text}" for text in told)
+    return "".join(f"; {text}" for text in texts)
 
 
 def _lines(names: Sequence[str]) -> dict[str, dict[str, str]]:
-    # The models' own names: all that is in a plot of one's own is known by them.
+    # Labels are the names of the models: a plot of this command has no labels from a configuration.
     kinds = ("solid", "dashed", "dotted", "dashdot")
     solutions = [name for name in names if name != "discrete"]
     return {
@@ -242,59 +256,63 @@ def _lines(names: Sequence[str]) -> dict[str, dict[str, str]]:
     }
 
 
-def _curves(options: Any, group: Sequence[_Shown], notes: list[str], hidden: list[Curve]) -> list[Curve]:
+def _curves(options: Any, group: Sequence[_Item], notes: list[str], hidden: list[Curve]) -> list[Curve]:
     import numpy as np
 
     curves: list[Curve] = []
-    for one in group:
-        wide = _quantity(one, options.quantity)
+    for item in group:
+        wide = _quantity(item, options.quantity)
         y = wide[:, 0] if wide.shape[1] == 1 else np.linalg.norm(wide, axis=1)
         if (np.isfinite(y) & (y > 0.0) if options.log else np.isfinite(y)).any():
-            curves.append(_curve(one, y, wide.shape[1] > 1))
+            curves.append(_curve(item, y, wide.shape[1] > 1))
         else:
-            notes.append(f"{one.file} is not drawn: it has no point that can be seen")
-            hidden.append(_curve(one, y, wide.shape[1] > 1))
+            points = "positive, finite" if options.log else "finite"
+            notes.append(f"{item.file} is not drawn: it has no {points} value of {options.quantity}")
+            hidden.append(_curve(item, y, wide.shape[1] > 1))
     return curves
 
 
-def _errors(options: Any, group: Sequence[_Shown], notes: list[str], _: list[Curve]) -> list[Curve]:
+def _errors(options: Any, group: Sequence[_Item], notes: list[str], _: list[Curve]) -> list[Curve]:
     from idescent.analysis.errors import common, distance
 
     curves = []
-    runs = [one for one in group if one.name == "discrete"]
-    solutions = [one for one in group if one.name != "discrete"]
+    runs = [item for item in group if item.name == "discrete"]
+    solutions = [item for item in group if item.name != "discrete"]
     for run in runs:
-        for one in (one for one in solutions if one.cell == run.cell):
-            wide = _quantity(one, options.quantity)
+        for item in (item for item in solutions if item.cell == run.cell):
+            wide = _quantity(item, options.quantity)
             _quantity(run, options.quantity)
-            y = distance(run.trajectory, one.trajectory, options.quantity)
-            kept = one.trajectory.rows(common(run.trajectory, one.trajectory))
-            of = _Shown(one.file, one.cell, one.name, kept)
+            y = distance(run.trajectory, item.trajectory, options.quantity)
+            kept = item.trajectory.rows(common(run.trajectory, item.trajectory))
+            of = _Item(item.file, item.cell, item.name, kept)
             curves.append(_curve(of, y, wide.shape[1] > 1, run.trajectory.report))
-    for some, others, lacking in ((runs, solutions, "no solution of it"), (solutions, runs, "no run of it")):
+    for some, others, lacking in (
+        (runs, solutions, "none of its solutions is given"),
+        (solutions, runs, "its run is not given"),
+    ):
         notes += [
-            f"{one.file} is not drawn: there is {lacking}: {cell.described(one.cell)}"
-            for one in some
-            if all(one.cell != other.cell for other in others)
+            f"{item.file} is not drawn: {lacking}: {cell.described(item.cell)}"
+            for item in some
+            if all(item.cell != other.cell for other in others)
         ]
     return curves
 
 
-def _curve(one: _Shown, y: Any, vector: bool, run: Report | None = None) -> Curve:
+def _curve(item: _Item, y: Any, vector: bool, run: Report | None = None) -> Curve:
     from idescent.products.paths.curves import curve
 
-    return curve(one.cell, one.name, one.trajectory.k, y, one.trajectory.report, vector=vector, run=run)
+    return curve(item.cell, item.name, item.trajectory.k, y, item.trajectory.report, vector=vector, run=run)
 
 
-def _quantity(one: _Shown, name: str) -> Any:
-    known = ("theta", "loss", *one.trajectory.moments)
+def _quantity(item: _Item, name: str) -> Any:
+    known = ("theta", "loss", *item.trajectory.moments)
     if name not in known:
-        raise ValueError(f"--quantity: {name!r} of {one.file} is not allowed: {one_of(known, name)}")
-    return one.trajectory.quantity(name)
+        raise ValueError(f"--quantity: {name!r} of {item.file} is not allowed: {one_of(known, name)}")
+    return item.trajectory.quantity(name)
 
 
 def _open(figure: Figure) -> None:
-    """Show a figure in a window until it is closed."""
+    """Show a figure in a window; return when it is closed."""
     import matplotlib.pyplot as plt
 
     def drawn(*_: Any, **__: Any) -> Figure:
@@ -303,7 +321,8 @@ def _open(figure: Figure) -> None:
     try:
         plt.figure(FigureClass=cast(Any, drawn))
     except ImportError as error:
-        raise ValueError(f"no window can be opened here: {error}: name a file with --output") from error
+        raise ValueError(f"no window can be opened: {error}: name a file with --output") from error
+    # A backend for files only, such as Agg, has no framework of windows.
     if getattr(figure.canvas, "required_interactive_framework", None) is None:
-        raise ValueError("no window can be opened here: name a file with --output")
+        raise ValueError("no window can be opened: name a file with --output")
     plt.show()

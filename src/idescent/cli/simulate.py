@@ -1,4 +1,8 @@
-"""``idescent simulate``: a discrete run."""
+"""``idescent simulate``: a discrete run.
+
+What lives here: the options and the description of the command.  What does not: the run itself
+(:mod:`idescent.cli.paths`).
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,9 @@ from typing import Any
 from idescent.cli import cell, paths
 
 HELP = """\
-Run an optimizer on an objective, and show or store its path: theta, loss and moments after every iteration.
+Run an optimizer on an objective, and print or store its path: theta, loss and moments after every iteration.
 
-A table of a few iterations is printed, unless --output names a Parquet file for all of them.
+The command prints a table of a few iterations, or writes all iterations to the Parquet file of --output.
 """
 EPILOG = f"""\
 examples
@@ -30,7 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Any) -> None:
-    """Run the optimizer."""
+    """Run the optimizer, and print or write the path."""
     paths.check_output(options.output, ".parquet")
     described = cell.run(options)
     path = paths.simulated(described, options.keep)

@@ -1,4 +1,8 @@
-"""``idescent solve``: the path of a continuous-time model."""
+"""``idescent solve``: the path of a continuous-time model.
+
+What lives here: the options and the description of the command.  What does not: the solution itself
+(:mod:`idescent.cli.paths`).
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,11 @@ from typing import Any
 from idescent.cli import cell, paths
 
 HELP = """\
-Solve a continuous-time model of an optimizer to a tolerance, and show or store its path at t = alpha k.
+Solve a continuous-time model of an optimizer to a tolerance, and print or store its path at t = alpha k.
 
-A table of a few iterations is printed, unless --output names a Parquet file for all of them.  The error
-estimate that is reported is in the sup norm of theta over the iterations; a solution that did not reach its
-tolerance says so.
+The command prints a table of a few iterations, or writes all iterations to the Parquet file of --output.  The
+reported error estimate is in the sup norm of theta over the iterations.  The status of a solution that did
+not reach its tolerance is "not converged".
 """
 EPILOG = f"""\
 examples
@@ -22,8 +26,8 @@ examples
   idescent solve Paper Adam --alpha 0.1 --steps 20 --solver Picard --json
 
 models
-  Paper, HalfStep, ThirdOrder; of others: BarakatBianchi, Cattaneo, DaSilvaGazeau, HerediaSecondOrder, Local,
-  LogRate, SignFlow
+  Paper, HalfStep, ThirdOrder; for comparison: BarakatBianchi, Cattaneo, DaSilvaGazeau, HerediaSecondOrder,
+  Local, LogRate, SignFlow
 
 {cell.COMMON}"""
 
@@ -38,7 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Any) -> None:
-    """Solve the model."""
+    """Solve the model, and print or write the path."""
     paths.check_output(options.output, ".parquet")
     described = cell.run(options)
     solution, path = paths.solved(described, options, options.model, options.keep)

@@ -1,6 +1,6 @@
-"""What a person sees: tables, numbers as JSON, and a line of progress.
+"""Output on the terminal: tables, JSON, notes and a line of progress.
 
-What lives here: text and nothing else.  What does not: the numbers.
+What lives here: the layout of text.  What does not: the numbers in it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from typing import Any
 
 from idescent.store.files import plain
 
-Say = Callable[[str], None]
+Show = Callable[[str], None]
+"""Function that displays a text in the line of progress."""
 
-_WIDTH = 24
-_PAUSE = 0.1
+_WIDTH = 24  # characters of the bar
+_PAUSE = 0.1  # seconds between two updates of the line, at least
+# A solver's line about the k-time that it has reached.
 _PLACE = re.compile(r"s = ([-+.\de]+) of (\d+)")
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table with columns set right, the first one left."""
+    """Return a table as text; the first column is aligned left, all others right."""
     lines = [header, *rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     texts = (
@@ -38,35 +40,38 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def write_json(value: Any) -> None:
-    """Print a value as JSON on one line; numbers that are not finite become null."""
+    """Print a value as JSON in one line; numbers that are not finite become null."""
     sys.stdout.write(json.dumps(plain(value), allow_nan=False) + "\n")
 
 
 def note(text: str) -> None:
-    """Say something beside the result, on standard error."""
+    """Print a note on standard error, apart from the result."""
     sys.stderr.write(f"note: {text}\n")
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Say | None]:
-    """Give a function that shows a line which replaces itself; None where nobody looks at a terminal."""
+def progress(title: str) -> Iterator[Show | None]:
+    """Yield a function that updates the line of progress; None if standard error is no terminal.
+
+    The line is erased at the end.
+    """
     if not sys.stderr.isatty():
         yield None
         return
-    shown = -math.inf
+    updated = -math.inf
 
-    def say(text: str) -> None:
-        nonlocal shown
+    def show(text: str) -> None:
+        nonlocal updated
         now = time.monotonic()
-        if now >= shown + _PAUSE:
-            shown = now
-            sys.stderr.write(f"\r\033[K{what}: {text}")
+        if now >= updated + _PAUSE:
+            updated = now
+            sys.stderr.write(f"\r\033[K{title}: {text}")
             sys.stderr.flush()
 
     try:
-        yield say
+        yield show
     finally:
-        if shown > -math.inf:
+        if updated > -math.inf:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
 
@@ -78,39 +83,49 @@ def bar(done: float, total: float) -> str:
     return f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {100.0 * share:.0f} %"
 
 
-def solver_lines(say: Say | None) -> Say | None:
-    """Return a function that turns a solver's lines into progress: the k-time reached, and the pass."""
-    if say is None:
+def solver_lines(show: Show | None) -> Show | None:
+    """Return a function that displays a solver's messages as progress: the pass, and the k-time reached."""
+    if show is None:
         return None
     march, reached = 1, 0.0
 
-    def heard(line: str) -> None:
+    def listen(line: str) -> None:
         nonlocal march, reached
-        found = _PLACE.match(line)
-        if found is None:
-            say(line)
+        match = _PLACE.match(line)
+        if match is None:
+            show(line)
             return
-        s, steps = float(found[1]), float(found[2])
-        if s < reached:  # the certificate is a second solution, to a stricter tolerance
+        s, steps = float(match[1]), float(match[2])
+        # The certificate solves again from the start, to a stricter tolerance.
+        if s < reached:
             march += 1
         reached = s
-        say(f"pass {march}, s = {s:.6g} of {steps:.6g} iterations {bar(s, steps)}")
+        show(f"pass {march}, s = {s:.6g} of {steps:.6g} iterations {bar(s, steps)}")
 
-    return heard
+    return listen
 
 
 class Watched:
-    """An objective that tells how often it was asked for a gradient at a single point."""
+    """An objective that reports the number of its gradient evaluations at single points.
 
-    def __init__(self, objective: Any, tell: Callable[[int], None]) -> None:
-        self.objective, self.tell, self.asked = objective, tell, 0
+    Attributes
+    ----------
+    objective : object
+        The objective itself.
+    report : callable
+        Called with the number before each evaluation.
+    evaluations : int
+    """
+
+    def __init__(self, objective: Any, report: Callable[[int], None]) -> None:
+        self.objective, self.report, self.evaluations = objective, report, 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.objective, name)
 
     def gradient(self, theta: Any) -> Any:
-        """Return the objective's own."""
+        """Return the gradient of the objective."""
         if theta.ndim == 1:
-            self.asked += 1
-            self.tell(self.asked)
+            self.evaluations += 1
+            self.report(self.evaluations)
         return self.objective.gradient(theta)
