@@ -1,6 +1,6 @@
-# Here for `snakemake` to find; what it runs lies where workflow catalogs and other workflows look for it.
+# `snakemake` looks for this file; workflow catalogs and other workflows look for workflow/Snakefile.
 include: "workflow/Snakefile"
 
 
-# The target of an included file is no default: without this line, nothing would be made.
+# The first rule of an included file is no default target: without this line, no rule would run.
 workflow.default_target = "all"

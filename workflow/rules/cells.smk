@@ -1,4 +1,4 @@
-# Discrete runs and solutions: one job for a pack of cells, one file for each cell, and a list of them.
+# Discrete runs and solutions: one job for each pack of cells; one file for each cell, and a manifest of the pack.
 for item in session.of_sort("simulate", "solve"):
 
     rule:

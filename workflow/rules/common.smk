@@ -1,9 +1,9 @@
-# What the rules share.  Everything that a rule says of a study comes from the session.
+# Objects that all rules use.  The session provides inputs, outputs and parameters of every rule.
 from idescent.jobs.session import Session
 
 session = Session(config, workflow)
 
-# How every job is run: its file says what it does.
+# Command of every job; its JSON file describes the work.
 RUN = '"$IDESCENT_PYTHON" -m idescent job {params.job:q} --log {log:q}'
 
 # Tables, figures and the report share a process, which imports their libraries once.

@@ -1,4 +1,4 @@
-# What is measured on the cells; it may run on other machines.
+# Measurements on the cells; these jobs may run on other machines.
 for item in session.of_sort("measure"):
 
     rule:
@@ -22,7 +22,7 @@ for item in session.of_sort("measure"):
             RUN
 
 
-# Tables, figures and the report are made sooner than submitted: they run where Snakemake runs.
+# Tables, figures and the report take less time than a submission: these jobs run on Snakemake's own machine.
 for item in session.of_sort("table", "figure", "report"):
 
     rule:
