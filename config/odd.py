@@ -1,4 +1,4 @@
-"""Objectives of one's own, for the study odd.yaml: losses below zero, and a loss that ends."""
+"""Objectives for the study odd.yaml: losses below zero, and a loss with a bounded domain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Array = NDArray[np.float64]
 
 
 class StyblinskiTang:
-    r"""Half the sum of :math:`\theta_i^4 - 16\theta_i^2 + 5\theta_i`; the least is -39.2 a coordinate."""
+    r"""Half the sum of :math:`\theta_i^4 - 16\theta_i^2 + 5\theta_i`; its minimum is -39.2 per coordinate."""
 
     dimension = 2
 
@@ -19,12 +19,12 @@ class StyblinskiTang:
         return np.asarray(0.5 * (squares * squares - 16.0 * squares + 5.0 * theta).sum(axis=-1))
 
     def gradient(self, theta: Array) -> Array:
-        """Return its gradient, shape of ``theta``."""
+        """Return the gradient, shape of ``theta``."""
         return 2.0 * theta * theta * theta - 16.0 * theta + 2.5
 
 
 class Edge:
-    """A slope of -1 that ends at 1: what is beyond is not a number."""
+    """A loss of slope -1 up to 1; beyond 1, loss and gradient are NaN."""
 
     dimension = 1
 
@@ -33,5 +33,5 @@ class Edge:
         return np.asarray(np.where(theta <= 1.0, 2.0 - theta, np.nan).sum(axis=-1))
 
     def gradient(self, theta: Array) -> Array:
-        """Return its gradient, shape of ``theta``."""
+        """Return the gradient, shape of ``theta``."""
         return np.where(theta <= 1.0, -1.0, np.nan)
