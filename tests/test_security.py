@@ -197,7 +197,7 @@ def test_a_file_that_runs_code_is_refused_unrun(folder: Path, text: str) -> None
     file = folder / "study.yaml"
     file.write_text(text, encoding="utf-8")
     for reader, error in ((check, DocumentError), (read_claims, ClaimsError)):
-        with pytest.raises(error, match=r"line 1: \S+ is not allowed: (it makes|must be)"):
+        with pytest.raises(error, match=r"line 1: \S+ is not allowed: (with this key|must be)"):
             reader(file)  # type: ignore[operator]
     assert not (folder / "marker").exists()
 

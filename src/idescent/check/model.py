@@ -15,7 +15,7 @@ import numpy as np
 
 from idescent.analysis import orders
 from idescent.analysis.errors import compare
-from idescent.check.verdicts import Checks, FaultError, Verdict, told
+from idescent.check.verdicts import Checks, FaultError, Verdict, in_one_line
 from idescent.discrete.loop import simulate
 from idescent.models.equation import Array, Equation, omission
 from idescent.objectives import DoubleWell, Quadratic
@@ -41,17 +41,17 @@ _FEWEST = 3  # errors in the asymptotic window
 
 def check(make: Callable[[], Any]) -> list[Verdict]:
     """Check the model that ``make`` returns."""
-    checks, made = Checks(), []
+    checks, built = Checks(), []
     equations: dict[str, Equation] = {}
 
     def constructs() -> str:
-        made.append(make())
-        return repr(made[0])
+        built.append(make())
+        return repr(built[0])
 
     checks.add("constructs", constructs)
-    if not made:
+    if not built:
         return checks.verdicts
-    (model,) = made
+    (model,) = built
     checks.add("attributes", lambda: _attributes(model), "constructs")
     checks.add("equations", lambda: _equations(model, equations), "constructs")
     checks.add("velocity", lambda: _velocities(equations), "equations")
@@ -91,7 +91,7 @@ def _equations(model: Any, equations: dict[str, Equation]) -> str:
             continue
         except Exception as error:
             raise FaultError(
-                f"equation for {name} raises {told(error)}: refuse with a ValueError and its reason"
+                f"equation for {name} raises {in_one_line(error)}: refuse with a ValueError and its reason"
             ) from error
         if not isinstance(equation, Equation):
             raise FaultError(

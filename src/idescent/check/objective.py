@@ -14,7 +14,7 @@ import numpy as np
 
 from idescent.check import derivatives, finite_sum
 from idescent.check.subject import Array, Subject
-from idescent.check.verdicts import Checks, FaultError, NotOfferedError, Verdict, told
+from idescent.check.verdicts import Checks, FaultError, NotOfferedError, Verdict, in_one_line
 from idescent.study import registry
 
 _BATCH = 1000  # points in the batch that is timed, at most
@@ -43,35 +43,35 @@ def check(
     ValueError
         If ``theta0`` or ``dimension`` does not fit the objective.
     """
-    checks, made = Checks(), []
+    checks, built = Checks(), []
 
     def constructs() -> str:
         objective = make()
         missing = [name for name in ("value", "gradient") if not callable(getattr(objective, name, None))]
         if missing:
             raise FaultError(f"there is no method {' and no '.join(missing)}: add {_signatures(missing)}")
-        made.append(objective)
+        built.append(objective)
         return "value(theta) and gradient(theta)"
 
     checks.add("methods", constructs)
-    if not made:
+    if not built:
         return checks.verdicts
-    (objective,) = made
+    (objective,) = built
     _check_request(objective, theta0, dimension)
 
     def starts() -> str:
         point = _start(objective, theta0, dimension, seed)
         if not np.isfinite(point).all():
             raise FaultError("initial(seed) is not finite: must return finite numbers of shape (n,)")
-        made.append(Subject(objective, point, seed))
+        built.append(Subject(objective, point, seed))
         if not hasattr(objective, "initial"):
             return f"n = {point.size}; there is no initial(seed)"
         return _drawn(objective, point)
 
     checks.add("theta0", starts)
-    if len(made) == 1:
+    if len(built) == 1:
         return checks.verdicts
-    subject = made[1]
+    subject = built[1]
     checks.add("one point", lambda: _one_point(subject))
     checks.add("float64", lambda: _types(subject), "one point")
     checks.add("finite", lambda: _finite(subject), "one point")
@@ -142,7 +142,7 @@ def _one_point(subject: Subject) -> str:
                 else " (set another n with --dimension or --theta0)"
             )
             raise FaultError(
-                f"{name} raises {told(error)}: it must accept theta of shape ({n},){hint}"
+                f"{name} raises {in_one_line(error)}: it must accept theta of shape ({n},){hint}"
             ) from error
         try:
             result = np.asarray(result, dtype=np.float64)
@@ -241,7 +241,9 @@ def _batch_shapes(subject: Subject) -> str:
             try:
                 result = np.shape(subject.raw(name, theta))
             except Exception as error:
-                raise FaultError(f"{name} of theta {theta.shape} raises {told(error)}: {hint}") from error
+                raise FaultError(
+                    f"{name} of theta {theta.shape} raises {in_one_line(error)}: {hint}"
+                ) from error
             if result != shape:
                 raise FaultError(f"{name} of theta {theta.shape} has shape {result}, not {shape}: {hint}")
     return "theta " + ", ".join(str((*lead, n)) for lead in leads)

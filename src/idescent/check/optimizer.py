@@ -16,7 +16,7 @@ import numpy as np
 
 from idescent import models
 from idescent.check.model import use_of_moments
-from idescent.check.verdicts import Checks, FaultError, NotOfferedError, Verdict, told
+from idescent.check.verdicts import Checks, FaultError, NotOfferedError, Verdict, in_one_line
 from idescent.discrete.kernels import compiled
 from idescent.discrete.loop import simulate
 from idescent.models.equation import derive
@@ -43,16 +43,16 @@ class _Plain:
 
 def check(make: Callable[[], Any]) -> list[Verdict]:
     """Check the optimizer that ``make`` returns."""
-    checks, made = Checks(), []
+    checks, built = Checks(), []
 
     def constructs() -> str:
-        made.append(make())
-        return repr(made[0])
+        built.append(make())
+        return repr(built[0])
 
     checks.add("constructs", constructs)
-    if not made:
+    if not built:
         return checks.verdicts
-    (optimizer,) = made
+    (optimizer,) = built
     checks.add("family", lambda: _family(optimizer), "constructs")
     checks.add("frozen", lambda: _frozen(optimizer, make), "family")
     checks.add("structure", lambda: _structure(optimizer), "family")
@@ -144,7 +144,7 @@ def _refuses(optimizer: Any) -> str:
                 continue
             except Exception as error:
                 raise FaultError(
-                    f"{field.name} = {value!r} raises {told(error)}: it must be a ValueError"
+                    f"{field.name} = {value!r} raises {in_one_line(error)}: it must be a ValueError"
                 ) from error
             raise FaultError(
                 f"{field.name} = {value!r} is accepted: call super().__post_init__() in __post_init__"

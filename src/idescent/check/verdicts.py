@@ -69,9 +69,9 @@ class Checks:
         except FaultError as fault:
             self.verdicts.append(Verdict(name, "fail", str(fault)))
         except Exception as error:  # a user's class may raise anything
-            self.verdicts.append(Verdict(name, "fail", f"raises {told(error)}: it must not raise"))
+            self.verdicts.append(Verdict(name, "fail", f"raises {in_one_line(error)}: it must not raise"))
 
 
-def told(error: Exception) -> str:
+def in_one_line(error: Exception) -> str:
     """Return the class and the text of an exception, in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())

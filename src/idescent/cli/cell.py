@@ -26,7 +26,7 @@ HYPERPARAMETERS = {
     "beta1": (0.9, "decay rate of Adam's first moment"),
     "beta2": (0.999, "decay rate of Adam's second moment"),
     "weight_decay": (0.01, "weight decay of AdamW and AdamL2, as in PyTorch"),
-    "eps": (1e-8, "added outside the root"),
+    "eps": (1e-8, "epsilon, added outside the square root"),
 }
 """Hyper-parameters of the optimizers, with their defaults and descriptions."""
 

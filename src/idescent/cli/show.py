@@ -287,8 +287,8 @@ def _errors(options: Any, group: Sequence[_Item], notes: list[str], _: list[Curv
             of = _Item(item.file, item.cell, item.name, kept)
             curves.append(_curve(of, y, wide.shape[1] > 1, run.trajectory.report))
     for some, others, lacking in (
-        (runs, solutions, "none of its solutions is given"),
-        (solutions, runs, "its run is not given"),
+        (runs, solutions, "none of its solutions is among the files"),
+        (solutions, runs, "its run is not among the files"),
     ):
         notes += [
             f"{item.file} is not drawn: {lacking}: {cell.described(item.cell)}"

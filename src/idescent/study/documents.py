@@ -1,4 +1,4 @@
-"""Reader of configuration and claims files, with checks that Snakemake's own reader does not make.
+"""Reader of configuration and claims files, with checks that are missing in Snakemake's own reader.
 
 What lives here: the checks for duplicate keys, for tags and templates that run code, and for the size of a
 file.  They take one pass over YAML's events, before any value is constructed.  What does not: the meaning of
@@ -100,7 +100,7 @@ def _examine(events: Iterable[Any]) -> None:
     """Check keys, tags, nesting and size in one pass over YAML's events."""
     sizes: dict[str, int] = {}  # number of values under each anchor
     scalars: dict[str, str] = {}  # text of each anchored scalar: an alias of it may be a key
-    # The root: it stands for the document, in which the file's own list or mapping is opened.
+    # The first node is the document; it contains the list or mapping of the file.
     open_nodes = [_Node(None, None)]
     for event in events:
         line = event.start_mark.line + 1
@@ -146,7 +146,9 @@ def _add_key(keys: dict[str, int], key: str, line: int, *, top: bool) -> None:
     if key in keys:
         raise DocumentError(f"{_plain(key)} is not allowed twice: it is in line {keys[key]} and line {line}")
     if top and key == "__use_yte__":
-        raise DocumentError(f"line {line}: {key} is not allowed: it makes the file a template that runs code")
+        raise DocumentError(
+            f"line {line}: {key} is not allowed: with this key the file is a template that runs code"
+        )
     keys[key] = line
 
 

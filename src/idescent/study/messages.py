@@ -27,7 +27,7 @@ _REPR.maxlevel = 3
 # Rules by pydantic's type of an error; names in braces are in the context of the error.
 _RULES = {
     "string_type": "must be text",
-    "dict_type": "must be a mapping from names",
+    "dict_type": "must be a mapping with names as keys",
     "list_type": "must be a list",
     "tuple_type": "must be a list",
     "bool_type": "must be true or false",
@@ -40,7 +40,7 @@ _RULES = {
     "less_than": "must be < {lt:g}",
     "less_than_equal": "must be <= {le:g}",
     "literal_error": "must be {expected}",
-    "string_pattern_mismatch": "must consist of letters, digits and '_', a letter first",
+    "string_pattern_mismatch": "must consist of letters, digits and '_', and begin with a letter",
     "invalid_key": "a key must be text",
 }
 
@@ -82,7 +82,7 @@ def problem_lines(error: ValidationError, schema: Mapping[str, Any]) -> list[str
         The JSON schema of the configuration, with the keys of each section and their descriptions.
     """
     problems = error.errors(include_url=False)
-    # A wrong item of a list makes pydantic report the list as too short, too: only the item is the mistake.
+    # A wrong item of a list makes pydantic report the list as too short, too: only the item is wrong.
     parents = {problem["loc"][:i] for problem in problems for i in range(len(problem["loc"]))}
     kept = [p for p in problems if not (p["type"] == "too_short" and p["loc"] in parents)]
     return [_line(problem, schema) for problem in kept]
@@ -96,7 +96,7 @@ def _line(problem: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     if kind == "missing" and isinstance(place[-1], int):
         # An item of a list with a fixed length: the list is too short.
         length = len(_section(schema, place[:-1])["prefixItems"])
-        return f"config: {path(place[:-1])}: {shown(value)} is not allowed: must be a list of {length}"
+        return f"config: {path(place[:-1])}: {shown(value)} is not allowed: must be a list of {length} values"
     if kind == "missing":
         return f"{where} is missing: {_section(schema, place)['description']}"
     if kind == "extra_forbidden":
@@ -117,7 +117,7 @@ def rule_of(problem: Mapping[str, Any]) -> str:
     context = problem.get("ctx", {})
     if problem["type"] in ("too_short", "too_long"):
         length = context.get("min_length", context.get("max_length"))
-        return "must not be empty" if context.get("min_length") == 1 else f"must be a list of {length}"
+        return "must not be empty" if context.get("min_length") == 1 else f"must be a list of {length} values"
     rule = _RULES.get(problem["type"])
     return str(problem["msg"]) if rule is None else rule.format_map(context)
 
