@@ -65,7 +65,7 @@ def errors_caption(spec: FigureSpec) -> str:
     quantity = {"theta": "θ"}.get(spec.quantity, spec.quantity)
     text = (
         f"Distance |discrete − IDE| of the paths of {quantity} in “{spec.title}”, in the same colours and "
-        "markers, over k on a logarithmic axis. The axis starts at k = 1, because both paths have the same "
+        "markers, over k on a logarithmic axis. The curves start at k = 1, because both paths have the same "
         "starting point. Iterations with distance zero have no point. Errors more than ten decades below the "
         "largest are drawn at the lower edge."
     )
