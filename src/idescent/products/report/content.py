@@ -72,9 +72,9 @@ def error(value: float | None) -> Cell:
     return number(value, "0" if value == 0.0 else f"{value:.2e}")
 
 
-def count(value: float | None) -> Cell:
+def count(value: float | None, section: str = "") -> Cell:
     """Return the cell of a number with at most 15 digits; a dash for None."""
-    return number(None, MISSING) if value is None else number(value, f"{value:.15g}")
+    return number(None, MISSING) if value is None else number(value, f"{value:.15g}", section)
 
 
 def file_link(text: str, path: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from typing import Any
 from idescent.analysis.errors import IMPLAUSIBLE, MEANINGLESS
 from idescent.products.product import Task
 from idescent.products.report import claims, explorer, facts, tables
-from idescent.products.report.content import Cell, Column, Table, count, file_link, number
+from idescent.products.report.content import Cell, Column, Table, count, file_link
 from idescent.store.files import write_text
 from idescent.store.tables import read_errors
 from idescent.trajectory import REFUSED
@@ -113,17 +113,13 @@ def _summary(given: NumbersInputs, lines: Sequence[tables.Row], claim_rows: Sequ
     rows: list[tuple[str, Cell]] = [
         ("cells", count(given.cells)),
         ("solutions", count(given.solutions)),
-        ("solutions that failed or whose run diverged", _linked(len(odd), "odd")),
-        *((f"{status} solutions", _linked(n, "odd")) for status, n in counts if n),
-        ("diverged discrete runs", _linked(len(diverged), "odd")),
-        *((f"claims: {name}", _linked(n, "claims")) for name, n in claims.verdicts(claim_rows).items()),
+        ("solutions that failed or whose run diverged", count(len(odd), "odd")),
+        *((f"{status} solutions", count(n, "odd")) for status, n in counts if n),
+        ("diverged discrete runs", count(len(diverged), "odd")),
+        *((f"claims: {name}", count(n, "claims")) for name, n in claims.verdicts(claim_rows).items()),
     ]
     columns = [Column("Number of"), Column("Value")]
     return Table("glance", f"The study {given.study}", columns, rows, tool=False)
-
-
-def _linked(value: int, section: str) -> Cell:
-    return number(value, str(value), section)
 
 
 def _odd(
