@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,7 @@ def _files(metadata: Metadata) -> Table:
 
 def as_json(content: Mapping[str, Any]) -> str:
     """Return the content of a page, tables included, as JSON."""
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, default=asdict)
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, default=vars)
 
 
 def job(task: Task) -> str:
