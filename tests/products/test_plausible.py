@@ -255,4 +255,6 @@ def test_the_command_line_says_so(cell: Path, capsys: pytest.CaptureFixture[str]
     said = capsys.readouterr()
     assert "paper.parquet: paper, converged" in said.out
     assert "algorithm-4.parquet: algorithm-4, implausible" in said.out
-    assert "more than ten times as far from the start as the run (status of its solver: converged)" in said.err
+    assert (
+        "more than ten times as far from the start as the run (status of its solver: converged)" in said.err
+    )
