@@ -25,6 +25,7 @@ _EXPORTS = {
     "Trajectory": "trajectory",
     "compare": "analysis.errors",
     "fast_forward": "solvers.fast_forward",
+    "read_table": "store.tables",
     "simulate": "discrete.loop",
     "simulate_many": "discrete.lockstep",
     "solve": "solvers.solve",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from idescent.optimizers import RMSProp as RMSProp
     from idescent.solvers.fast_forward import fast_forward as fast_forward
     from idescent.solvers.solve import solve as solve
+    from idescent.store.tables import read_table as read_table
     from idescent.trajectory import Report as Report
     from idescent.trajectory import Trajectory as Trajectory
 

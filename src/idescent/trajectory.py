@@ -11,18 +11,24 @@ import importlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idescent.common.numeric import is_whole
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 Array = NDArray[np.float64]
 Keep = int | Sequence[int] | NDArray[np.int64]
 
 REFUSED = "refused"
 """Status of a solution that its model or solver refuses: the message has the reason, there are no numbers."""
+
+ENDED_WELL = ("completed", "converged")
+"""Statuses of a run that was completed and of a solution that reached its tolerance."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Report:
 
 def ended_well(*statuses: str) -> bool:
     """Whether every status is that of a completed run or a converged solution."""
-    return all(status in ("completed", "converged") for status in statuses)
+    return all(status in ENDED_WELL for status in statuses)
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,24 @@ class Trajectory:
         if name == "loss":
             return self.loss[:, None]
         return self.moments[name]
+
+    def to_dataframe(self) -> DataFrame:
+        """Return the trajectory as a pandas table, one row for each stored iteration.
+
+        Returns
+        -------
+        DataFrame
+            Columns: ``k`` (iteration), ``t`` (time ``alpha * k``), ``loss``, and one for each component of
+            the parameters (``theta_0``, ``theta_1``, ...) and of each moment (``m_0``, ``v_0``, ...).  Rows
+            from a divergence on are NaN.
+        """
+        # Imported here: pandas takes half a second, and no run or solution needs it.
+        import pandas as pd
+
+        columns = {"k": self.k, "t": self.t, "loss": self.loss}
+        for name, values in {"theta": self.theta, **self.moments}.items():
+            columns |= {f"{name}_{i}": component for i, component in enumerate(values.T)}
+        return pd.DataFrame(columns)
 
 
 def kept(steps: int, keep: Keep | None) -> NDArray[np.int64]:

@@ -141,3 +141,24 @@ def test_norms_agree_with_sums_written_out(left, right):
         math.sqrt(math.fsum(e * e for e in lengths) / 7), rel=1e-13, abs=1e-150
     )
     assert found.final["theta"] == pytest.approx(lengths[-1], rel=1e-13, abs=1e-150)
+
+
+def test_errors_are_a_table_for_pandas_with_a_row_for_each_quantity():
+    found = ide.compare(path([1.0, 2.0, 4.0]), path([1.0, 5.0, 3.0]))
+    table = found.to_dataframe()
+    assert list(table.index) == ["theta", "loss", "v"]
+    assert table.index.name == "quantity"
+    for norm in errors.NORMS:
+        assert dict(table[norm]) == getattr(found, norm)
+    assert table["relative_sup"]["theta"] == found.relative_sup["theta"] == 0.75
+    assert math.isnan(table["relative_sup"]["loss"])
+    assert list(table["at"]) == [1, 0, 0]
+    assert set(table["compared"]) == {2}
+    assert table["complete"].all()
+
+
+def test_the_table_of_paths_that_diverged_at_once_has_no_numbers():
+    table = ide.compare(path([1.0, 2.0]), path([math.nan, math.nan])).to_dataframe()
+    assert table[["sup", "rms", "final", "relative_sup", "at"]].isna().all(axis=None)
+    assert set(table["compared"]) == {-1}
+    assert not table["complete"].any()

@@ -25,6 +25,7 @@ from idescent.products.scaling import map as heatmap
 from idescent.products.scaling import rows as scaling
 from idescent.products.scaling import table as scaling_table
 from idescent.solvers import Picard
+from idescent.store.tables import data_frame
 from idescent.trajectory import Report, Trajectory, assemble, read, read_with_metadata, write
 
 
@@ -143,7 +144,8 @@ def test_the_table_marks_the_solution_and_its_file_keeps_what_the_solver_said(
 
 
 def test_the_tables_for_people_say_so_in_bold_and_why(rows: list[dict[str, Any]]) -> None:
-    lines, splits = errors_table.compact(rows), errors_table.split(rows)
+    frame = data_frame(error_rows.as_table(rows))
+    lines, splits = errors_table.compact(frame), errors_table.split(frame)
     text = errors_table.markdown(lines, splits)
     assert text.count("| **implausible** † |") == 1 + len(splits)
     assert "algorithm-4 is implausible at quadratic, Adam (0.9, 0), alpha = 0.1: 3e+04 from the start" in text
@@ -159,11 +161,12 @@ def test_an_implausible_reference_marks_what_is_measured_with_it(cell: Path, tmp
         if name != "discrete":
             spec["cell"]["solution"] = {"name": other, **({"reference": "paper"} if name == "paper" else {})}
         write(folder / f"{other}.parquet", path, spec["cell"], {"code": "none"})
-    rows = error_rows.table(sorted(folder.iterdir())).to_pylist()
+    table = error_rows.table(sorted(folder.iterdir()))
+    rows = table.to_pylist()
     kinds = {(row["solution"], row["kind"]): row["status"] for row in rows}
     assert kinds["algorithm-4", "total"] == "converged"
     assert kinds["algorithm-4", "model"] == kinds["algorithm-4", "solver"] == IMPLAUSIBLE
-    assert {split.status for split in errors_table.split(rows)} == {IMPLAUSIBLE}
+    assert set(errors_table.split(data_frame(table))["status"]) == {IMPLAUSIBLE}
 
 
 def test_no_order_no_ratio_and_no_slope_is_made_of_it() -> None:

@@ -28,6 +28,7 @@ from idescent.products.scaling import figure as scaling_figures
 from idescent.products.scaling import rows as scaling
 from idescent.products.scaling import table as scaling_table
 from idescent.products.scaling.rows import sup_errors
+from idescent.store.tables import data_frame
 from idescent.study import registry
 from idescent.trajectory import Trajectory, read
 
@@ -117,11 +118,12 @@ def test_without_a_refusal_the_table_has_the_columns_that_it_always_had(files: l
 def test_the_tables_for_people_and_the_summary_say_which_and_why(
     rows: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    lines = errors_table.compact(rows)
-    text = errors_table.markdown(lines)
+    frame = data_frame(error_rows.as_table(rows))
+    lines, splits = errors_table.compact(frame), errors_table.split(frame)
+    text = errors_table.markdown(lines, splits)
     assert text.count("| – | – | – | – | – | **refused** † |") == 3
     assert f"half-step is refused at quadratic, AdamW (0.9, 0.99, decay 20), alpha = 0.1: {DECAY}." in text
-    assert r"\textbf{refused}$^\dagger$" in errors_table.latex(lines)
+    assert r"\textbf{refused}$^\dagger$" in errors_table.latex(lines, splits)
     table = tmp_path / "tables/errors.csv"
     table.parent.mkdir()
     texts = [{name: "" if value is None else str(value) for name, value in row.items()} for row in rows]

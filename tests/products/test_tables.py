@@ -4,13 +4,14 @@ import csv
 import math
 import re
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from matplotlib.mathtext import MathTextParser
 
 from idescent.products.errors import table as errors
 from idescent.products.errors.rows import as_table
-from idescent.store.tables import read_errors
+from idescent.store.tables import data_frame, read_errors, read_table
 from idescent.store.trajectories import write_table
 
 FORMATS = (".parquet", ".csv", ".md", ".tex")
@@ -213,7 +214,7 @@ def split_section(markdown):
 
 
 def test_the_split_has_the_sup_of_each_kind_for_every_quantity_of_what_has_a_reference():
-    found = errors.split(as_table(measured()).to_pylist())
+    found = list(errors.split(data_frame(as_table(measured()))).itertuples())
     assert [(s.solution, s.quantity) for s in found] == [
         ("paper.picard", quantity) for quantity in ("theta", "loss", "m", "v")
     ]
@@ -233,10 +234,8 @@ def test_the_split_has_the_sup_of_each_kind_for_every_quantity_of_what_has_a_ref
 
 
 def test_the_split_can_be_that_of_another_norm():
-    assert [s.total for s in errors.split(as_table(measured()).to_pylist(), "final")][:2] == [
-        0.25 / 3,
-        0.25 * 2.5e-7,
-    ]
+    splits = errors.split(data_frame(as_table(measured())), "final")
+    assert list(splits["total"])[:2] == [0.25 / 3, 0.25 * 2.5e-7]
 
 
 def test_markdown_shows_model_solver_and_total_side_by_side(written):
@@ -312,3 +311,31 @@ def test_a_diverged_run_is_marked_in_the_split_too(written):
 def test_a_table_of_several_parts_can_be_read_back(written):
     groups = rows("Adam"), rows("AdaGrad")
     assert read_errors([written(*groups)[".parquet"]]).num_rows == sum(map(len, groups))
+
+
+def test_a_table_of_no_solution_has_no_line_and_no_split():
+    nothing = data_frame(as_table([]))
+    text = errors.markdown(errors.compact(nothing), errors.split(nothing))
+    assert body(text) == []
+
+
+# --- for pandas -------------------------------------------------------------------------------------------
+
+
+def test_a_table_is_read_into_pandas_with_its_numbers_and_types(written):
+    path = written(measured())[".parquet"]
+    table, expected = read_table(path), read_errors([path])
+    assert list(table.columns) == expected.column_names
+    for name in table.columns:
+        values = [None if value is pd.NA or value != value else value for value in table[name]]
+        assert values == expected.column(name).to_pylist()
+    types = {str(table[name].dtype) for name in ("steps", "at", "compared", "sweeps")}
+    assert types == {"Int64"}
+    assert table["error"].dtype == table["beta1"].dtype == "float64"
+
+
+def test_a_damaged_table_is_refused_by_name(tmp_path):
+    path = tmp_path / "errors.parquet"
+    path.write_bytes(b"PAR1 and then something else")
+    with pytest.raises(ValueError, match=r"errors\.parquet"):
+        read_table(path)

@@ -306,3 +306,24 @@ def test_quantities_have_one_column_per_coordinate():
     assert run.quantity("v").shape == (21, 1)
     with pytest.raises(KeyError):
         run.quantity("G")
+
+
+@pytest.mark.parametrize("kind", ["scalar", "norm", "vector", "diverged"])
+def test_a_trajectory_is_a_table_for_pandas_bit_for_bit(kind):
+    run = make(kind)
+    table = run.to_dataframe()
+    n = run.theta.shape[1]
+    moments = [f"{name}_{i}" for name, values in run.moments.items() for i in range(values.shape[1])]
+    assert list(table.columns) == ["k", "t", "loss", *(f"theta_{i}" for i in range(n)), *moments]
+    assert table["k"].dtype == np.int64
+    assert np.array_equal(table["k"], run.k)
+    assert np.array_equal(table["t"], run.t)
+    assert np.array_equal(table["loss"], run.loss, equal_nan=True)
+    for name in ("theta", *run.moments):
+        columns = table[[c for c in table.columns if c.startswith(f"{name}_")]]
+        assert np.array_equal(columns, run.quantity(name), equal_nan=True)
+
+
+def test_the_table_of_some_iterations_has_a_row_for_each():
+    run = make(steps=20).rows(np.array([0, 5, 20]))
+    assert list(run.to_dataframe()["k"]) == [0, 5, 20]

@@ -9,12 +9,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import reduce
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idescent.common.numeric import shown
 from idescent.trajectory import REFUSED, Trajectory
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Array = NDArray[np.float64]
 
@@ -70,6 +74,21 @@ class Comparison:
         """Return the relative error in ``norm`` (sup, rms or final)."""
         chosen = {"sup": self.relative_sup, "rms": self.relative_rms, "final": self.relative_final}
         return chosen[norm][quantity]
+
+    def to_dataframe(self) -> DataFrame:
+        """Return the errors as a pandas table, one row for each quantity (the index).
+
+        Returns
+        -------
+        DataFrame
+            The attributes as columns; ``at`` is missing if no row could be compared, ``compared`` and
+            ``complete`` are the same in all rows.
+        """
+        # Imported here: pandas takes half a second, and no comparison needs it.
+        import pandas as pd
+
+        frame = pd.DataFrame(vars(self), index=pd.Index(self.sup, name="quantity"))
+        return frame.astype({"at": "Int64"})
 
 
 def compare(run: Trajectory, path: Trajectory, exact: Trajectory | None = None) -> Comparison:

@@ -1,7 +1,7 @@
-"""Write a table in each format: Parquet and CSV with all columns, Markdown and LaTeX as a given text.
+"""A table in every format: complete in Parquet and CSV, as text in Markdown and LaTeX.
 
-What lives here: the shared work of all tables.  What does not: the texts for Markdown and LaTeX, which are in
-the folders of the products.
+What lives here: the formats and the order of rows that the tables of all products share.  What does not: the
+text of a table, which is in the folder of its product.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from idescent.store.files import write_text
-from idescent.store.tables import HYPERPARAMETERS
+from idescent.store.tables import HYPERPARAMETERS, data_frame
 from idescent.store.trajectories import write_table
 
 FORMATS = (".parquet", ".csv", ".md", ".tex")
@@ -20,16 +20,14 @@ FORMATS = (".parquet", ".csv", ".md", ".tex")
 def write_formats(
     outputs: Iterable[str | Path], table: Any, markdown: Callable[[], str], latex: Callable[[], str]
 ) -> None:
-    """Write a table to each output file.
+    """Write a table in each format: complete (.parquet, .csv), or as the text of its product (.md, .tex).
 
     Parameters
     ----------
     outputs : iterable of path
-        Files with the suffix .parquet, .csv, .md or .tex.
     table : pyarrow.Table
-        The complete table, for .parquet and .csv.
     markdown, latex : callable
-        Return the text for .md and for .tex.
+        Return the text of the table; called only if the format is among the outputs.
 
     Raises
     ------
@@ -50,40 +48,23 @@ def write_formats(
 
 
 def in_order(table: Any) -> Any:
-    """Sort a table of errors by cell, so that the order does not depend on the jobs that wrote its parts.
+    """Sort a table of errors by cell, in whatever order its parts were computed.
 
     The sort keys are the pair of objective and optimizer (in the order of their first rows), the
     hyper-parameters (ascending) and the learning rate (descending).  The rows of a cell keep their order.
     """
-    import pyarrow as pa
-
-    names = ("objective", "optimizer", "label")
-    cells = list(zip(*(table.column(name).to_pylist() for name in names), strict=True))
-    if not cells:
+    if not len(table):
         return table
-    starts = [i for i, cell in enumerate(cells) if i == 0 or cell != cells[i - 1]]
-    ends = dict(zip(starts, [*starts[1:], len(cells)], strict=True))
-    ranks = {group: i for i, group in enumerate(dict.fromkeys(cell[:2] for cell in cells))}
-
-    def key(start: int) -> tuple[Any, ...]:
-        values = [table.column(name)[start].as_py() for name in HYPERPARAMETERS]
-        # Only the label contains the other hyper-parameters of a user's own optimizer.
-        others = cells[start][2].partition(",")[2]
-        hyperparameters = [(value is None, value or 0.0) for value in values]
-        return ranks[cells[start][:2]], *hyperparameters, others, -table.column("alpha")[start].as_py()
-
-    # Not table.sort_by: it imports pandas.
-    parts = [table.slice(start, ends[start] - start) for start in sorted(starts, key=key)]
-    return pa.concat_tables(parts).combine_chunks()
+    cells = data_frame(table.select(["objective", "optimizer", "label", *HYPERPARAMETERS, "alpha"]))
+    cells["group"] = cells.groupby(["objective", "optimizer"], sort=False).ngroup()
+    # Further parameters of a user's own optimizer are in the label only.
+    cells["others"] = cells["label"].str.partition(",")[2]
+    keys = ["group", *HYPERPARAMETERS, "others", "alpha"]
+    # By several columns pandas sorts stably, and puts missing values last.
+    order = cells.sort_values(keys, ascending=[key != "alpha" for key in keys]).index
+    return table.take(order.to_numpy()).combine_chunks()
 
 
 def csv(table: Any) -> str:
-    """Format the complete table as CSV: numbers with all digits, null as an empty field."""
-    import csv as standard
-    import io
-
-    text = io.StringIO()
-    writer = standard.writer(text, lineterminator="\n")
-    writer.writerow(table.column_names)
-    writer.writerows(row.values() for row in table.to_pylist())
-    return text.getvalue()
+    """Return the complete table as CSV: digits that read back the same, empty where there is none."""
+    return data_frame(table).to_csv(index=False, lineterminator="\n")

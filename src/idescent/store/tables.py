@@ -1,7 +1,7 @@
-"""Tables in Parquet files: errors of solutions, and columns of other results.
+"""Tables in Parquet: reading and writing them, and the columns of hyper-parameters.
 
-What lives here: :func:`read_errors`, :func:`write_columns`, and the columns of hyper-parameters.  What does
-not: trajectories and the options of Parquet (:mod:`idescent.store.trajectories`).
+pandas takes half a second to import: the functions that return its tables import it themselves, so that no
+job that simulates, solves or measures does.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -18,6 +18,9 @@ from idescent.store.files import plain, refused
 from idescent.store.seals import opened
 from idescent.store.trajectories import METADATA_KEY, pyarrow_file, wrapped, write_table
 from idescent.trajectory import Report
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 HYPERPARAMETERS = ("beta", "beta1", "beta2", "weight_decay")
 
@@ -54,6 +57,38 @@ def read_errors(files: Iterable[str | Path]) -> Any:
     # The default promotion fills missing columns with null: only files with a refused or implausible
     # solution have the column of reasons.
     return pa.concat_tables(tables, promote_options="default")
+
+
+def read_table(path: str | Path) -> DataFrame:
+    """Read a table of a study (``results/<study>/tables/*.parquet``) as a pandas table.
+
+    Parameters
+    ----------
+    path : path
+        Parquet file of errors, of scaling, of fidelity or of ensembles.
+
+    Returns
+    -------
+    DataFrame
+        The columns of the file.  Missing numbers are NaN; whole numbers and truth values have pandas' types
+        ``Int64`` and ``boolean``, in which a value may be missing.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged; the message names it.
+    """
+    return data_frame(read_errors([path]))
+
+
+def data_frame(table: Any) -> DataFrame:
+    """Return a pyarrow table as a pandas table, with the types of :func:`read_table`."""
+    import pandas as pd
+    import pyarrow as pa
+
+    types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    frame: DataFrame = table.to_pandas(types_mapper=types.get)
+    return frame
 
 
 def write_columns(

@@ -6,8 +6,6 @@ one row for each claim, the CSV table one row for each number.
 
 from __future__ import annotations
 
-import csv as standard
-import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -89,13 +87,13 @@ def markdown(claims: Claims, findings: Sequence[Finding]) -> str:
 
 
 def csv(claims: Claims, findings: Sequence[Finding]) -> str:
-    """Format the complete table: one row for each number; a missing number is an empty field."""
+    """Return the complete table: one row for each number; empty where there is none."""
+    import pandas as pd
+
     titles = list(claims.sources)
     columns = [*COLUMNS[:-1], *(f"{title}{suffix}" for title in titles for suffix in ("", " state", " note"))]
     columns.append(COLUMNS[-1])
-    text = io.StringIO()
-    writer = standard.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    rows: list[list[object]] = []
     for finding in findings:
         claim = finding.claim
         for i, check in enumerate(claim.checks):
@@ -103,22 +101,13 @@ def csv(claims: Claims, findings: Sequence[Finding]) -> str:
                 title: {reading.label: reading for reading in outcome.readings[i]} if outcome.readings else {}
                 for title, outcome in finding.outcomes.items()
             }
-            for label in dict.fromkeys(label for of_source in readings.values() for label in of_source) or [
-                ""
-            ]:
-                row: list[object] = [
-                    claim.id,
-                    claim.where,
-                    claim.statement,
-                    claim.about,
-                    finding.verdict,
-                    i + 1,
-                ]
-                row += [measure(check), label, _threshold(check)]
+            for label in dict.fromkeys(name for found in readings.values() for name in found) or [""]:
+                row: list[object] = [claim.id, claim.where, claim.statement, claim.about, finding.verdict]
+                row += [i + 1, measure(check), label, _threshold(check)]
                 for title in titles:
                     row += _fields(finding.outcomes[title], readings[title].get(label))
-                writer.writerow([*row, claim.reason])
-    return text.getvalue()
+                rows.append([*row, claim.reason])
+    return pd.DataFrame(rows, columns=columns).to_csv(index=False, lineterminator="\n")
 
 
 def measure(check: Check) -> str:

@@ -1,25 +1,30 @@
-"""Write the table of all errors of a study in four formats.
+"""Error tables for people and programs.
 
-What lives here: the complete table (Parquet, CSV) and the compact table (Markdown, LaTeX).  What does not:
-computing errors (:mod:`idescent.analysis.errors`).
+What lives here: the merged table of all errors of a study, complete in Parquet and CSV, compact in Markdown
+and LaTeX.  What does not: computing errors (:mod:`idescent.analysis.errors`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from idescent.drawing.markup import escaped, long_table, pipes, scientific, status_text
 from idescent.products.formats import in_order, write_formats
 from idescent.products.product import Task
-from idescent.store.tables import hyperparameters, read_errors
-from idescent.trajectory import REFUSED, ended_well
+from idescent.store.tables import HYPERPARAMETERS, data_frame, read_errors
+from idescent.trajectory import ENDED_WELL, REFUSED, ended_well
 
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+_SOLUTION = ["objective", "optimizer", "label", "solution"]
 # Columns of the compact table.  AdaGrad's sum G and the other optimizers' average v share one column, because
 # no optimizer has both.
-_QUANTITIES = (("theta",), ("m",), ("v", "G"), ("loss",))
+_QUANTITIES = ["theta", "m", "v", "loss"]
+_KINDS = ["model", "solver", "total"]
 _TEX_QUANTITIES = {"theta": r"$\theta$", "loss": "Loss"}
 _NOTE = (
     "The solution did not reach its tolerance or a run diverged; "
@@ -27,242 +32,154 @@ _NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class ErrorSplit:
-    """Model, solver and total error of one quantity in one cell, for a solution with a reference.
-
-    Attributes
-    ----------
-    objective, optimizer, betas, solution, quantity : str
-    alpha : float
-    model, solver, total : float or None
-        Sup errors: discrete run against exact solution, exact solution against this solution, and discrete
-        run against this solution.
-    status : str
-        The solution's status; for a converged solution, the exact solution's if that is implausible or
-        refused.
-    """
-
-    objective: str
-    optimizer: str
-    betas: str
-    alpha: float
-    solution: str
-    quantity: str
-    model: float | None
-    solver: float | None
-    total: float | None
-    status: str
-
-
-@dataclass(frozen=True)
-class ErrorLine:
-    """One row of the compact table, for one solution of one cell.
-
-    Attributes
-    ----------
-    objective, optimizer, betas, solution, status : str
-    alpha : float
-    steps : int
-    errors : tuple of float or None
-        Sup errors over k of theta, m, v or G, and loss; None for a quantity that does not exist.
-    estimate : float or None
-        The solver's estimate of its error in theta.
-    reason : str or None
-        The reason for the status implausible or refused.
-    """
-
-    objective: str
-    optimizer: str
-    betas: str
-    alpha: float
-    steps: int
-    solution: str
-    errors: tuple[float | None, ...]
-    estimate: float | None
-    status: str
-    reason: str | None = None
-
-    @property
-    def marked(self) -> bool:
-        """Whether the row has the mark † for a solution or a run that failed."""
-        return not ended_well(self.status)
-
-
 def write_errors(files: Iterable[str | Path], outputs: Iterable[str | Path]) -> None:
-    """Merge error files and write the table in each requested format.
+    """Merge error files and write the table in each format.
 
     Parameters
     ----------
     files : iterable of path
         Tables of :func:`idescent.products.errors.rows.table`.
     outputs : iterable of path
-        Files to write: .parquet and .csv contain all rows, .md and .tex one row for each solution.
+        Where to write: .parquet and .csv are complete and tidy, .md and .tex have one row for a solution.
 
     Raises
     ------
     ValueError
-        If an output has another suffix, or a file is damaged.
+        If the suffix of an output is not known, or a file is damaged.
     """
     merged = in_order(read_errors(files))
-    rows = merged.to_pylist()
-    write_formats(
-        outputs,
-        merged,
-        lambda: markdown(compact(rows), split(rows)),
-        lambda: latex(compact(rows), split(rows)),
+    errors = data_frame(merged)
+    lines, splits = compact(errors), split(errors)
+    write_formats(outputs, merged, lambda: markdown(lines, splits), lambda: latex(lines, splits))
+
+
+def compact(errors: DataFrame) -> DataFrame:
+    """Reduce tidy rows to one for each cell and solution, in the order of their first rows.
+
+    Parameters
+    ----------
+    errors : DataFrame
+        Columns of :func:`idescent.products.errors.rows.table`.
+
+    Returns
+    -------
+    DataFrame
+        The columns of cell and solution, ``betas``, and the sup errors over k of ``theta``, ``m``, ``v`` (of
+        AdaGrad: ``G``) and ``loss``.
+    """
+    total = errors[errors["kind"] == "total"]
+    sup = total[total["norm"] == "sup"].pivot(index=_SOLUTION, columns="quantity", values="error")
+    sup = sup.reindex(columns=[*_QUANTITIES, "G"])
+    sup["v"] = sup["v"].fillna(sup["G"])
+    lines = total.drop_duplicates(_SOLUTION).merge(sup[_QUANTITIES], on=_SOLUTION)
+    return _named(lines.assign(status=_status(lines)))
+
+
+def split(errors: DataFrame, norm: str = "sup") -> DataFrame:
+    """Choose the cells and quantities that have three errors, and put these side by side.
+
+    Parameters
+    ----------
+    errors : DataFrame
+        Columns of :func:`idescent.products.errors.rows.table`.
+    norm : {"sup", "rms", "final"}
+
+    Returns
+    -------
+    DataFrame
+        One row for each cell, solution and quantity: ``model`` (discrete run against exact solution),
+        ``solver`` (exact solution against this one), ``total`` (discrete run against this one).  The status
+        of a solution that ended well is the exact one's: that may be implausible or refused.
+    """
+    key = [*_SOLUTION, "quantity"]
+    rows = errors[errors["norm"] == norm]
+    rows = rows.assign(status=_status(rows))
+    error, status = (
+        rows.pivot(index=key, columns="kind", values=values).reindex(columns=_KINDS)
+        for values in ("error", "status")
     )
+    status = status.dropna(subset="solver")
+    shown = status["model"].where(status["total"].isin(ENDED_WELL), status["total"]).rename("status")
+    total = rows[rows["kind"] == "total"].drop(columns="status")
+    return _named(total.merge(error, on=key).merge(shown, on=key))
 
 
-def compact(rows: Iterable[Mapping[str, Any]]) -> list[ErrorLine]:
-    """Collect the total errors into one line for each cell and solution, in the order of their first rows."""
-    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
-    for row in rows:
-        if row["kind"] == "total":
-            key = (row["objective"], row["optimizer"], row["label"], row["solution"])
-            groups.setdefault(key, []).append(row)
-    lines = []
-    for group in groups.values():
-        first = group[0]
-        sup = {row["quantity"]: row["error"] for row in group if row["norm"] == "sup"}
-        lines.append(
-            ErrorLine(
-                objective=first["objective"],
-                optimizer=first["optimizer"].rpartition(":")[2],
-                betas=_betas(first),
-                alpha=first["alpha"],
-                steps=first["steps"],
-                solution=first["solution"],
-                errors=tuple(
-                    next((sup[name] for name in names if name in sup), None) for names in _QUANTITIES
-                ),
-                estimate=first["error_estimate"],
-                status=_status(first),
-                reason=first.get("reason"),
-            )
-        )
-    return lines
-
-
-def split(rows: Iterable[Mapping[str, Any]], norm: str = "sup") -> list[ErrorSplit]:
-    """Collect the model, solver and total error of each cell and quantity, for solutions with a reference."""
-    groups: dict[tuple[Any, ...], dict[str, Mapping[str, Any]]] = {}
-    for row in rows:
-        if row["norm"] == norm:
-            key = (row["objective"], row["optimizer"], row["label"], row["solution"], row["quantity"])
-            groups.setdefault(key, {})[row["kind"]] = row
-    splits = []
-    for kinds in groups.values():
-        if "solver" in kinds:
-            row = kinds["total"]
-            status = _status(row)
-            splits.append(
-                ErrorSplit(
-                    objective=row["objective"],
-                    optimizer=row["optimizer"].rpartition(":")[2],
-                    betas=_betas(row),
-                    alpha=row["alpha"],
-                    solution=row["solution"],
-                    quantity=row["quantity"],
-                    model=kinds["model"]["error"],
-                    solver=kinds["solver"]["error"],
-                    total=row["error"],
-                    status=_status(kinds["model"]) if ended_well(status) else status,
-                )
-            )
-    return splits
-
-
-def markdown(lines: Sequence[ErrorLine], splits: Sequence[ErrorSplit] = ()) -> str:
+def markdown(lines: DataFrame, splits: DataFrame) -> str:
     """Format both tables as Markdown; the compact table has a section for each objective."""
-    several = len({line.solution for line in lines}) > 1
+    several = lines["solution"].nunique() > 1
     head = ["optimizer", "β", "α", "steps", *(["solution"] if several else [])]
     head += ["θ", "m", "v or G", "loss", "estimate", "status"]
     ruler = ["---", "---", *["---:"] * 2, *(["---"] if several else []), *["---:"] * 5, "---"]
     text = ["# Errors: largest |discrete − continuous| over all iterations", ""]
     if not several:
-        text += [f"Solution: {lines[0].solution}.", ""] if lines else []
-    for objective, group in _by_objective(lines):
+        text += [line for name in lines["solution"].unique() for line in (f"Solution: {name}.", "")]
+    for objective, members in lines.groupby("objective", sort=False):
         text += [f"## {objective}", "", pipes(head), pipes(ruler)]
-        for line in group:
+        for line in _lines(members):
             cells = [line.optimizer, line.betas or "–", f"{line.alpha:g}", str(line.steps)]
             cells += [line.solution] if several else []
-            cells += [scientific(error, "{}e{}", "–") for error in (*line.errors, line.estimate)]
-            cells.append(f"**{status_text(line.status)}** †" if line.marked else line.status)
+            cells += [scientific(number, "{}e{}", "–") for number in _numbers(line)]
+            cells.append(line.status if ended_well(line.status) else f"**{status_text(line.status)}** †")
             text.append(pipes(cells))
         text.append("")
     text.append("Estimate: the solver's estimate of its error in θ. The moments are not corrected for bias.")
-    if any(line.marked for line in lines):
+    if not lines["status"].isin(ENDED_WELL).all():
         text.append(f"† {_NOTE}")
     text += [f"\n{reason}" for reason in _reasons(lines)]
-    if splits:
+    if len(splits):
         text += ["", "# Three errors: model, solver and total", ""]
         text += [
             "Largest values over all iterations: `model` = |discrete − exact|, `solver` = |exact − solution|,"
         ]
         text += ["`total` = |discrete − solution|.", ""]
-        head = [
-            "objective",
-            "optimizer",
-            "β",
-            "α",
-            "solution",
-            "quantity",
-            "model",
-            "solver",
-            "total",
-            "status",
-        ]
+        head = ["objective", "optimizer", "β", "α", "solution", "quantity", *_KINDS, "status"]
         text += [pipes(head), pipes(["---"] * 3 + ["---:"] + ["---"] * 2 + ["---:"] * 3 + ["---"])]
-        for s in splits:
-            cells = [s.objective, s.optimizer, s.betas or "–", f"{s.alpha:g}", s.solution, s.quantity]
-            cells += [scientific(error, "{}e{}", "–") for error in (s.model, s.solver, s.total)]
-            cells.append(s.status if ended_well(s.status) else f"**{status_text(s.status)}** †")
+        for line in _lines(splits):
+            cells = [line.objective, line.optimizer, line.betas or "–", f"{line.alpha:g}"]
+            cells += [line.solution, line.quantity]
+            cells += [scientific(error, "{}e{}", "–") for error in (line.model, line.solver, line.total)]
+            cells.append(line.status if ended_well(line.status) else f"**{status_text(line.status)}** †")
             text.append(pipes(cells))
     return "\n".join(text) + "\n"
 
 
-def latex(lines: Sequence[ErrorLine], splits: Sequence[ErrorSplit] = ()) -> str:
+def latex(lines: DataFrame, splits: DataFrame) -> str:
     """Format both tables as LaTeX ``longtable`` environments for a text width of 16 cm.
 
     They need the packages ``booktabs`` and ``longtable``.
     """
-    several = len({line.solution for line in lines}) > 1
+    several = lines["solution"].nunique() > 1
     power = r"${}{{\times}}10^{{{}}}$"  # without spaces, because a line has five of them
     columns = "ll" + "rr" + ("l" if several else "") + "rrrrr" + "l"
     head = ["Optimizer", r"$\beta$", r"$\alpha$", "Steps", *(["Solution"] if several else [])]
     head += [r"$\theta$", "$m$", "$v$ or $G$", "Loss", "Estimate", "Status"]
     rows: list[str] = []
-    for objective, group in _by_objective(lines):
+    for objective, members in lines.groupby("objective", sort=False):
         rows += [r"\midrule"] if rows else []
-        rows.append(rf"\multicolumn{{{len(head)}}}{{l}}{{\emph{{{escaped(objective)}}}}} \\")
-        for line in group:
+        rows.append(rf"\multicolumn{{{len(head)}}}{{l}}{{\emph{{{escaped(str(objective))}}}}} \\")
+        for line in _lines(members):
             cells = [escaped(line.optimizer), line.betas or "--", f"{line.alpha:g}", str(line.steps)]
             cells += [escaped(line.solution)] if several else []
-            cells += [scientific(error, power, "--") for error in (*line.errors, line.estimate)]
-            cells.append(
-                rf"\textbf{{{escaped(status_text(line.status, narrow=True))}}}$^\dagger$"
-                if line.marked
-                else line.status
-            )
+            cells += [scientific(number, power, "--") for number in _numbers(line)]
+            status = rf"\textbf{{{escaped(status_text(line.status, narrow=True))}}}$^\dagger$"
+            cells.append(line.status if ended_well(line.status) else status)
             rows.append(" & ".join(cells) + r" \\")
     caption = "Largest distance between discrete run and solution over all iterations."
-    caption += rf" $^\dagger$ {_NOTE}" if any(line.marked for line in lines) else ""
+    caption += "" if lines["status"].isin(ENDED_WELL).all() else rf" $^\dagger$ {_NOTE}"
     caption += "".join(f" {escaped(reason)}" for reason in _reasons(lines))
     text = [r"% Needs \usepackage{booktabs,longtable}, 16 cm of text width."]
     text += [r"\begingroup\scriptsize\setlength{\tabcolsep}{2pt}\setlength{\LTcapwidth}{\textwidth}"]
     text += long_table(caption, columns, head, rows)
-    if splits:
+    if len(splits):
         head = ["Objective", "Optimizer", r"$\beta$", r"$\alpha$", "Solution", "Quantity"]
         head += ["Model", "Solver", "Total", "Status"]
         rows = []
-        for s in splits:
-            cells = [escaped(s.objective), escaped(s.optimizer), s.betas or "--", f"{s.alpha:g}"]
-            cells += [escaped(s.solution), _TEX_QUANTITIES.get(s.quantity, f"${s.quantity}$")]
-            cells += [scientific(error, power, "--") for error in (s.model, s.solver, s.total)]
-            cells.append(
-                escaped(status_text(s.status, narrow=True)) + ("" if ended_well(s.status) else r"$^\dagger$")
-            )
+        for line in _lines(splits):
+            cells = [escaped(line.objective), escaped(line.optimizer), line.betas or "--", f"{line.alpha:g}"]
+            cells += [escaped(line.solution), _TEX_QUANTITIES.get(line.quantity, f"${line.quantity}$")]
+            cells += [scientific(error, power, "--") for error in (line.model, line.solver, line.total)]
+            status = escaped(status_text(line.status, narrow=True))
+            cells.append(status + ("" if ended_well(line.status) else r"$^\dagger$"))
             rows.append(" & ".join(cells) + r" \\")
         caption = (
             "Three errors, largest values over all iterations. Model: discrete run against exact solution. "
@@ -273,35 +190,41 @@ def latex(lines: Sequence[ErrorLine], splits: Sequence[ErrorSplit] = ()) -> str:
     return "\n".join([*text, r"\endgroup"]) + "\n"
 
 
-def _reasons(lines: Sequence[ErrorLine]) -> list[str]:
+def _lines(rows: DataFrame) -> Iterable[Any]:
+    """Iterate over rows, whose values are attributes named as the columns."""
+    return rows.itertuples(index=False)
+
+
+def _numbers(line: Any) -> tuple[float, ...]:
+    return (*(getattr(line, quantity) for quantity in _QUANTITIES), line.error_estimate)
+
+
+def _reasons(lines: DataFrame) -> list[str]:
     """Explain the implausible and the refused solutions, in one sentence for each solution and reason."""
-    places: dict[tuple[str, str, str], list[str]] = {}
-    for line in lines:
-        if line.reason:
-            betas = f" ({line.betas})" if line.betas else ""
-            where = f"{line.objective}, {line.optimizer}{betas}, alpha = {line.alpha:g}"
-            places.setdefault((line.solution, line.status, line.reason), []).append(where)
-    return [
-        f"{solution} is {status} at {'; '.join(where)}: {reason}."
-        for (solution, status, reason), where in places.items()
-    ]
+    if "reason" not in lines:
+        return []
+    betas = lines["betas"].map(lambda betas: f" ({betas})" if betas else "")
+    rates = lines["alpha"].map(", alpha = {:g}".format)
+    cells = lines.assign(cell=lines["objective"] + ", " + lines["optimizer"] + betas + rates)
+    groups = cells.groupby(["solution", "status", "reason"], sort=False)["cell"].agg("; ".join).reset_index()
+    return [f"{line.solution} is {line.status} at {line.cell}: {line.reason}." for line in _lines(groups)]
 
 
-def _status(row: Mapping[str, Any]) -> str:
-    run = row["discrete_status"]
-    return str(row["status"] if ended_well(run) or row["status"] == REFUSED else f"run {run}")
+def _status(rows: DataFrame) -> Series[str]:
+    """Return the status of each solution; beside a run that diverged it is the run's."""
+    run = rows["discrete_status"]
+    return rows["status"].where(run.isin(ENDED_WELL) | (rows["status"] == REFUSED), "run " + run)
 
 
-def _betas(row: Mapping[str, Any]) -> str:
-    values = hyperparameters(row).items()
-    return ", ".join(f"{v:g}" if name.startswith("beta") else f"decay {v:g}" for name, v in values)
+def _named(rows: DataFrame) -> DataFrame:
+    """Name the optimizer without its module, and its hyper-parameters in ``betas``."""
+    betas = [_betas(values) for values in rows[[*HYPERPARAMETERS]].to_dict("records")]
+    return rows.assign(optimizer=rows["optimizer"].str.split(":").str[-1], betas=betas)
 
 
-def _by_objective(lines: Sequence[ErrorLine]) -> list[tuple[str, list[ErrorLine]]]:
-    groups: dict[str, list[ErrorLine]] = {}
-    for line in lines:
-        groups.setdefault(line.objective, []).append(line)
-    return list(groups.items())
+def _betas(values: Mapping[Any, float]) -> str:
+    known = {name: value for name, value in values.items() if not math.isnan(value)}
+    return ", ".join(f"{v:g}" if name.startswith("beta") else f"decay {v:g}" for name, v in known.items())
 
 
 def job(task: Task) -> str:
