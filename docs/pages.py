@@ -93,7 +93,7 @@ API = {
         "Stochastic gradients",
         ("stochastic.noise", "stochastic.streams", "stochastic.runs", "stochastic.sde", "stochastic.weak"),
     ),
-    "products": ("Products", ("products.product", "store.cells")),
+    "products": ("Products", ("products.product", "store.cells", "store.tables")),
     "figures": (
         "Figures",
         ("drawing.style", "products.paths.spec", "products.paths.figure", "drawing.saving"),
