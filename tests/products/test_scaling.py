@@ -346,21 +346,32 @@ def test_the_map_has_a_panel_for_each_model_with_the_logarithm_of_every_relative
     assert list(drawn) == list(LAWS)
     for solution, ax in drawn.items():
         (mesh,) = ax.collections
-        exact = [[LAWS[solution](a) / (1.0 - b) / 2.0 for b in MEMORIES] for a in sorted(LADDER[:3])]
+        rates = sorted(LADDER[:3], reverse=True)
+        exact = [[LAWS[solution](a) / (1.0 - b) / 2.0 for b in MEMORIES] for a in rates]
         assert np.asarray(mesh.get_array()).reshape(3, 3) == pytest.approx(np.log10(exact))
         assert not ax.patches
     colours = {ax.collections[0].norm.boundaries.tobytes() for ax in drawn.values()}
     assert len(colours) == 1
 
 
-def test_each_cell_of_the_map_lies_around_its_learning_rate_and_memory():
+def test_rows_of_the_map_are_learning_rates_from_the_largest_and_columns_are_betas():
+    (ax, other) = panels(mapped()).values()
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_xticklabels()] == [f"{beta:g}" for beta in MEMORIES]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["0.1", "0.05", "0.02"]
+    assert list(ax.get_xticks()) == list(ax.get_yticks()) == [0.5, 1.5, 2.5]
+    assert ax.get_ylim() == other.get_ylim() == (3.0, 0.0)
+
+
+def test_the_dashed_line_is_where_the_learning_rate_is_one_minus_beta():
     (ax, _) = panels(mapped()).values()
-    corners = ax.collections[0].get_coordinates()
-    for i, alpha in enumerate(sorted(LADDER[:3])):
-        for j, beta in enumerate(MEMORIES):
-            (left, low), (right, high) = corners[i, j], corners[i + 1, j + 1]
-            assert left < 1.0 / (1.0 - beta) < right
-            assert low < alpha < high
+    across, up = ax.lines[-1].get_data()
+    # At 1 - 0.9 = 0.1 it crosses the middle of the cell; from there it rises to the left of beta = 0.9.
+    assert np.interp(1.5, across, up) == pytest.approx(0.5)
+    assert (np.diff(across) > 0.0).all()
+    assert (np.diff(up) > 0.0).all()
+    # The border of the memories 10 and 100 is 10^1.5, that of the rates 0.05 and 0.02 is 10^-1.5.
+    assert np.interp(2.0, across, up) == pytest.approx(2.0)
 
 
 def test_cells_that_failed_are_hatched_and_those_near_rounding_are_dotted():
@@ -369,8 +380,7 @@ def test_cells_that_failed_are_hatched_and_those_near_rounding_are_dotted():
     signs = {patch.get_gid(): patch for patch in ax.patches}
     assert set(signs) == {"not converged", "near solver and rounding error"}
     box = signs["not converged"]
-    assert box.get_x() < 10.0 < box.get_x() + box.get_width()
-    assert box.get_y() < 0.05 < box.get_y() + box.get_height()
+    assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (1, 1, 1, 1)
 
 
 def test_a_diverged_cell_without_any_error_is_hatched_over_grey():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from idescent.analysis.errors import IMPLAUSIBLE
@@ -31,13 +31,17 @@ from idescent.products.scaling.rows import good, meaningless, sup_errors
 from idescent.store.tables import read_errors
 from idescent.trajectory import REFUSED
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 CAPTION = (
     "Largest error of θ over all iterations, relative to the largest θ of the discrete run, for each "
-    "continuous model of {optimizer} (objective: {objective}), over the learning rate α and the decay rate β "
-    "of the second moment, spaced as its memory 1/(1 − β) in iterations. Dashed: α = 1 − β, a memory of unit "
-    "time. Hatched: the solution did not reach its tolerance, or a run diverged; the error is then that up "
-    "to the last finite iteration. Dotted: the error is within ten times of what solver and rounding may "
-    "make. White: not solved, or no error. Errors above 1 have the colour of the upper arrow."
+    "continuous model of {optimizer} (objective: {objective}): a row for each learning rate α, a column for "
+    "each decay rate β of the second moment. Dashed: α = 1 − β; the memory of the second moment, 1/(1 − β) "
+    "iterations, is then a time of 1. Hatched: the solution did not reach its tolerance, or a run diverged; "
+    "the error is then that up to the last finite iteration. Dotted: the error is within ten times the "
+    "estimated error of solver and rounding. White: not solved, or no error. Errors above 1 have the colour "
+    "of the upper arrow."
 )
 _FAILED, _DROWNED = "not converged", "near solver and rounding error"
 _HATCHES = {_FAILED: "////", _DROWNED: "....", IMPLAUSIBLE: "xxxx", REFUSED: "----"}
@@ -72,28 +76,43 @@ def render_heatmap(table: str | Path, objective: str, optimizer: str, outputs: I
 
 
 def heatmap_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str) -> list[dict[str, Any]]:
-    """Choose the values of the map: sup errors of theta of cells that have a memory."""
+    """Select the rows of the map: sup errors of theta of cells whose second moment decays."""
     return [row for row in sup_errors(rows, objective, optimizer) if _mapped(row) is not None]
 
 
 def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Build the picture, models across and further rates down; call it inside the style's context."""
-    # What drowns in rounding would stretch the scale of what does not.
+    """Build the picture, models across and further rates down; call it inside the style's context.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Rows of :func:`heatmap_rows`.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    import pandas as pd
+
     if not rows:
         raise ValueError("heatmap: no error of theta is given: there must be at least one")
-    coloured = [row for row in rows if _coloured(row)]
-    errors = [row["relative"] for row in coloured if _sign(row) != _DROWNED]
-    # Without any, the scale of those that drown, or one decade below 1.
-    errors = errors or [row["relative"] for row in coloured] or [1.0]
-    solutions = list(dict.fromkeys(row["solution"] for row in rows))
-    others = list(dict.fromkeys(_other(row) for row in rows))
-    alphas, betas = (sorted({value(row) for row in rows}) for value in (_alpha, _mapped))
-    low, high = (pick(math.log10(error) for error in errors) for pick in (min, max))
-    # A relative error above 1 is none of interest, however large.
-    ends: Any = "both" if high > 0.0 else "min"
-    high = max(min(high, 0.0), low + 1.0)
-    low = max(low, high - _MOST_DECADES)
-    levels = np.arange(math.floor(_BANDS * low), math.ceil(_BANDS * high) + 1) / _BANDS
+    cells = pd.DataFrame(
+        {
+            "solution": [row["solution"] for row in rows],
+            "other": [_other(row) for row in rows],
+            "alpha": [float(row["alpha"]) for row in rows],
+            "beta": [_mapped(row) for row in rows],
+            "value": [math.log10(row["relative"]) if _coloured(row) else math.nan for row in rows],
+            "sign": [_sign(row) for row in rows],
+        }
+    ).drop_duplicates(["solution", "other", "alpha", "beta"], keep="last")
+    # Errors near rounding would stretch the scale of the others; without others the scale is theirs, or one
+    # decade below 1.
+    values = cells["value"].where(cells["sign"] != _DROWNED).dropna()
+    values = values if len(values) else cells["value"].dropna()
+    colours = _colours(*((values.min(), values.max()) if len(values) else (0.0, 0.0)))
+    solutions, others = cells["solution"].unique(), cells["other"].unique()
     # Very many models make it wider than a page: narrower panels show nothing.
     width = max(min(style.WIDTHS["double"], 1.5 + 1.55 * len(solutions)), _LEAST_PANEL * len(solutions))
     figure = Figure(
@@ -101,18 +120,18 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03),
     )
     grid = figure.subplots(len(others), len(solutions), sharex=True, sharey=True, squeeze=False)
-    colours = BoundaryNorm(levels, 256, extend=ends)
+    alphas, betas = (sorted(cells[name].unique()) for name in ("alpha", "beta"))
     for line, other in zip(grid, others, strict=True):
         for ax, solution in zip(line, solutions, strict=True):
-            members = {
-                (row["alpha"], _mapped(row)): row
-                for row in rows
-                if (_other(row), row["solution"]) == (other, solution)
-            }
-            mesh = _panel(ax, members, alphas, betas, colours)
+            chosen = cells[(cells["other"] == other) & (cells["solution"] == solution)]
+            _panel(ax, chosen, alphas[::-1], betas, colours)
             ax.set_title(solution if ax in grid[0] else "", fontsize=7.5)
-            # Those that are refused or implausible have a hatch of their own.
-            told = [row for row in members.values() if not meaningless(row)]
+            # Solutions that are refused or implausible have a hatch of their own.
+            told = [
+                row
+                for row in rows
+                if (_other(row), row["solution"]) == (other, solution) and not meaningless(row)
+            ]
             found = account_of(told, "relative")
             if told and found.whole:
                 say(ax, found)
@@ -121,63 +140,80 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for ax in grid[-1]:
         ax.set_xlabel(f"${symbol}$")
     _legend(figure, rows)
-    if not coloured:
-        return figure
-    bar = figure.colorbar(mesh, ax=grid, pad=0.015, aspect=14 * len(others), shrink=0.95)
-    decades = [level for level in levels if level == round(level)]
+    if cells["value"].notna().any():
+        _colour_bar(figure, grid, colours)
+    return figure
+
+
+def _colours(low: float, high: float) -> BoundaryNorm:
+    """Return bands of half a decade, for decimal logarithms of errors from ``low`` to ``high``."""
+    # A relative error above 1 is none of interest, however large.
+    extend: Any = "both" if high > 0.0 else "min"
+    high = max(min(high, 0.0), low + 1.0)
+    low = max(low, high - _MOST_DECADES)
+    levels = np.arange(math.floor(_BANDS * low), math.ceil(_BANDS * high) + 1) / _BANDS
+    return BoundaryNorm(levels, 256, extend=extend)
+
+
+def _panel(
+    ax: Axes, cells: DataFrame, alphas: list[float], betas: list[float], colours: BoundaryNorm
+) -> None:
+    """Draw the errors of one model: a row for each learning rate, falling, and a column for each beta."""
+    import seaborn as sns
+
+    values = cells.pivot(index="alpha", columns="beta", values="value").reindex(index=alphas, columns=betas)
+    values = values.rename(index="{:g}".format, columns="{:g}".format)
+    # Without limits seaborn takes those of the values, and warns if there is no value.
+    limits = {"vmin": colours.vmin, "vmax": colours.vmax}
+    sns.heatmap(values, cmap="viridis", norm=colours, cbar=False, linewidths=0.25, ax=ax, **limits)
+    ax.set(xlabel="", ylabel="")
+    ax.spines[:].set(visible=True, linewidth=0.4, color=style.GREY)
+    ax.tick_params(axis="x", labelrotation=90, labelsize=6, length=0)
+    ax.tick_params(axis="y", labelrotation=0, labelsize=6, length=0)
+    cell: Any
+    for cell in cells.dropna(subset="sign").itertuples():
+        corner = betas.index(cell.beta), alphas.index(cell.alpha)
+        # Without an error there is no colour: the grey below the hatch tells it from an empty cell.
+        face = style.GREY if math.isnan(cell.value) else "none"
+        box = Rectangle(
+            corner, 1, 1, facecolor=face, edgecolor="white", linewidth=0.0, zorder=2, gid=cell.sign
+        )
+        box.set_hatch(_HATCHES[cell.sign])
+        ax.add_patch(box)
+    across, up = _unit_memory(alphas, betas)
+    for colour, width, dashes in (("white", 1.6, "solid"), ("black", 0.8, _DASHES)):
+        ax.plot(across, up, color=colour, linewidth=width, linestyle=dashes, zorder=3)
+
+
+def _unit_memory(alphas: Sequence[float], betas: Sequence[float]) -> tuple[NDArray[np.float64], ...]:
+    """Return the line alpha = 1 - beta in columns and rows, straight in logarithms within each cell."""
+    memories, rates = _borders([1.0 / (1.0 - beta) for beta in betas]), _borders(alphas[::-1])
+    # The line bends only at borders of cells.  On it the logarithms of memory and rate are opposite.
+    points = np.union1d(memories, -rates)
+    low, high = max(memories[0], -rates[-1]), min(memories[-1], -rates[0])
+    points = points[(points >= low) & (points <= high)]
+    across = np.interp(points, memories, np.arange(len(memories)))
+    up = np.interp(-points, rates, np.arange(len(rates)))
+    return across, len(alphas) - up
+
+
+def _colour_bar(figure: Figure, grid: Any, colours: BoundaryNorm) -> None:
+    mesh = grid[0, 0].collections[0]
+    bar = figure.colorbar(mesh, ax=grid, pad=0.015, aspect=14 * len(grid), shrink=0.95)
+    decades = [level for level in colours.boundaries if level == round(level)]
     decades = decades[:: 1 + len(decades) // _MOST_TICKS]
     bar.set_ticks(decades, labels=[rf"$10^{{{level:.0f}}}$" for level in decades])
     bar.set_label(r"relative error of $\theta$")
     bar.ax.yaxis.set_minor_locator(NullLocator())
-    return figure
 
 
-def _panel(
-    ax: Axes,
-    members: Mapping[tuple[float, float], Mapping[str, Any]],
-    alphas: Sequence[float],
-    betas: Sequence[float],
-    colours: BoundaryNorm,
-) -> Any:
-    memories = [1.0 / (1.0 - beta) for beta in betas]
-    across, up = _edges(memories), _edges(alphas)
-    values = np.full((len(alphas), len(betas)), np.nan)
-    for i, alpha in enumerate(alphas):
-        for j, beta in enumerate(betas):
-            row = members.get((alpha, beta))
-            if row is None:
-                continue
-            if _coloured(row):
-                values[i, j] = math.log10(row["relative"])
-            sign = _sign(row)
-            if sign:
-                corner, wide, high = (across[j], up[i]), across[j + 1] - across[j], up[i + 1] - up[i]
-                # Without an error there is no colour: the grey below the hatch tells it from an empty cell.
-                face = "none" if _coloured(row) else style.GREY
-                box = Rectangle(
-                    corner, wide, high, facecolor=face, edgecolor="white", linewidth=0.0, zorder=2, gid=sign
-                )
-                box.set_hatch(_HATCHES[sign])
-                ax.add_patch(box)
-    mesh = ax.pcolormesh(across, up, values, cmap="viridis", norm=colours)
-    ax.set(xscale="log", yscale="log", facecolor="white", xlim=across[[0, -1]], ylim=up[[0, -1]])
-    for colour, width, dashes in (("white", 1.6, "solid"), ("black", 0.8, _DASHES)):
-        ax.plot(across, 1.0 / across, color=colour, linewidth=width, linestyle=dashes, zorder=3)
-    ax.xaxis.set_major_locator(FixedLocator(memories))
-    ax.set_xticklabels([f"{beta:g}" for beta in betas], rotation=90, fontsize=6)
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_locator(LogLocator(numticks=9))
-    ax.yaxis.set_minor_formatter(NullFormatter())
-    return mesh
-
-
-def _edges(values: Sequence[float]) -> NDArray[np.float64]:
-    """Return the borders of cells around values on a logarithmic axis, one more than values."""
+def _borders(values: Sequence[float]) -> NDArray[np.float64]:
+    """Return the logarithms of the borders between rising values and beyond, one more than values."""
     logs = np.log(np.asarray(values, dtype=np.float64))
     if len(logs) == 1:
-        return np.asarray(np.exp([logs[0] - 0.5, logs[0] + 0.5]))
+        return np.array([logs[0] - 0.5, logs[0] + 0.5])
     inner = 0.5 * (logs[1:] + logs[:-1])
-    return np.asarray(np.exp([2.0 * logs[0] - inner[0], *inner, 2.0 * logs[-1] - inner[-1]]))
+    return np.array([2.0 * logs[0] - inner[0], *inner, 2.0 * logs[-1] - inner[-1]])
 
 
 def _legend(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -194,7 +230,7 @@ def _legend(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _sign(row: Mapping[str, Any]) -> str | None:
-    """Say what is wrong with a cell, if anything."""
+    """Return why the error of a cell is none of a good solution, or near rounding; None otherwise."""
     if meaningless(row):
         return str(row["status"])
     if not good(row):
@@ -208,12 +244,8 @@ def _coloured(row: Mapping[str, Any]) -> bool:
     return bool(drawable(row["relative"], log=True)) and not meaningless(row)
 
 
-def _alpha(row: Mapping[str, Any]) -> float:
-    return float(row["alpha"])
-
-
 def _mapped(row: Mapping[str, Any]) -> Any:
-    """Return the decay rate of the second moment, which the map is drawn over."""
+    """Return the decay rate of the second moment; None without one."""
     return row["beta"] if row["beta2"] is None else row["beta2"]
 
 
