@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from idescent import config
+from idescent.drawing.saving import save, styled
 from idescent.objectives import MeanSquaredError
+from idescent.products.ensembles import figure as ensembles_figure
 from idescent.products.ensembles import rows as ensembles
 from idescent.products.ensembles import table as ensembles_table
 from idescent.stochastic.streams import batches
@@ -117,3 +119,77 @@ def test_a_mistake_is_one_line(change: dict[str, Any], said: str) -> None:
         config.load(wrong)
     assert str(refused.value).startswith(said)
     assert "\n" not in str(refused.value)
+
+
+# --- figures ----------------------------------------------------------------------------------------------
+
+
+def curve(name: str, **columns: list[float | None]) -> list[dict[str, Any]]:
+    """Rows of one model at k = 0, 1, ..."""
+    fixed = {"optimizer": "RMSProp", "beta": 0.9, "beta1": None, "beta2": None, "alpha": 0.1, "batch": 2}
+    keys = fixed | {"model": name, "status": "converged", "quantity": "loss"}
+    values = zip(*columns.values(), strict=True)
+    return [keys | {"k": k} | dict(zip(columns, row, strict=True)) for k, row in enumerate(values)]
+
+
+RUN = curve(ensembles.RUNS, mean=[4.0, 2.0, 1.0], q05=[3.0, 1.5, 0.5], q95=[5.0, 3.0, 2.0])
+
+
+def axes(*models: list[dict[str, Any]]) -> tuple[Any, Any]:
+    with styled():
+        figure = ensembles_figure.ensembles_figure([[*RUN, *(row for rows in models for row in rows)]])
+    above, below = figure.axes
+    return above, below
+
+
+def band(ax: Any) -> list[tuple[float, float, float]]:
+    """Iteration and both ends of the only band."""
+    (collection,) = ax.collections
+    corners = collection.get_paths()[0].vertices
+    ks = sorted(set(corners[:, 0]))
+    ends = [corners[corners[:, 0] == k, 1] for k in ks]
+    return [(k, float(end.min()), float(end.max())) for k, end in zip(ks, ends, strict=True)]
+
+
+def test_the_mean_of_the_runs_and_the_range_of_most_are_drawn_as_they_are_in_the_table() -> None:
+    above, _ = axes()
+    (mean,) = above.lines
+    assert mean.get_xydata().tolist() == [[0.0, 4.0], [1.0, 2.0], [2.0, 1.0]]
+    assert band(above) == [(0.0, 3.0, 5.0), (1.0, 1.5, 3.0), (2.0, 0.5, 2.0)]
+
+
+def test_a_difference_has_its_band_down_to_the_frame_where_it_is_not_told_from_zero() -> None:
+    model = curve(
+        "paper",
+        mean=[5.0, 1.0, 1.5],
+        error=[1.0, -1.0, 0.5],
+        band_low=[0.5, -2.0, -0.25],
+        band_high=[2.0, -0.5, 1.0],
+    )
+    _, below = axes(model)
+    (line,) = below.lines
+    assert line.get_ydata().tolist() == [1.0, 1.0, 0.5]
+    assert band(below) == [(0.0, 0.5, 2.0), (1.0, 0.5, 2.0), (2.0, 1e-6, 1.0)]
+
+
+def test_a_missing_value_interrupts_curve_and_band() -> None:
+    gap = [1.0, 1.0, None, 1.0, 1.0]
+    runs = curve(ensembles.RUNS, mean=gap, q05=gap, q95=gap)
+    with styled():
+        figure = ensembles_figure.ensembles_figure([runs])
+    assert [line.get_xdata().tolist() for line in figure.axes[0].lines] == [[0.0, 1.0], [3.0, 4.0]]
+    assert len(figure.axes[0].collections) == 2
+
+
+def test_the_same_ensembles_have_the_same_bytes(tmp_path: Path) -> None:
+    model = curve(
+        "paper", mean=[5.0, 1.0, 1.5], error=[1.0, 1.0, 1.0], band_low=[0.5] * 3, band_high=[2.0] * 3
+    )
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        with styled():
+            figure = ensembles_figure.ensembles_figure([[*RUN, *model]])
+            save(figure, [folder / f"f{suffix}" for suffix in (".pdf", ".svg", ".png")], "Title", "Caption.")
+    for suffix in (".pdf", ".svg", ".png"):
+        first, second = (tmp_path / folder / f"f{suffix}" for folder in ("a", "b"))
+        assert first.read_bytes() == second.read_bytes()

@@ -13,10 +13,10 @@ from idescent.drawing import saving
 from idescent.drawing.looks import LOOKS, SCHEMES, model_look
 from idescent.products.errors import rows as error_rows
 from idescent.products.scaling import figure as drawing
-from idescent.products.scaling import map as heatmap
 from idescent.products.scaling import rows as scaling
 from idescent.products.scaling import table as scaling_table
 from idescent.products.scaling.rows import sup_errors
+from idescent.store.trajectories import write_table
 
 LADDER = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 DECLARED = {"first": ("paper", 1), "second": ("half-step", 2)}
@@ -213,8 +213,6 @@ def test_maps_are_left_out_of_the_compact_tables_and_stay_in_the_complete_one(tm
 
 
 def test_the_command_writes_all_formats_and_the_figure_from_the_complete_table(tmp_path):
-    from idescent.store.trajectories import write_table
-
     found = [row for s, law in LAWS.items() for a in LADDER for row in tidy(s, a, law(a))]
     write_table(tmp_path / "errors.parquet", error_rows.as_table(found))
     given = {"reference": "first", "alpha": [0.1, 0.01], "quantities": ["theta", "loss"]}
@@ -232,10 +230,6 @@ def test_the_command_writes_all_formats_and_the_figure_from_the_complete_table(t
     shown = {"objective": "bowl", "optimizer": "RMSProp"}
     assert cli.main(job_words("scaling_figure", tmp_path, figures, [outputs[0]], shown)) == 0
     assert (tmp_path / "figure.png").stat().st_size > 10_000
-    wide = mapped()
-    write_table(tmp_path / "wide.parquet", scaling.as_table(wide))
-    assert cli.main(job_words("scaling_map", tmp_path, figures, [tmp_path / "wide.parquet"], shown)) == 0
-    assert cli.main(job_words("scaling_map", tmp_path, figures, [tmp_path / "missing.parquet"], shown)) == 1
 
 
 def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path):
@@ -310,87 +304,3 @@ def test_a_scheme_does_not_look_like_its_model_whichever_comes_first():
 def test_a_model_outside_the_package_has_a_look_of_its_own_and_keeps_it():
     assert model_look("mine") == model_look("mine")
     assert model_look("mine") != model_look("yours")
-
-
-# --- maps -------------------------------------------------------------------------------------------------
-
-MEMORIES = (0.0, 0.9, 0.99)
-
-
-def mapped(change=None, lost=()):
-    """Errors of two models over three memories and three learning rates: the longer the larger; some lost."""
-    found = [
-        row
-        for solution, law in LAWS.items()
-        for alpha in LADDER[:3]
-        for beta in MEMORIES
-        for row in tidy(
-            solution,
-            alpha,
-            np.nan if (alpha, beta) in lost else law(alpha) / (1.0 - beta),
-            betas={"beta": beta},
-            **(change or {}).get((alpha, beta), {}),
-        )
-    ]
-    return scaling.rows(error_rows.as_table(found).to_pylist(), DECLARED)
-
-
-def panels(found):
-    with saving.styled():
-        figure = heatmap.heatmap_figure(heatmap.heatmap_rows(found, "bowl", "RMSProp"))
-    return {ax.get_title(): ax for ax in figure.axes if ax.get_title()}
-
-
-def test_the_map_has_a_panel_for_each_model_with_the_logarithm_of_every_relative_error():
-    drawn = panels(mapped())
-    assert list(drawn) == list(LAWS)
-    for solution, ax in drawn.items():
-        (mesh,) = ax.collections
-        rates = sorted(LADDER[:3], reverse=True)
-        exact = [[LAWS[solution](a) / (1.0 - b) / 2.0 for b in MEMORIES] for a in rates]
-        assert np.asarray(mesh.get_array()).reshape(3, 3) == pytest.approx(np.log10(exact))
-        assert not ax.patches
-    colours = {ax.collections[0].norm.boundaries.tobytes() for ax in drawn.values()}
-    assert len(colours) == 1
-
-
-def test_rows_of_the_map_are_learning_rates_from_the_largest_and_columns_are_betas():
-    (ax, other) = panels(mapped()).values()
-    ax.figure.canvas.draw()
-    assert [label.get_text() for label in ax.get_xticklabels()] == [f"{beta:g}" for beta in MEMORIES]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["0.1", "0.05", "0.02"]
-    assert list(ax.get_xticks()) == list(ax.get_yticks()) == [0.5, 1.5, 2.5]
-    assert ax.get_ylim() == other.get_ylim() == (3.0, 0.0)
-
-
-def test_the_dashed_line_is_where_the_learning_rate_is_one_minus_beta():
-    (ax, _) = panels(mapped()).values()
-    across, up = ax.lines[-1].get_data()
-    # At 1 - 0.9 = 0.1 it crosses the middle of the cell; from there it rises to the left of beta = 0.9.
-    assert np.interp(1.5, across, up) == pytest.approx(0.5)
-    assert (np.diff(across) > 0.0).all()
-    assert (np.diff(up) > 0.0).all()
-    # The border of the memories 10 and 100 is 10^1.5, that of the rates 0.05 and 0.02 is 10^-1.5.
-    assert np.interp(2.0, across, up) == pytest.approx(2.0)
-
-
-def test_cells_that_failed_are_hatched_and_those_near_rounding_are_dotted():
-    change = {(0.05, 0.9): {"status": "not converged"}, (0.02, 0.0): {"error_estimate": 1.0}}
-    (ax, _) = panels(mapped(change)).values()
-    signs = {patch.get_gid(): patch for patch in ax.patches}
-    assert set(signs) == {"not converged", "near solver and rounding error"}
-    box = signs["not converged"]
-    assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (1, 1, 1, 1)
-
-
-def test_a_diverged_cell_without_any_error_is_hatched_over_grey():
-    change = {(0.05, 0.9): {"discrete_status": "diverged"}}
-    (ax, _) = panels(mapped(change, lost=[(0.05, 0.9)])).values()
-    (box,) = ax.patches
-    assert box.get_hatch()
-    assert box.get_facecolor()[3] == 1.0
-
-
-def test_a_map_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="no error of theta is given"):
-        heatmap.heatmap_figure(heatmap.heatmap_rows(mapped(), "elsewhere", "RMSProp"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,6 +27,9 @@ from idescent.products.ensembles.rows import RUNS
 from idescent.products.product import Task
 from idescent.store.tables import read_errors
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 CAPTION = (
     "Loss along {runs} runs of {optimizer} on mini-batches (objective: {objective}): their mean (wide grey "
     "line) and the range of the middle 90 % (grey), and the expectation of each model. Below, the absolute "
@@ -37,6 +40,11 @@ CAPTION = (
 # Colours that no other model has, told apart by their brightness too.
 _LOOKS = {"malladi": ("#B2182B", (0, (5, 1.5))), "compagnoni": ("#4DAC26", "solid")}
 _LOWEST = 1e-6
+_GREY, _GREY_BAND = "#8C8C8C", 0.3
+# More points than a panel has pixels cannot be seen; seaborn takes 0.2 ms for each.
+_MOST_POINTS = 500
+_NUMBERS = ("k", "mean", "q05", "q95", "error", "band_low", "band_high")
+_ENDS = ("value", "low", "high")
 
 
 def render_ensembles(files: Sequence[Path], outputs: Sequence[Path]) -> None:
@@ -66,7 +74,13 @@ def render_ensembles(files: Sequence[Path], outputs: Sequence[Path]) -> None:
 
 
 def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
-    """Build the picture; call it inside the style's context."""
+    """Build the picture; call it inside the style's context.
+
+    Parameters
+    ----------
+    panels : sequence of sequence of mapping
+        For each ensemble the rows of its loss, of runs and models.
+    """
     columns = len(panels)
     figure = Figure(
         figsize=(style.WIDTHS["double"] if columns > 1 else 3.6, 4.2),
@@ -75,41 +89,39 @@ def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
     grid = figure.subplots(2, columns, sharex="col", sharey="row", squeeze=False)
     names: dict[str, None] = {}
     for (above, below), rows in zip(grid.T, panels, strict=True):
-        curves: dict[str, list[Mapping[str, Any]]] = {}
-        for row in rows:
-            curves.setdefault(row["model"], []).append(row)
+        curves = _curves(rows)
         names |= dict.fromkeys(name for name in curves if name != RUNS)
-        odd = {n: c[0]["status"] for n, c in curves.items() if c[0]["status"] in MEANINGLESS}
-        curves = {name: curve for name, curve in curves.items() if name not in odd}
-        runs = curves.pop(RUNS)
+        statuses = {name: curve["status"].iloc[0] for name, curve in curves.items()}
+        odd = {name: status for name, status in statuses.items() if status in MEANINGLESS}
+        models = {name: curve for name, curve in curves.items() if name not in (*odd, RUNS)}
         means = account(
-            [_column(curve, "mean") for curve in (runs, *curves.values())], log=True, told=("not finite",)
+            [curve["mean"] for curve in (curves[RUNS], *models.values())], log=True, told=("not finite",)
         )
         if means.drawn:
-            _runs(above, runs)
-        for name, curve in curves.items():
-            if means.drawn:
-                _mean(above, name, curve)
-        differences = [np.abs(_column(curve, "error")) for curve in curves.values()]
+            _runs(above, curves[RUNS])
+            for name, curve in models.items():
+                colour, line = _look(name)
+                mean = _curve(curve["k"], curve["mean"])
+                _draw(above, mean, color=colour, linestyle=line, linewidth=0.9, gid=name)
+        differences = [curve["error"].abs() for curve in models.values()]
         found = account(differences, log=True, noun="difference", told=("zero", "not finite"))
         if found.drawn:
-            for name, curve in curves.items():
+            for name, curve in models.items():
                 _difference(below, name, curve)
         say(above, means)
         say(below, found)
         tell(below, (f"{name}: {status}" for name, status in odd.items()))
         above.set_title(_title(rows[0]), fontsize=7)
-        above.set_yscale("log")
-        below.set_yscale("log")
+        above.set(yscale="log", xlabel="", ylabel="")
+        below.set(yscale="log", xlabel="iteration k", ylabel="")
         below.set_ylim(_LOWEST, max(below.get_ylim()[1], 10.0 * _LOWEST))
-        below.set_xlabel("iteration k")
         for ax in (above, below):
             ax.grid(axis="both", color="#E9E9E9", linewidth=0.4)
             ax.set_axisbelow(True)
     grid[0, 0].set_ylabel("loss")
     grid[1, 0].set_ylabel("|difference from the mean|")
-    keys: list[Any] = [Line2D([], [], color="#8C8C8C", linewidth=3.2, label="mean of runs")]
-    keys.append(Patch(color="#DDDDDD", label="90 % of runs"))
+    keys: list[Any] = [Line2D([], [], color=_GREY, linewidth=3.2, label="mean of runs")]
+    keys.append(Patch(color=_GREY, alpha=_GREY_BAND, linewidth=0.0, label="90 % of runs"))
     for name in names:
         colour, line = _look(name)
         keys.append(Line2D([], [], color=colour, linestyle=line, linewidth=1.0, label=name))
@@ -117,38 +129,61 @@ def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
     return figure
 
 
-def _column(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
-    return np.array([np.nan if row[name] is None else row[name] for row in rows], dtype=np.float64)
+def _curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, DataFrame]:
+    """Return the rows of the runs and of each model, in their order."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows).reindex(columns=["model", "status", *_NUMBERS])
+    frame = frame.astype(dict.fromkeys(_NUMBERS, "float64"))
+    return {str(name): curve for name, curve in frame.groupby("model", sort=False)}
 
 
-def _runs(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+def _curve(k: Any, value: Any, low: Any = None, high: Any = None) -> DataFrame:
+    """Return the values of a curve and its interval that a logarithmic axis can hold; NaN for the others."""
+    import pandas as pd
+
+    columns = {name: held(values, log=True) for name, values in zip(_ENDS, (value, low, high), strict=True)}
+    return pd.DataFrame({"k": np.asarray(k), **columns})
+
+
+def _draw(ax: Axes, curve: DataFrame, band: float = 0.0, **look: Any) -> None:
+    """Draw a curve, and its interval as a band of opacity ``band``; missing values interrupt both."""
     import seaborn as sns
 
-    k = _column(rows, "k")
-    low, high = (held(_column(rows, name), log=True) for name in ("q05", "q95"))
-    ax.fill_between(k, low, high, color="#DDDDDD", linewidth=0, zorder=1)
-    look = {"color": "#8C8C8C", "linewidth": 3.2, "solid_capstyle": "butt", "zorder": 1.5}
-    sns.lineplot(x=k, y=held(_column(rows, "mean"), log=True), estimator=None, ax=ax, **look)
+    curve = curve.iloc[np.unique(np.linspace(0, len(curve) - 1, min(len(curve), _MOST_POINTS)).astype(int))]
+    known = curve[[*_ENDS]].notna()
+    parts = known.ne(known.shift()).any(axis=1).cumsum()
+    for _, part in curve[known["value"]].groupby(parts):
+        interval = bool(band) and known.loc[part.index].all(axis=None)
+        # The interval is known: the rows of an iteration are its value and both ends of the interval.
+        sns.lineplot(
+            part.melt("k", _ENDS if interval else "value", value_name="y"),
+            x="k",
+            y="y",
+            estimator=lambda y: y.iloc[0],
+            errorbar=(lambda y: (y.iloc[1], y.iloc[2])) if interval else None,
+            err_kws={"alpha": band, "linewidth": 0, "zorder": 1},
+            sort=False,
+            ax=ax,
+            **look,
+        )
 
 
-def _mean(ax: Axes, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def _runs(ax: Axes, runs: DataFrame) -> None:
+    look = {"color": _GREY, "linewidth": 3.2, "solid_capstyle": "butt", "zorder": 1.5}
+    _draw(ax, _curve(runs["k"], runs["mean"], runs["q05"], runs["q95"]), band=_GREY_BAND, **look)
+
+
+def _difference(ax: Axes, name: str, curve: DataFrame) -> None:
+    """Draw the absolute difference of a model from the mean of the runs, with its simultaneous band."""
     colour, line = _look(name)
-    mean = held(_column(rows, "mean"), log=True)
-    ax.plot(_column(rows, "k"), mean, color=colour, linestyle=line, linewidth=0.9, gid=name)
-
-
-def _difference(ax: Axes, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    colour, line = _look(name)
-    k = _column(rows, "k")
-    low, high = _column(rows, "band_low"), _column(rows, "band_high")
-    smallest = np.where((low > 0.0) | (high < 0.0), np.minimum(np.abs(low), np.abs(high)), _LOWEST)
-    largest = np.maximum(np.abs(low), np.abs(high))
-    ax.fill_between(
-        k, np.maximum(smallest, _LOWEST), held(largest, log=True), color=colour, alpha=0.18, linewidth=0
-    )
-    difference = held(np.abs(_column(rows, "error")), log=True)
-    difference[difference == 0.0] = np.nan
-    ax.plot(k, difference, color=colour, linestyle=line, linewidth=0.9)
+    low, high = curve["band_low"], curve["band_high"]
+    ends = np.abs(curve[["band_low", "band_high"]])
+    smallest = np.where((low > 0.0) | (high < 0.0), ends.min(axis=1), 0.0)
+    # A difference of exactly 0 has no logarithm.
+    difference = curve["error"].abs().replace(0.0, np.nan)
+    interval = _curve(curve["k"], difference, np.maximum(smallest, _LOWEST), ends.max(axis=1))
+    _draw(ax, interval, band=0.18, color=colour, linestyle=line, linewidth=0.9)
 
 
 def _look(name: str) -> tuple[str, Any]:
