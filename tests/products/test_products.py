@@ -101,6 +101,47 @@ def test_declaring_a_product_loads_neither_matplotlib_nor_scipy_nor_jinja2(produ
     assert done.stdout == "\n"
 
 
+MEASURED = """
+import sys
+from pathlib import Path
+import idescent as ide
+from idescent.products.ensembles import rows as ensembles
+from idescent.products.errors import rows as errors
+from idescent.products.fidelity import rows as fidelity
+from idescent.products.forecast import rows as forecast
+from idescent.store import trajectories
+
+folder = Path(sys.argv[1], "alpha~0.1")
+folder.mkdir()
+cell = {"alpha": 0.1, "theta0": 1.0, "steps": 10}
+setup = cell | {"objective": {"name": "bowl", "class": "Quadratic"}, "optimizer": {"class": "AdaGrad"}}
+run = ide.simulate(ide.AdaGrad(), ide.Quadratic(), **cell)
+path = ide.solve(ide.models.HalfStep(), ide.AdaGrad(), ide.Quadratic(), **cell)
+files = [folder / "discrete.parquet", folder / "half-step.parquet"]
+trajectories.write(files[0], run, setup, {})
+trajectories.write(files[1], path, setup | {"solution": {"name": "half-step"}}, {})
+trajectories.write_table(folder / "errors.parquet", errors.table(files))
+found = fidelity.rows(files, [0.1], ide.Quadratic())
+trajectories.write_table(folder / "fidelity.parquet", fidelity.as_table(found))
+forecast.predict(setup)
+samples = {"name": "mse", "class": "MeanSquaredError.synthetic", "arguments": {"size": 20}}
+batches = {"label": "x", "batch": 4, "runs": 3, "seed": 0, "points": 5, "observe": ["loss"]}
+batches |= {"solutions": [], "equations": ["Compagnoni"], "substeps": 1, "start": 2}
+rms = {"optimizer": {"class": "RMSProp", "arguments": {"beta": 0.9}}}
+curves, _ = ensembles.make(setup | {"objective": samples} | rms | batches, print)
+trajectories.write_table(folder / "curves.parquet", ensembles.curves_table(curves))
+print(*{"pandas", "matplotlib", "seaborn"} & set(sys.modules), sep="\\n")
+"""
+
+
+def test_simulating_solving_and_measuring_load_neither_pandas_nor_seaborn(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(tmp_path)], check=True, capture_output=True, text=True
+    )
+    assert not {"pandas", "matplotlib", "seaborn"} & set(done.stdout.split("\n"))
+    assert len(list((tmp_path / "alpha~0.1").iterdir())) == 5
+
+
 def test_a_product_of_ones_own_adds_its_rules_before_the_report(own: None) -> None:
     rules = rules_of(with_own())
     names = [rule.name for rule in rules]
