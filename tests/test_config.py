@@ -151,7 +151,7 @@ def test_a_start_that_does_not_fit_its_objective_stops_before_the_first_job(
         (
             "scaling",
             {"name": "errors"},
-            "config: scaling.name: 'errors' is not allowed: other tables are called so",
+            "config: scaling.name: 'errors' is not allowed: other tables have this name",
         ),
         (
             "scaling",

@@ -138,7 +138,7 @@ def test_scaling_tables_and_figures_hold_the_others(rows: list[dict[str, Any]]) 
     found = scaling.rows(rows, declared, reference="half-step")
     text = scaling_table.markdown(scaling.compact(found, [0.1, 0.04]), [0.1, 0.04], "half-step")
     assert "| 0.9, 0.99, decay 20 | half-step † | **refused** |" in text
-    assert "Refused: the model or its solver does not take these hyper-parameters." in text
+    assert "Refused: the model or its solver does not allow these hyper-parameters." in text
     with styled():
         figure = scaling_figures.scaling_figure(sup_errors(found, "quadratic", "AdamW"))
     said = [note.get_text() for ax in figure.axes for note in ax.texts if note.get_gid() == "remark"]

@@ -55,8 +55,7 @@ def test_equations_without_an_iteration_left_are_refused_before_anything_runs(fr
     outcome = fresh.run()
     assert outcome.status == 1
     assert outcome.text.splitlines()[-1] == (
-        "config: ensembles.0.start: 12 is not allowed: must be below the 12 iterations "
-        "that there are at alpha = 0.03"
+        "config: ensembles.0.start: 12 is not allowed: must be below the 12 iterations at alpha = 0.03"
     )
     assert not fresh.results.exists()
 

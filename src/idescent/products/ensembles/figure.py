@@ -1,4 +1,4 @@
-"""Mini-batch runs and what models expect of them: one figure for an objective and optimizer.
+"""Mini-batch runs and the expectations of models: one figure for each objective and optimizer.
 
 What lives here: :func:`render_ensembles`.  What does not: the numbers
 (:mod:`idescent.products.ensembles.rows`).
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 CAPTION = (
     "Loss along {runs} runs of {optimizer} on mini-batches (objective: {objective}): their mean (wide grey "
-    "line) and the range of the middle 90 % (grey), and the expectation of each model. Below, the absolute "
-    "difference from the mean of the runs, with its 95 % band; where the band reaches the lower end of the "
-    "figure, the difference is not told from 0. Stochastic equations begin after a few iterations, which are "
-    "those of the runs."
+    "line) and the range of the middle 90 % (grey), and the expectation of each model. Below: absolute "
+    "difference of each model from the mean of the runs, with its 95 % band; where the band reaches the "
+    "lower edge of the panel, the difference cannot be distinguished from 0. A stochastic equation starts "
+    "after the first iterations, from the states of the runs."
 )
-# Colours that no other model has, told apart by their brightness too.
+# Colours that no other model has; they differ in brightness, too.
 _LOOKS = {"malladi": ("#B2182B", (0, (5, 1.5))), "compagnoni": ("#4DAC26", "solid")}
 _LOWEST = 1e-6
 _GREY, _GREY_BAND = "#8C8C8C", 0.3
@@ -53,7 +53,7 @@ def render_ensembles(files: Sequence[Path], outputs: Sequence[Path]) -> None:
     Parameters
     ----------
     files : sequence of path
-        Curves of :func:`idescent.products.ensembles.rows.make`, one file an ensemble.
+        Curves of :func:`idescent.products.ensembles.rows.make`, one file for each ensemble.
     outputs : sequence of path
         Where to write: any of .pdf, .svg and .png.
 
@@ -104,12 +104,12 @@ def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
                 mean = _curve(curve["k"], curve["mean"])
                 _draw(above, mean, color=colour, linestyle=line, linewidth=0.9, gid=name)
         differences = [curve["error"].abs() for curve in models.values()]
-        found = account(differences, log=True, noun="difference", told=("zero", "not finite"))
-        if found.drawn:
+        errors = account(differences, log=True, noun="difference", told=("zero", "not finite"))
+        if errors.drawn:
             for name, curve in models.items():
                 _difference(below, name, curve)
         say(above, means)
-        say(below, found)
+        say(below, errors)
         tell(below, (f"{name}: {status}" for name, status in odd.items()))
         above.set_title(_title(rows[0]), fontsize=7)
         above.set(yscale="log", xlabel="", ylabel="")
@@ -200,6 +200,6 @@ def _title(row: Mapping[str, Any]) -> str:
 
 
 def job(task: Task) -> str:
-    """Draw mini-batch runs of one optimizer and what models expect of them; return a line about it."""
+    """Draw the mini-batch runs of one optimizer and its models; return a line about it."""
     render_ensembles(task.files, task.outputs)
     return f"{len(task.outputs)} files"

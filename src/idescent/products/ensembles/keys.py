@@ -25,48 +25,52 @@ SHARED = ("runs", "seed", "equations", "substeps", "start", "points", "observe")
 
 
 class EnsembleSpec(RunSpec):
-    """A block of ensembles: each cell is run many times on mini-batches, beside what models expect."""
+    """A block of ensembles: each cell is run many times on mini-batches, and models predict the mean."""
 
-    batch: Counts = Field(description="Samples in a batch: one number or several; with replacement")
-    runs: Count = Field(description="Runs in an ensemble: one job")
-    seed: Seed = Field(default=0, description="Of the batches: the same ones for every optimizer and model")
+    batch: Counts = Field(description="Samples in a batch, drawn with replacement: one number or several")
+    runs: Count = Field(description="Runs in an ensemble, which is one job")
+    seed: Seed = Field(
+        default=0, description="Seed of the batches: all optimizers and models have the same ones"
+    )
     equations: list[Literal["Malladi", "Compagnoni"]] = Field(
-        default=[], description="Stochastic differential equations that are solved along as many paths"
+        default=[],
+        description="Stochastic differential equations, solved along one path for each run",
     )
-    substeps: Count = Field(default=4, description="Steps of the Euler-Maruyama method in an iteration")
+    substeps: Count = Field(default=4, description="Steps of the Euler-Maruyama method in each iteration")
     start: Count = Field(
-        default=20, description="Iterations that the optimizer makes before the equations do; below the steps"
+        default=20,
+        description="Iteration from which the equations are solved, from the states of the runs; below steps",
     )
-    points: Count = Field(default=100, description="About so many iterations are kept")
+    points: Count = Field(default=100, description="Approximate number of iterations that are stored")
     observe: Annotated[list[Literal["loss", "accuracy", "norm2"]], AfterValidator(filled)] = Field(
-        default=["loss"], description="What is told of the runs"
+        default=["loss"], description="Quantities that are stored of the runs"
     )
 
 
 def settings(spec: Any, study: Study) -> dict[str, dict[str, Any]]:
-    """Expand the ensembles: descriptions by their path below the folder of all of them, without suffix."""
-    found: dict[str, dict[str, Any]] = {}
+    """Expand the ensembles; return their settings by path below the folder ``ensembles``, without suffix."""
+    ensembles: dict[str, dict[str, Any]] = {}
     for i, block in enumerate(spec.ensembles):
         at = f"ensembles.{i}"
         for cell in expand(spec, at, block):
             solutions = [study.solutions[name] for name in cell.solutions]
             if block.equations and cell.steps <= block.start:
-                rule = f"must be below the {cell.steps} iterations that there are at alpha = {cell.alpha!r}"
+                rule = f"must be below the {cell.steps} iterations at alpha = {cell.alpha!r}"
                 raise refused(f"{at}.start", block.start, rule)
             for batch in block.batch:
                 label = f"{cell.label},batch~{batch}"
-                # To a cluster, jobs are named as rule:wildcard=value,wildcard=value: no comma in a value.
+                # The names of jobs on a cluster are rule:wildcard=value,wildcard=value: a value has no comma.
                 place = "/".join((*cell.group, label.replace(",", "+")))
-                if place in found:
-                    raise ConfigError(f"config: {at}: {place} is not allowed: it is there already")
-                found[place] = {
+                if place in ensembles:
+                    raise ConfigError(f"config: {at}: {place} is not allowed: the ensemble exists already")
+                ensembles[place] = {
                     **cell.spec(),
                     "label": label,
                     "batch": batch,
                     "solutions": solutions,
                     **{name: getattr(block, name) for name in SHARED},
                 }
-    return found
+    return ensembles
 
 
 def rules(study: Study, given: dict[str, dict[str, Any]], before: Sequence[Rule]) -> list[Rule]:
@@ -121,10 +125,10 @@ def rules(study: Study, given: dict[str, dict[str, Any]], before: Sequence[Rule]
 
 
 def check(spec: Any, name: str, objective: Any) -> None:
-    """Check that ensembles on an objective have samples to draw from, and what they observe."""
+    """Check that an objective with ensembles is a sum over samples and has the observed quantities."""
     for i, block in enumerate(spec.ensembles):
         if block.objective == name:
-            from idescent.products.ensembles import rows  # loads more than other studies need
+            from idescent.products.ensembles import rows  # it imports modules that other studies do not need
 
             try:
                 rows.check(objective, block.observe)
@@ -133,7 +137,7 @@ def check(spec: Any, name: str, objective: Any) -> None:
 
 
 def _built(about: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return the specifications of the objects that an ensemble builds by name."""
+    """Return the specifications of the objective, the optimizer, the models and their solvers."""
     solved = [(kind, solution[kind]) for solution in about["solutions"] for kind in ("model", "solver")]
     return [("objective", about["objective"]), ("optimizer", about["optimizer"]), *solved]
 
@@ -142,7 +146,7 @@ PRODUCT = Product(
     "ensembles",
     (
         list[EnsembleSpec],
-        Field(default_factory=list, description="Mini-batch runs, many of each cell, block by block"),
+        Field(default_factory=list, description="Ensembles of mini-batch runs, block by block"),
     ),
     settings,
     rules,

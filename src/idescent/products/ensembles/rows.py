@@ -1,8 +1,8 @@
-"""Ensembles of mini-batch runs, and how well each description tells their mean.
+"""Ensembles of mini-batch runs, and the errors with which models predict their mean.
 
-What lives here: one ensemble from its description as plain data (:func:`make`), the tidy rows that come of
-it, and their fixed table.  What does not: runs, equations and weak errors themselves
-(:mod:`idescent.stochastic`), text and drawing.
+What lives here: one ensemble from its settings as plain data (:func:`make`), its tidy rows, and their tables
+with fixed schemas.  What does not: runs, equations and weak errors themselves (:mod:`idescent.stochastic`),
+text and drawing.
 """
 
 from __future__ import annotations
@@ -44,42 +44,42 @@ Rows = list[dict[str, Any]]
 
 
 def check(objective: Objective, observe: Sequence[str]) -> None:
-    """Check that an objective has samples, and all that is to be observed.
+    """Check that an objective is a sum over samples and has the observed quantities.
 
     Raises
     ------
     ValueError
-        If it has not; the message begins with the argument's name.
+        If it is not or has not; the message begins with the argument's name.
     """
     Batches(cast(FiniteSum, objective), size=1)
     observables(objective, observe)
 
 
 def make(given: Mapping[str, Any], log: Callable[[str], None]) -> tuple[Rows, Rows]:
-    """Make one ensemble, and every description of it.
+    """Simulate one ensemble, solve its models, and measure their weak errors.
 
     Parameters
     ----------
     given : mapping
         A cell (``objective``, ``optimizer``, ``alpha``, ``theta0``, ``steps`` ...) with its ``label``,
-        ``batch`` (samples in one), ``runs``, ``seed``, ``points`` (iterations that are kept, about),
-        ``observe``, ``solutions`` (of models on the full gradient), and ``equations`` with the ``substeps``
-        of their Euler-Maruyama method and the number of iterations, ``start``, that the optimizer makes
-        before them.
+        ``batch`` (samples in each), ``runs``, ``seed``, ``points`` (approximate number of iterations that are
+        stored), ``observe`` (quantities), ``solutions`` (of models on the full gradient), and ``equations``
+        with the ``substeps`` of their Euler-Maruyama method and the iteration ``start`` at which they start
+        from the runs.
     log : callable
         Receives lines for the job's log.
 
     Returns
     -------
     curves, largest : list of dict
-        Rows by model, quantity and iteration; rows by model and quantity with the largest weak error.  Of
-        what the optimizer's model, solver or equation refuses there is a row for each quantity with status
-        ``refused`` and the ``reason``.
+        Rows by model, quantity and iteration; rows by model and quantity with the largest weak error.  If a
+        model, its solver or an equation refuses the optimizer, it has one row for each quantity with the
+        status ``refused`` and the ``reason``.
 
     Raises
     ------
     ValueError
-        If the objective is no finite sum, or cannot be run.
+        If the objective is no finite sum, or the runs cannot be simulated.
     """
     optimizer, objective = registry.optimizer(given["optimizer"]), registry.objective(given["objective"])
     noise = Batches(objective, size=given["batch"])
@@ -91,11 +91,12 @@ def make(given: Mapping[str, Any], log: Callable[[str], None]) -> tuple[Rows, Ro
         "steps": steps,
         "schedule": registry.schedule(given),
     }
-    drawn = {"runs": given["runs"], "seed": given["seed"], "at": at, "observe": observe}
-    runs = simulate_runs(optimizer, noise, **cell, **drawn)
+    sampling = {"runs": given["runs"], "seed": given["seed"], "at": at, "observe": observe}
+    runs = simulate_runs(optimizer, noise, **cell, **sampling)
     log(f"{RUNS}: {runs.report.message}")
-    found: list[tuple[str, str, Ensemble | str]] = []
-    # What a model on the full gradient describes, and is judged beside.
+    # An ensemble for each model and equation, or the reason why it is refused.
+    models: list[tuple[str, str, Ensemble | str]] = []
+    # Models on the full gradient predict this run; whether they are plausible is judged by it.
     run = simulate(optimizer, objective, **cell) if given["solutions"] else None
     for solution in given["solutions"]:
         model = registry.model(solution["model"])
@@ -111,27 +112,27 @@ def make(given: Mapping[str, Any], log: Callable[[str], None]) -> tuple[Rows, Ro
                 solver=registry.solver(solution["solver"]),
             )
         except ValueError as error:
-            found.append((*about, " ".join(str(error).split())))
+            models.append((*about, " ".join(str(error).split())))
             continue
         assert run is not None
         path = replace(path, report=replace(path.report, status=errors.status(run, path)))
         log(f"{solution['name']}: {path.report.message}")
-        found.append((*about, along(path, objective, observe, at)))
+        models.append((*about, along(path, objective, observe, at)))
     for name in given["equations"]:
         early = {"start": given["start"], "substeps": given["substeps"]}
         equation = EQUATIONS[name]()
         try:
             equation.check(optimizer)
         except ValueError as error:
-            found.append((name.lower(), "equation", f"{error}"))
+            models.append((name.lower(), "equation", f"{error}"))
             continue
-        paths = simulate_paths(equation, optimizer, noise, **cell, **drawn, **early)
+        paths = simulate_paths(equation, optimizer, noise, **cell, **sampling, **early)
         log(f"{name}: {paths.report.message}")
-        found.append((name.lower(), "equation", paths))
+        models.append((name.lower(), "equation", paths))
     fixed = _fixed(given)
     curves = _curve(fixed, RUNS, "runs", runs, None)
     worst: Rows = []
-    for name, kind, ensemble in found:
+    for name, kind, ensemble in models:
         if isinstance(ensemble, str):
             log(f"{name}: {REFUSED}: {ensemble}")
             row = {**fixed, "model": name, "kind": kind, "status": REFUSED, "reason": ensemble}
@@ -189,12 +190,12 @@ def _worst(fixed: Mapping[str, Any], name: str, kind: str, ensemble: Ensemble, t
 
 
 def curves_table(rows: Iterable[Mapping[str, Any]]) -> Any:
-    """Return curves as a pyarrow table with the fixed schema; numbers that are not finite are null."""
+    """Return curves as a pyarrow table with a fixed schema; numbers that are not finite are null."""
     return _table(rows, (*_CELL, *_MODEL, *_CURVE))
 
 
 def largest_table(rows: Iterable[Mapping[str, Any]]) -> Any:
-    """Return largest weak errors as a pyarrow table with the fixed schema."""
+    """Return the largest weak errors as a pyarrow table with a fixed schema."""
     return _table(rows, (*_CELL, *_MODEL, *_LARGEST))
 
 
@@ -221,7 +222,7 @@ def _table(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> Any:
 
 
 def job(task: Task) -> str:
-    """Make an ensemble; write its curves and its largest weak errors; return a line about it."""
+    """Measure an ensemble; write its curves and its largest weak errors; return a line about it."""
     curves, worst = make(task.given, task.log)
     provenance = {"version": __version__, "code": task.code}
     about = {"about": dict(task.given), "provenance": provenance}

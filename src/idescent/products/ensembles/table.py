@@ -1,4 +1,4 @@
-"""How well descriptions tell the mean of mini-batch runs, for people: Markdown and LaTeX.
+"""Tables of weak errors for people: Markdown and LaTeX.
 
 What lives here: the text, and writing all formats.  What does not: the numbers
 (:mod:`idescent.products.ensembles.rows`).
@@ -19,9 +19,10 @@ from idescent.trajectory import ended_well
 Row = Mapping[str, Any]
 
 _EXPLAINED = (
-    "Largest difference, over the iterations, between the mean of the mini-batch runs and what a model "
-    "expects, with its 95 % interval (simultaneous over the iterations) and in ratio to the largest mean. A "
-    "difference is detected if 0 is outside that interval somewhere; otherwise the runs are too few to tell."
+    "Largest difference over the iterations between the mean of the mini-batch runs and the expectation of a "
+    "model, with its 95 % interval (simultaneous over the iterations), and relative to the largest mean. A "
+    "difference is detected if the interval excludes 0 at some iteration; otherwise the runs are too few to "
+    "detect one."
 )
 _HEAD = ("batch", "runs", "model", "quantity", "error", "from", "to", "relative", "detected", "status")
 
@@ -35,19 +36,19 @@ def write(table: Any, outputs: Iterable[Path]) -> None:
         If the suffix of an output is not known.
     """
     rows = table.to_pylist()
-    # The parts' own descriptions are in the parts.
-    plain = table.replace_schema_metadata(None)
-    write_formats(outputs, plain, lambda: markdown(rows), lambda: latex(rows))
+    # The metadata of each part stay in its own file.
+    bare = table.replace_schema_metadata(None)
+    write_formats(outputs, bare, lambda: markdown(rows), lambda: latex(rows))
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return the table as Markdown, one for each objective."""
-    text = ["# Mini-batches: the mean of the runs, and what models expect", "", _EXPLAINED, ""]
+    """Return the table as Markdown, a section for each objective."""
+    text = ["# Mini-batches: mean of the runs and expectation of the models", "", _EXPLAINED, ""]
     align = ["---", "---", "---:", "---:", "---:", "---", "---", *["---:"] * 4, "---", "---"]
     for objective in dict.fromkeys(row["objective"] for row in rows):
         text += [f"## {objective}", "", pipes(["optimizer", "β", "α", *_HEAD]), pipes(align)]
-        mine = [row for row in rows if row["objective"] == objective]
-        text += [pipes(_cells(row, "{}e{}", "–", lambda t: t)) for row in mine]
+        members = [row for row in rows if row["objective"] == objective]
+        text += [pipes(_cells(row, "{}e{}", "–", lambda t: t)) for row in members]
         text.append("")
     text += [f"{reason}\n" for reason in _reasons(rows)]
     return "\n".join(text)
@@ -71,9 +72,9 @@ def latex(rows: Sequence[Row]) -> str:
 
 
 def _reasons(rows: Sequence[Row]) -> list[str]:
-    """Say once of each model and reason why the model is refused."""
-    found = {(row["model"], row["optimizer"], row["reason"]) for row in rows if row.get("reason")}
-    return [f"{model} is refused for {optimizer}: {reason}." for model, optimizer, reason in sorted(found)]
+    """Return one sentence for each model, optimizer and reason of a refusal."""
+    refusals = {(row["model"], row["optimizer"], row["reason"]) for row in rows if row.get("reason")}
+    return [f"{model} is refused for {optimizer}: {reason}." for model, optimizer, reason in sorted(refusals)]
 
 
 def _cells(row: Row, power: str, missing: str, text: Callable[[str], str]) -> list[str]:
@@ -93,6 +94,6 @@ def _cells(row: Row, power: str, missing: str, text: Callable[[str], str]) -> li
 
 
 def job(task: Task) -> str:
-    """Gather the largest weak errors of all ensembles into one table; return a line about it."""
+    """Write the largest weak errors of all ensembles as one table; return a line about it."""
     write(read_errors(task.files), task.outputs)
     return f"{len(task.outputs)} formats"

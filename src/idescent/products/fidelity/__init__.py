@@ -1,1 +1,1 @@
-"""For how many iterations each model's prediction holds: rows, table and loss curves."""
+"""Iterations for which each model's prediction holds: rows, table and loss curves."""

@@ -1,6 +1,6 @@
-"""Loss curves of runs and of their models, and how far apart they are.
+"""Loss curves of runs and of their models, and the relative errors of the models.
 
-What lives here: :func:`render_fidelity`, one figure for an objective and optimizer, a column for each cell.
+What lives here: :func:`render_fidelity`, one figure for each objective and optimizer, a column for each cell.
 What does not: the numbers (:mod:`idescent.products.fidelity.rows`).
 """
 
@@ -32,18 +32,19 @@ from idescent.study import registry
 from idescent.trajectory import Trajectory
 
 CAPTION = (
-    "Loss along the runs of {optimizer} (objective: {objective}; wide grey line) and as its continuous "
-    "models predict it, and below the relative error of the prediction. Horizontal lines: the bounds "
-    "{bounds}; markers: where a model leaves them for the first time. {floor} Crosses at the end of a curve, "
-    "or at the lower left where there is none: the solution did not reach its tolerance, or diverged."
+    "Loss along the runs of {optimizer} (objective: {objective}; wide grey line) and along the solutions of "
+    "its continuous models; below, the relative error of the models. Horizontal lines: the bounds {bounds}; "
+    "markers: the last iteration before a model exceeds a bound for the first time. {floor} Cross at the end "
+    "of a curve, or at the lower left where there is no curve: the solution did not reach its tolerance, or "
+    "diverged."
 )
-_FLOOR = "Dotted: a thousandth of the first loss; smaller losses count as that in the relative error."
-_SHIFTED = "Where a run has negative losses, the error is relative to the range of its losses."
+_FLOOR = "Dotted: a thousandth of the first loss, by which errors of smaller losses are divided."
+_SHIFTED = "If a run has negative losses, the error is relative to the range of its losses."
 MOST_COLUMNS = 4
 
 _LEAST_ERROR, _LARGEST_ERROR = 1e-7, 10.0
 
-# Losses below this share of the first one are not drawn: mostly they are rounding.
+# Losses below this share of the first one are not drawn: most of their digits are rounding.
 _DRAWN = 1e-3 * SMALLEST_LOSS
 
 
@@ -55,14 +56,14 @@ def render_fidelity(
     optimizer: str,
     outputs: Sequence[Path],
 ) -> None:
-    """Draw loss and relative error of some cells of one objective and optimizer.
+    """Draw loss and relative error of cells of one objective and optimizer.
 
     Parameters
     ----------
     files : iterable of path
-        Trajectory files, one folder a cell, at most ``MOST_COLUMNS`` of them.
+        Trajectory files, one folder for each cell, at most ``MOST_COLUMNS`` folders.
     models : mapping of str to str
-        Name of the model of each solution: it decides about the colour.
+        Name of the model of each solution, which determines its colour.
     within : sequence of float
         Bounds of the relative error.
     objective, optimizer : str
@@ -101,7 +102,7 @@ def fidelity_figure(
     names: dict[str, None] = {}
     odd, empty = False, True
     lowest = math.inf
-    # A loss that is negative somewhere has no logarithm: all are then drawn on a linear axis.
+    # A negative loss has no logarithm: all losses are then drawn on a linear axis.
     log = not _negative(cells)
     for (above, below), cell in zip(grid.T, cells, strict=True):
         run, metadata = cell["discrete"]
@@ -140,7 +141,7 @@ def fidelity_figure(
                     below.plot([max(left, 0)], [bound], marker, color=colour, markersize=size, zorder=3)
             if not path.report.ok:
                 odd = True
-                # Where nothing was solved the cross lies at the start, where the error is 0.
+                # Without any solved iteration the cross lies at the start, where the error is 0.
                 end = (k[seen][-1], errors["loss"][seen][-1]) if seen.any() else (0, _LEAST_ERROR)
                 end = (end[0], min(max(end[1], _LEAST_ERROR), _LARGEST_ERROR))
                 below.plot(*([x] for x in end), "x", color=colour, markersize=6, zorder=4, clip_on=False)
@@ -167,7 +168,7 @@ def _negative(cells: Iterable[Mapping[str, tuple[Trajectory, Any]]]) -> bool:
 
 
 def _in_frame(errors: Sequence[Any], diverged: bool) -> Account:
-    """Count the relative errors that a panel can draw, within its frame."""
+    """Count the relative errors that a panel can draw within its frame."""
     found = account(errors, log=True, noun="error", diverged=diverged, told=("zero", "not finite"))
     values = np.concatenate([error[drawable(error, log=True)] for error in errors]) if errors else np.empty(0)
     for outside, where in ((values < _LEAST_ERROR, "below"), (values > _LARGEST_ERROR, "above")):
@@ -179,12 +180,12 @@ def _in_frame(errors: Sequence[Any], diverged: bool) -> Account:
 
 
 def _looks(names: Iterable[str], models: Mapping[str, str]) -> dict[str, str]:
-    """Return whose look each solution has: its own if it is a scheme, or the second of its model."""
-    found: dict[str, str] = {}
+    """Return the key of each solution's look: its model, or its name if a scheme or a second solution."""
+    looks: dict[str, str] = {}
     for name in dict.fromkeys(names):
-        again = name in SCHEMES or models[name] in found.values()
-        found[name] = name if again else models[name]
-    return found
+        again = name in SCHEMES or models[name] in looks.values()
+        looks[name] = name if again else models[name]
+    return looks
 
 
 def _keys(names: Iterable[str], looks: Mapping[str, str], odd: bool) -> list[Line2D]:
@@ -210,7 +211,7 @@ def _dress(above: Axes, below: Axes, *, log: bool) -> None:
 
 
 def _losses(row: Sequence[Axes], lowest: float) -> None:
-    """Cut off losses far below the first one."""
+    """Set the lower limit of the losses: far below the first one they are cut off."""
     positive = [float(y[y > 0.0].min()) for ax in row for y in _values(ax) if (y > 0.0).any()]
     if positive and math.isfinite(lowest):
         row[0].set_ylim(bottom=max(0.5 * min(positive), lowest))
@@ -221,14 +222,14 @@ def _values(ax: Axes) -> list[Any]:
 
 
 def _bounds(row: Sequence[Axes], within: Sequence[float]) -> None:
-    """Draw the bounds, and name them at the right."""
+    """Draw the bounds with their names at the right."""
     for bound in within:
         for ax in row:
             ax.axhline(bound, color=style.GREY, linewidth=0.5, zorder=0)
     named = math.inf
     for bound in sorted(within, reverse=True):
         if 4.0 * bound > named:
-            continue  # its name would lie on the one above
+            continue  # its name would overlap the one above
         named = bound
         row[-1].annotate(
             f"{100.0 * bound:g} %",
@@ -249,14 +250,14 @@ def _thin(x: Any, y: Any) -> tuple[Any, Any]:
 
 def _title(cell: Mapping[str, Any]) -> str:
     name, *rates = style.configuration(cell["optimizer"]).split(", ")
-    # Two in a line: more are wider than one of four columns.
+    # Two in each line: three are wider than a column of four.
     parts = rates or [name]
     lines = [", ".join(parts[i : i + 2]) for i in range(0, len(parts), 2)]
     return "\n".join([*lines, f"$\\alpha = {cell['alpha']:g}$"])
 
 
 def job(task: Task) -> str:
-    """Draw loss curves of one optimizer's runs and models; return a line about it."""
+    """Draw loss curves of the runs of one optimizer and their models; return a line about it."""
     given = task.given
     models = {name: str(registry.model(spec).name) for name, spec in given["models"].items()}
     render_fidelity(task.files, models, given["within"], given["objective"], given["optimizer"], task.outputs)

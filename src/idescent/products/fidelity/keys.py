@@ -1,4 +1,4 @@
-"""How long models hold: the section ``fidelity`` of a configuration, and its rules.
+"""Horizons of predictions: the section ``fidelity`` of a configuration, and its rules.
 
 What lives here: keys, their checks, and the declaration of tables and figures.  What does not: the numbers
 (:mod:`.rows`).
@@ -23,7 +23,7 @@ MOST_CELLS = 4  # in one figure
 
 
 class FidelitySpec(BaseModel):
-    """How long each model holds: tables and loss curves."""
+    """Iterations for which each model's prediction holds: tables and loss curves."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,12 +31,12 @@ class FidelitySpec(BaseModel):
         default=[0.01, 0.05, 0.1], description="Bounds of the relative error of the prediction"
     )
     curves: list[Name] | None = Field(
-        default=None, description="Objectives of which loss curves are drawn; all by default"
+        default=None, description="Objectives whose loss curves are drawn; all by default"
     )
 
 
 def settings(spec: Any, study: Study) -> dict[str, Any] | None:
-    """Complete the section: the objectives whose curves are drawn."""
+    """Complete the section by the objectives whose curves are drawn."""
     given: FidelitySpec | None = spec.fidelity
     if given is None:
         return None
@@ -47,7 +47,7 @@ def settings(spec: Any, study: Study) -> dict[str, Any] | None:
     curves = objectives if given.curves is None else list(given.curves)
     for name in spec.figures:
         if name.startswith("fidelity_"):
-            raise ConfigError(f"config: figures.{name} is not allowed: names of loss curves begin so")
+            raise ConfigError(f"config: figures.{name} is not allowed: loss curves have such names")
     models = {name: solution["model"] for name, solution in study.solutions.items()}
     return {"within": sorted(given.within), "curves": curves, "models": models}
 
@@ -70,7 +70,7 @@ def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) ->
             )
             for pack in study.packs
         ),
-        "measure how long models hold: {wildcards.objective} {wildcards.optimizer} {wildcards.pack}",
+        "measure the horizons of models: {wildcards.objective} {wildcards.optimizer} {wildcards.pack}",
     )
     table = Rule(
         "fidelity",
@@ -114,7 +114,7 @@ PRODUCT = Product(
     "fidelity",
     (
         FidelitySpec | None,
-        Field(default=None, description="Asks how long each model's prediction holds; {} for the defaults"),
+        Field(default=None, description="Iterations for which models hold; {} for the defaults"),
     ),
     settings,
     rules,

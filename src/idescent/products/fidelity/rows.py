@@ -1,6 +1,6 @@
-r"""How long a model tells where a run is: the iterations up to which its prediction holds.
+r"""Horizons of models: the iterations up to which a prediction of the run holds.
 
-What lives here: relative errors along a run, and the last iteration before they leave a given bound for the
+What lives here: relative errors along a run, and the last iteration before they exceed a given bound for the
 first time.  What does not: errors in norms over all iterations (:mod:`idescent.analysis.errors`), drawing.
 
 With :math:`L_k` the loss of the discrete run and :math:`\tilde L_k` that of the solution at ``s = k``,
@@ -8,17 +8,17 @@ With :math:`L_k` the loss of the discrete run and :math:`\tilde L_k` that of the
 .. math:: e^{\text{loss}}_k = \frac{|\tilde L_k - L_k|}{\max(|L_k|,\; 10^{-3} |L_0|)}, \qquad
           e^{\theta}_k = \frac{\|\tilde\theta_k - \theta_k\|_2}{\max_j \|\theta_j - \theta_0\|_2}.
 
-Losses below a thousandth of the first one count as that: near a minimum of value 0 no model would hold.  The
-distance from the run is set in ratio to the way that the run has gone in all: at the first iterations the way
-up to there is itself as small as any error.
+The denominator of the loss is at least a thousandth of the first loss: near a minimum of value 0 any error
+would be large.  The denominator of the parameters is the largest distance of the run from its start: at the
+first iterations the distance covered so far is as small as an error.
 
-Where a loss of the run is negative, its zero has no meaning, and a loss near it would make any error large.
-The error is then relative to the range of the run's losses,
+If a loss of the run is negative, its zero has no meaning, and the relative error of a loss near 0 would be
+large.  The error is then relative to the range of the run's losses,
 
 .. math:: e^{\text{loss}}_k = \frac{|\tilde L_k - L_k|}{\max_j L_j - \min_j L_j},
 
-which no constant added to the objective changes.  Where a denominator is 0 (a run that stays where it
-starts), an error is 0 or infinite.
+which does not change if a constant is added to the objective.  If a denominator is 0 (the run stays at its
+start), an error is 0 or infinite.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Array = NDArray[np.float64]
 SMALLEST_LOSS = 1e-3
 _NO_SIZE = 1e-300
 QUANTITIES = ("loss", "theta")
-# Iterations at which the accuracy is compared, at most: every one takes a pass over all samples.
+# Most iterations at which the accuracy is compared: each takes a pass over all samples.
 MOST_ACCURACIES = 101
 
 _CELL = (
@@ -78,9 +78,9 @@ _TYPES = {**dict.fromkeys(_TEXT, "string"), **dict.fromkeys(_INTEGER, "int64"), 
 
 
 def relative_errors(run: Trajectory, path: Trajectory) -> tuple[NDArray[np.int64], dict[str, Array]]:
-    """Return the iterations that both have, and the relative errors of loss and theta there.
+    """Return the iterations that run and solution share, and the relative errors of loss and theta there.
 
-    Rows from the first value on that is not finite are infinite: a diverged prediction holds no longer.
+    From the first value that is not finite, errors are infinite: a diverged prediction no longer holds.
 
     Raises
     ------
@@ -107,22 +107,22 @@ def relative_errors(run: Trajectory, path: Trajectory) -> tuple[NDArray[np.int64
 
 
 def negative(run: Trajectory) -> bool:
-    """Whether a loss of a run is negative: its errors are then relative to the range of its losses."""
+    """Whether a run has a negative loss: its errors are then relative to the range of its losses."""
     return bool((run.loss < 0.0).any())
 
 
 def _ratio(difference: Array, size: Array) -> Array:
-    """Return the ratio, 0 where there is no difference; infinite where a difference has no size beside it."""
-    found = difference / np.where(size > _NO_SIZE, size, math.nan)
+    """Divide differences by sizes; where a size is 0 the ratio is 0 for no difference, infinite for any."""
+    ratio = difference / np.where(size > _NO_SIZE, size, math.nan)
     alike = np.where(difference == 0.0, 0.0, math.inf)
-    return np.where(size > _NO_SIZE, found, np.where(np.isnan(difference), math.nan, alike))
+    return np.where(size > _NO_SIZE, ratio, np.where(np.isnan(difference), math.nan, alike))
 
 
 def horizon(k: NDArray[np.int64], errors: Array, within: float) -> int:
     """Return the last stored iteration before the error exceeds ``within`` for the first time.
 
-    A later return into the bound does not count.  The last of all if the error never leaves it; -1 if it is
-    outside from the start.
+    A later return below the bound does not count.  Return the last iteration if the error never exceeds the
+    bound, and -1 if it exceeds the bound from the start.
     """
     outside = errors > within
     if not outside.any():
@@ -132,9 +132,9 @@ def horizon(k: NDArray[np.int64], errors: Array, within: float) -> int:
 
 
 def unsolved(path: Trajectory, k: NDArray[np.int64], held: int) -> bool:
-    """Return whether a model was within its bound as far as its solver came, which gave up before the end.
+    """Whether a solver stopped before the end while the model was still within its bound.
 
-    Then the horizon, ``held``, says nothing of the model beyond: it may hold longer.
+    The horizon, ``held``, is then a lower bound: the model may hold longer.
     """
     if path.report.status != "not converged" or held >= int(k[-1]):
         return False
@@ -149,12 +149,12 @@ def rows(files: Iterable[str | Path], within: Sequence[float], objective: Any) -
     Parameters
     ----------
     files : iterable of path
-        Trajectory files, one folder a cell; all of one objective.
+        Trajectory files of one objective, one folder for each cell.
     within : sequence of float
         Bounds of the relative errors.
     objective : Objective
-        If it has ``accuracy(theta)``, that of run and model at the last iteration is compared, and the
-        largest gap between them at up to 101 iterations.
+        If it has ``accuracy(theta)``, the rows have the accuracies of run and model at the last iteration,
+        and the largest gap between them at up to 101 iterations.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def rows(files: Iterable[str | Path], within: Sequence[float], objective: Any) -
 def _cell_rows(cell: CellResults, within: Sequence[float], objective: Any) -> list[dict[str, Any]]:
     run, setup = cell.run, cell.setup
     arguments = setup["optimizer"].get("arguments", {})
-    found = []
+    horizons = []
     for name, solved in cell.solutions.items():
         path = solved.path
         k, errors = relative_errors(run, path)
@@ -187,7 +187,7 @@ def _cell_rows(cell: CellResults, within: Sequence[float], objective: Any) -> li
             **_accuracies(run, path, k, objective),
         }
         for quantity, values in errors.items():
-            measured = {
+            over_all = {
                 "largest": float(values.max()) if np.isfinite(values).all() else None,
                 "last": float(values[-1]) if math.isfinite(values[-1]) else None,
             }
@@ -198,8 +198,8 @@ def _cell_rows(cell: CellResults, within: Sequence[float], objective: Any) -> li
                     "horizon": None if refused else held,
                     "unsolved": unsolved(path, k, held),
                 }
-                found.append(fixed | {"quantity": quantity} | reached | measured)
-    return found
+                horizons.append(fixed | {"quantity": quantity} | reached | over_all)
+    return horizons
 
 
 def _accuracies(
@@ -221,7 +221,7 @@ def _accuracies(
 
 
 def as_table(found: Iterable[Mapping[str, Any]]) -> Any:
-    """Return rows as a pyarrow table with the fixed schema; missing entries are null."""
+    """Return rows as a pyarrow table with a fixed schema; missing entries are null."""
     import pyarrow as pa
 
     found = list(found)
@@ -232,7 +232,7 @@ def as_table(found: Iterable[Mapping[str, Any]]) -> Any:
 
 
 def job(task: Task) -> str:
-    """Measure how long the models of a pack of cells hold; return a line about it."""
+    """Measure the horizons of the models of a pack of cells; return a line about it."""
     files = packs.files(task.files)
     objective = registry.objective(task.given["objective"])
     write_table(task.outputs[0], as_table(rows(files, task.given["within"], objective)))

@@ -1,4 +1,4 @@
-"""How long models hold, for people: Markdown and LaTeX, one row for each solution of each cell.
+"""Tables of horizons for people: Markdown and LaTeX, one row for each solution of each cell.
 
 What lives here: the text, and writing all formats.  What does not: the numbers
 (:mod:`idescent.products.fidelity.rows`).
@@ -20,13 +20,16 @@ from idescent.trajectory import ended_well
 Row = Mapping[str, Any]
 
 _EXPLAINED = (
-    "Iterations up to which the loss that a model predicts stays within the bound named of that of the "
-    f"discrete run (losses below {SMALLEST_LOSS:g} of the first count as that; where some are negative, the "
-    "error is relative to the range of the run's losses), then the largest relative error of the loss, and "
-    "of the parameters in ratio to the way that the run has gone, over all iterations. Gradients: "
-    "evaluations of the solution in ratio to those of the run."
+    "Iterations up to which the relative error of the predicted loss stays within the bound named (relative "
+    f"to the loss of the run, or to {SMALLEST_LOSS:g} of its first loss if that is larger; to the range of "
+    "the run's losses if some are negative). Then, over all iterations, the largest relative error of the "
+    "loss, and the largest error of the parameters relative to the largest distance of the run from its "
+    "start. Gradients: gradient evaluations of the solution relative to those of the run."
 )
-_ACCURACY = "Accuracy: that of the run at the end, and the largest gap between run and model along the way."
+_ACCURACY = (
+    "Accuracy: that of the run at the last iteration. Gap: the largest difference between the accuracies of "
+    "run and model along the way."
+)
 _NOTE = "The solution did not reach its tolerance, or a run diverged."
 
 
@@ -43,13 +46,14 @@ def write(table: Any, outputs: Iterable[Path]) -> None:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Return the compact table as Markdown, one for each objective."""
+    """Return the compact table as Markdown, a section for each objective."""
     solutions, bounds = _solutions(rows), _bounds(rows)
     accurate = any(row["accuracy"] is not None for row in rows)
     head = ["optimizer", "β", "α", "steps", "solution", *(f"within {b:.0%}" for b in bounds)]
     head += ["loss", "θ", *(["accuracy", "gap"] if accurate else []), "gradients", "status"]
     align = ["---", "---", "---:", "---:", "---", *["---:"] * (len(head) - 6), "---"]
-    text = ["# How long each model holds", "", _EXPLAINED + (f" {_ACCURACY}" if accurate else ""), ""]
+    explained = _EXPLAINED + (f" {_ACCURACY}" if accurate else "")
+    text = ["# Iterations for which each model holds", "", explained, ""]
     for objective in dict.fromkeys(key[0] for key in solutions):
         text += [f"## {objective}", "", pipes(head), pipes(align)]
         for members in (m for key, m in solutions.items() if key[0] == objective):
@@ -92,8 +96,8 @@ def latex(rows: Sequence[Row]) -> str:
             cells += [_held(row, r"$\geq$\,").replace("–", "--") for row in members["loss"]]
             cells += [scientific(row["largest"], power, "--") for row in (first, theta)]
             if accurate:
-                found = (_percent(first["accuracy_run"]), _percent(first["accuracy_gap"]))
-                cells += [text.replace("%", r"\,\%").replace("–", "--") for text in found]
+                accuracies = (_percent(first["accuracy_run"]), _percent(first["accuracy_gap"]))
+                cells += [text.replace("%", r"\,\%").replace("–", "--") for text in accuracies]
             status = escaped(_status(first))
             cells += [_cost(first).replace("–", "--"), status + (r"$^\dagger$" if _odd(first) else "")]
             lines.append(" & ".join(cells) + r" \\")
@@ -106,13 +110,13 @@ def latex(rows: Sequence[Row]) -> str:
 
 
 def _solutions(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], dict[str, list[Row]]]:
-    """Rows by solution and quantity, those of one quantity by bound."""
-    found: dict[tuple[str, str, str, str], dict[str, list[Row]]] = {}
+    """Group rows by solution and quantity; those of one quantity are sorted by bound."""
+    solutions: dict[tuple[str, str, str, str], dict[str, list[Row]]] = {}
     for row in sorted(rows, key=lambda row: row["within"]):
         key = (row["objective"], row["optimizer"], row["label"], row["solution"])
-        found.setdefault(key, {}).setdefault(row["quantity"], []).append(row)
+        solutions.setdefault(key, {}).setdefault(row["quantity"], []).append(row)
     order = dict.fromkeys((r["objective"], r["optimizer"], r["label"], r["solution"]) for r in rows)
-    return {key: found[key] for key in order}
+    return {key: solutions[key] for key in order}
 
 
 def _bounds(rows: Sequence[Row]) -> list[float]:
@@ -150,6 +154,6 @@ def _betas(row: Row) -> str:
 
 
 def job(task: Task) -> str:
-    """Gather the packs' rows into one table in several formats; return a line about it."""
+    """Write the rows of all packs as one table in several formats; return a line about it."""
     write(in_order(read_errors(task.files)), task.outputs)
     return f"{len(task.outputs)} formats"

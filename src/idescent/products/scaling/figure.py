@@ -1,4 +1,4 @@
-"""Errors against the learning rate: one figure for an objective and optimizer, a panel for each of its rates.
+"""Errors against the learning rate: one figure for each objective and optimizer.
 
 What lives here: :func:`render_scaling`.  What does not: the numbers (:mod:`idescent.products.scaling.rows`),
 how each model looks (:mod:`.looks`).
@@ -32,10 +32,10 @@ from idescent.store.tables import hyperparameters, read_errors
 
 CAPTION = (
     "Largest error of θ over all iterations against the learning rate α, for each continuous model of "
-    "{optimizer} (objective: {objective}), a panel for each choice of its rates. Filled markers: the "
-    "asymptotic window in which the order is fitted; crosses: the solution did not reach its tolerance, or a "
-    "run diverged. The triangles have the slopes of orders 1, 2 and 3. Errors within ten times of what "
-    "solver and rounding may make are not shown."
+    "{optimizer} (objective: {objective}), a panel for each choice of its hyper-parameters. Filled markers: "
+    "the asymptotic window in which the order is fitted; crosses: the solution did not reach its tolerance, "
+    "or a run diverged. The triangles have the slopes of orders 1, 2 and 3. Errors within ten times the "
+    "estimated error of solver and rounding are not shown."
 )
 
 _COLUMNS = 3
@@ -43,14 +43,14 @@ _DECADE = 10.0
 
 
 def render_scaling(table: str | Path, objective: str, optimizer: str, outputs: Iterable[str | Path]) -> None:
-    """Draw the errors of theta of all models of one optimizer.
+    """Draw the errors of theta of all models of one optimizer, a panel for each choice of hyper-parameters.
 
     Parameters
     ----------
     table : path
         Complete scaling table (Parquet).
     objective, optimizer : str
-        Which of its rows; the optimizer without module.
+        Select the rows; the optimizer without module.
     outputs : iterable of path
         Where to write: any of .pdf, .svg and .png.
 
@@ -66,20 +66,20 @@ def render_scaling(table: str | Path, objective: str, optimizer: str, outputs: I
 
 
 def _shown(row: Mapping[str, Any]) -> bool:
-    """Whether an error is drawn: one with a meaning, above its floor."""
+    """Whether an error is drawn: neither implausible nor refused, and above its floor."""
     if meaningless(row) or not drawable(row["error"], log=True):
         return False
     return bool(row["error"] > ABOVE_FLOOR * row["floor"])
 
 
 def _account(rows: Sequence[Mapping[str, Any]]) -> Account:
-    # The caption tells of errors near their floor, and 0 is one of them.
-    found = account_of([row for row in rows if not meaningless(row)], told=("zero",))
-    if found.drawn and not any(map(_shown, rows)):
+    # The caption mentions errors near their floor, and 0 is one of them.
+    errors = account_of([row for row in rows if not meaningless(row)], told=("zero",))
+    if errors.drawn and not any(map(_shown, rows)):
         diverged = all(row["discrete_status"] == "diverged" for row in rows)
         why = "all runs diverged" if diverged else "all errors are within solver and rounding error"
-        return replace(found, drawn=0, whole=why)
-    return found
+        return replace(errors, drawn=0, whole=why)
+    return errors
 
 
 def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -89,7 +89,7 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     panels: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         panels.setdefault(row["configuration"], []).append(row)
-    # Four are two and two: three and a lone one would leave half a page empty.
+    # Four panels are two by two: a row of three and one of one would leave half a page empty.
     columns = 2 if len(panels) == 4 else min(len(panels), _COLUMNS)
     lines = math.ceil(len(panels) / columns)
     width = style.WIDTHS["double"] if columns > 1 else 4.6
@@ -121,10 +121,10 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for axis in (first.xaxis, first.yaxis):
         axis.set_major_locator(LogLocator(numticks=9))
         axis.set_minor_formatter(NullFormatter())
-    for ax, members, found in zip(axes, panels.values(), accounts, strict=False):
-        if not found.whole:
+    for ax, members, errors in zip(axes, panels.values(), accounts, strict=False):
+        if not errors.whole:
             _triangles(ax, [row for row in members if _shown(row)])
-        say(ax, found)
+        say(ax, errors)
     for ax in axes[len(panels) :]:
         ax.set_visible(False)
     for i, ax in enumerate(axes[: len(panels)]):
@@ -142,13 +142,13 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _solutions(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, bool]]:
-    """Model of each solution, and whether it has a look of its own: a scheme, or the second of a model."""
-    found: dict[str, tuple[str, bool]] = {}
+    """Return the model of each solution, and whether it has its own look: a scheme, or a second solution."""
+    solutions: dict[str, tuple[str, bool]] = {}
     for row in rows:
-        if row["solution"] not in found:
-            again = any(row["model"] == model for model, own in found.values() if not own)
-            found[row["solution"]] = row["model"], again or row["solution"] in SCHEMES
-    return found
+        if row["solution"] not in solutions:
+            again = any(row["model"] == model for model, own in solutions.values() if not own)
+            solutions[row["solution"]] = row["model"], again or row["solution"] in SCHEMES
+    return solutions
 
 
 def _draw(
@@ -199,9 +199,9 @@ def _title(row: Mapping[str, Any]) -> str:
 
 
 def _triangles(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Draw the rise of orders 1, 2 and 3 where it is farthest from all points."""
+    """Draw the slopes of orders 1, 2 and 3 as triangles, farthest from all points."""
     x_range, y_range = (tuple(math.log10(v) for v in limits) for limits in (ax.get_xlim(), ax.get_ylim()))
-    # A decade wide, or half of one where three decades would fill the panel.
+    # A decade wide, or half a decade if the three decades of order 3 would fill the panel.
     size = 1.0 if y_range[1] - y_range[0] > 7.0 else 0.5
     corner = _free_corner(rows, size, (x_range[0], x_range[1]), (y_range[0], y_range[1]))
     if corner is None:
@@ -231,7 +231,7 @@ def _free_corner(
     x_range: tuple[float, float],
     y_range: tuple[float, float],
 ) -> tuple[float, float] | None:
-    """Lower left corner, in decades, of the freest place for the triangles; None if there is no room."""
+    """Return the lower left corner of the triangles, in decades, far from all points; None without room."""
     origin = np.array([x_range[0], y_range[0]])
     extent = np.array([x_range[1], y_range[1]]) - origin
     if extent[0] < size + 0.2 or extent[1] < 3.0 * size + 0.2:
@@ -239,7 +239,7 @@ def _free_corner(
     curves: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         curves.setdefault(row["solution"], []).append((math.log10(row["alpha"]), math.log10(row["error"])))
-    # Points along the lines count as well as the markers.
+    # The triangles avoid the lines between markers, too.
     taken = np.concatenate(
         [
             np.concatenate([np.array(line[:1]), *(np.linspace(a, b, 5) for a, b in pairwise(line))])

@@ -22,13 +22,13 @@ HERE = "idescent.products.scaling"
 
 
 class ScalingSpec(BaseModel):
-    """Scaling tables and figures: errors over a ladder of learning rates, and the orders that they show."""
+    """Scaling tables and figures: errors over a ladder of learning rates, and their fitted orders."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Name = Field(default="scaling", description="Name of the tables, and first part of the figures'")
+    name: Name = Field(default="scaling", description="Name of the tables, and first part of figure names")
     reference: SolutionName | None = Field(
-        default=None, description="Solution that the errors of the others are set in ratio to"
+        default=None, description="Solution whose error is divided by those of the others (column ratio)"
     )
     alpha: Alphas | None = Field(
         default=None,
@@ -36,7 +36,7 @@ class ScalingSpec(BaseModel):
     )
     maps: list[Name] = Field(
         default=[],
-        description="Objectives of which maps over alpha and beta are drawn instead of ladders",
+        description="Objectives whose errors are drawn as maps over alpha and beta instead of ladders",
     )
     quantities: Annotated[list[str], AfterValidator(filled)] = Field(
         default=["theta"], description="Quantities of the complete table: theta, loss, or moments"
@@ -44,7 +44,7 @@ class ScalingSpec(BaseModel):
 
 
 def settings(spec: Any, study: Study) -> dict[str, Any] | None:
-    """Complete the section: learning rates of the compact table, horizons that end where a run settles."""
+    """Complete the section by the learning rates of the compact table and the caps of horizons."""
     given: ScalingSpec | None = spec.scaling
     if given is None:
         return None
@@ -57,14 +57,14 @@ def settings(spec: Any, study: Study) -> dict[str, Any] | None:
             rates = ", ".join(f"{a:g}" for a in alphas)
             raise ConfigError(f"{where}.alpha: {alpha!r} is not allowed: must be one of {rates}")
     if given.name in ("errors", "claims"):
-        raise ConfigError(f"{where}.name: {given.name!r} is not allowed: other tables are called so")
+        raise ConfigError(f"{where}.name: {given.name!r} is not allowed: other tables have this name")
     possible = dict.fromkeys(quantity for cell in study.cells for quantity in quantities(cell))
     for i, quantity in enumerate(given.quantities):
         if quantity not in possible:
             raise refused(f"scaling.quantities.{i}", quantity, f"must be one of {', '.join(possible)}")
     for name in spec.figures:
         if name.startswith(f"{given.name}_"):
-            raise ConfigError(f"{where}.name: {given.name!r} is not allowed: figure {name} begins so")
+            raise ConfigError(f"{where}.name: {given.name!r} is not allowed: figure {name} begins with it")
     for name in given.maps:
         _check_map(f"{where}.maps", name, study)
     default = dict.fromkeys((alphas[0], alphas[len(alphas) // 2], alphas[-1]))
@@ -92,7 +92,7 @@ def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) ->
     """Return the rules ``scaling``, ``scaling_figure`` and ``scaling_map``."""
     if given is None:
         return []
-    # The models are asked for the order that they declare.
+    # The table shows the order that each model declares.
     models = [("model", spec) for spec in given["models"].values()]
     table = Rule(
         "scaling",
@@ -102,7 +102,7 @@ def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) ->
         (Job(digest(f"{HERE}.table", *models), inputs=("tables/errors.parquet",), given=given),),
         "tabulate errors against the learning rate",
     )
-    found = [table]
+    declared = [table]
     drawn = ladders(study, given["name"])
     maps = {stem: group for stem, group in drawn.items() if group[0] in given["maps"]}
     curves = {stem: group for stem, group in drawn.items() if stem not in maps}
@@ -121,8 +121,8 @@ def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) ->
         )
         if jobs:
             message, order = "draw {wildcards.figure}", tuple(drawn)
-            found.append(Rule(name, "figure", f"{module}:job", figures(caption), jobs, message, order=order))
-    return found
+            declared += [Rule(name, "figure", f"{module}:job", figures(caption), jobs, message, order=order)]
+    return declared
 
 
 def _check_map(where: str, name: str, study: Study) -> None:
@@ -141,7 +141,7 @@ def _check_map(where: str, name: str, study: Study) -> None:
 
 
 def _caps(spec: Any, study: Study) -> list[dict[str, Any]]:
-    """Return where horizons of blocks with ``until`` are cut off, in the terms of the scaling tables."""
+    """Return the largest horizons of blocks with ``until``, by the columns of the scaling tables."""
     caps: dict[int, dict[str, Any]] = {}
     for i, cell in zip(study.blocks, study.cells, strict=True):
         run = spec.runs[i]
@@ -158,7 +158,7 @@ PRODUCT = Product(
     "scaling",
     (
         ScalingSpec | None,
-        Field(default=None, description="Asks for scaling tables and figures; {} for the defaults"),
+        Field(default=None, description="Scaling tables and figures; {} for the defaults"),
     ),
     settings,
     rules,

@@ -1,4 +1,4 @@
-"""Scaling tables: the errors of every model over a ladder of learning rates, and the orders that they show.
+"""Scaling tables: the errors of every model over a ladder of learning rates, and their fitted orders.
 
 What lives here: the complete table from rows of errors, and its compact forms for people.  What does not:
 computing errors (:mod:`idescent.analysis.errors`), fitting (:mod:`idescent.analysis.orders`), drawing
@@ -15,7 +15,7 @@ from typing import Any
 from idescent.analysis import orders
 from idescent.analysis.errors import MEANINGLESS
 from idescent.store.columns import finite, nullable
-from idescent.store.tables import HYPERPARAMETERS
+from idescent.store.tables import HYPERPARAMETERS, hyperparameters
 from idescent.trajectory import ended_well
 
 Row = Mapping[str, Any]
@@ -28,7 +28,7 @@ _FIT = (
     *("constant", "constant_low", "constant_high"),
 )
 _COUNTS = ("gradient_evaluations", "sweeps", "reversals")
-# Of these quantities a model declares an order.
+# The quantities of which a model declares an order.
 _ORDERED = ("theta", "loss")
 
 
@@ -42,24 +42,24 @@ class ScalingLine:
     steps : dict of float to int
         Horizon in iterations by learning rate.
     errors : tuple of float, str or None
-        Sup errors of theta at the learning rates shown; ``implausible`` or ``refused`` where that is all that
-        can be said.
+        Sup errors of theta at the learning rates shown; for a meaningless error its status, ``implausible``
+        or ``refused``.
     ratios : tuple of float or None
-        The reference's over these.
+        Errors of the reference divided by these.
     slopes : dict of float to float
-        Pairwise slopes of them by the smaller learning rate, where both errors are above their floors.
+        Pairwise slopes of the errors by the smaller learning rate, if both errors count for an order.
     orders : dict of (quantity, norm) to tuple (order, low, high) or None
         None without an asymptotic window.
     window : tuple (largest, smallest learning rate, number of errors) or None
         Of the sup error of theta.
     reason : str or None
-        Why it has none, see :func:`idescent.analysis.orders.reason`.
+        Why there is no window, see :func:`idescent.analysis.orders.reason`.
     declared, evaluations : int or None
         Declared order; gradient evaluations at the smallest learning rate shown.
     marked : bool
         Whether a solution did not reach its tolerance, or a run diverged.
     horizons : frozenset of str
-        ``given``, ``reached`` or ``capped``: those of its cells.
+        Those of its cells: ``given``, ``reached`` or ``capped``.
     """
 
     objective: str
@@ -80,12 +80,12 @@ class ScalingLine:
 
     @property
     def fitted(self) -> tuple[float, float, float] | None:
-        """The order of the sup error of theta, and its interval."""
+        """The fitted order of the sup error of theta, and its interval."""
         return self.orders["theta", "sup"]
 
     @property
     def slope(self) -> float | None:
-        """The last pairwise slope."""
+        """The pairwise slope at the smallest learning rate."""
         return self.slopes[min(self.slopes)] if self.slopes else None
 
 
@@ -101,26 +101,26 @@ def rows(
     Parameters
     ----------
     errors : iterable of mapping
-        Rows of :func:`idescent.products.errors.rows.table`; those of kind ``total`` are used.
+        Rows of :func:`idescent.products.errors.rows.table`, of which those of kind ``total`` are used.
     declared : mapping
         Name and declared order of each solution's model.
     reference : str, optional
-        The solution whose errors ``ratio`` is relative to: its error over this one's.
+        Solution whose error, divided by that of the row, is the ``ratio``.
     quantities : sequence of str
-        Those beside theta.
+        Quantities of the table besides theta.
     until : sequence of mapping
-        Blocks of cells whose horizon was found by running them: ``objective``, ``optimizer``, lists of
-        ``configurations`` and ``alpha``, and ``at_most``, where a horizon is cut.
+        Blocks of cells that run until they settle: ``objective``, ``optimizer``, lists of
+        ``configurations`` and ``alpha``, and the largest horizon, ``at_most``.
 
     Returns
     -------
     list of dict
         Learning rates fall within a group.  ``slope`` is the pairwise slope from the learning rate before,
-        ``floor`` what of the error may be solver and rounding, ``used`` whether the row is in the asymptotic
-        window; order and constant (at the declared order) of the group stand in each of its rows, and
-        ``reason`` says why there is no order (:func:`idescent.analysis.orders.reason`).
-        ``horizon`` is ``given``, ``reached`` (the run has settled) or ``capped`` (it was cut before).  Models
-        declare an order of theta, and so of the loss, but none of their moments.
+        ``floor`` the estimated error of solver and rounding, ``used`` whether the row is in the asymptotic
+        window.  All rows of a group have its order, its constant (at the declared order) and the ``reason``
+        why there is no order (:func:`idescent.analysis.orders.reason`).  ``horizon`` is ``given``,
+        ``reached`` (the run has settled) or ``capped`` (it was cut before).  Models declare an order of
+        theta, and so of the loss, but none of their moments.
     """
     caps = {
         (block["objective"], block["optimizer"], configuration, alpha): block["at_most"]
@@ -128,24 +128,24 @@ def rows(
         for configuration in block["configurations"]
         for alpha in block["alpha"]
     }
-    wanted = {"theta", *quantities}
+    chosen = {"theta", *quantities}
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in errors:
-        if row["kind"] == "total" and row["quantity"] in wanted:
+        if row["kind"] == "total" and row["quantity"] in chosen:
             groups.setdefault(
                 (*_configuration(row), row["solution"], row["quantity"], row["norm"]), []
             ).append(row)
-    found = [made for members in groups.values() for made in _group(members, declared, caps)]
+    table = [row for members in groups.values() for row in _group(members, declared, caps)]
     if reference is not None:
-        against = {_place(row): measured(row) for row in found if row["solution"] == reference}
-        for row in found:
-            base, error = against.get(_place(row)), measured(row)
+        references = {_place(row): measured(row) for row in table if row["solution"] == reference}
+        for row in table:
+            base, error = references.get(_place(row)), measured(row)
             row["ratio"] = base / error if base is not None and error else None
-    return found
+    return table
 
 
 def as_table(found: Sequence[Row]) -> Any:
-    """Return the complete table as a pyarrow table; values that do not exist are null."""
+    """Return the complete table as a pyarrow table; missing values are null."""
     import pyarrow as pa
 
     columns = dict.fromkeys((*_TEXT, *_STATUS, "reason"), pa.string())
@@ -168,7 +168,7 @@ def as_table(found: Sequence[Row]) -> Any:
 
 
 def compact(found: Iterable[Row], alphas: Sequence[float]) -> list[ScalingLine]:
-    """Gather the complete table into one line for each configuration and solution."""
+    """Reduce the complete table to one line for each configuration and solution."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in found:
         groups.setdefault((*_configuration(row), row["solution"]), []).append(row)
@@ -215,13 +215,13 @@ def _shown(row: Row | None) -> float | str | None:
 
 
 def betas(row: Row) -> str:
-    """Return a configuration's hyper-parameters in short: the rates, then what has a name."""
-    given = {name: row[name] for name in HYPERPARAMETERS if row[name] is not None}
-    return ", ".join(f"{v:g}" if name.startswith("beta") else f"decay {v:g}" for name, v in given.items())
+    """Return the hyper-parameters of a configuration in short: betas as numbers, others with their names."""
+    values = hyperparameters(row)
+    return ", ".join(f"{v:g}" if name.startswith("beta") else f"decay {v:g}" for name, v in values.items())
 
 
 def sup_errors(rows: Iterable[dict[str, Any]], objective: str, optimizer: str) -> list[dict[str, Any]]:
-    """Choose the sup errors of theta of one objective and one optimizer, named without its module."""
+    """Select the sup errors of theta of one objective and one optimizer, named without its module."""
     return [
         row
         for row in rows
@@ -241,19 +241,19 @@ def meaningless(row: Row) -> bool:
 
 
 def measured(row: Row) -> float | None:
-    """Return an error that can be compared with others; None if there is none, or it means nothing."""
+    """Return the error of a row; None if there is none, or it is implausible or refused."""
     error: float | None = None if meaningless(row) else row["error"]
     return error
 
 
 def counts(row: Row) -> bool:
-    """Whether an error can tell an order: of a good solution, horizon not cut, above its floor."""
+    """Whether an error counts for an order: solution and run are good, horizon not cut, above its floor."""
     comparable = good(row) and row["horizon"] != "capped"
     return bool(comparable and row["error"] and row["error"] > orders.ABOVE_FLOOR * row["floor"])
 
 
 def _configuration(row: Row) -> tuple[str, str, str]:
-    # The label's first part is the learning rate; nothing else is taken from it.
+    # The first part of a label is the learning rate; the rest names the configuration.
     label = row.get("configuration")
     return row["objective"], row["optimizer"], row["label"].partition(",")[2] if label is None else label
 
@@ -270,7 +270,7 @@ def _group(
     alphas = [row["alpha"] for row in members]
     errors = [math.nan if error is None else error for error in map(measured, members)]
     floors = [_floor(row) for row in members]
-    # Over a horizon that was cut an error is that of another experiment.
+    # An error over a horizon that was cut belongs to another experiment.
     trusted = [
         error if good(row) and horizon != "capped" else math.nan
         for error, row, horizon in zip(errors, members, horizons, strict=True)
@@ -281,9 +281,9 @@ def _group(
     ordered = members[0]["quantity"] in _ORDERED
     shared: dict[str, Any] = dict.fromkeys((*_FIT, "points", "reason"))
     if fitted is None:
-        good_ones = [math.isfinite(error) for error in trusted]
+        counted = [math.isfinite(error) for error in trusted]
         turns = [row.get("reversals") or 0 for row in members]
-        shared["reason"] = orders.reason(alphas, errors, floors, good_ones, turns)
+        shared["reason"] = orders.reason(alphas, errors, floors, counted, turns)
     if fitted is not None:
         window = [i for i, alpha in enumerate(alphas) if usable[i] and alpha <= fitted.largest]
         chosen = [alphas[i] for i in window], [errors[i] for i in window]
@@ -324,7 +324,7 @@ def _group(
 def _floor(row: Row) -> float:
     estimate = row["error_estimate"]
     relative = row["relative"]
-    # Without an estimate, or beside a run that is 0 throughout, rounding alone is known, or nothing.
+    # Without an estimate only rounding is known; beside a run that is 0 throughout, nothing.
     scale = row["error"] / relative if relative and row["error"] is not None else 0.0
     return orders.floor(0.0 if estimate is None else estimate, scale, row["steps"])
 

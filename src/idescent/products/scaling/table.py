@@ -25,39 +25,39 @@ from idescent.trajectory import REFUSED
 _RULE = (
     "Order: least-squares slope of ln(error) over ln(α) in the asymptotic window, ± the wider of Student's "
     "95 % interval and the drift that the last slopes leave possible. The window ends at the smallest α "
-    f"whose error is above {orders.ABOVE_FLOOR:g} times what solver and rounding may make, and reaches up as "
-    f"far as pairwise slopes differ by at most {orders.SPREAD:g}; it has at least {orders.FEWEST} values of "
-    "α, their number in brackets. Where there is no such window there is no order; the last pairwise slope "
-    "then stands in brackets. Declared: the order that the model claims as α → 0."
+    f"whose error is above {orders.ABOVE_FLOOR:g} times the estimated error of solver and rounding, and "
+    f"extends to larger α as long as pairwise slopes differ by at most {orders.SPREAD:g}; it has at least "
+    f"{orders.FEWEST} values of α (their number is in brackets). Without such a window there is no order, "
+    "and the last pairwise slope is in brackets. Declared: the order that the model claims as α → 0."
 )
 _REASONS = (
-    "Where there is no window, the table says why. Too few: the ladder has too few α. Not counted: too few "
-    "solutions reached their tolerance over a horizon that was not cut. Zero and floor: errors are 0, or "
-    f"within {orders.ABOVE_FLOOR:g} times of what solver and rounding may make. Chatter: a coordinate of the "
-    "run goes to and fro from one iteration to the next. Slopes differ: pairwise slopes do, by more than "
+    "Reasons for no window. Too few: the ladder has too few α. Not counted: too few solutions reached their "
+    "tolerance over a horizon that was not cut. Zero and floor: errors are 0, or within "
+    f"{orders.ABOVE_FLOOR:g} times the estimated error of solver and rounding. Chatter: a coordinate of the "
+    "run oscillates from one iteration to the next. Slopes differ: pairwise slopes differ by more than "
     f"{orders.SPREAD:g}."
 )
-_NOTE = "A solution did not reach its tolerance, or a run diverged; it does not count for the order."
+_NOTE = "A solution did not reach its tolerance, or a run diverged; its error does not count for the order."
 _ODD = {
     IMPLAUSIBLE: "Implausible: the solution is more than ten times as far from the start as the run ever is.",
-    REFUSED: "Refused: the model or its solver does not take these hyper-parameters.",
+    REFUSED: "Refused: the model or its solver does not allow these hyper-parameters.",
 }
 _CUT = (
-    "A run had not settled at the largest horizon allowed and was cut there; it does not count for the order."
+    "A run had not settled at the largest horizon and was cut there; its error does not count for the order."
 )
-_PAIR = "from the larger α before to the one named"
-_ORDERS = "fitted order of each quantity and norm over the iterations, in an asymptotic window of its own"
-# More slopes than this leave no room for the models' names.
+_PAIR = "from the next larger α to the one named"
+_ORDERS = "fitted order of each quantity and norm over the iterations, each in its own asymptotic window"
+# More slopes would leave no room for the names of the models.
 _MOST_SLOPES = 12
 
 
 Column = tuple[str, str]
-"""What several columns have in common (or nothing), and the head of one."""
+"""Common head of several columns (or empty), and the head of one."""
 
 
 @dataclass(frozen=True)
 class _Form:
-    """How numbers and signs are written."""
+    """Formats of numbers and signs."""
 
     number: str
     power: str
@@ -105,13 +105,13 @@ _LATEX = _Form(
     bold=r"\textbf{{{}}}",
     text=escaped,
     symbol=lambda name: {"theta": r"$\theta$", "loss": "loss"}.get(name, f"${name}$"),
-    # The column has room for the kind alone.
+    # The column has room only for the kind of reason.
     reason=lambda text: text.partition(":")[0],
 )
 
 
 def write(
-    found: Sequence[Row],
+    rows: Sequence[Row],
     alphas: Sequence[float],
     reference: str | None,
     outputs: Iterable[Path],
@@ -124,10 +124,10 @@ def write(
     ValueError
         If the suffix of an output is not known; then nothing is written.
     """
-    lines = compact([row for row in found if row["objective"] not in maps], alphas)
+    lines = compact([row for row in rows if row["objective"] not in maps], alphas)
     write_formats(
         outputs,
-        as_table(found),
+        as_table(rows),
         lambda: markdown(lines, alphas, reference),
         lambda: latex(lines, alphas, reference),
     )
@@ -137,7 +137,7 @@ def markdown(lines: Sequence[ScalingLine], alphas: Sequence[float], reference: s
     """Return the compact tables as Markdown, one section for each objective and optimizer."""
     text = ["# Errors and orders of the models", ""]
     text += ["Error: largest |discrete − continuous| of θ over all iterations."]
-    text += [f"Ratio: the error of `{reference}` over this one's, at the same α."] if reference else []
+    text += [f"Ratio: the error of `{reference}` divided by this one, at the same α."] if reference else []
     text += [_rule(lines), "Gradients: gradient evaluations of the solver, at the tolerance of the study."]
     text += [f"Slope: pairwise, {_PAIR}. Last table: {_ORDERS}.", ""]
     for (objective, optimizer), members in _sections(lines).items():
@@ -163,7 +163,7 @@ def latex(lines: Sequence[ScalingLine], alphas: Sequence[float], reference: str 
     for (objective, optimizer), members in _sections(lines).items():
         subject = f"{escaped(optimizer)}, objective {escaped(objective)}, horizon {_tex(_horizon(members))}"
         cost = "Gradient evaluations of the solver at the smallest $\\alpha$ of the table of errors"
-        gain = f", and the error of {escaped(reference)} over this one's" if reference else ""
+        gain = f", and the error of {escaped(reference)} divided by this one" if reference else ""
         captions = [
             f"Largest error of $\\theta$ over all iterations, and observed orders: {subject}. {_tex(rule)}",
             f"Cost: {subject}. {cost}{gain}.",
@@ -250,27 +250,26 @@ def _sections(lines: Iterable[ScalingLine]) -> dict[tuple[str, str], list[Scalin
 
 def _notes(lines: Iterable[ScalingLine], form: _Form) -> list[tuple[str, str]]:
     lines = list(lines)
-    told = (any(line.marked for line in lines), any("capped" in line.horizons for line in lines))
-    return [
-        pair for pair, tell in zip(zip(form.daggers, (_NOTE, _CUT), strict=True), told, strict=True) if tell
-    ]
+    needed = (any(line.marked for line in lines), any("capped" in line.horizons for line in lines))
+    notes = zip(form.daggers, (_NOTE, _CUT), needed, strict=True)
+    return [(sign, note) for sign, note, shown in notes if shown]
 
 
 def _horizon(lines: Sequence[ScalingLine]) -> str:
-    """Say how long the runs of a section are."""
+    """Return the horizons of the runs of a section in words."""
     steps = [count for line in lines for count in line.steps.values()]
     times = [alpha * count for line in lines for alpha, count in line.steps.items()]
     span = f"k = {min(steps)}" + (f" … {max(steps)}" if max(steps) > min(steps) else "")
     if any(line.horizons != {"given"} for line in lines):
         return f"until settled, {span}"
     coarsest = max(alpha for line in lines for alpha in line.steps)
-    # Whole iterations miss a time by up to half a learning rate.
+    # A whole number of iterations misses a time by up to half a learning rate.
     return f"t = {min(times):.3g}" if max(times) - min(times) <= coarsest else span
 
 
 def _name(line: ScalingLine, form: _Form) -> str:
     signs = zip(form.daggers, (line.marked, "capped" in line.horizons), strict=True)
-    return form.text(line.solution) + "".join(sign for sign, told in signs if told)
+    return form.text(line.solution) + "".join(sign for sign, shown in signs if shown)
 
 
 def _order(line: ScalingLine, form: _Form) -> str:
@@ -311,7 +310,7 @@ def _count(value: int | None, form: _Form) -> str:
 
 
 def _tex(text: str) -> str:
-    """Return a sentence of this module as LaTeX prints it."""
+    """Return a sentence of this module in LaTeX."""
     signs = {"α": r"$\alpha$", "→": r"$\to$", "±": r"$\pm$", "%": r"\%", "…": r"$\dots$"}
     return "".join(signs.get(c, c) for c in text).replace("k = ", "$k =$ ").replace("t = ", "$t =$ ")
 
@@ -322,6 +321,6 @@ def job(task: Task) -> str:
     models = {name: registry.model(spec) for name, spec in given["models"].items()}
     declared = {name: (model.name, model.order) for name, model in models.items()}
     errors = read_errors(task.files).to_pylist()
-    found = scaling_rows(errors, declared, given["reference"], given["quantities"], given["until"])
-    write(found, given["alpha"], given["reference"], task.outputs, given["maps"])
+    rows = scaling_rows(errors, declared, given["reference"], given["quantities"], given["until"])
+    write(rows, given["alpha"], given["reference"], task.outputs, given["maps"])
     return f"{len(task.outputs)} formats"
