@@ -16,9 +16,9 @@ from docutils.writers import html4css1
 
 from idescent import config
 from idescent.cli import main
+from idescent.drawing.markup import restructured
 from idescent.products.claims.statements import ClaimsError
 from idescent.products.claims.statements import read as read_claims
-from idescent.products.report.markup import restructured
 from idescent.study import registry
 from idescent.study.documents import DocumentError, check
 

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 
 from idescent import config
-from idescent.drawing.markup import escaped, marked
+from idescent.drawing.markup import escaped, marked, restructured
 from idescent.drawing.saving import save, styled
 from idescent.jobs import job_files
 from idescent.products.claims import audit
@@ -31,7 +31,6 @@ from idescent.products.claims import statements as claims_spec
 from idescent.products.claims import table as claims_table
 from idescent.products.paths import formulas
 from idescent.products.report import figures
-from idescent.products.report.markup import restructured
 from idescent.products.report.templates import render
 from idescent.study import texts
 from idescent.study.messages import ConfigError

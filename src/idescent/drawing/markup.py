@@ -1,4 +1,4 @@
-"""Format rows, numbers and text in Markdown and LaTeX."""
+"""Format rows, numbers and text in Markdown, LaTeX and reStructuredText."""
 
 from __future__ import annotations
 
@@ -62,3 +62,12 @@ def escaped(text: str) -> str:
 def marked(text: str) -> str:
     """Escape a text for Markdown, in one line."""
     return re.sub(r"([\\`*_\[\]<>~&$#])", r"\\\1", " ".join(text.split()))
+
+
+def restructured(text: str) -> str:
+    """Escape a text for reStructuredText: one paragraph without markup.
+
+    A directive in a caption could otherwise include a file of the machine, or a script, in Snakemake's own
+    report.
+    """
+    return re.sub(r"([^\w\s])", r"\\\1", " ".join(text.split()))

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import Field
 
+from idescent.drawing.markup import restructured
 from idescent.products.paths.spec import FigureSpec, required
 from idescent.products.product import Job, Product, Rule, figures, manifests
-from idescent.products.report.markup import restructured
 from idescent.store import DISCRETE
 from idescent.study.cells import Cell, Study
 from idescent.study.grid import quantities
