@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from idescent.analysis.errors import MEANINGLESS
+from idescent.drawing.markup import status_text
 from idescent.trajectory import ended_well
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +46,7 @@ def errors() -> str:
         if not ended_well(scheme["status"]):
             # Where the scheme stopped is decided by rounding: no digit of it means anything.
             numbers[1:] = ["–", "–"]
-        status = scheme["status"] if ended_well(scheme["status"]) else f"**{scheme['status']}**"
+        status = scheme["status"] if ended_well(scheme["status"]) else f"**{status_text(scheme['status'])}**"
         alpha, steps = f"{float(exact['alpha']):g}", exact["steps"]
         better = kinds.get(("half-step", "total"))
         half = number(better) if better else "–"

@@ -105,7 +105,7 @@ def _work_precision(rows: Sequence[Row], problems: Mapping[str, Problem]) -> Fig
 
 
 def _points(rows: Sequence[Row], method: str, work: str, floor: float) -> list[tuple[float, float]]:
-    """Return error and work; errors that the reference cannot tell are drawn at its own."""
+    """Return error and work; errors below the reference's own error are drawn at that level."""
     found = [row for row in rows if row.method == method and math.isfinite(row.value("error"))]
     return [(max(row.value("error"), floor, 1e-16), row.value(work)) for row in found]
 
@@ -278,10 +278,10 @@ FIGURES: dict[str, tuple[Callable[[Rows], Figure], tuple[str, ...], str, str]] =
         "Work and precision, the paper's equations",
         "Gradient evaluations (above) and wall time (below) against the largest error of θ over all "
         "iterations; the precise and cheap corner is at the lower right. The exact solver's work includes "
-        "its certificate. Star: Algorithm 4 with the step α; its other points have finer steps. The look- "
-        "ahead of RMSProp and AdaGrad is no initial-value problem, so solve_ivp and diffrax cannot solve "
-        "it; idesolver's form fits momentum alone. Errors that "
-        "the reference cannot tell are drawn at its own.",
+        "its certificate. Star: Algorithm 4 with the step α; its other points have finer steps. The "
+        "look-ahead of RMSProp and AdaGrad is no initial-value problem, so solve_ivp and diffrax cannot "
+        "solve it; idesolver's form fits momentum alone. Errors below the reference's own error are drawn "
+        "at that level.",
     ),
     "work_precision_half_step": (
         work_precision_half_step,

@@ -267,5 +267,5 @@ def test_the_marked_cell_leads_to_its_curves_and_its_file(page):
 def test_a_path_that_did_not_converge_is_marked_beside_its_values(page):
     choose(page, "optimizer", "Adam")
     states = page.texts("#readings tbody td:nth-child(4)")
-    assert states == ["completed", "smoothing exhausted", "converged"]
-    assert page.texts("#readings .mark") == ["smoothing exhausted"]
+    assert states == ["completed", "not converged (no smoothing left)", "converged"]
+    assert page.texts("#readings .mark") == ["not converged (no smoothing left)"]

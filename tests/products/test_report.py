@@ -99,7 +99,7 @@ def test_what_did_not_converge_stands_before_everything_else(text, elements):
     assert order == expected
     part = Elements(re.search(r'<section id="odd".*?</section>', text, re.DOTALL)[0])
     assert "1 of 11 solutions" in part.text
-    assert part.text.count("smoothing exhausted") == 1
+    assert part.text.count("not converged (no smoothing left)") == 1
     assert reported.MESSAGE in part.text
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from idescent.analysis.errors import common, distance, status
 from idescent.drawing import style
 from idescent.drawing.looks import model_look
+from idescent.drawing.markup import status_text
 from idescent.store import DISCRETE
 from idescent.store.cells import Read, by_cell, read_cells
 from idescent.store.trajectories import read_with_metadata
@@ -323,7 +324,7 @@ def _cell_data(
 def _path_data(file: Path, root: Path, report: Report, ended: str) -> dict[str, Any]:
     return {
         "file": file.relative_to(root).as_posix(),
-        "status": ended,
+        "status": status_text(ended),
         "ok": ended_well(ended),
         "message": report.message,
     }

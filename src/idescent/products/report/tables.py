@@ -11,6 +11,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from idescent.drawing.markup import status_text
 from idescent.products.report import content
 from idescent.products.report.content import MISSING, Cell, Column, Table
 from idescent.products.report.explorer import configuration
@@ -188,7 +189,7 @@ def _plain(value: str, text: bool) -> Cell:
 def _status(line: Row) -> Cell:
     run = line["discrete_status"]
     status = str(line["status"] if ended_well(run) or line["status"] == REFUSED else f"run {run}")
-    return status if ended_well(status) else {"mark": status}
+    return status if ended_well(status) else {"mark": status_text(status)}
 
 
 def _links(line: Row, explored: Collection[str]) -> Cell:
