@@ -141,7 +141,7 @@ def solve_ide(
     nodes : int, 1 ... 5000
     interpolation : {"cubic", "linear"}
     tolerance : float, > 0
-        Of the 2-norm, over all points, of a sweep's output minus its input.
+        Tolerance of the 2-norm, over all points, of a sweep's output minus its input.
     smoothing : (first, last, number)
         See :func:`~idescent.solvers.relaxation.relax`.
     max_sweeps : int, >= 1

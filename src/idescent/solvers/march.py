@@ -126,8 +126,7 @@ class March:
         self.sources = [problem.initial_source(m, theta0, gradient) for m in self.equation.memories]
         memories = [m.initial * h for m, h in zip(self.equation.memories, self.sources, strict=True)]
         self.state = State(0.0, theta0, memories)
-        # Largest value of each memory so far, to which its tolerance is relative; first, one iteration's
-        # gain.
+        # Largest value of each memory so far, the scale of its tolerance; at first, one iteration's gain.
         self.scales = [
             max(float(np.abs(m.gain * h).max()), 1e-300)
             for m, h in zip(self.equation.memories, self.sources, strict=True)

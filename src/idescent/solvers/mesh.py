@@ -120,7 +120,7 @@ def legendre_tails(problem: Problem, window: Window, target: float, targets: Seq
     ----------
     problem : Problem
     window : Window
-        With path and memories.
+        Its path and memories.
     target : float
         Tolerance of the path.
     targets : sequence of float

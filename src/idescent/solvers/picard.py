@@ -65,7 +65,7 @@ class Picard:
         sweep; ``exact`` integrates the same spline exactly, in O(N).  They differ where the nodes do not
         resolve the past.
     tolerance : float, > 0
-        Of the 2-norm over all points (the paper prints a sum of squares; its runs took the square root).
+        Tolerance of the 2-norm over all points (the paper prints a sum of squares; its runs took the root).
     smoothing : (first, last, number)
         Evenly spaced list of weights of the last path; the next one is taken whenever the error rises.
     max_sweeps : int, >= 1

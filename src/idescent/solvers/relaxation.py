@@ -62,7 +62,7 @@ class Relaxation:
     path : ndarray
         Output of the last sweep.
     given : ndarray
-        Its input.
+        Input of the last sweep.
     initial_error : float
         2-norm of output minus input of the first sweep.
     errors, factors : tuple of float

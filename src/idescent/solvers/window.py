@@ -152,7 +152,7 @@ def relax_window(
     window : Window
         With a first guess of the path.
     tolerance : float
-        Of the correction, sup norm.  Half of :data:`ROUNDING` is enough where that is larger.
+        Largest entry of the correction of a converged path; at least half of :data:`ROUNDING` times the path.
     max_sweeps : int
     known : ndarray, shape (E, p, n), optional
         Gradients of all elements.  Only the first element is then swept, and its gradients are overwritten;
@@ -237,7 +237,7 @@ def relax_in_turn(problem: Problem, window: Window, tolerance: float, max_sweeps
     window : Window
         With a first guess of the path.
     tolerance : float
-        Of the change of the path in one round, sup norm.
+        Largest change of a converged path in one round; at least half of :data:`ROUNDING` times the path.
     max_sweeps : int
         Limit of the rounds, and of the sweeps on one element in one round.
     """
