@@ -65,7 +65,7 @@ class ClaimSource(_Strict):
 class Second(_Strict):
     """The second term of a comparison: the first term, except for the properties in these keys."""
 
-    cell: Selector = Field(default_factory=dict, description="another cell: what differs from the first")
+    cell: Selector = Field(default_factory=dict, description="another cell: the properties that differ")
     source: str | None = Field(default=None, description="the title of another source")
 
 

@@ -103,8 +103,8 @@ def draw_errors(ax: Axes, spec: FigureSpec, curves: Sequence[Curve]) -> float:
         ax.plot(k[rows], y[rows], **look, **_ERROR_MARK, gid=curve_id(curve))
         estimate = curve.report.error_estimate
         # An estimate far below every error would compress the curves.
-        shown = max(floor, _ESTIMATE_SHOWN * lowest) <= estimate < math.inf
-        if spec.quantity == "theta" and shown:
+        in_range = max(floor, _ESTIMATE_SHOWN * lowest) <= estimate < math.inf
+        if spec.quantity == "theta" and in_range:
             ax.axhline(estimate, **ESTIMATE, color=colour, gid="estimate")
     return floor
 
