@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 CAPTION = (
     "Largest error of θ over all iterations, relative to the largest θ of the discrete run, for each "
     "continuous model of {optimizer} (objective: {objective}): a row for each learning rate α, a column for "
-    "each decay rate β of the second moment. Dashed: α = 1 − β; the memory of the second moment, 1/(1 − β) "
-    "iterations, is then a time of 1. Hatched: the solution did not reach its tolerance, or a run diverged; "
-    "the error is then that up to the last finite iteration. Dotted: the error is within ten times the "
-    "estimated error of solver and rounding. White: not solved, or no error. Errors above 1 have the colour "
-    "of the upper arrow."
+    "each decay rate β of the second moment. Dashed: α = 1 − β, interpolated between the cells; the memory "
+    "of the second moment, 1/(1 − β) iterations, is then a time of 1. Hatched: the solution did not reach "
+    "its tolerance, or a run diverged; the error is then that up to the last finite iteration. Dotted: the "
+    "error is within ten times the estimated error of solver and rounding. White: not solved, or no error. "
+    "Errors above 1 have the colour of the upper arrow."
 )
 _FAILED, _DROWNED = "not converged", "near solver and rounding error"
 _HATCHES = {_FAILED: "////", _DROWNED: "....", IMPLAUSIBLE: "xxxx", REFUSED: "----"}
@@ -168,8 +168,8 @@ def _panel(
     sns.heatmap(values, cmap="viridis", norm=colours, cbar=False, linewidths=0.25, ax=ax, **limits)
     ax.set(xlabel="", ylabel="")
     ax.spines[:].set(visible=True, linewidth=0.4, color=style.GREY)
-    ax.tick_params(axis="x", labelrotation=90, labelsize=6, length=0)
-    ax.tick_params(axis="y", labelrotation=0, labelsize=6, length=0)
+    ax.tick_params(labelsize=6, length=0)
+    ax.tick_params(axis="y", labelrotation=0)
     cell: Any
     for cell in cells.dropna(subset="sign").itertuples():
         corner = betas.index(cell.beta), alphas.index(cell.alpha)
