@@ -117,22 +117,22 @@ def fidelity_figure(
         diverged = all(path.report.diverged_at is not None for path in kept.values())
         losses = [path.loss for path in kept.values()]
         told = ("zero", "too small", "not finite")
-        found = account(losses, log=log, noun="loss value", diverged=diverged, told=told)
-        say(above, found)
-        if found.drawn:
+        drawn_losses = account(losses, log=log, noun="loss value", diverged=diverged, told=told)
+        say(above, drawn_losses)
+        if drawn_losses.drawn:
             look = {"color": "#B8B8B8", "linewidth": 3.2, "solid_capstyle": "butt", "zorder": 1}
             above.plot(*_thin(run.k, held(run.loss, log=log)), **look)
-        offered: list[Any] = []
+        all_errors: list[Any] = []
         names |= dict.fromkeys(name for name in cell if name != "discrete")
         for name, path in kept.items():
             if name == "discrete":
                 continue
             colour, marker, size, line = model_look(looks[name])
-            if found.drawn:
+            if drawn_losses.drawn:
                 x, y = _thin(path.k, held(path.loss, log=log))
                 above.plot(x, y, color=colour, linestyle=line, linewidth=0.9, gid=name)
             k, errors = relative_errors(run, path)
-            offered.append(errors["loss"])
+            all_errors.append(errors["loss"])
             seen = drawable(errors["loss"], log=True)
             below.plot(*_thin(k[seen], errors["loss"][seen]), color=colour, linestyle=line, linewidth=0.9)
             for bound in within:
@@ -145,12 +145,12 @@ def fidelity_figure(
                 end = (k[seen][-1], errors["loss"][seen][-1]) if seen.any() else (0, _LEAST_ERROR)
                 end = (end[0], min(max(end[1], _LEAST_ERROR), _LARGEST_ERROR))
                 below.plot(*([x] for x in end), "x", color=colour, markersize=6, zorder=4, clip_on=False)
-        inside = _in_frame(offered, diverged)
+        inside = _in_frame(all_errors, diverged)
         say(below, inside)
         tell(below, remarked)
-        if not found.drawn and not inside.drawn:
+        if not drawn_losses.drawn and not inside.drawn:
             below.set_xlim(-0.05 * run.steps, 1.05 * run.steps)
-        empty = empty and not found.drawn
+        empty = empty and not drawn_losses.drawn
         _dress(above, below, log=log)
     _bounds(grid[1], within)
     if log:
@@ -169,14 +169,14 @@ def _negative(cells: Iterable[Mapping[str, tuple[Trajectory, Any]]]) -> bool:
 
 def _in_frame(errors: Sequence[Any], diverged: bool) -> Account:
     """Count the relative errors that a panel can draw within its frame."""
-    found = account(errors, log=True, noun="error", diverged=diverged, told=("zero", "not finite"))
+    drawn = account(errors, log=True, noun="error", diverged=diverged, told=("zero", "not finite"))
     values = np.concatenate([error[drawable(error, log=True)] for error in errors]) if errors else np.empty(0)
     for outside, where in ((values < _LEAST_ERROR, "below"), (values > _LARGEST_ERROR, "above")):
-        if found.drawn and outside.all():
+        if drawn.drawn and outside.all():
             limit = _LEAST_ERROR if where == "below" else _LARGEST_ERROR
             why = "all runs diverged" if diverged else f"all errors are {where} {limit:g}"
-            return replace(found, drawn=0, whole=why)
-    return found
+            return replace(drawn, drawn=0, whole=why)
+    return drawn
 
 
 def _looks(names: Iterable[str], models: Mapping[str, str]) -> dict[str, str]:

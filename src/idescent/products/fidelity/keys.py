@@ -37,19 +37,19 @@ class FidelitySpec(BaseModel):
 
 def settings(spec: Any, study: Study) -> dict[str, Any] | None:
     """Complete the section by the objectives whose curves are drawn."""
-    given: FidelitySpec | None = spec.fidelity
-    if given is None:
+    section: FidelitySpec | None = spec.fidelity
+    if section is None:
         return None
     objectives = list(dict.fromkeys(cell.group[0] for cell in study.cells))
-    for i, name in enumerate(given.curves or ()):
+    for i, name in enumerate(section.curves or ()):
         if name not in objectives:
             raise refused(f"fidelity.curves.{i}", name, f"must be one of {', '.join(objectives)}")
-    curves = objectives if given.curves is None else list(given.curves)
+    curves = objectives if section.curves is None else list(section.curves)
     for name in spec.figures:
         if name.startswith("fidelity_"):
             raise ConfigError(f"config: figures.{name} is not allowed: loss curves have such names")
     models = {name: solution["model"] for name, solution in study.solutions.items()}
-    return {"within": sorted(given.within), "curves": curves, "models": models}
+    return {"within": sorted(section.within), "curves": curves, "models": models}
 
 
 def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) -> list[Rule]:
@@ -78,10 +78,10 @@ def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) ->
         f"{HERE}.table:job",
         tables("fidelity", "fidelity.rst"),
         (Job(digest(f"{HERE}.table"), inputs=tuple(measure.made())),),
-        "tabulate how long models hold",
+        "tabulate the horizons of models",
     )
-    found = [measure, table]
-    # The models are asked for their names, by which they have their colours.
+    declared = [measure, table]
+    # The names of the models set their colours.
     code = digest(f"{HERE}.figure", *(("model", spec) for spec in given["models"].values()))
     jobs = []
     for group, cells in study.groups.items():
@@ -104,10 +104,10 @@ def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) ->
             )
     if jobs:
         function, caption = f"{HERE}.figure:job", figures("fidelity_figure.rst")
-        found.append(
+        declared.append(
             Rule("fidelity_figure", "figure", function, caption, tuple(jobs), "draw {wildcards.figure}")
         )
-    return found
+    return declared
 
 
 PRODUCT = Product(

@@ -220,14 +220,14 @@ def _accuracies(
     return {"accuracy_run": float(of_run[-1]), "accuracy": float(of_path[-1]), "accuracy_gap": gap}
 
 
-def as_table(found: Iterable[Mapping[str, Any]]) -> Any:
+def as_table(entries: Iterable[Mapping[str, Any]]) -> Any:
     """Return rows as a pyarrow table with a fixed schema; missing entries are null."""
     import pyarrow as pa
 
-    found = list(found)
+    entries = list(entries)
     names = [*_CELL, *_MEASURED, *_COST]
     types = [pa.type_for_alias(_TYPES.get(name, "float64")) for name in names]
-    arrays = [nullable([row.get(n) for row in found], t) for n, t in zip(names, types, strict=True)]
+    arrays = [nullable([row.get(n) for row in entries], t) for n, t in zip(names, types, strict=True)]
     return pa.Table.from_arrays(arrays, names=names)
 
 

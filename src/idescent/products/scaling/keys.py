@@ -45,35 +45,35 @@ class ScalingSpec(BaseModel):
 
 def settings(spec: Any, study: Study) -> dict[str, Any] | None:
     """Complete the section by the learning rates of the compact table and the caps of horizons."""
-    given: ScalingSpec | None = spec.scaling
-    if given is None:
+    section: ScalingSpec | None = spec.scaling
+    if section is None:
         return None
     where, alphas = "config: scaling", sorted({cell.alpha for cell in study.cells}, reverse=True)
     known = ", ".join(study.solutions)
-    if given.reference not in (None, *study.solutions):
-        raise refused("scaling.reference", given.reference, f"must be one of {known}")
-    for alpha in given.alpha or ():
+    if section.reference not in (None, *study.solutions):
+        raise refused("scaling.reference", section.reference, f"must be one of {known}")
+    for alpha in section.alpha or ():
         if alpha not in alphas:
             rates = ", ".join(f"{a:g}" for a in alphas)
             raise ConfigError(f"{where}.alpha: {alpha!r} is not allowed: must be one of {rates}")
-    if given.name in ("errors", "claims"):
-        raise ConfigError(f"{where}.name: {given.name!r} is not allowed: other tables have this name")
+    if section.name in ("errors", "claims"):
+        raise ConfigError(f"{where}.name: {section.name!r} is not allowed: other tables have this name")
     possible = dict.fromkeys(quantity for cell in study.cells for quantity in quantities(cell))
-    for i, quantity in enumerate(given.quantities):
+    for i, quantity in enumerate(section.quantities):
         if quantity not in possible:
             raise refused(f"scaling.quantities.{i}", quantity, f"must be one of {', '.join(possible)}")
     for name in spec.figures:
-        if name.startswith(f"{given.name}_"):
-            raise ConfigError(f"{where}.name: {given.name!r} is not allowed: figure {name} begins with it")
-    for name in given.maps:
+        if name.startswith(f"{section.name}_"):
+            raise ConfigError(f"{where}.name: {section.name!r} is not allowed: figure {name} begins with it")
+    for name in section.maps:
         _check_map(f"{where}.maps", name, study)
     default = dict.fromkeys((alphas[0], alphas[len(alphas) // 2], alphas[-1]))
     return {
-        "name": given.name,
-        "reference": given.reference,
-        "alpha": sorted(dict.fromkeys(given.alpha or default), reverse=True),
-        "quantities": list(given.quantities),
-        "maps": list(given.maps),
+        "name": section.name,
+        "reference": section.reference,
+        "alpha": sorted(dict.fromkeys(section.alpha or default), reverse=True),
+        "quantities": list(section.quantities),
+        "maps": list(section.maps),
         "until": _caps(spec, study),
         "models": {name: solution["model"] for name, solution in study.solutions.items()},
     }

@@ -1,4 +1,4 @@
-"""Maps of the error over learning rate and memory: one figure for an objective and optimizer.
+"""Maps of the error over learning rate and memory: one figure for each objective and optimizer.
 
 What lives here: :func:`render_heatmap`.  What does not: the numbers (:mod:`idescent.products.scaling.rows`),
 curves over the learning rate alone (:mod:`idescent.products.scaling.figure`).
@@ -81,7 +81,7 @@ def heatmap_rows(rows: Iterable[dict[str, Any]], objective: str, optimizer: str)
 
 
 def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Build the picture, models across and further rates down; call it inside the style's context.
+    """Build the picture, models across and other hyper-parameters down; call it inside the style's context.
 
     Parameters
     ----------
@@ -127,14 +127,14 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
             _panel(ax, chosen, alphas[::-1], betas, colours)
             ax.set_title(solution if ax in grid[0] else "", fontsize=7.5)
             # Solutions that are refused or implausible have a hatch of their own.
-            told = [
+            comparable = [
                 row
                 for row in rows
                 if (_other(row), row["solution"]) == (other, solution) and not meaningless(row)
             ]
-            found = account_of(told, "relative")
-            if told and found.whole:
-                say(ax, found)
+            errors = account_of(comparable, "relative")
+            if comparable and errors.whole:
+                say(ax, errors)
         line[0].set_ylabel(f"{other}\n" + r"learning rate $\alpha$" if other else r"learning rate $\alpha$")
     symbol = r"\beta_2" if rows[0]["beta2"] is not None else r"\beta"
     for ax in grid[-1]:
@@ -147,7 +147,7 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 def _colours(low: float, high: float) -> BoundaryNorm:
     """Return bands of half a decade, for decimal logarithms of errors from ``low`` to ``high``."""
-    # A relative error above 1 is none of interest, however large.
+    # The size of a relative error above 1 is of no interest.
     extend: Any = "both" if high > 0.0 else "min"
     high = max(min(high, 0.0), low + 1.0)
     low = max(low, high - _MOST_DECADES)
@@ -173,7 +173,7 @@ def _panel(
     cell: Any
     for cell in cells.dropna(subset="sign").itertuples():
         corner = betas.index(cell.beta), alphas.index(cell.alpha)
-        # Without an error there is no colour: the grey below the hatch tells it from an empty cell.
+        # Without an error there is no colour: the grey below the hatch distinguishes it from an empty cell.
         face = style.GREY if math.isnan(cell.value) else "none"
         box = Rectangle(
             corner, 1, 1, facecolor=face, edgecolor="white", linewidth=0.0, zorder=2, gid=cell.sign
@@ -220,17 +220,17 @@ def _legend(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
     keys: list[Any] = [
         Line2D([], [], color="black", linestyle=_DASHES, linewidth=0.8, label=r"$\alpha = 1 - \beta$")
     ]
-    found = {_sign(row) for row in rows}
+    signs = {_sign(row) for row in rows}
     keys += [
         Patch(facecolor=style.GREY, edgecolor="white", hatch=hatch, label=sign, linewidth=0.0)
         for sign, hatch in _HATCHES.items()
-        if sign in found
+        if sign in signs
     ]
     figure.legend(handles=keys, loc="outside upper center", ncols=len(keys))
 
 
 def _sign(row: Mapping[str, Any]) -> str | None:
-    """Return why the error of a cell is none of a good solution, or near rounding; None otherwise."""
+    """Return the mark of a cell: its status, a failed solution, or an error near rounding; None without."""
     if meaningless(row):
         return str(row["status"])
     if not good(row):
@@ -250,9 +250,9 @@ def _mapped(row: Mapping[str, Any]) -> Any:
 
 
 def _other(row: Mapping[str, Any]) -> str:
-    """Name the further rates of a row."""
-    given = {"beta1": row["beta1"], "weight_decay": row["weight_decay"]}
-    arguments = {name: value for name, value in given.items() if value is not None}
+    """Return the label of the other hyper-parameters of a row."""
+    values = {"beta1": row["beta1"], "weight_decay": row["weight_decay"]}
+    arguments = {name: value for name, value in values.items() if value is not None}
     return style.configuration({"class": "", "arguments": arguments}).removeprefix(", ")
 
 

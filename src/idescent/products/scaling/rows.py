@@ -144,7 +144,7 @@ def rows(
     return table
 
 
-def as_table(found: Sequence[Row]) -> Any:
+def as_table(entries: Sequence[Row]) -> Any:
     """Return the complete table as a pyarrow table; missing values are null."""
     import pyarrow as pa
 
@@ -163,14 +163,14 @@ def as_table(found: Sequence[Row]) -> Any:
         *_STATUS,
     )
     order += (*_NUMBERS, "used", *_FIT, "points", "reason", *_COUNTS)
-    arrays = [nullable([finite(row.get(name)) for row in found], columns[name]) for name in order]
+    arrays = [nullable([finite(row.get(name)) for row in entries], columns[name]) for name in order]
     return pa.Table.from_arrays(arrays, names=list(order))
 
 
-def compact(found: Iterable[Row], alphas: Sequence[float]) -> list[ScalingLine]:
+def compact(entries: Iterable[Row], alphas: Sequence[float]) -> list[ScalingLine]:
     """Reduce the complete table to one line for each configuration and solution."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in found:
+    for row in entries:
         groups.setdefault((*_configuration(row), row["solution"]), []).append(row)
     return [_line(members, alphas) for members in groups.values()]
 
@@ -178,7 +178,7 @@ def compact(found: Iterable[Row], alphas: Sequence[float]) -> list[ScalingLine]:
 def _line(members: Sequence[Row], alphas: Sequence[float]) -> ScalingLine:
     of_theta = [row for row in members if (row["quantity"], row["norm"]) == ("theta", "sup")]
     first, at = of_theta[0], {row["alpha"]: row for row in of_theta}
-    shown = [at.get(alpha) for alpha in alphas]
+    chosen = [at.get(alpha) for alpha in alphas]
     above = {row["alpha"]: counts(row) for row in of_theta}
     larger = dict(zip(list(at)[1:], at, strict=False))
     cheapest = at.get(min(alphas))
@@ -188,8 +188,8 @@ def _line(members: Sequence[Row], alphas: Sequence[float]) -> ScalingLine:
         betas=betas(first),
         solution=first["solution"],
         steps={alpha: row["steps"] for alpha, row in at.items()},
-        errors=tuple(_shown(row) for row in shown),
-        ratios=tuple(row["ratio"] if row else None for row in shown),
+        errors=tuple(_shown(row) for row in chosen),
+        ratios=tuple(row["ratio"] if row else None for row in chosen),
         slopes={
             alpha: row["slope"]
             for alpha, row in at.items()
@@ -210,8 +210,8 @@ def _line(members: Sequence[Row], alphas: Sequence[float]) -> ScalingLine:
 def _shown(row: Row | None) -> float | str | None:
     if row is None:
         return None
-    shown: float | str | None = row["status"] if meaningless(row) else row["error"]
-    return shown
+    error: float | str | None = row["status"] if meaningless(row) else row["error"]
+    return error
 
 
 def betas(row: Row) -> str:
@@ -291,7 +291,7 @@ def _group(
         interval = (fitted.order, fitted.low, fitted.high)
         values = (*interval, fitted.largest, fitted.smallest, *constants, fitted.points)
         shared |= dict(zip((*_FIT, "points"), values, strict=True))
-    made = []
+    entries = []
     for i, (row, slope) in enumerate(zip(members, orders.slopes(alphas, errors), strict=True)):
         kept: tuple[str, ...] = (
             "objective",
@@ -303,7 +303,7 @@ def _group(
             *_STATUS,
         )
         kept += ("error", "relative", "error_estimate", *_COUNTS)
-        made.append(
+        entries.append(
             {name: row.get(name) for name in kept}
             | {
                 "configuration": _configuration(row)[2],
@@ -318,7 +318,7 @@ def _group(
             }
             | shared
         )
-    return made
+    return entries
 
 
 def _floor(row: Row) -> float:
