@@ -38,6 +38,8 @@ from idescent.store.files import DamagedError, remove_partials, write_text
 from idescent.study.packs import damaged
 from idescent.study.provenance import is_whole
 
+# Imported inside functions by most of what the shared process runs.
+LIBRARIES = ("pandas", "matplotlib.backends.backend_pdf", "matplotlib.backends.backend_svg")
 # Locks, and files that are kept between runs.
 FOLDER = Path(".snakemake/idescent")
 
@@ -182,7 +184,8 @@ class Session:
         ]
         if len(functions) > 1 and not self.workflow.deployment_settings.deployment_method:
             modules = sorted({function.partition(":")[0] for function in functions})
-            self._shared = shared_process.start(name for name in modules if name.startswith("idescent."))
+            own = [name for name in modules if name.startswith("idescent.")]
+            self._shared = shared_process.start([*LIBRARIES, *own])
 
     def end(self) -> None:
         """After the last job: print the summary and let Snakemake end at once."""

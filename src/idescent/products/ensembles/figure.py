@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -26,9 +28,6 @@ from idescent.drawing.saving import save, styled
 from idescent.products.ensembles.rows import RUNS
 from idescent.products.product import Task
 from idescent.store.tables import read_errors
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 CAPTION = (
     "Loss along {runs} runs of {optimizer} on mini-batches (objective: {objective}): their mean (wide grey "
@@ -129,27 +128,21 @@ def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
     return figure
 
 
-def _curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, DataFrame]:
+def _curves(rows: Sequence[Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
     """Return the rows of the runs and of each model, in their order."""
-    import pandas as pd
-
     frame = pd.DataFrame(rows).reindex(columns=["model", "status", *_NUMBERS])
     frame = frame.astype(dict.fromkeys(_NUMBERS, "float64"))
     return {str(name): curve for name, curve in frame.groupby("model", sort=False)}
 
 
-def _curve(k: Any, value: Any, low: Any = None, high: Any = None) -> DataFrame:
+def _curve(k: Any, value: Any, low: Any = None, high: Any = None) -> pd.DataFrame:
     """Return the values of a curve and its interval that a logarithmic axis can hold; NaN for the others."""
-    import pandas as pd
-
     columns = {name: held(values, log=True) for name, values in zip(_ENDS, (value, low, high), strict=True)}
     return pd.DataFrame({"k": np.asarray(k), **columns})
 
 
-def _draw(ax: Axes, curve: DataFrame, band: float = 0.0, **look: Any) -> None:
+def _draw(ax: Axes, curve: pd.DataFrame, band: float = 0.0, **look: Any) -> None:
     """Draw a curve, and its interval as a band of opacity ``band``; missing values interrupt both."""
-    import seaborn as sns
-
     curve = curve.iloc[np.unique(np.linspace(0, len(curve) - 1, min(len(curve), _MOST_POINTS)).astype(int))]
     known = curve[[*_ENDS]].notna()
     parts = known.ne(known.shift()).any(axis=1).cumsum()
@@ -169,12 +162,12 @@ def _draw(ax: Axes, curve: DataFrame, band: float = 0.0, **look: Any) -> None:
         )
 
 
-def _runs(ax: Axes, runs: DataFrame) -> None:
+def _runs(ax: Axes, runs: pd.DataFrame) -> None:
     look = {"color": _GREY, "linewidth": 3.2, "solid_capstyle": "butt", "zorder": 1.5}
     _draw(ax, _curve(runs["k"], runs["mean"], runs["q05"], runs["q95"]), band=_GREY_BAND, **look)
 
 
-def _difference(ax: Axes, name: str, curve: DataFrame) -> None:
+def _difference(ax: Axes, name: str, curve: pd.DataFrame) -> None:
     """Draw the absolute difference of a model from the mean of the runs, with its simultaneous band."""
     colour, line = _look(name)
     low, high = curve["band_low"], curve["band_high"]

@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
@@ -30,9 +32,6 @@ from idescent.products.product import Task
 from idescent.products.scaling.rows import good, meaningless, sup_errors
 from idescent.store.tables import read_errors
 from idescent.trajectory import REFUSED
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 CAPTION = (
     "Largest error of θ over all iterations, relative to the largest θ of the discrete run, for each "
@@ -93,8 +92,6 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     ValueError
         If there are none.
     """
-    import pandas as pd
-
     if not rows:
         raise ValueError("heatmap: no error of theta is given: there must be at least one")
     cells = pd.DataFrame(
@@ -156,11 +153,9 @@ def _colours(low: float, high: float) -> BoundaryNorm:
 
 
 def _panel(
-    ax: Axes, cells: DataFrame, alphas: list[float], betas: list[float], colours: BoundaryNorm
+    ax: Axes, cells: pd.DataFrame, alphas: list[float], betas: list[float], colours: BoundaryNorm
 ) -> None:
     """Draw the errors of one model: a row for each learning rate, falling, and a column for each beta."""
-    import seaborn as sns
-
     values = cells.pivot(index="alpha", columns="beta", values="value").reindex(index=alphas, columns=betas)
     values = values.rename(index="{:g}".format, columns="{:g}".format)
     # Without limits seaborn takes those of the values, and warns if there is no value.
