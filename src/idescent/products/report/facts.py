@@ -18,7 +18,7 @@ from typing import Any
 
 from idescent import __version__
 
-_PACKAGES = ("numpy", "scipy", "pyarrow", "matplotlib", "seaborn", "snakemake")
+_PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "matplotlib", "seaborn", "jinja2", "snakemake")
 
 
 def versions() -> dict[str, str]:
