@@ -46,6 +46,8 @@ API = {
         "Optimizers and schedules",
         (
             "optimizers.optimizer",
+            "optimizers.declared",
+            "optimizers.ratio",
             "optimizers.adagrad",
             "optimizers.rmsprop",
             "optimizers.adam",

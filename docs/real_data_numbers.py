@@ -14,6 +14,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 import idescent as ide
 from idescent.objectives import Perceptron
+from idescent.optimizers.ratio import ratio_of
 from idescent.products.fidelity import rows as fidelity
 from idescent.store.trajectories import read, read_with_metadata
 from idescent.study import registry
@@ -101,8 +102,8 @@ def sharpness(optimizer, objective, alpha, run, k):
     The largest eigenvalue of alpha H / (sqrt(v) + eps), made symmetric, over 2 (1 + beta1) / (1 - beta1).
     """
     theta, second = run.theta[k], run.quantity(optimizer.moments[-1])[k]
-    if optimizer.bias_correction:
-        second = second / (1.0 - optimizer.decay2**k)
+    if ratio_of(optimizer).corrected:
+        second = second / (1.0 - ratio_of(optimizer).beta2 ** k)
     root = np.sqrt(alpha / (np.sqrt(second) + optimizer.eps))
     n = len(theta)
     if n <= 64:
@@ -114,7 +115,7 @@ def sharpness(optimizer, objective, alpha, run, k):
         )
         start = np.random.default_rng(0).standard_normal(n)
         largest = eigsh(matrix, 1, which="LA", tol=1e-3, v0=start, return_eigenvectors=False)[0]
-    momentum = optimizer.decay1 if optimizer.momentum else 0.0
+    momentum = ratio_of(optimizer).beta1 if ratio_of(optimizer).first else 0.0
     return largest / (2.0 * (1.0 + momentum) / (1.0 - momentum))
 
 

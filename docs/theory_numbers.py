@@ -11,6 +11,7 @@ from refresh import fill_measured
 
 import idescent as ide
 from idescent.models.half_step import half_step_rate
+from idescent.optimizers.ratio import ratio_of
 
 QUADRATIC = ide.Quadratic(4.0)
 PAPER, HALF, THIRD = ide.models.Paper(), ide.models.HalfStep(), ide.models.ThirdOrder()
@@ -53,7 +54,7 @@ def grid():
             *((ide.Adam(b1, b2), 10.0) for b1 in (0.0, 0.9) for b2 in (0.99, 0.999)),
         ):
             steps = round(time / alpha) if time else round(20 / alpha**2)
-            models = (PAPER, HALF, THIRD) if optimizer.bias_correction else (PAPER, HALF)
+            models = (PAPER, HALF, THIRD) if ratio_of(optimizer).corrected else (PAPER, HALF)
             found = [f"{sup(m, optimizer, alpha, steps, rtol=1e-9):.1e}" for m in models]
             rows.append([name(optimizer), f"{alpha}", str(steps), *found, *(["–"] * (3 - len(found)))])
     return table(["optimizer", "α", "iterations", "paper", "half-step", "third order"], rows)
@@ -94,7 +95,8 @@ class EarlyStart:
         """Adam's half-step equation with the other start."""
         half = HALF.equation(optimizer, alpha)
         betas, rates = zip(
-            *((b, half_step_rate(b)) for b in (optimizer.decay1, optimizer.decay2)), strict=True
+            *((b, half_step_rate(b)) for b in (ratio_of(optimizer).beta1, ratio_of(optimizer).beta2)),
+            strict=True,
         )
 
         def mass(i, s):

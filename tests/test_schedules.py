@@ -12,6 +12,7 @@ from idescent.discrete import kernels
 from idescent.discrete import loop as discrete
 from idescent.models.scheduled import Scheduled, under
 from idescent.objectives import CountedObjective
+from idescent.optimizers.ratio import ratio_of
 from idescent.schedules import Constant, Cosine, LinearWarmup, Sequential, Step, factors
 
 QUADRATIC = ide.Quadratic(4.0)
@@ -134,7 +135,7 @@ def test_iteration_k_is_a_run_of_one_iteration_at_alpha_times_its_factor(optimiz
     for k in (1, 2, 20, 21, 40):
         theta = np.vstack((run.theta[k - 1], [np.nan]))
         moments = [np.vstack((rows[k - 1], [np.nan])) for rows in run.moments.values()]
-        first = moments[0] if optimizer.momentum else None
+        first = moments[0] if ratio_of(optimizer).first else None
         discrete.run_python(
             optimizer, CountedObjective(QUADRATIC), rates[k - 1], 1, theta, first, moments[-1], done=k - 1
         )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.optimizers.ratio import ratio_of
 from suite.problems import Problem
 
 Array = NDArray[np.float64]
@@ -36,14 +37,16 @@ class Chain:
 def chain(problem: Problem, gradient: Callable[[float], float]) -> Chain | None:
     """Return a problem as an ordinary equation, or None for one that looks ahead."""
     optimizer, alpha = problem.optimizer, problem.alpha
-    b1, b2, eps, theta0 = optimizer.decay1, optimizer.decay2, optimizer.eps, problem.theta0
+    b1, b2, eps, theta0 = ratio_of(optimizer).beta1, ratio_of(optimizer).beta2, optimizer.eps, problem.theta0
     name = problem.model.name
     if name == "momentum":
         return Chain(0.0, [theta0, 0.0], lambda s, y: [-alpha * y[1], (1 - b1) * (gradient(y[0]) - y[1])])
-    if name == "paper" and optimizer.bias_correction:
+    if name == "paper" and ratio_of(optimizer).corrected:
         return _adam(gradient, theta0, alpha, b1, b2, eps)
     if name == "half-step":
-        return _half_step(gradient, theta0, alpha, b1, b2, eps, optimizer.summing, optimizer.bias_correction)
+        return _half_step(
+            gradient, theta0, alpha, b1, b2, eps, ratio_of(optimizer).sums, ratio_of(optimizer).corrected
+        )
     return None
 
 

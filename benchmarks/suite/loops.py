@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import idescent as ide
 from idescent.discrete import kernels
 from idescent.optimizers import Optimizer
+from idescent.optimizers.ratio import ratio_of
 
 Array = NDArray[np.float64]
 
@@ -51,7 +52,12 @@ def single(library: ctypes.CDLL, name: str, arrays: Sequence[Array]) -> Callable
     """Return a call of one optimizer's loop for one run."""
     optimizer, function = OPTIMIZERS[name], getattr(library, name.lower())
     function.restype = None
-    numbers = (optimizer.decay1, optimizer.decay2, getattr(optimizer, "weight_decay", 0.0), optimizer.eps)
+    numbers = (
+        ratio_of(optimizer).beta1,
+        ratio_of(optimizer).beta2,
+        getattr(optimizer, "weight_decay", 0.0),
+        optimizer.eps,
+    )
     arguments = [ctypes.c_int64(len(arrays[0]) - 1), ctypes.c_double(ALPHA), *map(ctypes.c_double, numbers)]
     pointers = [a.ctypes.data_as(ctypes.c_void_p) for a in arrays]
     return lambda: function(*arguments, *pointers)
@@ -63,6 +69,8 @@ def pack(library: ctypes.CDLL, name: str, alphas: Array, arrays: Sequence[Array]
     library.pack.restype = None
     kind = ("AdaGrad", "RMSProp", "Adam").index(name)
     sizes = (ctypes.c_int(kind), ctypes.c_int64(len(alphas)), ctypes.c_int64(len(arrays[0]) - 1))
-    numbers = [ctypes.c_double(x) for x in (optimizer.decay1, optimizer.decay2, optimizer.eps)]
+    numbers = [
+        ctypes.c_double(x) for x in (ratio_of(optimizer).beta1, ratio_of(optimizer).beta2, optimizer.eps)
+    ]
     pointers = [a.ctypes.data_as(ctypes.c_void_p) for a in (alphas, *arrays)]
     return lambda: library.pack(*sizes, pointers[0], *numbers, *pointers[1:])

@@ -17,6 +17,7 @@ import idescent as ide
 from idescent.models import HalfStep, Paper
 from idescent.models.equation import Equation, Memory, Model
 from idescent.optimizers import Optimizer
+from idescent.optimizers.ratio import ratio_of
 
 Array = NDArray[np.float64]
 
@@ -43,7 +44,7 @@ class Momentum:
     order: int = 1
 
     def equation(self, optimizer: Optimizer, alpha: float) -> Equation:
-        rate = 1.0 - optimizer.decay1
+        rate = 1.0 - ratio_of(optimizer).beta1
 
         def mobility(s: Array, memories: Sequence[Array]) -> Array:
             return np.full_like(memories[0], alpha)

@@ -112,7 +112,7 @@ def test_what_can_be_no_module_is_refused(name, folder, capsys):
 @pytest.mark.parametrize(
     ("words", "lacking"),
     [
-        (["simulate", "mine_cli:Bowl"], "moments"),
+        (["simulate", "mine_cli:Bowl"], "memories"),
         (["solve", "mine_cli:Bowl", "Adam"], "equation"),
         (["solve", "Paper", "Adam", "--solver", "mine_cli:Bowl"], "solve"),
         (["simulate", "Adam", "--schedule", "mine_cli:Bowl"], "rate"),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import idescent as ide
+from idescent.optimizers.ratio import ratio_of
 
 M = ide.models
 EXACT = ide.solvers.Collocation()
@@ -103,9 +104,9 @@ def optimizers(draw, eps=EPS, accumulator=ACCUMULATOR, decay=True):
 def models(optimizer):
     """Every kind of equation that covers the optimizer: with look-ahead, frozen steps, closures, and none."""
     found = [M.Paper(), M.HalfStep(), M.Local()]
-    if not optimizer.summing:
+    if not ratio_of(optimizer).sums:
         found += [M.SignFlow(), M.LogRate()]
-    if optimizer.bias_correction:
+    if ratio_of(optimizer).corrected:
         found += [M.ThirdOrder()]
     return st.sampled_from(found)
 

@@ -244,11 +244,10 @@ class OtherStart(Bowl):
 '''
 OPTIMIZERS = """
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from idescent.optimizers import Optimizer
+from idescent.optimizers import Optimizer, average, maximum, recursion
 
 
 @dataclass(frozen=True)
@@ -256,23 +255,43 @@ class Plain(Optimizer):
     beta1: float
     beta2: float
     eps: float = 1e-8
-    moments: ClassVar[tuple[str, ...]] = ("m", "v")
-    bias_correction: ClassVar[bool] = True
+
+    def memories(self):
+        return {"m": average(self.beta1), "v": average(self.beta2, of="square")}
+
+    def step(self, m, v, k):
+        return m / (1 - self.beta1**k) / (np.sqrt(v / (1 - self.beta2**k)) + self.eps)
 
 
 @dataclass(frozen=True)
-class Swapped(Plain):
-    moments: ClassVar[tuple[str, ...]] = ("v", "m")
+class Sign(Optimizer):
+    beta: float = 0.9
+    nesterov: bool = False
+
+    def memories(self):
+        return {"m": average(self.beta)}
+
+    def step(self, m, gradient):
+        return np.sign(self.beta * m + (1 - self.beta) * gradient if self.nesterov else m)
 
 
 @dataclass(frozen=True)
-class SumThatForgets(Plain):
-    bias_correction: ClassVar[bool] = False
-    summing: ClassVar[bool] = True
+class Reserved(Plain):
+    def memories(self):
+        return {**super().memories(), "gradient": average(self.beta1)}
 
-    @property
-    def decay2(self):
-        return self.beta2
+
+@dataclass(frozen=True)
+class Unknown(Plain):
+    def step(self, m, v, t):
+        return m / (np.sqrt(v) + self.eps)
+
+
+@dataclass(frozen=True)
+class Flagged(Optimizer):
+    beta1: float
+    beta2: float
+    moments = ("m", "v")
 
 
 @dataclass(frozen=True)
@@ -281,16 +300,34 @@ class ForgottenDecay(Plain):
 
 
 @dataclass(frozen=True)
-class Absolute(Plain):
-    def squares(self, gradient):
-        return np.abs(gradient)
+class OneNumber(Plain):
+    def step(self, m, v):
+        return m / np.sqrt((v * v).sum())
 
 
 @dataclass(frozen=True)
-class Rounded(Plain):
-    @property
-    def decay2(self):
-        return np.float32(self.beta2)
+class Scalar(Plain):
+    def step(self, m, v):
+        return m.sum(axis=-1)
+
+
+@dataclass(frozen=True)
+class NoRoot(Plain):
+    def step(self, m, v):
+        return m / np.sqrt(-v)
+
+
+@dataclass(frozen=True)
+class InPlace(Plain):
+    def step(self, m, v):
+        m /= np.sqrt(v) + self.eps
+        return m
+
+
+@dataclass(frozen=True)
+class Typo(Plain):
+    def step(self, m, v):
+        return m / (np.sqrt(v) + self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -300,8 +337,11 @@ class Unchecked(Plain):
 
 
 class Stranger:
-    moments = ("v",)
-    decay1 = decay2 = 0.5
+    def memories(self):
+        return {}
+
+    def step(self, gradient):
+        return gradient
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,7 +360,7 @@ class Fine(Paper):
     name: str = "fine"
 
     def equation(self, optimizer, alpha):
-        if optimizer.momentum:
+        if "m" in optimizer.moments:
             raise ValueError(f"Fine does not model {optimizer!r}: it has momentum")
         return super().equation(optimizer, alpha)
 
@@ -338,7 +378,7 @@ class TooModest(Paper):
 @dataclass(frozen=True)
 class Falls(Paper):
     def equation(self, optimizer, alpha):
-        if optimizer.summing:
+        if "G" in optimizer.moments:
             raise KeyError("decay")
         return super().equation(optimizer, alpha)
 

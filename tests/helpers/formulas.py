@@ -8,6 +8,8 @@ import mpmath
 import numpy as np
 from mpmath import mpf
 
+from idescent.optimizers.ratio import ratio_of
+
 
 def exact(values):
     return [mpf(float(x)) for x in np.atleast_1d(values)]
@@ -21,7 +23,7 @@ def squares(optimizer, gradient):
 
 
 def half_step(optimizer, alpha, s, theta, g, m, square):
-    b1, b2 = mpf(optimizer.decay1), mpf(optimizer.decay2)
+    b1, b2 = mpf(ratio_of(optimizer).beta1), mpf(ratio_of(optimizer).beta2)
 
     def weight(beta):
         return 1 - beta * mpmath.exp(-2 * (1 - beta) / (1 + beta) * max(s - mpf(1) / 2, 0))
@@ -30,15 +32,15 @@ def half_step(optimizer, alpha, s, theta, g, m, square):
         kappa, y = s + mpf(1) / 2, -mpmath.log(b2) if b2 else mpmath.inf
         if s <= 30:
             return mpmath.ceil(s)
-        if optimizer.summing:
+        if ratio_of(optimizer).sums:
             return kappa + 1 / (16 * kappa)
         return kappa + y / 24 + y / (16 * mpmath.expm1(y * kappa)) if b2 else kappa
 
-    if optimizer.summing:
+    if ratio_of(optimizer).sums:
         hat = [count() * v / (s + mpf(1) / 2 if s > 0.5 else 1) for v in square]
     else:
         hat = [v / weight(b2) for v in square]
-        if not optimizer.bias_correction:
+        if not ratio_of(optimizer).corrected:
             hat = [(1 - b2 ** count()) * v for v in hat]
     step = [x / weight(b1) / (mpmath.sqrt(v) + optimizer.eps) for x, v in zip(m, hat, strict=True)]
     return decayed(optimizer, alpha, theta, step)
@@ -59,7 +61,7 @@ def third_order(optimizer, alpha, s, theta, g, m, square):
     for i, h in enumerate(squares(optimizer, g)):
         (hat1, lag1, share1), (hat2, lag2, share2) = (
             memory_and_share(mpf(beta), s, memory, c)
-            for beta, memory in ((optimizer.decay1, m[i]), (optimizer.decay2, square[i]))
+            for beta, memory in ((ratio_of(optimizer).beta1, m[i]), (ratio_of(optimizer).beta2, square[i]))
         )
         y1 = hat1 - share1 * (g[i] - hat1)
         x = share2 * (h - hat2) / hat2
@@ -106,9 +108,9 @@ def memory_and_share(beta, s, memory, c):
 
 def paper(optimizer, alpha, s, theta, g, m, square):
     eps, w = optimizer.eps, alpha * mpf(optimizer.decoupled_decay)
-    if not optimizer.bias_correction:
+    if not ratio_of(optimizer).corrected:
         return [-alpha * x / (mpmath.sqrt(v) + eps) for x, v in zip(g, square, strict=True)]
-    first, second = (1 - mpf(b) ** s for b in (optimizer.decay1, optimizer.decay2))
+    first, second = (1 - mpf(b) ** s for b in (ratio_of(optimizer).beta1, ratio_of(optimizer).beta2))
     root = mpmath.sqrt(second)
     return [
         -alpha * root / first * a / (mpmath.sqrt(v) + eps * root) - w * x
@@ -120,10 +122,10 @@ def corrected(mass, inside=False):
     """A rival's equation of Adam: both averages by their masses, eps as it stands there."""
 
     def formula(optimizer, alpha, s, theta, g, m, square):
-        if not optimizer.bias_correction:
+        if not ratio_of(optimizer).corrected:
             return held(lambda beta: (beta, 1 - beta))(optimizer, alpha, s, theta, g, m, square)
         eps, w = mpf(optimizer.eps), alpha * mpf(optimizer.decoupled_decay)
-        first, second = (mass(mpf(b), s) for b in (optimizer.decay1, optimizer.decay2))
+        first, second = (mass(mpf(b), s) for b in (ratio_of(optimizer).beta1, ratio_of(optimizer).beta2))
         hats = [v / second for v in square]
         roots = [mpmath.sqrt(v + eps**2) if inside else mpmath.sqrt(v) + eps for v in hats]
         return [-alpha * a / first / root - w * x for a, root, x in zip(m, roots, theta, strict=True)]
@@ -135,9 +137,9 @@ def held(weights):
     """The gradient over the root of a memory whose gradient is held over the iteration."""
 
     def formula(optimizer, alpha, s, theta, g, m, square):
-        if optimizer.bias_correction:
+        if ratio_of(optimizer).corrected:
             return paper(optimizer, alpha, s, theta, g, m, square)
-        keep, add = (1, 1) if optimizer.summing else weights(mpf(optimizer.decay2))
+        keep, add = (1, 1) if ratio_of(optimizer).sums else weights(mpf(ratio_of(optimizer).beta2))
         later = [keep * v + add * h for v, h in zip(square, squares(optimizer, g), strict=True)]
         return [-alpha * x / (mpmath.sqrt(v) + optimizer.eps) for x, v in zip(g, later, strict=True)]
 

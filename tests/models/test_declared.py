@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -15,38 +14,38 @@ from idescent import models as M  # noqa: N812  # as in other tests
 from idescent.check import check
 from idescent.models.equation import Equation, Memory, derive
 from idescent.objectives import DoubleWell
-from idescent.optimizers import Accumulator, Optimizer
+from idescent.optimizers import Accumulator, Optimizer, average, total
+from idescent.optimizers.ratio import ratio_of
 from idescent.solvers import Picard
 from idescent.study.arguments import known
 
 
 @dataclass(frozen=True)
 class Mine(Optimizer):
-    """Any member of the family; what it is stands in the subclasses."""
+    """Adam without bias correction; what else there is stands in the subclasses."""
 
     beta1: float = 0.6
     beta2: float = 0.8
     eps: float = 0.1
     accumulator: Accumulator = "coordinate"
-    moments: ClassVar[tuple[str, ...]] = ("m", "v")
+
+    def memories(self):
+        return {"m": average(self.beta1), "v": average(self.beta2, of="square")}
+
+    def step(self, m, v):
+        return m / (np.sqrt(v) + self.eps)
 
 
 @dataclass(frozen=True)
 class Decoupled(Mine):
     weight_decay: float = 0.3
-
-    @property
-    def decoupled_decay(self):
-        return self.weight_decay
+    decay: ClassVar[str] = "decoupled"
 
 
 @dataclass(frozen=True)
 class Coupled(Mine):
     weight_decay: float = 0.3
-
-    @property
-    def coupled_decay(self):
-        return self.weight_decay
+    decay: ClassVar[str] = "coupled"
 
 
 @dataclass(frozen=True)
@@ -55,56 +54,75 @@ class RMS(Optimizer):
     eps: float = 0.1
     accumulator: Accumulator = "coordinate"
 
+    def memories(self):
+        return {"v": average(self.beta, of="square")}
+
+    def step(self, gradient, v):
+        return gradient / (np.sqrt(v) + self.eps)
+
 
 @dataclass(frozen=True)
 class RMSDecoupled(RMS):
     weight_decay: float = 0.3
-    decoupled_decay = Decoupled.decoupled_decay
+    decay: ClassVar[str] = "decoupled"
 
 
 @dataclass(frozen=True)
 class RMSCoupled(RMS):
     weight_decay: float = 0.3
-    coupled_decay = Coupled.coupled_decay
+    decay: ClassVar[str] = "coupled"
 
 
 class Corrected(RMS):
     """Adam without a first moment."""
 
-    bias_correction: ClassVar[bool] = True
+    def step(self, gradient, v, k):
+        return gradient / (np.sqrt(v / (1 - self.beta**k)) + self.eps)
 
 
 @dataclass(frozen=True)
 class Sum(Optimizer):
     eps: float = 0.1
     accumulator: Accumulator = "coordinate"
-    moments: ClassVar[tuple[str, ...]] = ("G",)
-    summing: ClassVar[bool] = True
+
+    def memories(self):
+        return {"G": total(of="square")}
+
+    def step(self, gradient, G):  # noqa: N803
+        return gradient / (np.sqrt(G) + self.eps)
 
 
 @dataclass(frozen=True)
 class SumDecoupled(Sum):
     weight_decay: float = 0.3
-    decoupled_decay = Decoupled.decoupled_decay
+    decay: ClassVar[str] = "decoupled"
 
 
 @dataclass(frozen=True)
 class SumCoupled(Sum):
     weight_decay: float = 0.3
-    coupled_decay = Coupled.coupled_decay
+    decay: ClassVar[str] = "coupled"
 
 
 @dataclass(frozen=True)
 class SumWithMomentum(Sum):
     beta1: float = 0.5
-    moments: ClassVar[tuple[str, ...]] = ("m", "G")
+
+    def memories(self):
+        return {"m": average(self.beta1), **super().memories()}
+
+    def step(self, m, G):  # noqa: N803
+        return m / (np.sqrt(G) + self.eps)
 
 
 class Renamed(Decoupled):
-    """AdamW whose second moment has a name of its own."""
+    """AdamW whose moments have names of their own, the second one first."""
 
-    moments: ClassVar[tuple[str, ...]] = ("m", "square")
-    bias_correction: ClassVar[bool] = True
+    def memories(self):
+        return {"power": average(self.beta2, of="square"), "mean": average(self.beta1)}
+
+    def step(self, mean, power, k):
+        return mean / (1 - self.beta1**k) / (np.sqrt(power / (1 - self.beta2**k)) + self.eps)
 
 
 BUILT_IN = (
@@ -340,43 +358,77 @@ def test_a_stochastic_equation_that_drops_a_moment_or_the_decay_is_refused():
     assert simulate_paths(Compagnoni(), BUILT_IN[3], noise, **cell).report.ok
 
 
-class TwoFirst(Mine):
-    moments: ClassVar[tuple[str, ...]] = ("m1", "v")
+@dataclass(frozen=True)
+class Flagged(Optimizer):
+    moments = ("m", "v")
 
 
-class Unstored(Mine):
-    moments: ClassVar[tuple[str, ...]] = ("v",)
+class Asking(Mine):
+    def step(self, m, t):
+        return m / t
 
 
-class CorrectedSum(SumWithMomentum):
-    bias_correction: ClassVar[bool] = True
+class Clipped(Mine):
+    """A ratio of moments, but not where it is large: no model of the ratio is one of it."""
+
+    def step(self, m, v):
+        return np.clip(m / (np.sqrt(v) + self.eps), -5.0, 5.0)
 
 
-class Nesterov(Mine):
-    def update(self, *state):
-        raise AssertionError("not called")
+class Branching(Mine):
+    def step(self, m, v, k):
+        return m / (np.sqrt(v) + self.eps) if k < 1000 else m
 
 
-class Absolute(Mine):
-    def squares(self, gradient):
-        return np.abs(gradient)
+class Momentum(Mine):
+    def memories(self):
+        return {"m": average(self.beta1)}
+
+    def step(self, m):
+        return m
 
 
-CONTRADICTIONS = [
-    (TwoFirst(), "moments is ('m1', 'v'): the second moment is last, and one before it must be 'm'"),
-    (Unstored(), "decay1 is 0.6 but moments is ('v',): a first moment must be named 'm'"),
-    (CorrectedSum(), "summing and bias_correction are both set: a sum has no bias; leave one out"),
-    (Nesterov(), "it has update, which no run calls: the update is that of the family; remove it"),
-    (Absolute(), "squares is overridden, which the compiled loop ignores: remove it"),
-]
+@pytest.mark.parametrize("optimizer", [Clipped(), Branching(), Momentum()], ids=labelled)
+@pytest.mark.parametrize("how", HOW[:-2], ids=labelled)
+def test_a_model_of_ratios_refuses_what_is_no_ratio(how, optimizer):
+    with pytest.raises(ValueError, match=f"{type(optimizer).__name__}"):
+        derive(how[0], optimizer, 0.1)
 
 
-@pytest.mark.parametrize(("optimizer", "said"), CONTRADICTIONS, ids=lambda value: type(value).__name__)
-def test_an_optimizer_that_declares_what_nothing_reads_is_refused_by_runs_and_models(optimizer, said):
+@pytest.mark.parametrize("optimizer", [*BUILT_IN, *OWN], ids=labelled)
+def test_what_is_a_ratio_is_read_from_the_declaration(optimizer):
+    ratio = ratio_of(optimizer)
+    memories = optimizer.memories()
+    assert memories[ratio.second_name] == ratio.second
+    assert ratio.first is None or memories[ratio.first_name] == ratio.first
+    assert (ratio.beta1, ratio.eps) == (getattr(optimizer, "beta1", 0.0), 0.1)
+    assert ratio.sums == ("G" in memories)
+    assert ratio.corrected == isinstance(optimizer, ide.Adam | ide.AdamW | ide.AdamL2 | Corrected | Renamed)
+
+
+def test_an_optimizer_that_cannot_be_hashed_is_read_as_well():
+    class Unhashable(Mine):
+        __hash__ = None
+
+    assert ratio_of(Unhashable()) == ratio_of(Mine())
+
+
+def test_an_optimizer_declared_by_flags_is_refused_when_it_is_made():
+    with pytest.raises(
+        ValueError, match=r"^Flagged: moments is of the former declaration by flags: declare mem"
+    ):
+        Flagged()
+
+
+def test_an_optimizer_whose_declaration_is_faulty_is_refused_by_runs_and_models():
     from idescent.stochastic import Additive, simulate_runs
 
+    optimizer = Asking()
+
     def refused(call, *arguments, **more):
-        with pytest.raises(ValueError, match=f"^{re.escape(f'{type(optimizer).__name__}: {said}')}$"):
+        with pytest.raises(
+            ValueError, match=r"^Asking\.step: it asks for 't': must be one of gradient, point, "
+        ):
             call(*arguments, **CELL, **more)
 
     refused(ide.simulate, optimizer, DoubleWell(2))
@@ -384,3 +436,15 @@ def test_an_optimizer_that_declares_what_nothing_reads_is_refused_by_runs_and_mo
     refused(ide.solve, M.Paper(), optimizer, DoubleWell(2))
     refused(ide.fast_forward, optimizer, DoubleWell(2))
     refused(simulate_runs, optimizer, Additive(DoubleWell(2), 0.1), runs=2, seed=1)
+
+
+def test_what_is_no_optimizer_is_refused():
+    with pytest.raises(ValueError, match="must be an object with memories and step and hyperparameters"):
+        ide.simulate(object(), DoubleWell(2), **CELL)
+
+    class Stranger:
+        hyperparameters: ClassVar = {}
+        memories = step = None
+
+    with pytest.raises(ValueError, match="must derive from Optimizer"):
+        ide.simulate(Stranger(), DoubleWell(2), **CELL)

@@ -13,6 +13,7 @@ import idescent as ide
 from idescent.models.local import HeldRoot
 from idescent.models.scheduled import Scheduled, under
 from idescent.models.third_order import Filter
+from idescent.optimizers.ratio import ratio_of
 from idescent.schedules import Constant, Cosine, Step
 
 M = ide.models
@@ -137,7 +138,7 @@ def test_cattaneos_velocity_is_that_of_its_formula(optimizer, root, stage, accum
         k = mpf(s) + mpf(1) / 2
         first, second = (
             b / (1 - b) - (k * b**k / (1 - b**k) if stage else 0)
-            for b in (mpf(optimizer.decay1), mpf(optimizer.decay2))
+            for b in (mpf(ratio_of(optimizer).beta1), mpf(ratio_of(optimizer).beta2))
         )
         expected = []
         for x, change, size, scale, product in zip(g, d, sizes, scales, products, strict=True):
@@ -189,14 +190,14 @@ def test_behind_its_last_break_a_velocity_does_not_jump(model, optimizer):
     for s in range(1 + int(last), 40):
         assert jump(float(s)) < 1e-6, s
     # Without memory nothing is counted.
-    if last and optimizer.decay2:
+    if last and ratio_of(optimizer).beta2:
         assert jump(last) > 1e-6
 
 
 @pytest.mark.parametrize("eps", [0.0, 0.3])
 def test_a_held_root_of_nothing_points_nowhere(eps):
     """No gradient, now or ever: the direction is 0, its slope what the limit from small gradients is."""
-    root = HeldRoot(ide.RMSProp(0.9, eps=eps), 0.9, 0.1)
+    root = HeldRoot(ide.RMSProp(0.9, eps=eps), eps, 0.9, 0.1)
     gradient, memory = np.array([0.0, 2.0]), np.array([0.0, 1.0])
     assert root.direction(gradient, memory).tolist() == [0.0, pytest.approx(2.0 / (np.sqrt(1.3) + eps))]
     slope = root.slope(gradient, memory)[0]
@@ -239,7 +240,7 @@ def test_the_moments_of_a_constant_gradient_are_the_optimizers(model, optimizer)
     try:
         equation = model.equation(optimizer, ALPHA)
     except ValueError:
-        assert not optimizer.bias_correction
+        assert not ratio_of(optimizer).corrected
         return
     plain = model.name in ("barakat-bianchi", "paper")
     for k in np.array([1.0, 2.0, 10.0, 300.0]):
@@ -247,7 +248,7 @@ def test_the_moments_of_a_constant_gradient_are_the_optimizers(model, optimizer)
         for memory in equation.memories:
             if not memory.stored:
                 continue
-            beta = optimizer.decay2 if memory.squared else optimizer.decay1
+            beta = ratio_of(optimizer).beta2 if memory.squared else ratio_of(optimizer).beta1
             if memory.rate == np.inf:
                 held = memory.gain
             elif memory.rate == 0.0:
@@ -257,7 +258,7 @@ def test_the_moments_of_a_constant_gradient_are_the_optimizers(model, optimizer)
                 held = memory.initial * faded + memory.gain / memory.rate * (1.0 - faded)
             if memory.readout is not None:
                 held *= memory.readout(k)
-            discrete = k if optimizer.summing else 1.0 - (np.exp(beta - 1.0) if plain else beta) ** k
+            discrete = k if ratio_of(optimizer).sums else 1.0 - (np.exp(beta - 1.0) if plain else beta) ** k
             assert held == pytest.approx(discrete, rel=1e-12)
 
 
@@ -296,7 +297,7 @@ def test_the_mobility_is_the_velocitys_derivative_by_its_direction(model, optimi
 
 def in_agreement(equation, optimizer, s):
     """Memories of a gradient that has always been the present one."""
-    betas = (optimizer.decay1, optimizer.decay2)
+    betas = (ratio_of(optimizer).beta1, ratio_of(optimizer).beta2)
     masses = [
         1 - np.sqrt(beta) * np.exp(-memory.rate * s)
         for beta, memory in zip(betas, equation.memories, strict=True)

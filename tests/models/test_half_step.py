@@ -10,6 +10,7 @@ from problems import DoubleWell, Rosenbrock, Rotated
 import idescent as ide
 from idescent.models.half_step import half_step_mass, half_step_rate, smooth_count
 from idescent.models.third_order import Filter
+from idescent.optimizers.ratio import ratio_of
 
 HALF_STEP = ide.models.HalfStep()
 QUADRATIC = ide.Quadratic(4.0)
@@ -158,11 +159,11 @@ def window(objective, optimizer):
     The horizon is short of the first zero of a gradient's coordinate and, for beta1 = 0, at least eight
     lengths 1/(1 - beta2) of the memory.
     """
-    if optimizer.summing:
+    if ratio_of(optimizer).sums:
         if objective == "rotated" and optimizer.norm:
             return (4, 5, 6), 0.125, 2
         return (6, 7, 8), 0.25 if objective == "quadratic" else 2.0**-6, 2
-    if not optimizer.bias_correction:
+    if not ratio_of(optimizer).corrected:
         j, horizon = {
             "quadratic": (8, 1.0),
             "double well": (9, 0.25),
@@ -176,7 +177,7 @@ def window(objective, optimizer):
         "rotated": (15, 2.0**-5),
         "Rosenbrock": (15, 2.0**-5),
     }[objective]
-    if optimizer.decay2 == 0.999:
+    if ratio_of(optimizer).beta2 == 0.999:
         j += 3
         if j >= 17:
             return (j, j + 1), horizon, 1

@@ -79,7 +79,7 @@ def test_a_figure_that_is_none_is_refused_with_what_to_do(tmp_path, text, words)
             "--arguments: '{' is not allowed: must be a JSON object",
         ),
         (["check", "Quadratic", "--arguments", '{"middle": 1}'], "'middle' is no argument of Quadratic"),
-        (["check", "yaml:YAMLError"], "yaml:YAMLError: it has neither value, moments nor equation"),
+        (["check", "yaml:YAMLError"], "yaml:YAMLError: it has neither value, memories nor equation"),
     ],
     ids=["list", "brace", "unknown", "nothing"],
 )

@@ -6,6 +6,7 @@ from independent import adam, boundary_values, gradient_over_root
 from problems import DoubleWell, Rotated
 
 import idescent as ide
+from idescent.optimizers.ratio import ratio_of
 
 PAPER = ide.models.Paper()
 QUADRATIC = ide.Quadratic(4.0)
@@ -39,7 +40,7 @@ def cells():
 def reference(optimizer, objective, alpha, theta0, steps):
     """Return theta and the moments by the independent methods."""
     curvature, center = curvature_and_center(objective)
-    if optimizer.bias_correction:
+    if ratio_of(optimizer).corrected:
         theta, m, v = adam(
             lambda theta: curvature * (theta - center),
             theta0,
@@ -52,7 +53,7 @@ def reference(optimizer, objective, alpha, theta0, steps):
             optimizer.coupled_decay,
         )
         return theta, {"m": m, "v": v}
-    beta = None if optimizer.summing else optimizer.beta
+    beta = None if ratio_of(optimizer).sums else optimizer.beta
     split = 4 if steps < 1000 else 1
     theta, memory = gradient_over_root(curvature, center, theta0, alpha, steps, beta, optimizer.eps, split)
     return theta, {optimizer.moments[-1]: memory}
@@ -85,7 +86,7 @@ def test_every_cell_of_the_paper_is_solved_to_the_tolerance(record_property, cel
 def test_every_look_ahead_cell_has_the_same_solution_by_two_methods(optimizer, alpha, objective):
     """To 1e-8 and at the horizons of the figures, AdaGrad's 1 500 and 150 000 iterations among them."""
     theta0, steps = (1.0, 6 / alpha) if objective is QUADRATIC else (0.0, {0.1: 80, 0.01: 500}[alpha])
-    if optimizer.summing and objective is QUADRATIC:
+    if ratio_of(optimizer).sums and objective is QUADRATIC:
         steps = 15 / alpha**2
     arguments = optimizer, objective, alpha, theta0, round(steps)
     theta, moments = reference(*arguments)
@@ -108,7 +109,7 @@ def test_every_look_ahead_cell_has_the_same_solution_by_two_methods(optimizer, a
 def test_in_several_dimensions_look_ahead_solutions_are_those_of_a_boundary_value_problem(
     objective, theta0, optimizer, alpha
 ):
-    beta = None if optimizer.summing else optimizer.beta
+    beta = None if ratio_of(optimizer).sums else optimizer.beta
     theta, memory = boundary_values(objective.gradient, theta0, alpha, 8, beta, optimizer.eps, optimizer.norm)
     path = ide.solve(PAPER, optimizer, objective, alpha=alpha, theta0=theta0, steps=8)
     assert path.report.ok
@@ -124,7 +125,7 @@ def test_weight_decay_is_solved_to_the_tolerance(record_property, optimizer, alp
     assert_agrees(record_property, optimizer, QUADRATIC, alpha, 1.0, int(10 / alpha))
 
 
-@pytest.mark.parametrize("cell", [c for c in cells() if not c[0].bias_correction], ids=str)
+@pytest.mark.parametrize("cell", [c for c in cells() if not ratio_of(c[0]).corrected], ids=str)
 def test_without_momentum_the_path_is_monotone_and_never_crosses_the_minimum(cell):
     optimizer, objective, alpha, theta0, steps = cell
     path = ide.solve(PAPER, optimizer, objective, alpha=alpha, theta0=theta0, steps=steps)
@@ -153,7 +154,7 @@ def test_a_long_adagrad_run_costs_no_more_than_a_few_gradients_per_element(recor
 
 
 @pytest.mark.parametrize("model", [PAPER, ide.models.HalfStep()], ids=lambda model: model.name)
-@pytest.mark.parametrize("cell", [c for c in cells() if c[0].bias_correction], ids=str)
+@pytest.mark.parametrize("cell", [c for c in cells() if ratio_of(c[0]).corrected], ids=str)
 def test_adam_costs_few_gradients_with_both_solutions_of_the_certificate(record_property, cell, model):
     optimizer, objective, alpha, theta0, steps = cell
     path = ide.solve(model, optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, rtol=RTOL)
@@ -229,7 +230,7 @@ def test_a_path_that_leaves_the_domain_is_reported_with_its_iteration(optimizer)
     run = ide.simulate(optimizer, Cliff(), alpha=0.1, theta0=1.0, steps=400)
     assert not path.report.ok
     # A look-ahead solution is known only as far as the overlap reaches back from the cliff.
-    known = run.report.diverged_at - (0 if optimizer.bias_correction else 12)
+    known = run.report.diverged_at - (0 if ratio_of(optimizer).corrected else 12)
     assert known - 4 <= path.report.diverged_at <= run.report.diverged_at + 4
     assert np.isfinite(path.theta[: path.report.diverged_at - 1]).all()
     assert np.isnan(path.theta[path.report.diverged_at :]).all()

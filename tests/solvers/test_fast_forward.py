@@ -7,6 +7,7 @@ import pytest
 from problems import DoubleWell
 
 import idescent as ide
+from idescent.optimizers.ratio import ratio_of
 
 OBJECTIVES = {"quadratic": (ide.Quadratic(4.0), 1.0), "mse": (ide.MeanSquaredError.synthetic(), 0.0)}
 OPTIMIZERS = [
@@ -32,7 +33,7 @@ def test_the_estimate_covers_the_true_error_on_a_grid_of_cells(name):
     assert len(cells) == 104
     missed = []
     for optimizer, alpha, time in cells:
-        steps = min(200_000, round(time / alpha**2)) if optimizer.summing else round(time / alpha)
+        steps = min(200_000, round(time / alpha**2)) if ratio_of(optimizer).sums else round(time / alpha)
         prediction = ide.fast_forward(optimizer, objective, alpha=alpha, theta0=theta0, steps=steps)
         error = true_error(optimizer, objective, alpha, theta0, steps, prediction)
         if not error <= prediction.report.error_estimate:
@@ -57,7 +58,7 @@ def test_the_cost_does_not_depend_on_the_learning_rate(optimizer):
     """The same course at alpha = 1e-2 ... 1e-5: up to 10 billion iterations, none of them made."""
     work = []
     for alpha in (1e-2, 1e-3, 1e-4, 1e-5):
-        steps = round(1.0 / alpha**2) if optimizer.summing else round(2.0 / alpha)
+        steps = round(1.0 / alpha**2) if ratio_of(optimizer).sums else round(2.0 / alpha)
         prediction = ide.fast_forward(optimizer, ide.Quadratic(4.0), alpha=alpha, theta0=1.0, steps=steps)
         assert np.isfinite(prediction(np.array([steps]))).all()
         work.append(prediction.report.gradient_evaluations)

@@ -15,6 +15,7 @@ from scipy.interpolate import interp1d
 
 import idescent as ide
 from idescent.models.equation import Equation, Memory
+from idescent.optimizers.ratio import ratio_of
 from idescent.solvers.quadrature import ExactExponential, ExponentialKernel, Gauss, Interpolant
 
 QUADRATIC = ide.Quadratic(center=4.0)
@@ -126,7 +127,7 @@ def literal(
 ) -> tuple[np.ndarray[Any, Any], int]:
     """Algorithm 4 point by point, with scipy's own interpolation and quadrature; rows 0 ... count."""
     t = np.arange(1e-12, count * alpha, alpha)
-    beta1, beta2, eps = optimizer.decay1, optimizer.decay2, optimizer.eps
+    beta1, beta2, eps = ratio_of(optimizer).beta1, ratio_of(optimizer).beta2, optimizer.eps
     rate1, rate2 = (1 - beta1) / alpha, (1 - beta2) / alpha
 
     def slope(theta: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -137,7 +138,7 @@ def literal(
 
         out = []
         for i, ti in enumerate(t):
-            if optimizer.momentum:
+            if ratio_of(optimizer).first:
                 m = fixed_quad(lambda x, ti=ti: rate1 * np.exp(-rate1 * (ti - x)) * g(x), 0, ti, n=1000)[0]
                 v = fixed_quad(lambda x, ti=ti: rate2 * np.exp(-rate2 * (ti - x)) * g(x) ** 2, 0, ti, n=1000)[
                     0

@@ -10,6 +10,7 @@ from scipy.integrate import solve_ivp
 import idescent as ide
 from idescent.objectives.data import Split
 from idescent.objectives.perceptron import Perceptron
+from idescent.optimizers.ratio import ratio_of
 from idescent.solvers.acceleration import Anderson
 from idescent.solvers.newton import BLOCK
 from idescent.store.trajectories import read, write
@@ -37,7 +38,7 @@ class Plain:
 def chain(model, optimizer, objective, alpha, theta0, steps):
     """Return theta at k = 0 ... steps from SciPy, for average-over-average models written out here."""
     n, norm = len(theta0), optimizer.norm
-    beta1, beta2, eps = optimizer.decay1, optimizer.decay2, optimizer.eps
+    beta1, beta2, eps = ratio_of(optimizer).beta1, ratio_of(optimizer).beta2, optimizer.eps
     half = model == "half-step"
     rate1, rate2 = (
         2.0 * (1.0 - beta) / (1.0 + beta)

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import idescent as ide
+from idescent.optimizers.ratio import ratio_of
 from idescent.schedules import Cosine
 from idescent.stochastic import runs as ensembles
 from idescent.stochastic import streams, write
@@ -204,16 +205,16 @@ def test_a_stochastic_run_is_that_of_a_plain_loop_over_its_batches(optimizer):
     steps, alpha = 30, 0.05
     stream = streams.batches(60, 5, seed=9, runs=range(4, 5))
     theta, m, v = 0.5, 0.0, 0.0
-    beta1, beta2 = optimizer.decay1, optimizer.decay2
+    beta1, beta2 = ratio_of(optimizer).beta1, ratio_of(optimizer).beta2
     for k in range(1, steps + 1):
         batch = next(stream)[0]
         x, y = DATA.x[batch], DATA.y[batch]
         g = float(np.mean(-2.0 * x * (y - theta * x)))
         m, v = (
             beta1 * m + (1 - beta1) * g,
-            v + g * g if optimizer.summing else beta2 * v + (1 - beta2) * g * g,
+            v + g * g if ratio_of(optimizer).sums else beta2 * v + (1 - beta2) * g * g,
         )
-        top, bottom = (m / (1 - beta1**k), v / (1 - beta2**k)) if optimizer.bias_correction else (g, v)
+        top, bottom = (m / (1 - beta1**k), v / (1 - beta2**k)) if ratio_of(optimizer).corrected else (g, v)
         theta = (1 - alpha * optimizer.decoupled_decay) * theta - alpha * top / (
             math.sqrt(bottom) + optimizer.eps
         )

@@ -10,6 +10,7 @@ from scipy import linalg, stats
 from scipy.integrate import solve_ivp
 
 import idescent as ide
+from idescent.optimizers.ratio import ratio_of
 from idescent.schedules import Cosine
 from idescent.stochastic.noise import Additive, Batches
 from idescent.stochastic.runs import Ensemble, along, simulate_runs
@@ -59,7 +60,7 @@ def test_malladis_adam_comes_to_rest_with_the_variance_of_the_closed_form(subste
         seed=12, substeps=substeps, at=[last], observe=("theta_0", "second"),
     )  # fmt: skip
     np.testing.assert_allclose(found.values["second"], sigma**2, rtol=1e-7)
-    a, c, h = alpha / (sigma + 0.1), 1.0 - optimizer.decay1, 1.0 / substeps
+    a, c, h = alpha / (sigma + 0.1), 1.0 - ratio_of(optimizer).beta1, 1.0 / substeps
     drift, push = np.array([[0.0, -a], [2.0 * c, -c]]), np.array([[0.0], [c * sigma]])
     exact = linalg.solve_continuous_lyapunov(drift, -push @ push.T)
     assert abs(exact[0, 0] - a * sigma**2 / 4.0) < 1e-12
@@ -91,7 +92,7 @@ def test_halving_the_substep_halves_the_weak_error_of_the_method():
 
 def plain_ode(equation, optimizer, alpha, schedule):
     """The equations once more, written out for the gradient 2 theta in one dimension, without noise."""
-    b1, b2, eps = optimizer.decay1, optimizer.decay2, optimizer.eps
+    b1, b2, eps = ratio_of(optimizer).beta1, ratio_of(optimizer).beta2, optimizer.eps
     full = equation.name == "compagnoni"
 
     def slope(s, y):
@@ -99,7 +100,7 @@ def plain_ode(equation, optimizer, alpha, schedule):
         rate = alpha if schedule is None else alpha * float(schedule.rate(np.array(s)))
         g = 2.0 * theta + optimizer.coupled_decay * theta
         dv = (1 - b2) * ((g * g if full else 0.0) - v)
-        if not optimizer.bias_correction:
+        if not ratio_of(optimizer).corrected:
             return [-rate * g / (math.sqrt(v) + eps), 0.0, dv]
         c1, c2 = 1 - math.exp(-(1 - b1) * s), 1 - math.exp(-(1 - b2) * s)
         top = m + (1 - b1) * (g - m) if full else m
@@ -124,7 +125,7 @@ def plain_ode(equation, optimizer, alpha, schedule):
 def test_without_noise_the_paths_tend_to_the_solution_of_the_ordinary_equation(equation, optimizer, schedule):
     alpha, start, steps = 0.02, 5, 40
     run = ide.simulate(optimizer, QUADRATIC, alpha=alpha, theta0=1.0, steps=start, schedule=schedule)
-    m = run.moments["m"][-1, 0] if optimizer.momentum else 0.0
+    m = run.moments["m"][-1, 0] if ratio_of(optimizer).first else 0.0
     begin = [run.theta[-1, 0], m, run.moments["v"][-1, 0]]
     slope = plain_ode(equation, optimizer, alpha, schedule)
     exact = solve_ivp(slope, (start, steps), begin, "DOP853", rtol=1e-12, atol=1e-14).y[:, -1]
@@ -400,7 +401,7 @@ def test_the_two_equations_agree_where_the_gradient_vanishes():
     """At a minimum, with Adam's first moment at rest, only noise is left, and both take it alike."""
     zero, one = np.zeros((1, 2)), np.ones((1, 2))
     for optimizer in (ide.RMSProp(0.9), ide.Adam(0.9, 0.99)):
-        first = zero if optimizer.momentum else None
+        first = zero if ratio_of(optimizer).first else None
         at = Point(7.0, 0.1, zero, first, 4.0 * one, zero, one)
         for a, b in zip(Malladi().slopes(optimizer, at), Compagnoni().slopes(optimizer, at), strict=True):
             np.testing.assert_array_equal(a, b)

@@ -14,6 +14,7 @@ import idescent as ide
 from idescent.discrete import kernels
 from idescent.discrete import loop as discrete
 from idescent.objectives.protocol import CountedObjective
+from idescent.optimizers.ratio import ratio_of
 from suite import loops
 from suite.peers import AbsentError
 from suite.rows import Row, Spread
@@ -133,7 +134,7 @@ def _own_calls(settings: Settings, libraries: dict[str, Any], name: str) -> dict
     short["simulate"] = partial(
         ide.simulate, optimizer, objective, alpha=loops.ALPHA, theta0=loops.THETA0, steps=STEPS
     )
-    first = plain[1] if optimizer.momentum else None
+    first = plain[1] if ratio_of(optimizer).first else None
     counted = CountedObjective(objective)
     loop = partial(
         discrete.run_python, optimizer, counted, loops.ALPHA, SLOW_STEPS, plain[0], first, plain[2]
@@ -183,7 +184,7 @@ def kernel_call(optimizer: Any, arrays: Sequence[np.ndarray]) -> Callable[[], fl
         loops.ALPHA,
         None,
         theta,
-        first if optimizer.momentum else None,
+        first if ratio_of(optimizer).first else None,
         second,
     )
     return partial(inside, lambda found: kernels.fill(found, rows))

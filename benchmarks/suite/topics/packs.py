@@ -12,6 +12,7 @@ import numpy as np
 import idescent as ide
 from idescent.discrete import kernels
 from idescent.discrete import loop as discrete
+from idescent.optimizers.ratio import ratio_of
 from suite import loops
 from suite.rows import Row
 from suite.settings import Settings
@@ -66,7 +67,7 @@ def _own_calls(libraries: Sequence[Any], name: str, runs: int, steps: int) -> di
     separable = objective.separable_quadratic(1)
     pack = [
         kernels.RunRows(
-            optimizer, separable, alpha, None, theta, first if optimizer.momentum else None, second
+            optimizer, separable, alpha, None, theta, first if ratio_of(optimizer).first else None, second
         )
         for alpha, (theta, first, second) in zip(alphas, (loops.rows(steps) for _ in alphas), strict=True)
     ]
@@ -91,10 +92,10 @@ def _own_calls(libraries: Sequence[Any], name: str, runs: int, steps: int) -> di
         theta[0] = loops.THETA0
         rates = alphas[:, None]
         for k in range(1, steps + 1):
-            momentum = first[k - 1] if optimizer.momentum else None
+            momentum = first[k - 1] if ratio_of(optimizer).first else None
             gradient = 2.0 * (theta[k - 1] - loops.CENTER)
             theta[k], kept, second[k] = discrete.update(
-                optimizer, rates, k, theta[k - 1], momentum, second[k - 1], gradient
+                optimizer, ratio_of(optimizer), rates, k, theta[k - 1], momentum, second[k - 1], gradient
             )
             if kept is not None:
                 first[k] = kept

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.optimizers.ratio import ratio_of
 from suite.chains import by_hand, chain
 from suite.peers import AbsentError, CutError, Worker
 from suite.problems import PROBLEMS, Problem
@@ -70,7 +71,7 @@ def independent(problem: Problem) -> NDArray[np.float64]:
     sys.path.insert(0, str(ROOT / "tests/helpers"))
     from independent import gradient_over_root
 
-    beta = None if problem.optimizer.summing else problem.optimizer.decay2
+    beta = None if ratio_of(problem.optimizer).sums else ratio_of(problem.optimizer).beta2
     return gradient_over_root(2.0, 4.0, problem.theta0, problem.alpha, problem.steps, beta)[0]
 
 
@@ -143,8 +144,8 @@ def _others(problem: Problem, quick: bool) -> dict[str, list[tuple[str, float, d
         given = shared | {
             "model": problem.model.name,
             "alpha": problem.alpha,
-            "beta1": optimizer.decay1,
-            "beta2": optimizer.decay2,
+            "beta1": ratio_of(optimizer).beta1,
+            "beta2": ratio_of(optimizer).beta2,
             "eps": optimizer.eps,
             "begin": made.begin,
             "start": made.start,
@@ -154,7 +155,7 @@ def _others(problem: Problem, quick: bool) -> dict[str, list[tuple[str, float, d
             for rtol in (TOLERANCES[::4] if quick else TOLERANCES)
         ]
     if problem.model.name == "momentum":
-        rate = (1.0 - optimizer.decay1) / problem.alpha
+        rate = (1.0 - ratio_of(optimizer).beta1) / problem.alpha
         peers["idesolver"] = [
             (
                 f"{parts} points per alpha, {tolerance:.0e}",

@@ -16,7 +16,7 @@ KINDS = ("objective", "optimizer", "model")
 # A class is of the first kind of which it has at least one of these attributes.
 _SIGNS = {
     "model": ("equation",),
-    "optimizer": ("moments", "decay1", "decay2"),
+    "optimizer": ("memories", "step"),
     "objective": ("value", "gradient", "vectorized", "hessian_vector"),
 }
 

@@ -21,7 +21,10 @@ from idescent.discrete.kernels import compiled
 from idescent.discrete.loop import simulate
 from idescent.models.equation import derive
 from idescent.objectives import DoubleWell, Quadratic
-from idescent.optimizers.optimizer import Optimizer, contradiction
+from idescent.optimizers.layout import layout
+from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.plan import Plan
+from idescent.optimizers.ratio import own
 from idescent.solvers.solve import solve
 from idescent.stochastic import sde
 from idescent.stochastic.sde import Compagnoni, Malladi
@@ -56,9 +59,9 @@ def check(make: Callable[[], Any]) -> list[Verdict]:
     checks.add("family", lambda: _family(optimizer), "constructs")
     checks.add("frozen", lambda: _frozen(optimizer, make), "family")
     checks.add("structure", lambda: _structure(optimizer), "family")
-    checks.add("squares", lambda: _squares(optimizer), "family", "structure")
+    checks.add("shapes", lambda: _shapes(optimizer), "family", "structure")
     checks.add("refuses", lambda: _refuses(optimizer), "family")
-    checks.add("run", lambda: _run(optimizer), "structure", "squares")
+    checks.add("run", lambda: _run(optimizer), "structure", "shapes")
     checks.add("loops agree", lambda: _loops(optimizer), "run")
     checks.add("hyper-parameters", lambda: _matter(optimizer), "run", "frozen")
     for name in sorted(known("model")):
@@ -100,28 +103,28 @@ def _frozen(optimizer: Any, make: Callable[[], Any]) -> str:
 
 
 def _structure(optimizer: Any) -> str:
-    fault = contradiction(optimizer)
-    if fault is not None:
-        raise FaultError(fault)
-    return f"moments {', '.join(optimizer.moments)}"
+    try:
+        plan = Plan(optimizer)
+    except ValueError as error:
+        raise FaultError(_without_owner(optimizer, error)) from error
+    memories = [
+        f"{name} ({memory.kind}{', read old' if memory.read == 'old' else ''})"
+        for name, memory in plan.memories.items()
+    ]
+    return f"memories {', '.join(memories)}" if memories else "no memories"
 
 
-def _squares(optimizer: Any) -> str:
-    gradient = np.array([[1.5, -2.0, 0.25], [0.0, -1.0, 3.0]])
-    squared = gradient * gradient
-    expected = squared.sum(axis=-1, keepdims=True) if optimizer.norm else squared
-    squares = np.asarray(optimizer.squares(gradient))
-    if squares.shape != expected.shape or not np.allclose(squares, expected, rtol=1e-14, atol=0.0):
-        raise FaultError(
-            "squares(gradient) is not the squared gradient, which models and the compiled loop use: remove "
-            "the method squares"
-        )
-    if optimizer.width(3) != expected.shape[-1]:
-        raise FaultError(
-            f"width(3) is {optimizer.width(3)!r} but squares returns {expected.shape[-1]} columns: remove "
-            "the method width"
-        )
-    return ""
+def _shapes(optimizer: Any) -> str:
+    try:
+        for n in (1, 3):
+            dims = layout(Plan(optimizer), n if optimizer.shape is None else math.prod(optimizer.shape))
+    except ValueError as error:
+        raise FaultError(_without_owner(optimizer, error)) from error
+    return ", ".join(f"{name} {shape}" for name, shape in dims.items())
+
+
+def _without_owner(optimizer: Any, error: ValueError) -> str:
+    return str(error).removeprefix(type(optimizer).__name__).lstrip(":. ")
 
 
 def _refuses(optimizer: Any) -> str:
@@ -130,6 +133,10 @@ def _refuses(optimizer: Any) -> str:
         bad: tuple[Any, ...] = (*_NOT_NUMBERS, -0.1)
         if field.name == "accumulator":
             bad = ("both", 1)
+        elif field.name == "shape":
+            bad = ("many", 0.5)
+        elif isinstance(getattr(optimizer, field.name), bool):
+            bad = (0.5, "yes")
         elif field.name.startswith("beta"):
             bad = (*bad, 1.0)
         for value in bad:
@@ -153,14 +160,23 @@ def _refuses(optimizer: Any) -> str:
 
 
 def _run(optimizer: Any) -> str:
-    run = simulate(optimizer, Quadratic([4.0, -1.0, 0.5]), **_CELL)
+    run = _simulated(optimizer, Quadratic(4.0))
     if not run.report.ok:
         raise FaultError(f"a run on a quadratic: {run.report.message}: the update must be finite")
     return f"{run.steps} iterations"
 
 
+def _simulated(optimizer: Any, objective: Any) -> Trajectory:
+    """Return a short run, of as many parameters as the optimizer's shape has."""
+    if optimizer.shape is None:
+        return simulate(optimizer, objective, **_CELL)
+    start = np.resize(_CELL["theta0"], math.prod(optimizer.shape))
+    return simulate(optimizer, objective, **{**_CELL, "theta0": start})
+
+
 def _loops(optimizer: Any) -> str:
-    if compiled() is None or optimizer.momentum != optimizer.bias_correction:
+    ratio = own(optimizer)
+    if compiled() is None or ratio is None or (ratio.first is not None) != ratio.corrected:
         raise NotOfferedError("there is no compiled loop for it")
     fast, slow = (simulate(optimizer, f, **_CELL) for f in (Quadratic([4.0, -1.0, 0.5]), _Plain()))
     if not _same(fast, slow):
@@ -178,19 +194,24 @@ def _same(one: Trajectory, other: Trajectory) -> bool:
 
 
 def _matter(optimizer: Any) -> str:
-    run = simulate(optimizer, DoubleWell(3), **_CELL)
+    n = 3 if optimizer.shape is None else math.prod(optimizer.shape)
+    run = _simulated(optimizer, DoubleWell(n))
     for field in fields(optimizer):
         value = getattr(optimizer, field.name)
+        if field.name == "shape":
+            continue  # no other shape may fit
         if field.name == "accumulator":
-            others = [{"coordinate": "norm", "norm": "coordinate"}[value]]
+            others: list[Any] = [{"coordinate": "norm", "norm": "coordinate"}[value]]
+        elif isinstance(value, bool):
+            others = [not value]
         else:
             others = [0.5 * value + 0.1, 0.5 * value]
         # Two values: a run may agree by chance with one of them.
         changed = [replace(optimizer, **{field.name: other}) for other in others if other != value]
-        if all(_same(run, simulate(other, DoubleWell(3), **_CELL)) for other in changed):
+        if all(_same(run, _simulated(other, DoubleWell(n))) for other in changed):
             raise FaultError(
-                f"{field.name} has no effect on a run: use it in one of decay1, decay2, decoupled_decay, "
-                "coupled_decay, or remove it"
+                f"{field.name} has no effect on a run: use it in memories, sequences or step, or remove it; "
+                "for weight_decay set decay"
             )
     return f"all {len(fields(optimizer))} change the run"
 
@@ -226,10 +247,7 @@ def _models(optimizer: Any) -> str:
             continue
         derived.append(name)
     if not derived:
-        raise FaultError(
-            f"every model refuses it ({reason}): name the moments, and correct their bias, as a built-in "
-            "optimizer does"
-        )
+        raise NotOfferedError(f"every model refuses it: {reason}")
     name = "Paper" if "Paper" in derived else derived[0]
     path = solve(getattr(models, name)(), optimizer, DoubleWell(3), **_CELL, rtol=1e-6)
     if not path.report.ok:

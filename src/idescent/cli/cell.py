@@ -83,6 +83,7 @@ def add(parser: argparse.ArgumentParser, *, schedule: bool = True) -> None:
     group.add_argument(
         "--objective", default="Quadratic", metavar="CLASS", help="objective function (default Quadratic)"
     )
+    _add_set(group, "--optimizer-set", "any other hyper-parameter of the optimizer, for example psi=0.004")
     _add_set(group, "--set", "argument of the objective, for example center=4")
     group.add_argument(
         "--alpha", type=float, default=0.01, metavar="X", help="learning rate in (0, 1] (default 0.01)"
@@ -321,7 +322,7 @@ def _hyperparameters(options: Any) -> dict[str, Any]:
             hyperparameters[name] = value
         elif required and name in HYPERPARAMETERS:
             hyperparameters[name] = HYPERPARAMETERS[name][0]
-    return hyperparameters
+    return hyperparameters | dict(options.optimizer_set)
 
 
 def called(spec: Mapping[str, Any]) -> str:

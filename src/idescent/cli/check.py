@@ -161,7 +161,7 @@ def _resolved(options: Any) -> tuple[str, Any, dict[str, Any]]:
             )
         if kind is None:
             raise ValueError(
-                f"{options.name}: it has neither value, moments nor equation: set its kind with --kind"
+                f"{options.name}: it has neither value, memories nor equation: set its kind with --kind"
             )
     if kind == "optimizer":
         unset = [name for name, required in (taken or {}).items() if required and name not in arguments]

@@ -15,7 +15,7 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from idescent.discrete.corrections import fading
 from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.ratio import Ratio, ratio_of
 
 DATA_FILES = ("_kernels.c",)
 Array = NDArray[np.float64]
@@ -61,6 +62,7 @@ class RunRows:
     Attributes
     ----------
     optimizer : Optimizer
+        A ratio (:class:`idescent.optimizers.ratio.Ratio`).
     separable : tuple of array_like, or None
         Curvature and center, which broadcast to (n,); without them no kernel can fill the rows.
     alpha : float
@@ -79,6 +81,13 @@ class RunRows:
     theta: Array
     first: Array | None
     second: Array
+
+    @cached_property
+    def ratio(self) -> Ratio:
+        """Its structure."""
+        ratio = ratio_of(self.optimizer)
+        assert ratio is not None
+        return ratio
 
     @property
     def steps(self) -> int:
@@ -115,7 +124,7 @@ def fill(library: ctypes.CDLL, rows: RunRows, done: int = 0) -> int | None:
         fill_many(library, [rows], done)
         return rows.first_not_finite()
     n, states = rows.theta.shape[1], (rows.theta, rows.first, rows.second)
-    rule, factors = _rule(rows.optimizer), _corrections(library, [rows], done)
+    rule, factors = _rule(rows), _corrections(library, [rows], done)
     corrections = [_correction(factors.get(beta)) for beta in (rule.beta1, rule.beta2)]
     # A reference that keeps the arrays alive while the kernel has their addresses.
     quadratic = rows.quadratic
@@ -143,14 +152,14 @@ def fill_many(library: ctypes.CDLL, runs: Sequence[RunRows], done: int = 0) -> N
     ----------
     library : ctypes.CDLL
     runs : sequence of RunRows
-        Runs whose coordinates can be lanes (:func:`in_lanes`), and whose optimizers have the same ``summing``
-        and ``bias_correction``.
+        Runs whose coordinates can be lanes (:func:`in_lanes`), and whose ratios have the same ``sums`` and
+        ``corrected``.
     done : int
         Iterations before row 0.
     """
     # Shortest runs first: when they end, the remaining lanes are the rear part of the table.  Among these,
     # equal decay rates are neighbours, since a group of lanes with the same bias corrections is faster.
-    runs = sorted(runs, key=lambda rows: (rows.steps, rows.optimizer.decay1, rows.optimizer.decay2))
+    runs = sorted(runs, key=lambda rows: (rows.steps, rows.ratio.beta1, rows.ratio.beta2))
     factors = _corrections(library, runs, done)
     lanes: list[_Lane] = []
     first_lane = []
@@ -178,8 +187,8 @@ def _corrections(library: ctypes.CDLL, runs: Sequence[RunRows], done: int) -> di
     """Compute the bias corrections for each decay rate, from iteration 1 to the last one that is not 1."""
     counts: dict[float, int] = {}
     for rows in runs:
-        if rows.optimizer.bias_correction:
-            for beta in (rows.optimizer.decay1, rows.optimizer.decay2):
+        if rows.ratio.corrected:
+            for beta in (rows.ratio.beta1, rows.ratio.beta2):
                 counts[beta] = max(counts.get(beta, 0), min(done + rows.steps, fading(beta)))
     factors = {beta: np.empty(count) for beta, count in counts.items()}
     for beta, factor in factors.items():
@@ -189,7 +198,7 @@ def _corrections(library: ctypes.CDLL, runs: Sequence[RunRows], done: int) -> di
 
 def _lanes(rows: RunRows, factors: dict[float, Array]) -> list[_Lane]:
     """Return the lanes of a run, one for each coordinate."""
-    rule, n = _rule(rows.optimizer), rows.theta.shape[1]
+    rule, n = _rule(rows), rows.theta.shape[1]
     corrections = [_correction(factors.get(beta)) for beta in (rule.beta1, rule.beta2)]
     states = (rows.theta, rows.first, rows.second)
     return [
@@ -234,15 +243,16 @@ class _Lane(ctypes.Structure):
     )
 
 
-def _rule(optimizer: Optimizer) -> _Rule:
+def _rule(rows: RunRows) -> _Rule:
+    optimizer, ratio = rows.optimizer, rows.ratio
     return _Rule(
-        optimizer.decay1,
-        optimizer.decay2,
-        optimizer.eps,
+        ratio.beta1,
+        ratio.beta2,
+        ratio.eps,
         optimizer.decoupled_decay,
         optimizer.coupled_decay,
-        optimizer.summing,
-        optimizer.bias_correction,
+        ratio.sums,
+        ratio.corrected,
         optimizer.norm,
     )
 

@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from idescent.common.numeric import offers
 from idescent.discrete import memory
 from idescent.discrete.kernels import fill_many
-from idescent.discrete.loop import BLOCK, DiscreteRun, needed
+from idescent.discrete.loop import BLOCK, DiscreteRun, known_ratio, needed
 from idescent.discrete.setup import Setup, check_objective, point
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer, check_declared
@@ -132,15 +132,15 @@ def _batches(runs: Sequence[DiscreteRun]) -> Iterator[list[int]]:
     """
 
     def kind(run: DiscreteRun) -> tuple[bool, bool]:
-        return run.optimizer.summing, run.optimizer.bias_correction
+        ratio = known_ratio(run.optimizer)
+        return ratio.sums, ratio.corrected
 
     batch: list[int] = []
     size = 0
+    lanes = [i for i, run in enumerate(runs) if run.in_lanes]
     # Runs of equal length are neighbours: in a group of lanes that end at different rows some would be idle.
-    for i in sorted(range(len(runs)), key=lambda i: (*kind(runs[i]), runs[i].steps)):
+    for i in sorted(lanes, key=lambda i: (*kind(runs[i]), runs[i].steps)):
         run = runs[i]
-        if not run.in_lanes:
-            continue
         if batch and (kind(run) != kind(runs[batch[0]]) or size + run.size > BLOCK):
             yield batch
             batch, size = [], 0

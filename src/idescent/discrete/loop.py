@@ -1,8 +1,9 @@
-"""Discrete runs of the optimizers: Algorithms 1-3 of the paper.
+"""Discrete runs of the optimizers.
 
-What lives here: :func:`simulate` and the loop in Python.  Compiled loops (:mod:`idescent.discrete.kernels`)
-serve objectives whose gradient is affine and separable; everything else runs the Python loop, which has the
-same bits.  What does not: many runs at once (:mod:`idescent.discrete.lockstep`).
+What lives here: :func:`simulate`, and the loop in Python of the paper's optimizers.  Compiled loops
+(:mod:`idescent.discrete.kernels`) serve these on objectives whose gradient is affine and separable, with the
+same bits.  What does not: the loop of any other optimizer (:mod:`idescent.discrete.generic`), and many runs
+at once (:mod:`idescent.discrete.lockstep`).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from idescent.discrete import memory
 from idescent.discrete.corrections import correction, fading
+from idescent.discrete.generic import GenericLoop
 from idescent.discrete.kernels import RunRows, compiled, empty, fill, in_lanes
 from idescent.discrete.setup import Setup
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.ratio import Ratio, own, ratio_of
 from idescent.schedules import Schedule, factors
 from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 
@@ -57,9 +60,9 @@ def simulate(
     Returns
     -------
     Trajectory
-        Row k holds :math:`\theta_k` and the moments after iteration k; moments are 0 in row 0 and not
-        bias-corrected.  If ``theta`` or a moment is not finite the report says ``diverged`` and where; rows
-        from there on are NaN.
+        Row k holds :math:`\theta_k` (or what the optimizer evaluates) and the memories after iteration k, not
+        bias-corrected; row 0 what they start from, 0 as a rule.  If ``theta`` or a memory is not finite the
+        report says ``diverged`` and where; rows from there on are NaN.
 
     Raises
     ------
@@ -76,8 +79,8 @@ class DiscreteRun:
 
     Attributes
     ----------
-    rows : Rows
-        All of them, or a block; allocated by :meth:`begin`.
+    rows : RunRows
+        All of them, or a block; allocated by :meth:`begin`; of the optimizers that the paper has only.
     diverged_at : int or None
         First iteration that is not finite.
     """
@@ -91,9 +94,11 @@ class DiscreteRun:
         self.diverged_at: int | None = None
         self.whole = keep is None or self.size <= BLOCK
         closed_form = getattr(self.objective.objective, "separable_quadratic", None)
-        known = closed_form is not None and self.optimizer.momentum == self.optimizer.bias_correction
+        ratio = own(self.optimizer)
+        self.loop = GenericLoop(setup) if ratio is None else None
+        known = closed_form is not None and ratio is not None and (ratio.first is None) != ratio.corrected
         self.library = compiled() if known else None
-        self._separable = None if closed_form is None else closed_form(len(self.start))
+        self._separable = None if closed_form is None or ratio is None else closed_form(len(self.start))
 
     @property
     def size(self) -> int:
@@ -105,15 +110,23 @@ class DiscreteRun:
         """Whether it can go in lockstep with others."""
         return self.library is not None and self.whole and in_lanes(self.optimizer, len(self.start))
 
+    @property
+    def rows(self) -> RunRows:
+        """The rows for a kernel to fill."""
+        return self._of(self.arrays, self.block_rates)
+
     def begin(self) -> RunRows:
         """Allocate the rows, all or a block of them, and fill the first."""
-        count = self.steps if self.whole else min(self.steps, max(1, BLOCK // len(self.start)))
-        self.rows = self._of(self.rates, *_state(self.optimizer, self.start, count))
+        self._allocate()
         return self.rows
+
+    def _allocate(self) -> None:
+        count = self.steps if self.whole else min(self.steps, max(1, BLOCK // len(self.start)))
+        self.arrays, self.block_rates = self._state(count), self.rates
 
     def go(self) -> Trajectory:
         """Make the iterations; return the trajectory."""
-        self.begin()
+        self._allocate()
         # Overflow on the way to a divergence is recorded in the report, not warned about.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             if self.whole:
@@ -122,10 +135,27 @@ class DiscreteRun:
                 self._fill_block_by_block()
         return self.result()
 
-    def _of(self, rates: Array | None, theta: Array, first: Array | None, second: Array) -> RunRows:
-        return RunRows(self.optimizer, self._separable, self.alpha, rates, theta, first, second)
+    def _state(self, count: int) -> list[Array]:
+        """Return rows 0 ... count of theta and of each memory, of which only row 0 is filled."""
+        if self.loop is not None:
+            first = self.loop.state()
+        else:
+            widths = memory.widths(self.optimizer, len(self.start))
+            first = [self.start, *map(np.zeros, widths)]
+        arrays = [empty(count + 1, len(values)) for values in first]
+        for rows, values in zip(arrays, first, strict=True):
+            rows[0] = values
+        return arrays
+
+    def _of(self, arrays: list[Array], rates: Array | None) -> RunRows:
+        theta, *first, second = arrays
+        return RunRows(
+            self.optimizer, self._separable, self.alpha, rates, theta, first[0] if first else None, second
+        )
 
     def _fill(self, done: int) -> int | None:
+        if self.loop is not None:
+            return self.loop.fill(self.arrays, done, self.block_rates)
         rows = self.rows
         if self.library is not None:
             return fill(self.library, rows, done)
@@ -136,31 +166,28 @@ class DiscreteRun:
 
     def _fill_block_by_block(self) -> None:
         """Keep rows ``k`` of each block; the last row of one is the first of the next."""
-        theta, first, second = block = self.rows.theta, self.rows.first, self.rows.second
-        filled = _state(self.optimizer, self.start, len(self.k) - 1)
+        block = self.arrays
+        filled = self._state(len(self.k) - 1)
         done = 0
         while done < self.steps and self.diverged_at is None:
-            count = min(len(theta) - 1, self.steps - done)
-            rates = None if self.rates is None else self.rates[done : done + count]
-            part = slice(count + 1)
-            self.rows = self._of(rates, theta[part], None if first is None else first[part], second[part])
-            found = self._fill(done)
-            self.diverged_at = None if found is None else done + found
+            count = min(len(block[0]) - 1, self.steps - done)
+            self.block_rates = None if self.rates is None else self.rates[done : done + count]
+            self.arrays = [rows[: count + 1] for rows in block]
+            failed = self._fill(done)
+            self.diverged_at = None if failed is None else done + failed
             at = slice(*np.searchsorted(self.k, (done + 1, done + count + 1)))
             for rows, values in zip(filled, block, strict=True):
-                if rows is not None and values is not None:
-                    rows[at] = values[self.k[at] - done]
-                    values[0] = values[count]
+                rows[at] = values[self.k[at] - done]
+                values[0] = values[count]
             done += count
-        self.rows = self._of(None, *filled)
+        self.arrays, self.block_rates = filled, None
 
     def result(self) -> Trajectory:
         """Return the trajectory of the filled rows; rows from a divergence on are NaN."""
-        theta, first, second = self.rows.theta, self.rows.first, self.rows.second
-        k, diverged_at = self.k, self.diverged_at
+        arrays, k, diverged_at = self.arrays, self.k, self.diverged_at
         if self.whole and self.keep is not None:
-            theta, second, first = theta[k], second[k], None if first is None else first[k]
-        moments = (second,) if first is None else (first, second)
+            arrays = [rows[k] for rows in arrays]
+        theta, *moments = arrays
         end = len(k) if diverged_at is None else int(np.searchsorted(k, diverged_at))
         loss = np.empty(len(k))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -171,6 +198,7 @@ class DiscreteRun:
         if diverged_at is not None:
             status, message = "diverged", f"iteration {diverged_at} is not finite"
         evaluations = self.steps if diverged_at is None else diverged_at
+        evaluations += 0 if self.loop is None else self.loop.evaluations
         report = Report(status, message, gradient_evaluations=evaluations, diverged_at=diverged_at)
         named = dict(zip(self.optimizer.moments, moments, strict=True))
         return assemble(theta, loss, named, self.alpha, report, k)
@@ -180,20 +208,10 @@ def needed(setup: Setup, keep: Keep | None) -> int:
     """Return how many numbers a run needs, to be checked by ``idescent.discrete.memory.check``."""
     optimizer, steps = setup.optimizer, setup.steps
     rates = 0 if setup.schedule is None else 2 * steps
-    decays = (optimizer.decay1, optimizer.decay2) if optimizer.bias_correction else ()
+    ratio = own(optimizer)
+    decays = (ratio.beta1, ratio.beta2) if ratio is not None and ratio.corrected else ()
     corrections = sum(min(steps, fading(beta)) for beta in decays)
     return memory.numbers(optimizer, len(setup.start), steps, keep) + rates + corrections
-
-
-def _state(optimizer: Optimizer, start: Array, steps: int) -> tuple[Array, Array | None, Array]:
-    """Return rows 0 ... steps of theta, first and second moment, of which only row 0 is filled."""
-    n = len(start)
-    theta, second = empty(steps + 1, n), empty(steps + 1, optimizer.width(n))
-    first = empty(steps + 1, n) if optimizer.momentum else None
-    theta[0], second[0] = start, 0.0
-    if first is not None:
-        first[0] = 0.0
-    return theta, first, second
 
 
 def run_python(
@@ -207,19 +225,19 @@ def run_python(
     done: int = 0,
     rates: Array | None = None,
 ) -> int | None:
-    """Fill rows 1 ... steps of ``theta`` and the moments; return the first row not finite, if any.
+    """Fill rows 1 ... steps of an optimizer that is a ratio; return the first row not finite, if any.
 
     Row 0 is the state after ``done`` iterations; ``rates`` is what alpha is multiplied by in each row.  The
     order of operations is that of ``_kernels.c``.
     """
-    rate = alpha
+    rate, ratio = alpha, known_ratio(optimizer)
     for k in range(1, steps + 1):
         old = theta[k - 1]
         if rates is not None:
             rate = alpha * float(rates[k - 1])
         momentum = None if first is None else first[k - 1]
         theta[k], kept, second[k] = update(
-            optimizer, rate, done + k, old, momentum, second[k - 1], objective.gradient(old)
+            optimizer, ratio, rate, done + k, old, momentum, second[k - 1], objective.gradient(old)
         )
         if first is not None:
             first[k] = kept
@@ -229,8 +247,16 @@ def run_python(
     return None
 
 
+def known_ratio(optimizer: Optimizer) -> Ratio:
+    """Return the structure of an optimizer that is known to have one."""
+    ratio = ratio_of(optimizer)
+    assert ratio is not None
+    return ratio
+
+
 def update(
     optimizer: Optimizer,
+    ratio: Ratio,
     rate: float,
     k: int,
     theta: Array,
@@ -243,6 +269,8 @@ def update(
     Parameters
     ----------
     optimizer : Optimizer
+    ratio : Ratio
+        Its structure.
     rate : float
         Learning rate of this iteration.
     k : int, >= 1
@@ -252,17 +280,17 @@ def update(
         First moment, where the optimizer has one.
     second : ndarray, shape (..., width)
     """
-    beta1, beta2 = optimizer.decay1, optimizer.decay2
+    beta1, beta2 = ratio.beta1, ratio.beta2
     if optimizer.coupled_decay:
         gradient = gradient + optimizer.coupled_decay * theta
     squares = optimizer.squares(gradient)
-    second = second + squares if optimizer.summing else beta2 * second + (1.0 - beta2) * squares
+    second = second + squares if ratio.sums else beta2 * second + (1.0 - beta2) * squares
     direction, scale = gradient, second
     if first is not None:
         first = beta1 * first + (1.0 - beta1) * gradient
         direction = first
-    if optimizer.bias_correction:
+    if ratio.corrected:
         direction = correction(beta1, k) * direction
         scale = correction(beta2, k) * scale
     shrink = 1.0 - rate * optimizer.decoupled_decay
-    return shrink * theta - rate * direction / (np.sqrt(scale) + optimizer.eps), first, second
+    return shrink * theta - rate * direction / (np.sqrt(scale) + ratio.eps), first, second

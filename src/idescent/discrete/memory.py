@@ -49,9 +49,22 @@ def numbers(optimizer: Optimizer, n: int, steps: int, keep: Keep | None) -> int:
         rows = -(-steps // max(1, int(keep))) + 1
     else:
         rows = len(keep)
-    # Each row: k, t and the loss; theta and the moments; and twice theta, the work space of most objectives'
+    # Each row: k, t and the loss; theta and the memories; and twice theta, the work space of most objectives'
     # values.
-    return rows * (3 + 3 * n + (len(optimizer.moments) - 1) * n + optimizer.width(n))
+    return rows * (3 + 3 * n + sum(widths(optimizer, n)))
+
+
+def widths(optimizer: Optimizer, n: int) -> list[int]:
+    """Return the number of coordinates of each memory for n parameters.
+
+    The declaration states it where the memory averages the gradient or its square, or starts from an array;
+    for any other memory the number is an estimate.
+    """
+    sizes = []
+    for memory in optimizer.memories().values():
+        size = 1 if callable(memory.start) else np.size(memory.start)
+        sizes.append(max(size, optimizer.width(n) if memory.of == "square" else n))
+    return sizes
 
 
 def check(steps: int, needed: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from idescent.discrete import memory
 from idescent.discrete.setup import Setup
 from idescent.solvers.solve import solve
 from idescent.study import registry
@@ -73,9 +74,8 @@ def _solved(cell: Mapping[str, Any], objective: Any, log: Callable[[str], None])
 def _unsolved(setup: Setup, report: Report) -> Trajectory:
     """Return a trajectory of NaN, for a refused solution."""
     theta = np.full((setup.steps + 1, len(setup.start)), np.nan)
-    *first, second = setup.optimizer.moments
-    width = setup.optimizer.width(len(setup.start))
-    moments = {**dict.fromkeys(first, theta), second: theta[:, :width]}
+    widths = zip(setup.optimizer.moments, memory.widths(setup.optimizer, len(setup.start)), strict=True)
+    moments = {name: np.full((setup.steps + 1, width), np.nan) for name, width in widths}
     return assemble(theta, theta[:, 0], moments, setup.alpha, report)
 
 

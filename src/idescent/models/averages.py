@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.ratio import Ratio, ratio_of
 
 Array = NDArray[np.float64]
 
 UNCORRECTED = "it has a first moment without bias correction"
+NO_RATIO = "its step is not the gradient or its average over the root of a second moment"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def corrected_ratio(
     .. math:: \theta' = -\alpha\,\frac{\hat m}{\sqrt{\hat v}+\varepsilon} - \alpha w'\theta
               \quad\text{or}\quad -\alpha\,\frac{\hat m}{\sqrt{\hat v + \varepsilon^2}} - \alpha w'\theta
     """
-    eps, decay = optimizer.eps, alpha * optimizer.decoupled_decay
+    ratio = structure("this equation", optimizer)
+    eps, decay = ratio.eps, alpha * optimizer.decoupled_decay
 
     def mobility(s: Array, memories: Sequence[Array]) -> Array:
         hat = memories[1] / second.mass(s)
@@ -63,8 +66,8 @@ def corrected_ratio(
         return -mobility(s, memories) * memories[0] - decay * theta
 
     memories = (
-        first.memory("m", squared=False, stored=optimizer.momentum),
-        second.memory(optimizer.moments[-1], squared=True),
+        first.memory(ratio.first_name, squared=False, stored=ratio.first is not None),
+        second.memory(ratio.second_name, squared=True),
     )
     return Equation(memories, velocity, mobility, direction=0, coupled_decay=optimizer.coupled_decay)
 
@@ -72,6 +75,28 @@ def corrected_ratio(
 def local_gradient() -> Memory:
     """Return the gradient itself as a memory, for a mobility that depends on it."""
     return Memory("gradient", 1.0, math.inf, squared=False, initial=1.0, stored=False)
+
+
+def structure(model: str, optimizer: Optimizer) -> Ratio:
+    """Return the memories of an optimizer whose step is a ratio; refuse any other.
+
+    Raises
+    ------
+    ValueError
+        In one line that names model and optimizer.
+    """
+    ratio = ratio_of(optimizer)
+    if ratio is None:
+        raise refusal(model, optimizer, NO_RATIO)
+    return ratio
+
+
+def adams(model: str, optimizer: Optimizer, why: str) -> Ratio:
+    """Return the memories of Adam, on the regularised gradient for AdamL2; refuse anything else."""
+    ratio = structure(model, optimizer)
+    if not ratio.corrected or optimizer.decoupled_decay:
+        raise refusal(model, optimizer, why)
+    return ratio
 
 
 def refusal(model: str, optimizer: Optimizer, why: str) -> ValueError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.averages import Average, corrected_ratio, refusal
+from idescent.models.averages import Average, adams, corrected_ratio
 from idescent.models.equation import Equation, LearningRate
 from idescent.optimizers.optimizer import Optimizer
 
@@ -48,11 +48,8 @@ class BarakatBianchi:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the equation for Adam, on the regularised gradient for AdamL2."""
-        if not optimizer.bias_correction or optimizer.decoupled_decay:
-            raise refusal("BarakatBianchi", optimizer, "it is an equation of Adam")
-        return corrected_ratio(
-            optimizer, alpha, euler_average(optimizer.decay1), euler_average(optimizer.decay2)
-        )
+        ratio = adams("BarakatBianchi", optimizer, "it is an equation of Adam")
+        return corrected_ratio(optimizer, alpha, euler_average(ratio.beta1), euler_average(ratio.beta2))
 
 
 def euler_average(beta: float) -> Average:

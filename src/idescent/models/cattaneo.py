@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.averages import local_gradient, refusal
+from idescent.models.averages import adams, local_gradient
 from idescent.models.equation import Equation, HessianVector, LearningRate, Memory
 from idescent.optimizers.optimizer import Optimizer
 
@@ -74,9 +74,8 @@ class Cattaneo:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the equation for Adam, on the regularised gradient for AdamL2."""
-        if not optimizer.bias_correction or optimizer.decoupled_decay:
-            raise refusal("Cattaneo", optimizer, "only its equation of Adam is implemented")
-        eps, outside = optimizer.eps, self.root == "outside"
+        ratio = adams("Cattaneo", optimizer, "only its equation of Adam is implemented")
+        eps, outside = ratio.eps, self.root == "outside"
 
         def size(gradient: Array) -> tuple[Array, Array]:
             """Size of the gradient, by coordinate or norm as in ``squares``, and S; neither is 0."""
@@ -94,7 +93,7 @@ class Cattaneo:
             if optimizer.norm:
                 product = product.sum(axis=-1, keepdims=True)
             projected = gradient * product / ((length if outside else scale) * scale)
-            first, second = (alpha * (0.5 + self._age(b, s)) for b in (optimizer.decay1, optimizer.decay2))
+            first, second = (alpha * (0.5 + self._age(b, s)) for b in (ratio.beta1, ratio.beta2))
             return gradient + first * change - second * projected, scale
 
         def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:

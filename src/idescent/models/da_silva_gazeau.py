@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from idescent.models.averages import corrected_ratio, refusal
+from idescent.models.averages import adams, corrected_ratio
 from idescent.models.equation import Equation, LearningRate
 from idescent.models.log_rate import log_average
 from idescent.optimizers.optimizer import Optimizer
@@ -41,7 +41,6 @@ class DaSilvaGazeau:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the equation for Adam, on the regularised gradient for AdamL2."""
-        if not optimizer.bias_correction or optimizer.decoupled_decay:
-            raise refusal("DaSilvaGazeau", optimizer, "only its equation of Adam is implemented")
-        first, second = log_average(optimizer.decay1), log_average(optimizer.decay2)
+        ratio = adams("DaSilvaGazeau", optimizer, "only its equation of Adam is implemented")
+        first, second = log_average(ratio.beta1), log_average(ratio.beta2)
         return corrected_ratio(optimizer, alpha, first, second, eps_inside=True)

@@ -203,12 +203,14 @@ def omission(equation: Equation, optimizer: Optimizer) -> str | None:
 
 
 def felt(optimizer: Optimizer) -> list[str]:
-    """Return the names of the moments, and ``theta`` for decoupled decay, whose effect exceeds rounding."""
-    names = ["m"] if optimizer.momentum and optimizer.decay1 > _TRACE else []
-    # With a decay of 0 a moment is the present gradient or its square; beside a large eps the root is
-    # negligible.
-    if optimizer.decay2 > _TRACE and optimizer.eps < 1.0 / _TRACE:
-        names.append(optimizer.moments[-1])
+    """Return the names of the memories, and ``theta`` for decoupled decay, whose effect exceeds rounding."""
+    names = []
+    for name, memory in optimizer.memories().items():
+        # With a decay of 0 a memory is the present value of its quantity; beside a large eps the root is
+        # negligible.
+        negligible = memory.of == "square" and getattr(optimizer, "eps", 0.0) >= 1.0 / _TRACE
+        if not negligible and (not memory.constant or memory.decay > _TRACE):
+            names.append(name)
     return [*names, "theta"] if optimizer.decoupled_decay > _TRACE else names
 
 

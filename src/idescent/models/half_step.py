@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.common.numeric import integer
-from idescent.models.averages import UNCORRECTED, refusal
+from idescent.models.averages import UNCORRECTED, refusal, structure
 from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.optimizers.optimizer import Optimizer
 
@@ -68,18 +68,19 @@ class HalfStep:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the model's equation for the structure of ``optimizer``."""
-        if optimizer.momentum and not optimizer.bias_correction:
+        ratio = structure("HalfStep", optimizer)
+        if ratio.first is not None and not ratio.corrected:
             raise refusal("HalfStep", optimizer, UNCORRECTED)
-        beta1, beta2, eps = optimizer.decay1, optimizer.decay2, optimizer.eps
+        beta1, beta2, eps, sums = ratio.beta1, ratio.beta2, ratio.eps, ratio.sums
         shrink, push = decoupled_decay(alpha, optimizer.decoupled_decay)
-        corrected, frozen = optimizer.bias_correction, self.frozen
+        corrected, frozen = ratio.corrected, self.frozen
 
         def count(s: Array) -> Array:
             # The last node of an element is the right end of its step, up to rounding.
             return np.where(s < frozen + 1e-6, np.ceil(s - 1e-9), smooth_count(beta2, s))
 
         def normaliser(s: Array, second: Array) -> Array:
-            if optimizer.summing:
+            if sums:
                 return count(s) * second / half_step_mass(1.0, s)
             hat = second / half_step_mass(beta2, s)
             return hat if corrected else -np.expm1(count(s) * _log(beta2)) * hat
@@ -95,12 +96,12 @@ class HalfStep:
             return -np.expm1(k * _log(beta1)) / half_step_mass(beta1, k - 0.5)
 
         def second_moment(k: Array) -> Array:
-            if optimizer.summing:
+            if sums:
                 return np.ones_like(k)
             return -np.expm1(k * _log(beta2)) / half_step_mass(beta2, k - 0.5)
 
-        rate1, name = half_step_rate(beta1), optimizer.moments[-1]
-        if optimizer.summing:
+        rate1, name = half_step_rate(beta1), ratio.second_name
+        if sums:
             second = Memory(name, gain=1.0, rate=0.0, squared=True, initial=1.0, readout=second_moment)
         else:
             rate2 = half_step_rate(beta2)
@@ -108,13 +109,13 @@ class HalfStep:
         return Equation(
             memories=(
                 Memory(
-                    "m",
+                    ratio.first_name,
                     rate1,
                     rate1,
                     squared=False,
                     initial=1.0 - beta1,
                     readout=first_moment,
-                    stored=optimizer.momentum,
+                    stored=ratio.first is not None,
                 ),
                 second,
             ),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.common.numeric import is_number
-from idescent.models.averages import refusal
+from idescent.models.averages import adams
 from idescent.models.equation import Equation, HessianVector, LearningRate, Memory
 from idescent.models.paper import mass
 from idescent.optimizers.optimizer import Optimizer
@@ -65,21 +65,20 @@ class HerediaSecondOrder:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the equation for Adam, on the regularised gradient for AdamL2."""
-        if not optimizer.bias_correction or optimizer.decoupled_decay:
-            raise refusal("HerediaSecondOrder", optimizer, "it is an equation of Adam")
+        ratio = adams("HerediaSecondOrder", optimizer, "it is an equation of Adam")
         (m1, m2, first), (v1, v2, second) = (
-            inertial_average(optimizer, optimizer.decay1, squared=False),
-            inertial_average(optimizer, optimizer.decay2, squared=True),
+            inertial_average(optimizer, ratio.first_name, ratio.beta1, squared=False),
+            inertial_average(optimizer, ratio.second_name, ratio.beta2, squared=True),
         )
 
         def force(
             s: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
         ) -> Array:
             at = s + self.lookahead
-            root_mass = np.sqrt(mass(optimizer.decay2, s))
-            scale = alpha * root_mass / mass(optimizer.decay1, s)
+            root_mass = np.sqrt(mass(ratio.beta2, s))
+            scale = alpha * root_mass / mass(ratio.beta1, s)
             moment, square = first(at, *memories[:2]), second(at, *memories[2:4])
-            return -scale * moment / (np.sqrt(square) + optimizer.eps * root_mass)
+            return -scale * moment / (np.sqrt(square) + ratio.eps * root_mass)
 
         def mobility(s: Array, memories: Sequence[Array]) -> Array:
             # The velocity is a memory of the force: the equation is not stiff, and plain sweeps converge.
@@ -99,13 +98,12 @@ class HerediaSecondOrder:
 
 
 def inertial_average(
-    optimizer: Optimizer, beta: float, *, squared: bool
+    optimizer: Optimizer, name: str, beta: float, *, squared: bool
 ) -> tuple[Memory, Memory, Callable[[Array, Array, Array], Array]]:
     r"""Return two memories a and b, and the function of (s, a, b) that combines them to a moment M.
 
     M is the solution of :math:`\tfrac12M''+M'+(1-\beta)M = (1-\beta)h`.
     """
-    name = optimizer.moments[-1] if squared else "m"
     gain, kappa = 1.0 - beta, math.sqrt(abs(2.0 * beta - 1.0))
 
     def memory(rate: float, factor: Callable[[Array], Array] | None = None) -> Memory:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.averages import local_gradient
+from idescent.models.averages import local_gradient, structure
 from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.models.paper import Paper
 from idescent.optimizers.optimizer import Optimizer
@@ -53,15 +53,16 @@ class Local:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the closed equation of the proposition for the structure of ``optimizer``."""
-        if optimizer.bias_correction or optimizer.momentum:
+        ratio = structure("Local", optimizer)
+        if ratio.corrected or ratio.first is not None:
             return Paper().equation(optimizer, alpha)
-        rate, decay = 1.0 - optimizer.decay2, alpha * optimizer.decoupled_decay
-        if optimizer.summing:
-            root = HeldRoot(optimizer, 1.0, 1.0)
+        rate, decay = 1.0 - ratio.beta2, alpha * optimizer.decoupled_decay
+        if ratio.sums:
+            root = HeldRoot(optimizer, ratio.eps, 1.0, 1.0)
         elif self.closure == "step":
-            root = HeldRoot(optimizer, optimizer.decay2, rate)
+            root = HeldRoot(optimizer, ratio.eps, ratio.beta2, rate)
         else:
-            root = HeldRoot(optimizer, math.exp(-rate), -math.expm1(-rate))
+            root = HeldRoot(optimizer, ratio.eps, math.exp(-rate), -math.expm1(-rate))
 
         def mobility(s: Array, memories: Sequence[Array]) -> Array:
             return alpha * root.slope(memories[0], memories[1])
@@ -69,8 +70,7 @@ class Local:
         def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
             return -alpha * root.direction(gradient, memories[1]) - decay * theta
 
-        gain = 1.0 if optimizer.summing else rate
-        memory = Memory(optimizer.moments[-1], gain, rate, squared=True)
+        memory = Memory(ratio.second_name, ratio.second.gain, rate, squared=True)
         memories = (local_gradient(), memory)
         return Equation(memories, velocity, mobility, coupled_decay=optimizer.coupled_decay)
 
@@ -82,24 +82,27 @@ class HeldRoot:
     Attributes
     ----------
     optimizer : Optimizer
-        Defines :math:`g^2`, by coordinate or norm, and :math:`\varepsilon`.
+        Defines :math:`g^2`, by coordinate or norm.
+    eps : float
+        :math:`\varepsilon`.
     keep, add : float
         ``k`` and ``c``.
     """
 
     optimizer: Optimizer
+    eps: float
     keep: float
     add: float
 
     def direction(self, gradient: Array, memory: Array) -> Array:
         """Return the direction, shape of ``gradient``; 0 where the gradient is 0."""
-        full = self._root(gradient, memory) + self.optimizer.eps
+        full = self._root(gradient, memory) + self.eps
         return np.asarray(gradient / np.where(full > 0.0, full, 1.0))
 
     def slope(self, gradient: Array, memory: Array) -> Array:
         """Return the diagonal of the direction's derivative by the gradient, for a fixed memory."""
         root = self._root(gradient, memory)
-        full = np.maximum(root + self.optimizer.eps, 1e-300)
+        full = np.maximum(root + self.eps, 1e-300)
         # Where the root is 0 so is the gradient, and the limit is 1/full.
         slope: Array = (
             1.0 - self.add * gradient * gradient / (np.where(root > 0.0, root, 1.0) * full)

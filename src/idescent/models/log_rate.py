@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.averages import UNCORRECTED, Average, corrected_ratio, local_gradient, refusal
+from idescent.models.averages import UNCORRECTED, Average, corrected_ratio, local_gradient, refusal, structure
 from idescent.models.equation import Equation, LearningRate
 from idescent.models.local import HeldRoot
 from idescent.models.paper import mass
@@ -50,14 +50,15 @@ class LogRate:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the equation for the structure of ``optimizer``."""
-        if optimizer.summing:
+        ratio = structure("LogRate", optimizer)
+        if ratio.sums:
             raise refusal("LogRate", optimizer, "a sum has no rate")
-        if optimizer.momentum and not optimizer.bias_correction:
+        if ratio.first is not None and not ratio.corrected:
             raise refusal("LogRate", optimizer, UNCORRECTED)
-        second, decay = log_average(optimizer.decay2), alpha * optimizer.decoupled_decay
-        if optimizer.bias_correction:
-            return corrected_ratio(optimizer, alpha, log_average(optimizer.decay1), second)
-        root = HeldRoot(optimizer, optimizer.decay2, 1.0 - optimizer.decay2)
+        second, decay = log_average(ratio.beta2), alpha * optimizer.decoupled_decay
+        if ratio.corrected:
+            return corrected_ratio(optimizer, alpha, log_average(ratio.beta1), second)
+        root = HeldRoot(optimizer, ratio.eps, ratio.beta2, 1.0 - ratio.beta2)
 
         def mobility(s: Array, memories: Sequence[Array]) -> Array:
             return alpha * root.slope(memories[0], memories[1])
@@ -65,7 +66,7 @@ class LogRate:
         def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
             return -alpha * root.direction(gradient, memories[1]) - decay * theta
 
-        memories = (local_gradient(), second.memory(optimizer.moments[-1], squared=True))
+        memories = (local_gradient(), second.memory(ratio.second_name, squared=True))
         return Equation(memories, velocity, mobility, coupled_decay=optimizer.coupled_decay)
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.models.averages import NO_RATIO
 from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.ratio import Ratio, ratio_of
 
 Array = NDArray[np.float64]
 
@@ -47,14 +49,17 @@ class Paper:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the equation of the proposition for the structure of ``optimizer``."""
-        if optimizer.bias_correction or optimizer.momentum:
-            return _adam(optimizer, alpha)
-        return _gradient_over_root(optimizer, alpha)
+        ratio = ratio_of(optimizer)
+        if ratio is None:
+            raise ValueError(f"Paper does not model {type(optimizer).__name__}: {NO_RATIO}")
+        if ratio.corrected or ratio.first is not None:
+            return _adam(optimizer, ratio, alpha)
+        return _gradient_over_root(optimizer, ratio, alpha)
 
 
-def _gradient_over_root(optimizer: Optimizer, alpha: LearningRate) -> Equation:
+def _gradient_over_root(optimizer: Optimizer, ratio: Ratio, alpha: LearningRate) -> Equation:
     """Propositions 1 and 2: the local gradient over the root of the memory one iteration ahead."""
-    eps, decay = optimizer.eps, alpha * optimizer.decoupled_decay
+    eps, decay = ratio.eps, alpha * optimizer.decoupled_decay
 
     def mobility(s: Array, memories: Sequence[Array]) -> Array:
         return alpha / (np.sqrt(memories[0]) + eps)
@@ -62,35 +67,34 @@ def _gradient_over_root(optimizer: Optimizer, alpha: LearningRate) -> Equation:
     def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
         return -mobility(s, memories) * gradient - decay * theta
 
-    memories = (_second(optimizer),)
+    memories = (_second(ratio),)
     return Equation(memories, velocity, mobility, lookahead=1.0, coupled_decay=optimizer.coupled_decay)
 
 
-def _adam(optimizer: Optimizer, alpha: LearningRate) -> Equation:
+def _adam(optimizer: Optimizer, ratio: Ratio, alpha: LearningRate) -> Equation:
     """Proposition 3; without bias correction both masses are 1."""
-    eps, decay = optimizer.eps, alpha * optimizer.decoupled_decay
-    rate1 = 1.0 - optimizer.decay1
+    eps, decay = ratio.eps, alpha * optimizer.decoupled_decay
+    rate1 = 1.0 - ratio.beta1
 
     def mobility(s: Array, memories: Sequence[Array]) -> Array:
-        if not optimizer.bias_correction:
+        if not ratio.corrected:
             return alpha / (np.sqrt(memories[1]) + eps)
-        root_mass2 = np.sqrt(mass(optimizer.decay2, s))
-        scale = alpha * root_mass2 / mass(optimizer.decay1, s)
+        root_mass2 = np.sqrt(mass(ratio.beta2, s))
+        scale = alpha * root_mass2 / mass(ratio.beta1, s)
         return scale / (np.sqrt(memories[1]) + eps * root_mass2)
 
     def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
         return -mobility(s, memories) * memories[0] - decay * theta
 
     memories = (
-        Memory("m", gain=rate1, rate=rate1, squared=False, stored=optimizer.momentum),
-        _second(optimizer),
+        Memory(ratio.first_name, gain=rate1, rate=rate1, squared=False, stored=ratio.first is not None),
+        _second(ratio),
     )
     return Equation(memories, velocity, mobility, direction=0, coupled_decay=optimizer.coupled_decay)
 
 
-def _second(optimizer: Optimizer) -> Memory:
-    rate = 1.0 - optimizer.decay2
-    return Memory(optimizer.moments[-1], 1.0 if optimizer.summing else rate, rate, squared=True)
+def _second(ratio: Ratio) -> Memory:
+    return Memory(ratio.second_name, ratio.second.gain, 1.0 - ratio.beta2, squared=True)
 
 
 def mass(beta: float, s: Array) -> Array:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.averages import local_gradient, refusal
+from idescent.models.averages import local_gradient, refusal, structure
 from idescent.models.equation import Equation, LearningRate
 from idescent.models.local import HeldRoot
 from idescent.optimizers.optimizer import Optimizer
@@ -41,10 +41,11 @@ class SignFlow:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the flow for ``optimizer``."""
-        if optimizer.summing:
+        ratio = structure("SignFlow", optimizer)
+        if ratio.sums:
             raise refusal("SignFlow", optimizer, "its accumulator is a sum, not an average")
         decay = alpha * optimizer.decoupled_decay
-        root = HeldRoot(optimizer, 0.0, 1.0)
+        root = HeldRoot(optimizer, ratio.eps, 0.0, 1.0)
 
         def mobility(s: Array, memories: Sequence[Array]) -> Array:
             return alpha * root.slope(memories[0], np.zeros(1))

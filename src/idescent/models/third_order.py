@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from idescent.models.equation import Equation, LearningRate, Memory
 from idescent.models.half_step import decoupled_decay, half_step_rate
 from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.ratio import ratio_of
 
 Array = NDArray[np.float64]
 
@@ -57,12 +58,13 @@ class ThirdOrder:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the model's equation for the hyper-parameters of ``optimizer``."""
-        if not optimizer.bias_correction:
+        ratio = ratio_of(optimizer)
+        if ratio is None or not ratio.corrected:
             kind = type(optimizer).__name__
             raise ValueError(f"ThirdOrder: {kind} is not allowed: must be Adam, AdamW or AdamL2")
-        eps = optimizer.eps
+        eps = ratio.eps
         shrink, push = decoupled_decay(alpha, optimizer.decoupled_decay)
-        first, second = Filter(optimizer.decay1), Filter(optimizer.decay2)
+        first, second = Filter(ratio.beta1), Filter(ratio.beta2)
 
         def later(s: Array) -> Array:
             # Weighted by the decay over a step, the mean point of the step is shrink/12 after its middle.
@@ -98,8 +100,8 @@ class ThirdOrder:
 
         return Equation(
             memories=(
-                first.memory("m", squared=False, stored=optimizer.momentum),
-                second.memory(optimizer.moments[-1], squared=True),
+                first.memory(ratio.first_name, squared=False, stored=ratio.first is not None),
+                second.memory(ratio.second_name, squared=True),
             ),
             velocity=velocity,
             mobility=mobility,

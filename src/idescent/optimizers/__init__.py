@@ -1,6 +1,7 @@
-"""Adaptive optimizers: their hyper-parameters and the discrete update that they define; one file each.
+"""Optimizers, declared as data: hyper-parameters, memories and a step; one file each.
 
-What lives here: Algorithms 1-3 of the paper and the two variants that it names, AdamW and AdamL2.
+What lives here: Algorithms 1-3 of the paper and the two variants that it names, AdamW and AdamL2; and the
+words of a declaration.
 
 Conventions, where libraries differ: ``eps`` is added *outside* the root; accumulators start at zero; the
 gradient of iteration ``k`` (counted from 1) is taken at ``theta_{k-1}``; decoupled weight decay is scaled by
@@ -12,6 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from idescent.optimizers.declared import accumulate, average, maximum, recursion, total
 from idescent.optimizers.optimizer import Accumulator, Optimizer
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ _OPTIMIZERS = {
     "RMSProp": "rmsprop",
 }
 
-__all__ = ["Accumulator", "Optimizer", *_OPTIMIZERS]
+__all__ = ["Accumulator", "Optimizer", "accumulate", "average", "maximum", "recursion", "total", *_OPTIMIZERS]
 
 
 def __getattr__(name: str) -> Any:

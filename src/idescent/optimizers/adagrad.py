@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from idescent.optimizers.optimizer import Accumulator, Optimizer
+import numpy as np
+
+from idescent.optimizers.declared import DeclaredMemory, total
+from idescent.optimizers.optimizer import Accumulator, Array, Optimizer
 
 
 @dataclass(frozen=True)
@@ -29,5 +31,11 @@ class AdaGrad(Optimizer):
 
     eps: float = 1e-8
     accumulator: Accumulator = "coordinate"
-    moments: ClassVar[tuple[str, ...]] = ("G",)
-    summing: ClassVar[bool] = True
+
+    def memories(self) -> dict[str, DeclaredMemory]:
+        """Return the sum of squares."""
+        return {"G": total(of="square")}
+
+    def step(self, gradient: Array, G: Array) -> Array:  # noqa: N803  # the algorithm's name
+        """Return the gradient over the root of the sum."""
+        return gradient / (np.sqrt(G) + self.eps)

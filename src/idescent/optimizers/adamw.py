@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from idescent.optimizers.optimizer import Accumulator, Optimizer
+import numpy as np
+
+from idescent.optimizers.declared import DeclaredMemory, average
+from idescent.optimizers.optimizer import Accumulator, Array, Decay, Optimizer
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,13 @@ class AdamW(Optimizer):
     weight_decay: float
     eps: float = 1e-8
     accumulator: Accumulator = "coordinate"
-    moments: ClassVar[tuple[str, ...]] = ("m", "v")
-    bias_correction: ClassVar[bool] = True
+    decay: ClassVar[Decay | None] = "decoupled"
 
-    @property
-    def decoupled_decay(self) -> float:
-        """PyTorch's ``weight_decay``."""
-        return self.weight_decay
+    def memories(self) -> dict[str, DeclaredMemory]:
+        """Return both moments."""
+        return {"m": average(self.beta1), "v": average(self.beta2, of="square")}
+
+    def step(self, m: Array, v: Array, k: int) -> Array:
+        """Return the corrected first moment over the root of the corrected second."""
+        m_hat, v_hat = m / (1.0 - self.beta1**k), v / (1.0 - self.beta2**k)
+        return m_hat / (np.sqrt(v_hat) + self.eps)

@@ -1,98 +1,117 @@
-"""The family of optimizers, as data: what an optimizer declares, and the checks of it.
+"""What an optimizer is: hyper-parameters, memories and a step, declared as data.
 
-What lives here: :class:`Optimizer`.  What does not: any one of them (a file each beside this one), running
-them (:mod:`idescent.discrete.loop`) and modelling them in continuous time (:mod:`idescent.models`).
+What lives here: :class:`Optimizer` and the checks of its fields.  What does not: any one of them (a file each
+beside this one), the words of a declaration (:mod:`idescent.optimizers.declared`), the iteration
+(:mod:`idescent.optimizers.plan`) and models in continuous time (:mod:`idescent.models`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.common.numeric import is_number, offers
+from idescent.common.numeric import is_number, is_whole, offers, shown
+from idescent.optimizers.declared import DeclaredMemory, Recursion
 
 Array = NDArray[np.float64]
 Accumulator = Literal["coordinate", "norm"]
+Decay = Literal["coupled", "decoupled"]
 
 # What an object must have to be run as an optimizer.
-OPTIMIZER = ("moments", "decay1", "decay2", "squares")
+OPTIMIZER = ("memories", "step", "hyperparameters")
+# Attributes of the former declaration by flags.
+_FORMER = (
+    *("moments", "summing", "bias_correction", "decay1", "decay2"),
+    *("decoupled_decay", "coupled_decay", "update", "squares", "width"),
+)
 
 
 class Optimizer:
-    r"""The family that every optimizer here belongs to.
-
-    One iteration with gradient :math:`g = \nabla f(\theta_{k-1}) + c\,\theta_{k-1}` is
+    r"""An optimizer with memory, declared as data.
 
     .. math::
-        m_k &= \beta_1 m_{k-1} + (1-\beta_1) g, \qquad
-        v_k = \beta_2 v_{k-1} + (1-\beta_2) g^2 \quad\text{or}\quad G_k = G_{k-1} + g^2, \\
-        \theta_k &= (1-\alpha w)\,\theta_{k-1} - \alpha\,\hat m_k / (\sqrt{\hat v_k} + \varepsilon),
+        g_k &= \nabla f(p_k) \;(+\, w\,p_k), \qquad M_k = \beta M_{k-1} + c\,h_k, \\
+        \theta_k &= (1 - \alpha w)\,\theta_{k-1} - \alpha\,D(M, g_k, \theta_{k-1}, k)
 
-    where hats divide by :math:`1-\beta^k` if ``bias_correction`` is set.  Subclasses are frozen dataclasses
-    that fix the class attributes below; models and kernels read only these, never a class name.
+    A subclass is a frozen dataclass.  Its fields are the hyper-parameters; :meth:`memories` declares the
+    memories M, and the method ``step`` returns D, shape (..., n).  Arguments of ``step`` are asked for by
+    name: ``gradient``, ``theta``, ``point``, ``k``, ``alpha``, every memory and sequence, and theta or a
+    memory followed by ``_old`` for its value before the iteration.  A name stands for the latest value:
+    memories that are read ``"new"`` are updated before the step in their declared order, those read ``"old"``
+    after it, when ``theta`` is the new one and ``direction`` is D.  Everything must be vectorised: leading
+    axes are independent runs.
+
+    Optional are, with arguments asked for by name, too:
+
+    - ``point``: where the gradient is taken (default theta), from ``theta``, ``k``, ``alpha``, sequences, and
+      memories before the iteration;
+    - ``evaluate``: the iterate that is stored and compared (default theta), from the values after it;
+    - :meth:`sequences`: quantities of ``k`` alone;
+    - a field ``weight_decay`` with ``decay`` = ``"coupled"`` (``w p`` is added to the gradient) or
+      ``"decoupled"`` (theta is multiplied by ``1 - alpha w``);
+    - a field ``accumulator``: with ``"norm"`` the square is :math:`|g|^2`, of shape (..., 1);
+    - a field or class attribute ``shape``: theta, point and gradient are passed with these last axes in place
+      of n, row by row.
 
     Attributes
     ----------
-    eps : float
-        Added outside the root.
-    moments : tuple of str
-        Names of the stored moments, the second moment last.
-    summing : bool
-        The second moment is a plain sum (AdaGrad), not an average.
-    bias_correction : bool
-        Moments are divided by :math:`1-\beta^k`.
+    decay : {"coupled", "decoupled"} or None
+        How ``weight_decay`` acts; None if the step uses it itself, or there is none.
+    shape : tuple of int or None
+        Shape of a parameter that is a matrix or tensor; None for vectors.
     """
 
-    eps: float
-    moments: ClassVar[tuple[str, ...]] = ("v",)
-    summing: ClassVar[bool] = False
-    bias_correction: ClassVar[bool] = False
+    decay: ClassVar[Decay | None] = None
+    shape: Any = None
+    step: ClassVar[Callable[..., Any]]
+    point: ClassVar[Callable[..., Any] | None] = None
+    evaluate: ClassVar[Callable[..., Any] | None] = None
 
     def __post_init__(self) -> None:
         """Check every field; the message names field, value and what is allowed."""
+        former(type(self))
         for field in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
-            _check(type(self).__name__, field.name, getattr(self, field.name))
+            check_field(self, field.name, field.type)
+
+    def memories(self) -> Mapping[str, DeclaredMemory]:
+        """Return the memories by name, in the order of their updates."""
+        return {}
+
+    def sequences(self) -> Mapping[str, Callable[..., Any] | Recursion]:
+        """Return sequences by name: functions of ``k`` and of sequences before, or recursions."""
+        return {}
 
     @property
-    def momentum(self) -> bool:
-        """Whether a first moment is kept (and stored)."""
-        return "m" in self.moments
-
-    @property
-    def decay1(self) -> float:
-        """Decay rate per iteration of the first moment; 0 means the gradient itself."""
-        return float(getattr(self, "beta1", 0.0))
-
-    @property
-    def decay2(self) -> float:
-        """Decay rate per iteration of the second moment; 1 for a plain sum."""
-        return 1.0 if self.summing else float(getattr(self, "beta2", getattr(self, "beta", 0.0)))
+    def moments(self) -> tuple[str, ...]:
+        """Names of the memories, which runs store."""
+        return tuple(self.memories())
 
     @property
     def decoupled_decay(self) -> float:
-        """PyTorch's ``weight_decay`` where it acts on the parameters (AdamW)."""
-        return 0.0
+        """The weight decay that multiplies theta by ``1 - alpha w``; 0 if there is none."""
+        return float(self.weight_decay) if self.decay == "decoupled" else 0.0  # type: ignore[attr-defined]
 
     @property
     def coupled_decay(self) -> float:
-        """PyTorch's ``weight_decay`` where it is added to the gradient (AdamL2)."""
-        return 0.0
-
-    def width(self, n: int) -> int:
-        """Return the number of second-moment accumulators for ``n`` parameters."""
-        return 1 if self.norm else n
+        """The weight decay that is added to the gradient; 0 if there is none."""
+        return float(self.weight_decay) if self.decay == "coupled" else 0.0  # type: ignore[attr-defined]
 
     @property
     def norm(self) -> bool:
         """One accumulator for all coordinates (the paper's summation convention)."""
         return bool(getattr(self, "accumulator", "coordinate") == "norm")
 
+    def width(self, n: int) -> int:
+        """Return the number of coordinates of the square for ``n`` parameters."""
+        return 1 if self.norm else n
+
     def squares(self, gradient: Array) -> Array:
-        r"""Return what the second moment accumulates.
+        r"""Return what a memory of the square remembers.
 
         Parameters
         ----------
@@ -115,65 +134,67 @@ class Optimizer:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
 
 
-def check_declared(optimizer: Optimizer) -> None:
-    """Refuse an optimizer that declares what no run and no model reads.
+def former(kind: type) -> None:
+    """Refuse a class that is declared by flags, as optimizers formerly were.
 
     Raises
     ------
     ValueError
-        With :func:`contradiction` as its text, or if ``squares`` or ``width`` is overridden.
+        With the attribute and what to write instead.
     """
-    offers("optimizer", optimizer, *OPTIMIZER)
-    kind, found = type(optimizer), contradiction(optimizer)
-    if found is not None:
-        raise ValueError(f"{kind.__name__}: {found}")
-    for name in ("squares", "width"):
-        if isinstance(optimizer, Optimizer) and getattr(kind, name) is not getattr(Optimizer, name):
+    for base in kind.__mro__[: kind.__mro__.index(Optimizer)]:
+        found = next((name for name in _FORMER if name in vars(base)), None)
+        if found is not None:
             raise ValueError(
-                f"{kind.__name__}: {name} is overridden, which the compiled loop ignores: remove it"
+                f"{kind.__name__}: {found} is of the former declaration by flags: "
+                "declare memories() and step(...) instead, see docs/own-optimizer.md"
             )
 
 
-def contradiction(optimizer: Optimizer) -> str | None:
-    """Return which declaration contradicts the family, and how to mend it; None if none does."""
-    moments = optimizer.moments
-    texts = isinstance(moments, tuple) and all(isinstance(m, str) and m.isidentifier() for m in moments)
-    if not texts or len(set(moments)) != len(moments) or set(moments) & {"k", "t", "theta", "loss"}:
-        return f"moments is {moments!r}: name one or two, such as ('v',) or ('m', 'v')"
-    if not (len(moments) == 1 or (len(moments) == 2 and moments[0] == "m")) or moments[-1] == "m":
-        return f"moments is {moments!r}: the second moment is last, and one before it must be 'm'"
-    for name in ("summing", "bias_correction"):
-        if not isinstance(getattr(optimizer, name), bool | np.bool_):
-            return f"{name} is {getattr(optimizer, name)!r}: it must be True or False"
-    if optimizer.summing and optimizer.bias_correction:
-        return "summing and bias_correction are both set: a sum has no bias; leave one out"
-    for name, most in (("decay1", 1.0), ("decay2", math.inf if optimizer.summing else 1.0)):
-        if not 0.0 <= getattr(optimizer, name) < most:
-            return f"{name} is {getattr(optimizer, name)!r}: it must be in [0, 1)"
-    if optimizer.summing != (optimizer.decay2 == 1.0):
-        return (
-            f"summing is {optimizer.summing} but decay2 is {optimizer.decay2!r}: "
-            "a sum, and nothing else, has decay2 = 1"
-        )
-    for name in ("eps", "decoupled_decay", "coupled_decay"):
-        if not 0.0 <= getattr(optimizer, name) < math.inf:
-            return f"{name} is {getattr(optimizer, name)!r}: it must be finite and >= 0"
-    if optimizer.decay1 and not optimizer.momentum:
-        return f"decay1 is {optimizer.decay1!r} but moments is {moments!r}: a first moment must be named 'm'"
-    for name in ("update", "step"):
-        if hasattr(optimizer, name):
-            return f"it has {name}, which no run calls: the update is that of the family; remove it"
-    return None
+def check_field(optimizer: Optimizer, name: str, annotation: Any) -> None:
+    """Refuse a hyper-parameter outside its range; a list for ``shape`` becomes a tuple.
 
-
-def _check(owner: str, name: str, value: Any) -> None:
+    Raises
+    ------
+    ValueError
+        In one line that names field, value and what is allowed.
+    """
+    owner, value = type(optimizer).__name__, getattr(optimizer, name)
+    if name != "shape" and name in vars(Optimizer):
+        raise ValueError(f"{owner}.{name}: this name is reserved: give the hyper-parameter another")
     if name == "accumulator":
         if value not in ("coordinate", "norm"):
             raise ValueError(f"{owner}.accumulator: {value!r} is not allowed: must be 'coordinate' or 'norm'")
-        return
-    number = is_number(value)
-    if name.startswith("beta"):
-        if not number or not 0.0 <= value < 1.0:
+    elif name == "shape":
+        if isinstance(value, list):
+            value = tuple(value)
+            object.__setattr__(optimizer, name, value)
+        whole = isinstance(value, tuple) and value and all(is_whole(size) and size >= 1 for size in value)
+        if value is not None and not whole:
+            raise ValueError(f"{owner}.shape: {shown(value)} is not allowed: must be integers >= 1, or None")
+    elif annotation in (bool, "bool"):
+        if not isinstance(value, bool | np.bool_):
+            raise ValueError(f"{owner}.{name}: {shown(value)} is not allowed: must be True or False")
+    elif name.startswith("beta"):
+        if not is_number(value) or not 0.0 <= value < 1.0:
             raise ValueError(f"{owner}.{name}: {value!r} is not allowed: must be a number in [0, 1)")
-    elif not number or not 0.0 <= value < math.inf:
+    elif not is_number(value) or not 0.0 <= value < math.inf:
         raise ValueError(f"{owner}.{name}: {value!r} is not allowed: must be a finite number >= 0")
+
+
+def check_declared(optimizer: Optimizer) -> None:
+    """Refuse an optimizer whose declaration cannot be run.
+
+    Raises
+    ------
+    ValueError
+        In one line that names the class, what is wrong and how to mend it.
+    """
+    from idescent.optimizers.plan import Plan
+    from idescent.optimizers.ratio import own
+
+    offers("optimizer", optimizer, *OPTIMIZER)
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(f"optimizer: {shown(optimizer)} is not allowed: must derive from Optimizer")
+    if own(optimizer) is None:
+        Plan(optimizer)

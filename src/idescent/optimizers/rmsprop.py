@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from idescent.optimizers.optimizer import Accumulator, Optimizer
+import numpy as np
+
+from idescent.optimizers.declared import DeclaredMemory, average
+from idescent.optimizers.optimizer import Accumulator, Array, Optimizer
 
 
 @dataclass(frozen=True)
@@ -30,3 +33,11 @@ class RMSProp(Optimizer):
     beta: float
     eps: float = 1e-8
     accumulator: Accumulator = "coordinate"
+
+    def memories(self) -> dict[str, DeclaredMemory]:
+        """Return the average of squares."""
+        return {"v": average(self.beta, of="square")}
+
+    def step(self, gradient: Array, v: Array) -> Array:
+        """Return the gradient over the root of the average."""
+        return gradient / (np.sqrt(v) + self.eps)

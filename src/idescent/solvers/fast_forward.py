@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.discrete.loop import DiscreteRun, run_python
+from idescent.discrete.loop import DiscreteRun, known_ratio, run_python
 from idescent.discrete.setup import Setup, check_tolerances
 from idescent.models.half_step import HalfStep
 from idescent.objectives.protocol import CountedObjective, Objective
@@ -189,7 +189,7 @@ def _model_error(
         return float(np.abs(run.theta - path(run.k.astype(np.float64))).max()), {}
     # The course depends on alpha^(1/power) k: a pilot run of that length covers it at the learning rate
     # `rate`.
-    power = 0.5 if setup.optimizer.summing else 1.0
+    power = 0.5 if known_ratio(setup.optimizer).sums else 1.0
     rates, profiles = [], []
     for length in (PILOT, PILOT // 2):
         rate = min(1.0, alpha * (steps / length) ** power)

@@ -20,6 +20,7 @@ from idescent.models.equation import Equation, Memory, Model, Velocity, derive
 from idescent.models.paper import Paper
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.ratio import Ratio, ratio_of
 from idescent.solvers.ide import euler
 from idescent.solvers.quadrature import MAX_NODES, ExponentialKernel, Integral, named_quadrature
 from idescent.solvers.relaxation import MAX_SWEEPS, PAPER_SMOOTHING, Relaxation, check_settings, relax
@@ -180,7 +181,7 @@ class Picard:
 
     def misaligns(self, optimizer: Optimizer, equation: Equation) -> bool:
         """Whether the memory is misaligned.  The published memory of a plain sum is not."""
-        return self.alignment == "published" and equation.lookahead > 0.0 and not optimizer.summing
+        return self.alignment == "published" and equation.lookahead > 0.0 and not sums(optimizer)
 
     def _report(
         self, relaxation: Relaxation, gradients: int, diverged_at: int | None, rtol: float, atol: float
@@ -206,6 +207,12 @@ class Picard:
             diverged_at=diverged_at,
             details=details,
         )
+
+
+def sums(optimizer: Optimizer) -> bool:
+    """Whether every memory of the square is a plain sum."""
+    squares = [memory.kind for memory in optimizer.memories().values() if memory.of == "square"]
+    return bool(squares) and set(squares) == {"sum"}
 
 
 class _Cast:
@@ -275,9 +282,12 @@ _CONSTANTS: tuple[Callable[[Memory], float], ...] = (lambda m: m.rate, lambda m:
 
 def _as_published(equation: Equation, optimizer: Optimizer, alpha: float, alignment: Alignment) -> Equation:
     """Return the paper's equation with the velocity of its published runs."""
-    if optimizer.bias_correction:
-        return replace(equation, velocity=_published_adam(optimizer, alpha))
-    if optimizer.summing and not optimizer.momentum and alignment == "published":
+    ratio = ratio_of(optimizer)
+    if ratio is None:
+        return equation
+    if ratio.corrected:
+        return replace(equation, velocity=_published_adam(optimizer, ratio, alpha))
+    if ratio.sums and ratio.first is None and alignment == "published":
         decay = alpha * optimizer.decoupled_decay
         return replace(
             equation,
@@ -288,9 +298,9 @@ def _as_published(equation: Equation, optimizer: Optimizer, alpha: float, alignm
     return equation
 
 
-def _published_adam(optimizer: Optimizer, alpha: float) -> Velocity:
+def _published_adam(optimizer: Optimizer, ratio: Ratio, alpha: float) -> Velocity:
     """Velocity of Proposition 3 with its normalisers as printed, which cancel digits at the start."""
-    eps, decay = optimizer.eps, optimizer.decoupled_decay
+    eps, decay = ratio.eps, optimizer.decoupled_decay
 
     def mass(beta: float, s: Array) -> Array:
         # Python's power is that of the C library; numpy's may differ in the last bits, and the cancellation
@@ -299,8 +309,8 @@ def _published_adam(optimizer: Optimizer, alpha: float) -> Velocity:
 
     def velocity(s: Array, theta: Array, gradient: Array, memories: Any) -> Array:
         first, second = memories
-        root = np.sqrt(mass(optimizer.decay2, s))
-        step = root / mass(optimizer.decay1, s)
+        root = np.sqrt(mass(ratio.beta2, s))
+        step = root / mass(ratio.beta1, s)
         return np.asarray(-alpha * (step * first / (np.sqrt(second) + eps * root) + decay * theta))
 
     return velocity

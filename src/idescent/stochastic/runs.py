@@ -2,7 +2,7 @@
 
 What lives here: :func:`simulate_runs`, the type :class:`Ensemble` and its tables.  What does not: random
 numbers (:mod:`idescent.stochastic.streams`), the noise of gradients (:mod:`idescent.stochastic.noise`), the
-optimizers' update (:func:`idescent.discrete.loop.update`).
+optimizers' update (:func:`idescent.discrete.loop.update`, :class:`idescent.optimizers.plan.Plan`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.common.numeric import is_whole
+from idescent.discrete.generic import GenericLoop
 from idescent.discrete.loop import update
 from idescent.discrete.setup import Setup
 from idescent.objectives.protocol import CountedObjective, Objective, evaluate
 from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.ratio import own, ratio_of
 from idescent.schedules import Schedule, factors
 from idescent.stochastic.noise import Noise
 from idescent.trajectory import Report, Trajectory
@@ -208,7 +210,9 @@ class EnsembleState:
     k : int
     theta : ndarray, shape (R, n)
     first : ndarray, shape (R, n), or None
+        First moment of an optimizer that is a ratio (:class:`idescent.optimizers.ratio.Ratio`).
     second : ndarray, shape (R, width)
+        Its second moment; the last memory of any other optimizer, of shape (R, 0) if it has none.
     sample_gradients : int
         Gradients of single samples so far, over all runs.
     """
@@ -289,8 +293,11 @@ def run_numbers(runs: int, first_run: int) -> range:
 def iterate(setup: Setup, noise: Noise, runs: range, seed: int) -> Iterator[EnsembleState]:
     """Yield the state of the runs after iterations 0 ... steps: always the same object, with new arrays."""
     optimizer, alpha, n = setup.optimizer, setup.alpha, len(setup.start)
-    theta = np.tile(setup.start, (len(runs), 1))
-    first = np.zeros_like(theta) if optimizer.momentum else None
+    theta, ratio = np.tile(setup.start, (len(runs), 1)), own(optimizer)
+    if ratio is None:
+        yield from _iterate_generic(setup, noise, runs, seed)
+        return
+    first = None if ratio.first is None else np.zeros_like(theta)
     state = EnsembleState(0, theta, first, np.zeros((len(runs), optimizer.width(n))))
     yield state
     rates = factors(setup.schedule, setup.steps)
@@ -299,10 +306,37 @@ def iterate(setup: Setup, noise: Noise, runs: range, seed: int) -> Iterator[Ense
         for k in range(1, setup.steps + 1):
             gradient, samples = noise.gradient(state.theta, next(draws))
             rate = alpha if rates is None else alpha * float(rates[k - 1])
-            updated = update(optimizer, rate, k, state.theta, state.first, state.second, gradient)
+            updated = update(optimizer, ratio, rate, k, state.theta, state.first, state.second, gradient)
             state.theta, state.first, state.second = updated
             state.k, state.sample_gradients = k, state.sample_gradients + samples * len(runs)
             yield state
+
+
+def _iterate_generic(setup: Setup, noise: Noise, runs: range, seed: int) -> Iterator[EnsembleState]:
+    """Yield the states of :func:`iterate` for an optimizer that only the generic loop can run."""
+    theta, ratio = np.tile(setup.start, (len(runs), 1)), ratio_of(setup.optimizer)
+    loop = GenericLoop(setup, theta)
+    first = None if ratio is None or ratio.first is None else ratio.first_name
+    state = EnsembleState(0, theta, None, theta[:, :0])
+
+    def updated() -> EnsembleState:
+        state.theta, *memories = loop.state()
+        named = dict(zip(loop.plan.memories, memories, strict=True))
+        state.first = None if first is None else named[first]
+        if memories:
+            state.second = memories[-1] if ratio is None else named[ratio.second_name]
+        return state
+
+    yield updated()
+    rates = factors(setup.schedule, setup.steps)
+    draws = noise.draws(len(setup.start), seed=seed, runs=runs)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for k in range(1, setup.steps + 1):
+            rate = setup.alpha if rates is None else setup.alpha * float(rates[k - 1])
+            gradient, samples = noise.gradient(loop.plan.place(loop.values, k, rate), next(draws))
+            loop.plan.advance(loop.values, gradient)
+            state.k, state.sample_gradients = k, state.sample_gradients + samples * len(runs)
+            yield updated()
 
 
 def along(path: Trajectory, objective: Objective, observe: Sequence[str], at: Sequence[int]) -> Ensemble:

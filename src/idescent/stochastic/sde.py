@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.common.numeric import is_whole
+from idescent.discrete.loop import known_ratio
 from idescent.discrete.setup import Setup
 from idescent.models.equation import felt
 from idescent.optimizers.optimizer import Optimizer, check_declared
+from idescent.optimizers.ratio import ratio_of
 from idescent.schedules import Schedule, factors
 from idescent.stochastic.noise import Noise
 from idescent.stochastic.runs import Ensemble, Recorder, iterate, run_numbers
@@ -114,11 +116,12 @@ class Malladi:
 
     def slopes(self, optimizer: Optimizer, at: Point) -> Slopes:
         """Return drift and noise."""
-        second = (1.0 - optimizer.decay2) * (at.variance - at.second)
+        ratio = known_ratio(optimizer)
+        second = (1.0 - ratio.beta2) * (at.variance - at.second)
         if at.first is None:
-            mobility = at.rate / (np.sqrt(at.second) + optimizer.eps)
+            mobility = at.rate / (np.sqrt(at.second) + ratio.eps)
             return Slopes(-mobility * at.gradient, -mobility, 0.0, 0.0, second)
-        gain = 1.0 - optimizer.decay1
+        gain = 1.0 - ratio.beta1
         theta = -_adam_mobility(optimizer, at) * at.first
         return Slopes(theta, 0.0, gain * (at.gradient - at.first), gain, second)
 
@@ -164,30 +167,33 @@ class Compagnoni:
 
     def slopes(self, optimizer: Optimizer, at: Point) -> Slopes:
         """Return drift and noise."""
-        second = (1.0 - optimizer.decay2) * (at.gradient * at.gradient + at.variance - at.second)
+        ratio = known_ratio(optimizer)
+        second = (1.0 - ratio.beta2) * (at.gradient * at.gradient + at.variance - at.second)
         decay = at.rate * optimizer.decoupled_decay * at.theta
         if at.first is None:
-            mobility = at.rate / (np.sqrt(at.second) + optimizer.eps)
+            mobility = at.rate / (np.sqrt(at.second) + ratio.eps)
             return Slopes(-mobility * at.gradient - decay, -mobility, 0.0, 0.0, second)
-        gain = 1.0 - optimizer.decay1
+        gain = 1.0 - ratio.beta1
         change = gain * (at.gradient - at.first)
         theta = -_adam_mobility(optimizer, at) * (at.first + change) - decay
         return Slopes(theta, 0.0, change, gain, second)
 
 
 def _adam_mobility(optimizer: Optimizer, at: Point) -> Array:
-    mass1, mass2 = (-np.expm1(-(1.0 - beta) * at.s) for beta in (optimizer.decay1, optimizer.decay2))
-    mobility: Array = at.rate * np.sqrt(mass2) / mass1 / (np.sqrt(at.second) + optimizer.eps * np.sqrt(mass2))
+    ratio = known_ratio(optimizer)
+    mass1, mass2 = (-np.expm1(-(1.0 - beta) * at.s) for beta in (ratio.beta1, ratio.beta2))
+    mobility: Array = at.rate * np.sqrt(mass2) / mass1 / (np.sqrt(at.second) + ratio.eps * np.sqrt(mass2))
     return mobility
 
 
 def _check(name: str, optimizer: Optimizer) -> None:
     kind = type(optimizer).__name__
-    if optimizer.summing:
+    ratio = ratio_of(optimizer)
+    if ratio is not None and ratio.sums:
         raise ValueError(f"{name}: {kind} is not allowed: its accumulator is a sum, not an average")
     if optimizer.norm:
         raise ValueError(f"{name}: accumulator = 'norm' is not allowed: must be 'coordinate'")
-    if optimizer.momentum != optimizer.bias_correction:
+    if ratio is None or (ratio.first is not None) != ratio.corrected:
         raise ValueError(f"{name}: {kind} is not allowed: must be RMSProp, Adam, AdamW or AdamL2")
 
 
@@ -203,13 +209,14 @@ def check_covered(equation: StochasticEquation, optimizer: Optimizer) -> None:
     check_declared(optimizer)
     equation.check(optimizer)
     gradient = np.array([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]])
-    first = 0.5 * gradient if optimizer.momentum else None
+    ratio = known_ratio(optimizer)
+    first = 0.5 * gradient if ratio.first is not None else None
     still = np.zeros_like(gradient)
     point = Point(40.5, 0.1, still, first, optimizer.squares(gradient) + 0.5, gradient, gradient**2)
     at_rest = point._replace(first=None if first is None else still, gradient=still)
     pairs = {
-        "m": (point, point._replace(first=None if first is None else -1.5 * first)),
-        optimizer.moments[-1]: (point, point._replace(second=2.0 * point.second)),
+        ratio.first_name: (point, point._replace(first=None if first is None else -1.5 * first)),
+        ratio.second_name: (point, point._replace(second=2.0 * point.second)),
         "theta": (at_rest, at_rest._replace(theta=still + 1.0)),
     }
     with np.errstate(all="ignore"):

@@ -152,5 +152,5 @@ def _arguments(at: str, name: str, hyperparameters: Mapping[str, Any]) -> dict[s
 
 
 def quantities(cell: Cell) -> tuple[str, ...]:
-    """Return the names of a cell's quantities: ``theta``, ``loss`` and the optimizer's moments."""
-    return ("theta", "loss", *registry.resolve("optimizer", cell.optimizer["class"]).moments)
+    """Return the names of a cell's quantities: ``theta``, ``loss`` and the optimizer's memories."""
+    return ("theta", "loss", *registry.optimizer(cell.optimizer).moments)

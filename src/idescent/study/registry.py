@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NEEDED = {
     "objective": ("value", "gradient"),
-    "optimizer": ("moments", "decay1", "decay2", "squares", "hyperparameters"),
+    "optimizer": ("memories", "step", "hyperparameters"),
     "model": ("name", "order", "equation"),
     "solver": ("solve",),
     "schedule": ("rate", "breaks"),

@@ -1,0 +1,311 @@
+"""A declaration made ready to run: names become arguments, and one iteration of any optimizer.
+
+What lives here: :class:`Plan`, which resolves and checks names.  What does not: shapes
+(:mod:`idescent.optimizers.layout`), and the loop over iterations (:mod:`idescent.discrete.loop`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idescent.common.numeric import shown
+from idescent.optimizers.declared import DeclaredMemory, Recursion
+from idescent.optimizers.optimizer import Optimizer
+
+Array = NDArray[np.float64]
+Values = dict[str, Any]
+"""The values of all names at one moment of an iteration."""
+
+RESERVED = ("gradient", "theta", "point", "k", "alpha", "direction")
+_COLUMNS = ("t", "loss", "square")
+_OLD = "_old"
+
+
+class Plan:
+    """The declaration of an optimizer with every name resolved.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+
+    Attributes
+    ----------
+    memories : dict of str to DeclaredMemory
+        In the order of their declaration.
+
+    Raises
+    ------
+    ValueError
+        If a name is reserved, or a function asks for one that there is not; in one line.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer, self.owner = optimizer, type(optimizer).__name__
+        if not callable(getattr(optimizer, "step", None)):
+            raise ValueError(f"{self.owner}: it has no step: write step(self, ...) that returns D")
+        if optimizer.decay not in (None, "coupled", "decoupled"):
+            rule = "must be 'coupled', 'decoupled' or None"
+            raise ValueError(f"{self.owner}.decay: {optimizer.decay!r} is not allowed: {rule}")
+        if optimizer.decay is not None and not hasattr(optimizer, "weight_decay"):
+            raise ValueError(f"{self.owner}: decay is {optimizer.decay!r} but there is no field weight_decay")
+        self.memories: dict[str, DeclaredMemory] = self._named("memories", DeclaredMemory)
+        self._sequences = self._named("sequences", Recursion)
+        shared = set(self.memories) & set(self._sequences)
+        if shared:
+            raise ValueError(f"{self.owner}: {min(shared)!r} is the name of a memory and of a sequence")
+        self.coupled, self.decoupled = optimizer.coupled_decay, optimizer.decoupled_decay
+        self.shape = None if optimizer.shape is None else tuple(int(size) for size in optimizer.shape)
+        self._old: set[str] = set()
+        self.sources: dict[str, Callable[[Values], Any]] = {}
+        self._resolve()
+
+    def _named(self, method: str, kind: type) -> dict[str, Any]:
+        """Return what the optimizer declares by name, after checking the names."""
+        try:
+            declared = getattr(self.optimizer, method)()
+        except Exception as error:  # a method of the user's own, which may raise anything
+            what = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            raise ValueError(f"{self.owner}.{method}: {what}{' '.join(str(error).split())}") from error
+        if not isinstance(declared, Mapping):
+            raise ValueError(
+                f"{self.owner}.{method}: {shown(declared)} is not allowed: must be a dict by name"
+            )
+        for name, value in declared.items():
+            if not (isinstance(name, str) and name.isidentifier()):
+                raise ValueError(f"{self.owner}.{method}: {name!r} is not allowed: must be an identifier")
+            if name in RESERVED or name in _COLUMNS or name.endswith(_OLD):
+                raise ValueError(f"{self.owner}.{method}: the name {name!r} is reserved: choose another")
+            if not (isinstance(value, kind) or (method == "sequences" and callable(value))):
+                rule = "average(...), accumulate(...), total(...) or maximum(...)"
+                rule = rule if method == "memories" else "a function or recursion(...)"
+                raise ValueError(f"{self.owner}.{method}: {name} is {shown(value)}: must be {rule}")
+        return dict(declared)
+
+    def _resolve(self) -> None:
+        """Turn every function of the declaration into one of the values by name."""
+        numbers = ("k", *self._sequences)
+        names, known = [f"{name}{_OLD}" for name in (*self.memories, "theta")], ["k"]
+        self._next: list[tuple[str, Callable[[Values], Any]] | tuple[str, _Recursion]] = []
+        for name, sequence in self._sequences.items():
+            where = f"sequences {name!r}"
+            if isinstance(sequence, Recursion):
+                function = self._asking(where, sequence.function, [*known, f"{name}{_OLD}"])
+                self._next.append((name, _Recursion(name, sequence.start, function, self._next.copy())))
+            else:
+                self._next.append((name, self._asking(where, sequence, known)))
+            known.append(name)
+        common = ["theta", "alpha", *self.memories, *numbers, *names]
+        inside = ["gradient", "point", *common]
+        self._before = [self._update(n, m, inside, numbers) for n, m in self._read("new")]
+        self._after = [self._update(n, m, [*inside, "direction"], numbers) for n, m in self._read("old")]
+        self._step = self._asking("step", self.optimizer.step, inside)
+        point, evaluate = self.optimizer.point, self.optimizer.evaluate
+        self._point = None if point is None else self._asking("point", point, common)
+        self._evaluate = None if evaluate is None else self._asking("evaluate", evaluate, common)
+        self._starts = {
+            name: self._asking(f"memories {name!r}, start", memory.start, ["gradient", "theta"])
+            for name, memory in self.memories.items()
+            if callable(memory.start)
+        }
+
+    def _read(self, read: str) -> list[tuple[str, DeclaredMemory]]:
+        return [(name, memory) for name, memory in self.memories.items() if memory.read == read]
+
+    def _asking(self, where: str, function: Any, allowed: Sequence[str]) -> Callable[[Values], Any]:
+        """Return a function of the values by name, from one that asks for arguments by name."""
+        names = []
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            raise ValueError(f"{self.owner}.{where}: {shown(function)} has no signature to read") from None
+        for parameter in parameters:
+            if parameter.name in allowed and parameter.kind is not parameter.KEYWORD_ONLY:
+                names.append(parameter.name)
+            elif parameter.default is parameter.empty:
+                rule = f"must be one of {', '.join(allowed)}"
+                raise ValueError(f"{self.owner}.{where}: it asks for {parameter.name!r}: {rule}")
+            else:
+                break
+        asked = {name.removesuffix(_OLD) for name in names if name.endswith(_OLD)}
+        self._old |= asked & {"theta", *self.memories}
+        if not names:
+            return lambda values: function()
+        if len(names) == 1:
+            (only,) = names
+            return lambda values: function(values[only])
+        chosen = itemgetter(*names)
+        return lambda values: function(*chosen(values))
+
+    def _update(
+        self, name: str, memory: DeclaredMemory, allowed: Sequence[str], numbers: Sequence[str]
+    ) -> Callable[[Values], None]:
+        """Return what updates a memory in the values, in place of the one before."""
+        where, squares, beta, kind = f"memories {name!r}", self.squares, memory.beta, memory.kind
+        if memory.of == "gradient":
+            source: Callable[[Values], Any] = itemgetter("gradient")
+        elif memory.of == "square":
+            source = lambda values: squares(values["gradient"])  # noqa: E731
+        else:
+            source = self._asking(f"{where}, of", memory.of, allowed)
+        self.sources[name] = source
+        decay = self._asking(f"{where}, beta", beta, numbers) if callable(beta) else None
+        gain = memory.gain if decay is None else 1.0
+
+        def update(values: Values) -> None:
+            before, fed = values[name], source(values)
+            if decay is not None:
+                rate = decay(values)
+                fed = (1.0 - rate) * fed if kind == "average" else fed
+                values[name] = np.maximum(rate * before, fed) if kind == "maximum" else rate * before + fed
+            elif kind == "average":
+                values[name] = beta * before + gain * fed
+            elif kind == "maximum":
+                values[name] = np.maximum(beta * before, fed)
+            else:
+                values[name] = (before if kind == "sum" else beta * before) + fed
+
+        return update
+
+    def squares(self, gradient: Array) -> Array:
+        """Return what a memory of the square remembers of a gradient of the parameter's shape."""
+        if self.shape is None or not self.optimizer.norm:
+            return self.optimizer.squares(gradient)
+        axes = tuple(range(-len(self.shape), 0))
+        return (gradient * gradient).sum(axis=axes, keepdims=True)  # type: ignore[no-any-return]
+
+    def place(self, values: Values, k: int, alpha: float) -> Array:
+        """Set ``k``, ``alpha`` and the sequences of an iteration; return where the gradient is taken."""
+        values["k"], values["alpha"] = k, alpha
+        for name, function in self._next:
+            values[name] = function(values)
+        if self._point is None and self.shape is None:
+            point = values["point"] = values["theta"]
+            return point  # type: ignore[no-any-return]
+        for name in self._old:
+            values[f"{name}{_OLD}"] = values[name]
+        values["point"] = values["theta"] if self._point is None else self._point(values)
+        return self.flat(values["point"])
+
+    def remember(self, values: Values, gradient: Array) -> None:
+        """Set the gradient and update the memories that the step reads new.
+
+        Parameters
+        ----------
+        values : dict
+            As :meth:`place` left it.
+        gradient : ndarray, shape (..., n)
+            That of the objective at the point, a new array.
+        """
+        if self.shape is not None:
+            gradient = gradient.reshape(gradient.shape[:-1] + self.shape)
+        if self.coupled:
+            gradient = gradient + self.coupled * values["point"]
+        values["gradient"] = gradient
+        for name in self._old:
+            values[f"{name}{_OLD}"] = values[name]
+        for update in self._before:
+            update(values)
+
+    def advance(self, values: Values, gradient: Array) -> None:
+        """Make the iteration that :meth:`place` began: memories and theta are those after it."""
+        self.remember(values, gradient)
+        direction = values["direction"] = self._step(values)
+        theta, rate = values["theta"], values["alpha"]
+        if self.decoupled:
+            values["theta"] = (1.0 - rate * self.decoupled) * theta - rate * direction
+        else:
+            values["theta"] = theta - rate * direction
+        for update in self._after:
+            update(values)
+
+    def direction(self, values: Values) -> Any:
+        """Return D of values by name."""
+        return self._step(values)
+
+    def evaluated(self, values: Values) -> Array:
+        """Return the iterate that is stored, shape (..., n)."""
+        return self.flat(values["theta"] if self._evaluate is None else self._evaluate(values))
+
+    def flat(self, value: Any) -> Array:
+        """Return a value of the parameter's shape as one of shape (..., n)."""
+        if self.shape is None:
+            return value  # type: ignore[no-any-return]
+        return value.reshape((*value.shape[: value.ndim - len(self.shape)], -1))  # type: ignore[no-any-return]
+
+    def starts(self, theta: Array, gradient: Array, dims: Mapping[str, tuple[int, ...]]) -> Values:
+        """Return the values before the first iteration.
+
+        Parameters
+        ----------
+        theta, gradient : ndarray, shape (..., n)
+            At the start; the gradient is read only where a memory starts from it.
+        dims : mapping of str to tuple of int
+            Shapes of the memories of one run, from :func:`idescent.optimizers.layout.layout`.
+
+        Raises
+        ------
+        ValueError
+            If a memory starts from what is not finite or has another shape.
+        """
+        lead = theta.shape[:-1]
+        if self.shape is not None:
+            theta, gradient = (x.reshape(lead + self.shape) for x in (theta, gradient))
+        values: Values = {"theta": theta, "alpha": math.nan, "k": 0}
+        given = {"gradient": gradient, "theta": theta}
+        for name, memory in self.memories.items():
+            start = self.begin(name, given) if name in self._starts else memory.start
+            found = np.asarray(start, dtype=np.float64)
+            try:
+                found = np.array(np.broadcast_to(found, lead + dims[name]))
+            except ValueError:
+                text = f"its start has shape {found.shape}: must be {dims[name]}, that of what it remembers"
+                raise ValueError(f"{self.owner}.memories {name!r}: {text}") from None
+            if not np.isfinite(found).all():
+                raise ValueError(f"{self.owner}.memories {name!r}: its start is not finite: {shown(start)}")
+            values[name] = found
+        return values
+
+    def begin(self, name: str, values: Values) -> Any:
+        """Return what a memory starts from, where that is a function."""
+        return self._starts[name](values)
+
+    @property
+    def starts_from_gradient(self) -> bool:
+        """Whether a memory starts from the gradient at the start."""
+        starts = [memory.start for memory in self.memories.values() if callable(memory.start)]
+        return any("gradient" in inspect.signature(start).parameters for start in starts)
+
+
+class _Recursion:
+    """A sequence by recursion, evaluated from one iteration to the next."""
+
+    def __init__(
+        self,
+        name: str,
+        start: float,
+        function: Callable[[Values], Any],
+        before: Sequence[tuple[str, Any]],
+    ) -> None:
+        self.name, self.start, self.function, self.before = name, start, function, before
+        self.k, self.value = 0, start
+
+    def __call__(self, values: Values) -> float:
+        k = values["k"]
+        if k < self.k:
+            self.k, self.value = 0, self.start
+        while self.k < k:
+            self.k += 1
+            known: Values = values if self.k == k else {"k": self.k}
+            if known is not values:
+                for name, function in self.before:
+                    known[name] = function(known)
+            known[f"{self.name}{_OLD}"] = self.value
+            self.value = self.function(known)
+        return self.value
