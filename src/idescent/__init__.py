@@ -12,16 +12,32 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _EXPORTS = {
+    "ADOPT": "optimizers",
+    "AMSGrad": "optimizers",
+    "AdaBelief": "optimizers",
+    "AdaDelta": "optimizers",
     "AdaGrad": "optimizers",
     "Adam": "optimizers",
     "AdamL2": "optimizers",
     "AdamW": "optimizers",
+    "Adamax": "optimizers",
+    "CenteredRMSProp": "optimizers",
+    "GradientDescent": "optimizers",
+    "HeavyBall": "optimizers",
+    "Lion": "optimizers",
     "MeanSquaredError": "objectives",
+    "MomentumRMSProp": "optimizers",
+    "NAdam": "optimizers",
+    "Nesterov": "optimizers",
     "Objective": "objectives",
     "Optimizer": "optimizers",
+    "QHM": "optimizers",
     "Quadratic": "objectives",
     "RMSProp": "optimizers",
     "Report": "trajectory",
+    "ScheduleFreeAdamW": "optimizers",
+    "ScheduleFreeSGD": "optimizers",
+    "Signum": "optimizers",
     "Trajectory": "trajectory",
     "compare": "analysis.errors",
     "fast_forward": "solvers.fast_forward",
@@ -45,12 +61,28 @@ if TYPE_CHECKING:
     from idescent.objectives import MeanSquaredError as MeanSquaredError
     from idescent.objectives import Objective as Objective
     from idescent.objectives import Quadratic as Quadratic
+    from idescent.optimizers import ADOPT as ADOPT
+    from idescent.optimizers import QHM as QHM
+    from idescent.optimizers import AdaBelief as AdaBelief
+    from idescent.optimizers import AdaDelta as AdaDelta
     from idescent.optimizers import AdaGrad as AdaGrad
     from idescent.optimizers import Adam as Adam
+    from idescent.optimizers import Adamax as Adamax
     from idescent.optimizers import AdamL2 as AdamL2
     from idescent.optimizers import AdamW as AdamW
+    from idescent.optimizers import AMSGrad as AMSGrad
+    from idescent.optimizers import CenteredRMSProp as CenteredRMSProp
+    from idescent.optimizers import GradientDescent as GradientDescent
+    from idescent.optimizers import HeavyBall as HeavyBall
+    from idescent.optimizers import Lion as Lion
+    from idescent.optimizers import MomentumRMSProp as MomentumRMSProp
+    from idescent.optimizers import NAdam as NAdam
+    from idescent.optimizers import Nesterov as Nesterov
     from idescent.optimizers import Optimizer as Optimizer
     from idescent.optimizers import RMSProp as RMSProp
+    from idescent.optimizers import ScheduleFreeAdamW as ScheduleFreeAdamW
+    from idescent.optimizers import ScheduleFreeSGD as ScheduleFreeSGD
+    from idescent.optimizers import Signum as Signum
     from idescent.solvers.fast_forward import fast_forward as fast_forward
     from idescent.solvers.solve import solve as solve
     from idescent.store.tables import read_table as read_table

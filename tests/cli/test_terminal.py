@@ -135,7 +135,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
     [
         (["s"], {"simulate", "solve", "show"}),
         (["j"], set()),
-        (["simulate", "Ada"], {"AdaGrad", "Adam", "AdamL2", "AdamW"}),
+        (["simulate", "Ada"], {"AdaBelief", "AdaDelta", "AdaGrad", "Adam", "AdamL2", "AdamW", "Adamax"}),
         (["simulate", "Adam", "--objective", "Perc"], {"Perceptron", "Perceptron.digits"}),
         (["simulate", "Adam", "--beta"], {"--beta", "--beta1", "--beta2"}),
         (["simulate", "Adam", "--accumulator", ""], {"coordinate", "norm"}),
@@ -164,7 +164,7 @@ def test_the_script_for_zsh_names_the_commands_and_the_classes(capsys):
     text = capsys.readouterr().out
     assert text.startswith("#compdef idescent\n")
     assert "fast-forward" in text
-    assert "(AdaGrad Adam AdamL2 AdamW RMSProp)" in text
+    assert re.search(r"\(ADOPT AMSGrad (\w+ )*AdamL2 (\w+ )*RMSProp (\w+ )*Signum\)", text)
 
 
 HEAVY = {"pandas", "scipy", "matplotlib", "seaborn", "pydantic", "sklearn", "snakemake", "shtab", "jinja2"}

@@ -205,8 +205,10 @@ def _matter(optimizer: Any) -> str:
         elif isinstance(value, bool):
             others = [not value]
         else:
-            others = [0.5 * value + 0.1, 0.5 * value]
-        # Two values: a run may agree by chance with one of them.
+            # Two values: a run may agree by chance with one of them.  A large one: some hyper-parameters have
+            # an effect only there.
+            large = [] if field.name.startswith("beta") else [value + 10.0]
+            others = [0.5 * value + 0.1, 0.5 * value, *large]
         changed = [replace(optimizer, **{field.name: other}) for other in others if other != value]
         if all(_same(run, _simulated(other, DoubleWell(n))) for other in changed):
             raise FaultError(

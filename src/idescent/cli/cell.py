@@ -32,7 +32,9 @@ HYPERPARAMETERS = {
 
 COMMON = """\
 classes
-  optimizers: AdaGrad, RMSProp, Adam, AdamW, AdamL2
+  optimizers: AdaGrad, RMSProp, Adam, AdamW, AdamL2, GradientDescent,
+              HeavyBall, Nesterov, NAdam, AMSGrad, Adamax, AdaDelta, AdaBelief, CenteredRMSProp,
+              MomentumRMSProp, Lion, Signum, ADOPT, QHM, ScheduleFreeSGD, ScheduleFreeAdamW
   objectives: Quadratic, RotatedQuadratic, Rosenbrock, DoubleWell, MeanSquaredError.synthetic,
               LogisticRegression.breast_cancer, SoftmaxRegression.digits, Perceptron.digits
   schedules: Constant, Cosine, LinearWarmup, Step

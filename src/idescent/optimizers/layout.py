@@ -5,7 +5,7 @@ What lives here: :func:`layout`.  What does not: names (:mod:`idescent.optimizer
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -34,10 +34,10 @@ def layout(plan: Plan, n: int) -> Dims:
     if plan.shape is not None and int(np.prod(plan.shape)) != n:
         raise ValueError(f"{plan.owner}.shape: {plan.shape} is not allowed: there are {n} parameters")
     count = 3 if n == 2 else 2
-    theta, gradient = _numbers((count, n), 0.7), _numbers((count, n), 1.9)
-    dims = _dims(plan, theta[0], gradient[0])
-    rows = [_iterated(plan, dims, t, g) for t, g in zip(theta, gradient, strict=True)]
-    whole = _iterated(plan, dims, theta, gradient)
+    theta, gradients = _numbers((count, n), 0.7), [_numbers((count, n), 1.9 + k) for k in range(_K)]
+    dims = _dims(plan, theta[0], gradients[0][0])
+    rows = [_iterated(plan, dims, theta[i], [g[i] for g in gradients]) for i in range(count)]
+    whole = _iterated(plan, dims, theta, gradients)
     for name, value in whole.items():
         alone = np.stack([row[name] for row in rows])
         if value.shape != alone.shape or not np.allclose(value, alone, rtol=_ROUNDING, atol=_ROUNDING):
@@ -93,13 +93,17 @@ def _state(plan: Plan, dims: Dims, theta: Array) -> Values:
     return values
 
 
-def _iterated(plan: Plan, dims: Dims, theta: Array, gradient: Array) -> dict[str, Array]:
-    """Return D, theta and the memories after an iteration, checked."""
-    values = _state(plan, dims, theta)
+def _iterated(plan: Plan, dims: Dims, theta: Array, gradients: Sequence[Array]) -> dict[str, Array]:
+    """Return D, theta and the memories after some iterations, checked."""
+    values = plan.starts(theta, gradients[0], dims)
+    for k, gradient in enumerate(gradients[:-1], start=1):
+        _called(plan, "point", partial(plan.place, values, k, _ALPHA))
+        _advance(plan, values, gradient)
+    gradient = gradients[-1]
     _called(plan, "point", partial(plan.place, values, _K, _ALPHA))
     kept, remembered = dict(values), dict(values)
     before = {name: np.array(value) for name, value in values.items() if isinstance(value, np.ndarray)}
-    _called(plan, "step", partial(plan.advance, values, gradient.copy()))
+    direction = _advance(plan, values, gradient)
     for name, value in before.items():
         if not np.array_equal(value, kept[name]):
             raise ValueError(f"{plan.owner}: it changes {name} in place: return a new array")
@@ -108,10 +112,6 @@ def _iterated(plan: Plan, dims: Dims, theta: Array, gradient: Array) -> dict[str
         if not np.array_equal(remembered[name], values[name], equal_nan=True):
             raise ValueError(f"{plan.owner}.step: it changes {name} in place: return a new array")
     lead, theta_shape = theta.shape[:-1], kept["theta"].shape
-    direction = np.asarray(values["direction"])
-    if direction.shape != theta_shape:
-        text = f"D has shape {direction.shape}: it must be {theta_shape}, that of theta"
-        raise ValueError(f"{plan.owner}.step: {text}")
     found = {"D": direction, "theta": plan.flat(values["theta"])}
     shapes = {"theta": theta_shape, **{name: lead + shape for name, shape in dims.items()}}
     for name, shape in shapes.items():
@@ -123,13 +123,24 @@ def _iterated(plan: Plan, dims: Dims, theta: Array, gradient: Array) -> dict[str
     evaluated = _called(plan, "evaluate", partial(plan.evaluated, values))
     if np.shape(evaluated) != theta.shape:
         raise ValueError(f"{plan.owner}.evaluate: shape {np.shape(evaluated)}: must be {theta.shape}")
-    for name, value in found.items():
-        if not np.isfinite(value).all():
-            where = "step" if name in ("D", "theta") else f"memories {name!r}"
-            raise ValueError(
-                f"{plan.owner}.{where}: {name} is not finite where everything it asks for is about 1"
-            )
     return found
+
+
+def _advance(plan: Plan, values: Values, gradient: Array) -> Array:
+    """Make an iteration, if D has the shape that it must have; return D."""
+    shape = np.shape(values["theta"])
+    _called(plan, "step", partial(plan.advance, values, gradient.copy()))
+    direction = np.asarray(values["direction"])
+    if direction.shape != shape:
+        text = f"D has shape {direction.shape}: it must be {shape}, that of theta"
+        raise ValueError(f"{plan.owner}.step: {text}")
+    for name, value in (("D", direction), *((name, values[name]) for name in plan.memories)):
+        if not np.isfinite(value).all():
+            where, k = "step" if name == "D" else f"memories {name!r}", values["k"]
+            raise ValueError(
+                f"{plan.owner}.{where}: {name} is not finite in iteration {k} on gradients of about 1"
+            )
+    return direction
 
 
 def _called(plan: Plan, where: str, call: Callable[[], Any]) -> Any:

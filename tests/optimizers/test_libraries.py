@@ -1,0 +1,142 @@
+"""The optimizers beyond the paper's five: against the libraries that define them, and against each other."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import idescent as ide
+from idescent.check import check
+from idescent.optimizers import Optimizer, average
+from idescent.study import registry
+from idescent.study.arguments import known
+
+with np.load(Path(__file__).parents[1] / "references" / "optimizers.npz") as stored:
+    LIBRARIES = {name: stored[name] for name in stored.files}
+ABOUT = json.loads(str(LIBRARIES["about"]))
+KEPT = ABOUT["kept"]
+CELL = {"alpha": 0.02, "theta0": [1.03, 0.52, 2.77], "steps": 100}
+BOWL = ide.Quadratic([4.0, -1.5, 0.3])
+
+
+def described(number):
+    case = ABOUT["cases"][number]
+    spec = case["optimizer"]
+    values = ",".join(f"{value:g}" for value in spec["arguments"].values())
+    return f"{spec['class']}({values})-{len(case['center'])}-{case['alpha']}"
+
+
+def run_of(case):
+    objective, optimizer = ide.Quadratic(case["center"]), registry.optimizer(case["optimizer"])
+    cell = {name: case[name] for name in ("alpha", "theta0")}
+    return ide.simulate(optimizer, objective, **cell, steps=ABOUT["steps"])
+
+
+@pytest.mark.parametrize("number", range(len(ABOUT["cases"])), ids=described)
+def test_runs_agree_with_the_library_at_every_stored_iteration(record_property, number):
+    run = run_of(ABOUT["cases"][number])
+    for name in ("theta", *run.moments):
+        if f"{number}.{name}" not in LIBRARIES:
+            assert name == "x"  # the library computes it from another point
+            continue
+        found, expected = run.quantity(name)[KEPT], LIBRARIES[f"{number}.{name}"]
+        if name != "theta":
+            found, expected = found[1:], expected[1:]  # starts differ in what no iteration shows
+        difference = abs(found - expected).max() / abs(expected).max()
+        record_property(name, float(difference))
+        assert difference <= 1e-12, name
+
+
+def test_every_optimizer_of_the_package_is_compared_with_its_library():
+    of_paper = {"AdaGrad", "RMSProp", "Adam", "AdamW", "AdamL2"}
+    compared = {case["optimizer"]["class"] for case in ABOUT["cases"]}
+    assert compared | of_paper | {"QHM"} == set(known("optimizer"))
+    assert (ABOUT["torch"].split("+")[0], ABOUT["optax"], ABOUT["schedulefree"]) == (
+        "2.14.1",
+        "0.2.8",
+        "1.4.1",
+    )
+
+
+def quasi_hyperbolic(theta, alpha, steps, beta, nu):
+    """Algorithm 1 of Ma and Yarats (2018), as the authors write it."""
+    buffer = np.zeros_like(theta)
+    for _ in range(steps):
+        gradient = 2.0 * (theta - np.array([4.0, -1.5, 0.3]))
+        buffer = beta * buffer + (1 - beta) * gradient
+        theta = theta - alpha * ((1 - nu) * gradient + nu * buffer)
+        yield theta
+
+
+@pytest.mark.parametrize(("beta", "nu"), [(0.999, 0.7), (0.9, 1.0), (0.9, 0.0), (0.0, 0.7)])
+def test_qhm_is_the_algorithm_of_its_authors(beta, nu):
+    run = ide.simulate(ide.QHM(beta, nu), BOWL, **CELL)
+    rows = list(quasi_hyperbolic(np.array(CELL["theta0"]), CELL["alpha"], CELL["steps"], beta, nu))
+    np.testing.assert_allclose(run.theta[1:], rows, rtol=1e-12)
+
+
+def agree(one, other, rtol=1e-13):
+    paths = [ide.simulate(optimizer, BOWL, **CELL).theta for optimizer in (one, other)]
+    np.testing.assert_allclose(*paths, rtol=rtol, atol=1e-14)
+
+
+@dataclass(frozen=True)
+class Momentum(Optimizer):
+    """Gradient descent along the average of gradients."""
+
+    beta: float = 0.9
+
+    def memories(self):
+        return {"m": average(self.beta)}
+
+    def step(self, m):
+        return m
+
+
+@dataclass(frozen=True)
+class UncorrectedAdam(ide.Adam):
+    """Adam without bias correction."""
+
+    def step(self, m, v):
+        return m / (np.sqrt(v) + self.eps)
+
+
+REDUCTIONS = {
+    "AdamW without decay is Adam": (ide.AdamW(0.9, 0.99, 0.0), ide.Adam(0.9, 0.99)),
+    "AdamL2 without decay is Adam": (ide.AdamL2(0.9, 0.99, 0.0), ide.Adam(0.9, 0.99)),
+    "RMSProp is Adam uncorrected without a first moment": (ide.RMSProp(0.9), UncorrectedAdam(0.0, 0.9)),
+    "QHM with nu = 1 descends along the average": (ide.QHM(0.9, 1.0), Momentum(0.9)),
+    "QHM with nu = 0 is gradient descent": (ide.QHM(0.9, 0.0), ide.GradientDescent()),
+    "NAdam without a first moment is Adam": (ide.NAdam(0.0, 0.99), ide.Adam(0.0, 0.99)),
+    "Lion with equal decays is Signum": (ide.Lion(0.9, 0.9), ide.Signum(0.9)),
+    "heavy ball without momentum is gradient descent": (ide.HeavyBall(0.0), ide.GradientDescent()),
+    "damped heavy ball without momentum, too": (ide.HeavyBall(0.0, 0.5), ide.GradientDescent()),
+    "Nesterov without momentum is gradient descent": (ide.Nesterov(0.0), ide.GradientDescent()),
+    "RMSProp with momentum 0 is RMSProp": (ide.MomentumRMSProp(0.9, 0.0), ide.RMSProp(0.9)),
+}
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_an_optimizer_reduces_to_another(name):
+    agree(*REDUCTIONS[name])
+
+
+def test_schedule_free_without_interpolation_is_the_mean_of_gradient_descent():
+    free = ide.simulate(ide.ScheduleFreeSGD(0.0), BOWL, **CELL)
+    plain = ide.simulate(ide.GradientDescent(), BOWL, **CELL).theta[1:]
+    means = np.cumsum(plain, axis=0) / np.arange(1.0, len(plain) + 1)[:, None]
+    np.testing.assert_allclose(free.theta[1:], means, rtol=1e-13)
+
+
+def test_amsgrad_is_adam_while_the_second_moment_grows():
+    short = CELL | {"steps": 10}
+    paths = [ide.simulate(o(0.9, 0.999), BOWL, **short).theta for o in (ide.AMSGrad, ide.Adam)]
+    np.testing.assert_allclose(*paths, rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", sorted({case["optimizer"]["class"] for case in ABOUT["cases"]} | {"QHM"}))
+def test_idescent_check_finds_no_fault(name):
+    verdicts = check("optimizer", getattr(ide, name), {})
+    assert not [verdict for verdict in verdicts if verdict.status in ("fail", "not checked")]
