@@ -68,11 +68,14 @@ BROKEN = {
     "optimizers:Reserved": ("structure", "memories: the name 'gradient' is reserved: choose another"),
     "optimizers:Unknown": (
         "structure",
-        "step: it asks for 't': must be one of gradient, point, theta, alpha, m",
+        "step: parameter 't' is unknown: must be one of gradient, point, theta, alpha, m",
     ),
-    "optimizers:Flagged": ("constructs", "moments is of the former declaration by flags: declare memories()"),
+    "optimizers:Flagged": (
+        "constructs",
+        "moments belongs to the former declaration by flags: declare memories()",
+    ),
     "optimizers:ForgottenDecay": ("hyper-parameters", "weight_decay has no effect"),
-    "optimizers:OneNumber": ("shapes", "is not that of each by itself: leading axes are runs"),
+    "optimizers:OneNumber": ("shapes", "differs from that of single runs: leading axes are runs"),
     "optimizers:Scalar": ("shapes", "step: D has shape (): it must be (1,), that of theta"),
     "optimizers:NoRoot": ("shapes", "step: D is not finite"),
     "optimizers:InPlace": ("shapes", "it changes m in place: return a new array"),

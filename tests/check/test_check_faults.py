@@ -123,19 +123,23 @@ OPTIMIZERS = [
     (
         remembering(v=lambda: total(of=lambda direction: direction)),
         "structure",
-        "of: it asks for 'direction'",
+        "of: parameter 'direction' is unknown",
     ),
     (
         remembering(v=lambda: total(start=lambda k: k)),
         "structure",
-        "v', start: it asks for 'k': must be one of gradient",
+        "v', start: parameter 'k' is unknown: must be one of gradient",
     ),
-    (remembering(v=lambda: average(lambda v: v)), "structure", "v', beta: it asks for 'v': must be one of k"),
+    (
+        remembering(v=lambda: average(lambda v: v)),
+        "structure",
+        "v', beta: parameter 'v' is unknown: must be one of k",
+    ),
     (remembering(v=lambda: total(of=wide)), "shapes", "D has shape (7,): it must be (1,), that of theta"),
     (
         remembering(v=lambda: total(of="square", start=np.ones(7))),
         "shapes",
-        "it has shape (7,) but remembers what has",
+        "start has shape (7,) but the source has",
     ),
     (
         changed(sequences=lambda self: {"v": lambda k: k}),
@@ -147,7 +151,11 @@ OPTIMIZERS = [
         "structure",
         "q is 1.0: must be a function or recursion(...)",
     ),
-    (changed(sequences=lambda self: {"q": lambda p: p}), "structure", "sequences 'q': it asks for 'p'"),
+    (
+        changed(sequences=lambda self: {"q": lambda p: p}),
+        "structure",
+        "sequences 'q': parameter 'p' is unknown",
+    ),
     (
         changed(sequences=lambda self: {"q": recursion("1", None)}),
         "structure",
@@ -158,17 +166,17 @@ OPTIMIZERS = [
         "structure",
         "recursion: function = None is",
     ),
-    (changed(step=None), "structure", "it has no step: write step(self, ...) that returns D"),
+    (changed(step=None), "structure", "there is no method step: define step(self, ...) that returns D"),
     (
         changed(decay="half"),
         "structure",
         "decay: 'half' is not allowed: must be 'coupled', 'decoupled' or None",
     ),
     (changed(decay="coupled"), "structure", "decay is 'coupled' but there is no field weight_decay"),
-    (changed(point=lambda self, gradient: gradient), "structure", "point: it asks for 'gradient'"),
+    (changed(point=lambda self, gradient: gradient), "structure", "point: parameter 'gradient' is unknown"),
     (changed(evaluate=lambda self, theta: theta[..., :1] * 0.0), "shapes", "evaluate: shape"),
-    (changed(summing=True), "constructs", "summing is of the former declaration by flags"),
-    (changed(decay2=0.5), "constructs", "decay2 is of the former declaration by flags"),
+    (changed(summing=True), "constructs", "summing belongs to the former declaration by flags"),
+    (changed(decay2=0.5), "constructs", "decay2 belongs to the former declaration by flags"),
     (WrongError, "refuses", "raises ArithmeticError: no: it must be a ValueError"),
     (Nameless, "refuses", "must name the field in one line"),
 ]

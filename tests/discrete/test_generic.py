@@ -243,9 +243,9 @@ class Starting(Optimizer):
 FAULTS = [
     (
         Starting(0.0),
-        "Starting.memories 'm': it has shape (7,) but remembers what has shape (3,): they must be equal",
+        "Starting.memories 'm': start has shape (7,) but the source has (3,): they must be equal",
     ),
-    (Starting(1.0), "Starting.memories 'm': its start is not finite: array([nan, nan, nan])"),
+    (Starting(1.0), "Starting.memories 'm': start is not finite: array([nan, nan, nan])"),
     (Polar(), "Polar.shape: (2, 3) is not allowed: there are 3 parameters"),
 ]
 

@@ -415,7 +415,7 @@ def test_an_optimizer_that_cannot_be_hashed_is_read_as_well():
 
 def test_an_optimizer_declared_by_flags_is_refused_when_it_is_made():
     with pytest.raises(
-        ValueError, match=r"^Flagged: moments is of the former declaration by flags: declare mem"
+        ValueError, match=r"^Flagged: moments belongs to the former declaration by flags: declare mem"
     ):
         Flagged()
 
@@ -427,7 +427,7 @@ def test_an_optimizer_whose_declaration_is_faulty_is_refused_by_runs_and_models(
 
     def refused(call, *arguments, **more):
         with pytest.raises(
-            ValueError, match=r"^Asking\.step: it asks for 't': must be one of gradient, point, "
+            ValueError, match=r"^Asking\.step: parameter 't' is unknown: must be one of gradient, point, "
         ):
             call(*arguments, **CELL, **more)
 

@@ -167,7 +167,7 @@ def _run(optimizer: Any) -> str:
 
 
 def _simulated(optimizer: Any, objective: Any) -> Trajectory:
-    """Return a short run, of as many parameters as the optimizer's shape has."""
+    """Return a short run; its number of parameters is that of the optimizer's shape."""
     if optimizer.shape is None:
         return simulate(optimizer, objective, **_CELL)
     start = np.resize(_CELL["theta0"], math.prod(optimizer.shape))
@@ -199,7 +199,7 @@ def _matter(optimizer: Any) -> str:
     for field in fields(optimizer):
         value = getattr(optimizer, field.name)
         if field.name == "shape":
-            continue  # no other shape may fit
+            continue  # another shape need not fit
         if field.name == "accumulator":
             others: list[Any] = [{"coordinate": "norm", "norm": "coordinate"}[value]]
         elif isinstance(value, bool):

@@ -1,9 +1,9 @@
 """Discrete runs of the optimizers.
 
-What lives here: :func:`simulate`, and the loop in Python of the paper's optimizers.  Compiled loops
-(:mod:`idescent.discrete.kernels`) serve these on objectives whose gradient is affine and separable, with the
-same bits.  What does not: the loop of any other optimizer (:mod:`idescent.discrete.generic`), and many runs
-at once (:mod:`idescent.discrete.lockstep`).
+What lives here: :func:`simulate`, and the loop in Python for the paper's optimizers.  If the gradient is
+affine and separable, compiled loops (:mod:`idescent.discrete.kernels`) compute their runs instead, with the
+same bits.  What does not: the loop for any other optimizer (:mod:`idescent.discrete.generic`), and many runs
+in one call (:mod:`idescent.discrete.lockstep`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 
 Array = NDArray[np.float64]
 
-# Numbers in a block of rows that is thinned before the next one is made.
+# Numbers in a block of rows; of each block the rows to keep are selected before the next one is computed.
 BLOCK = 2**22
 
 
@@ -51,36 +51,40 @@ def simulate(
     steps : int, >= 1
         Number of iterations.
     schedule : Schedule, optional
-        What the learning rate is multiplied by, for example ``ide.schedules.Cosine(1000)``; time stays
+        Factors of the learning rate, for example ``ide.schedules.Cosine(1000)``; time remains
         :math:`\alpha k`.
     keep : int or sequence of int, optional
-        Every how many-th iteration is stored (and the last); or which ones, from 0 to ``steps``; default all.
-        Memory is that of the rows kept, and of a block of fixed size.
+        Interval between stored iterations (the last one is stored as well), or a list of iterations from 0 to
+        ``steps``; by default all are stored.  The run uses memory for the stored rows and a block of fixed
+        size.
 
     Returns
     -------
     Trajectory
-        Row k holds :math:`\theta_k` (or what the optimizer evaluates) and the memories after iteration k, not
-        bias-corrected; row 0 what they start from, 0 as a rule.  If ``theta`` or a memory is not finite the
-        report says ``diverged`` and where; rows from there on are NaN.
+        Row k contains :math:`\theta_k` (or the iterate that the optimizer's ``evaluate`` returns) and the
+        memories after iteration k, not bias-corrected; row 0 contains their initial values, in general 0.  If
+        ``theta`` or a memory is not finite, the report has the status ``diverged`` and the iteration; rows
+        from there on are NaN.
 
     Raises
     ------
     ValueError
-        If an argument is outside its range, the objective is not finite at ``theta0``, or the rows kept do
-        not fit into the memory available.
+        If an argument is outside its range, the objective is not finite at ``theta0``, or the stored rows do
+        not fit into the available memory.
     """
     setup = Setup.checked(optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, schedule=schedule)
     return DiscreteRun(setup, keep).go()
 
 
 class DiscreteRun:
-    """A run from its checked arguments over its rows to its trajectory.
+    """One run: memory check, iterations and trajectory.
 
     Attributes
     ----------
+    loop : GenericLoop or None
+        Loop of an optimizer that is none of the paper's.
     rows : RunRows
-        All of them, or a block; allocated by :meth:`begin`; of the optimizers that the paper has only.
+        All rows, or a block of them, for an optimizer of the paper; allocated by :meth:`begin`.
     diverged_at : int or None
         First iteration that is not finite.
     """
@@ -107,16 +111,16 @@ class DiscreteRun:
 
     @property
     def in_lanes(self) -> bool:
-        """Whether it can go in lockstep with others."""
+        """Whether the kernel can compute it in lockstep with other runs."""
         return self.library is not None and self.whole and in_lanes(self.optimizer, len(self.start))
 
     @property
     def rows(self) -> RunRows:
-        """The rows for a kernel to fill."""
+        """The rows that a kernel fills."""
         return self._of(self.arrays, self.block_rates)
 
     def begin(self) -> RunRows:
-        """Allocate the rows, all or a block of them, and fill the first."""
+        """Allocate the rows, all or a block of them, fill the first one, and return them."""
         self._allocate()
         return self.rows
 
@@ -125,9 +129,9 @@ class DiscreteRun:
         self.arrays, self.block_rates = self._state(count), self.rates
 
     def go(self) -> Trajectory:
-        """Make the iterations; return the trajectory."""
+        """Compute the iterations; return the trajectory."""
         self._allocate()
-        # Overflow on the way to a divergence is recorded in the report, not warned about.
+        # The report records a divergence, so overflow needs no warning.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             if self.whole:
                 self.diverged_at = self._fill(0)
@@ -136,7 +140,7 @@ class DiscreteRun:
         return self.result()
 
     def _state(self, count: int) -> list[Array]:
-        """Return rows 0 ... count of theta and of each memory, of which only row 0 is filled."""
+        """Return rows 0 ... count of theta and of each memory; only row 0 is filled."""
         if self.loop is not None:
             first = self.loop.state()
         else:
@@ -165,7 +169,7 @@ class DiscreteRun:
         )
 
     def _fill_block_by_block(self) -> None:
-        """Keep rows ``k`` of each block; the last row of one is the first of the next."""
+        """Compute block by block, and keep rows ``k``; the last row of a block is the first of the next."""
         block = self.arrays
         filled = self._state(len(self.k) - 1)
         done = 0
@@ -205,7 +209,7 @@ class DiscreteRun:
 
 
 def needed(setup: Setup, keep: Keep | None) -> int:
-    """Return how many numbers a run needs, to be checked by ``idescent.discrete.memory.check``."""
+    """Return the count of numbers that a run needs, for :func:`idescent.discrete.memory.check`."""
     optimizer, steps = setup.optimizer, setup.steps
     rates = 0 if setup.schedule is None else 2 * steps
     ratio = own(optimizer)
@@ -225,10 +229,10 @@ def run_python(
     done: int = 0,
     rates: Array | None = None,
 ) -> int | None:
-    """Fill rows 1 ... steps of an optimizer that is a ratio; return the first row not finite, if any.
+    """Compute rows 1 ... steps for an optimizer that is a ratio; return the first row not finite, or None.
 
-    Row 0 is the state after ``done`` iterations; ``rates`` is what alpha is multiplied by in each row.  The
-    order of operations is that of ``_kernels.c``.
+    Row 0 is the state after ``done`` iterations; ``rates`` are factors of alpha, one for each row.  The order
+    of operations is that of ``_kernels.c``.
     """
     rate, ratio = alpha, known_ratio(optimizer)
     for k in range(1, steps + 1):
@@ -241,14 +245,14 @@ def run_python(
         )
         if first is not None:
             first[k] = kept
-        # A second moment that overflows stops theta for good: on theta alone that would pass as a run.
+        # If the second moment overflows, theta stops changing: a test of theta alone would miss it.
         if not (np.isfinite(theta[k]).all() and np.isfinite(second[k]).all()):
             return k
     return None
 
 
 def known_ratio(optimizer: Optimizer) -> Ratio:
-    """Return the structure of an optimizer that is known to have one."""
+    """Return the structure of an optimizer that is known to be a ratio."""
     ratio = ratio_of(optimizer)
     assert ratio is not None
     return ratio
@@ -264,21 +268,22 @@ def update(
     second: Array,
     gradient: Array,
 ) -> tuple[Array, Array | None, Array]:
-    """Return ``theta`` and the moments after iteration ``k``, given those before it and the gradient.
+    """Return ``theta`` and the moments after iteration ``k``.
 
     Parameters
     ----------
     optimizer : Optimizer
     ratio : Ratio
-        Its structure.
+        Structure of the optimizer.
     rate : float
         Learning rate of this iteration.
     k : int, >= 1
     theta, gradient : ndarray, shape (..., n)
-        Leading axes are independent runs.
+        Parameters before the iteration, and the gradient there; leading axes are independent runs.
     first : ndarray, shape (..., n), or None
-        First moment, where the optimizer has one.
+        First moment before the iteration, if the optimizer has one.
     second : ndarray, shape (..., width)
+        Second moment before the iteration.
     """
     beta1, beta2 = ratio.beta1, ratio.beta2
     if optimizer.coupled_decay:

@@ -78,12 +78,12 @@ def local_gradient() -> Memory:
 
 
 def structure(model: str, optimizer: Optimizer) -> Ratio:
-    """Return the memories of an optimizer whose step is a ratio; refuse any other.
+    """Return the structure of an optimizer whose step is a ratio; refuse any other optimizer.
 
     Raises
     ------
     ValueError
-        In one line that names model and optimizer.
+        Names, in one line, model and optimizer.
     """
     ratio = ratio_of(optimizer)
     if ratio is None:
@@ -92,7 +92,7 @@ def structure(model: str, optimizer: Optimizer) -> Ratio:
 
 
 def adams(model: str, optimizer: Optimizer, why: str) -> Ratio:
-    """Return the memories of Adam, on the regularised gradient for AdamL2; refuse anything else."""
+    """Return the structure of Adam, on the regularised gradient for AdamL2; refuse any other optimizer."""
     ratio = structure(model, optimizer)
     if not ratio.corrected or optimizer.decoupled_decay:
         raise refusal(model, optimizer, why)

@@ -1,12 +1,12 @@
 """Optimizers, declared as data: hyper-parameters, memories and a step; one file each.
 
-What lives here: Algorithms 1-3 of the paper, the two variants that it names, AdamW and AdamL2, and others
-that people use; and the words of a declaration.
+What lives here: Algorithms 1-3 of the paper, the two variants that it names, AdamW and AdamL2, other common
+optimizers, and the functions that declare an optimizer.
 
 Conventions, where libraries differ: ``eps`` is added *outside* the root; accumulators start at zero; the
-gradient of iteration ``k`` (counted from 1) is taken at ``theta_{k-1}``; decoupled weight decay is scaled by
-the learning rate.  Where an optimizer has the convention of the library that defines it, its docstring says
-so.
+gradient of iteration ``k`` (counted from 1) is evaluated at ``theta_{k-1}``; decoupled weight decay is scaled
+by the learning rate.  The docstring of an optimizer states where it follows another convention, that of the
+library that defines it.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class AdaBelief(Optimizer):
         s_k = \beta_2 s_{k-1} + (1-\beta_2)(g_k - m_k)^2 + \varepsilon_r, \\
         \theta_k &= \theta_{k-1} - \alpha\,\frac{m_k/(1-\beta_1^k)}{\sqrt{s_k/(1-\beta_2^k)} + \varepsilon}
 
-    :math:`\varepsilon_r` is added in every iteration and accumulates: after many it is
+    :math:`\varepsilon_r` is added in every iteration and accumulates: after many iterations s contains
     :math:`\varepsilon_r/(1-\beta_2)`.
 
     Parameters
@@ -42,12 +42,12 @@ class AdaBelief(Optimizer):
     eps_root: float = 1e-16
 
     def memories(self) -> dict[str, DeclaredMemory]:
-        """Return the average of the gradient and that of its squared distance from it."""
+        """Return the averages of the gradient and of its squared distance from the first average."""
 
-        def surprise(gradient: Array, m: Array) -> Array:
+        def squared_distance(gradient: Array, m: Array) -> Array:
             return (1.0 - self.beta2) * (gradient - m) ** 2 + self.eps_root
 
-        return {"m": average(self.beta1), "s": accumulate(self.beta2, of=surprise)}
+        return {"m": average(self.beta1), "s": accumulate(self.beta2, of=squared_distance)}
 
     def step(self, m: Array, s: Array, k: int) -> Array:
         """Return the first moment over the root of the variance."""

@@ -1,4 +1,4 @@
-"""AdaDelta: steps in units of the steps before."""
+"""AdaDelta: steps scaled by the size of earlier steps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AdaDelta(Optimizer):
         u_k = \beta u_{k-1} + (1-\beta) D_k^2, \\
         \theta_k &= \theta_{k-1} - \alpha\,D_k
 
-    :math:`\varepsilon` stands inside both roots; the paper has :math:`\alpha = 1`.
+    :math:`\varepsilon` is inside both roots; its source has :math:`\alpha = 1`.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ class AdaDelta(Optimizer):
     eps: float = 1e-6
 
     def memories(self) -> dict[str, DeclaredMemory]:
-        """Return the averages of squared gradients and, read one step late, of squared steps."""
+        """Return the averages of squared gradients and of squared steps; the latter is updated last."""
         steps = average(self.beta, of=lambda direction: direction * direction, read="old")
         return {"v": average(self.beta, of="square"), "u": steps}
 
     def step(self, gradient: Array, u: Array, v: Array) -> Array:
-        """Return the gradient in units of the steps before."""
+        """Return the gradient, scaled by the ratio of the two roots."""
         return np.sqrt(u + self.eps) / np.sqrt(v + self.eps) * gradient

@@ -21,7 +21,7 @@ class AdaGrad(Optimizer):
     ----------
     eps : float, >= 0
     accumulator : {"coordinate", "norm"}
-        One accumulator per coordinate (all deep-learning libraries), or one for the norm (the paper).
+        One accumulator for each coordinate (all deep-learning libraries), or one for the norm (the paper).
 
     Raises
     ------

@@ -36,7 +36,7 @@ class Adam(Optimizer):
     accumulator: Accumulator = "coordinate"
 
     def memories(self) -> dict[str, DeclaredMemory]:
-        """Return both moments."""
+        """Return the first and the second moment."""
         return {"m": average(self.beta1), "v": average(self.beta2, of="square")}
 
     def step(self, m: Array, v: Array, k: int) -> Array:

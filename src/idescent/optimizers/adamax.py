@@ -19,7 +19,7 @@ class Adamax(Optimizer):
         u_k = \max(\beta_2 u_{k-1}, |g_k| + \varepsilon), \qquad
         \theta_k = \theta_{k-1} - \alpha\,\frac{m_k}{(1-\beta_1^k)\,u_k}
 
-    :math:`\varepsilon` stands inside the maximum; the paper has none.
+    :math:`\varepsilon` is inside the maximum; the source has none.
 
     Parameters
     ----------

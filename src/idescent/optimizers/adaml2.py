@@ -1,4 +1,4 @@
-"""AdamL2: Adam with weight decay as a part of the gradient."""
+"""AdamL2: Adam with coupled weight decay."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AdamL2(Optimizer):
     decay: ClassVar[Decay | None] = "coupled"
 
     def memories(self) -> dict[str, DeclaredMemory]:
-        """Return both moments."""
+        """Return the first and the second moment."""
         return {"m": average(self.beta1), "v": average(self.beta2, of="square")}
 
     def step(self, m: Array, v: Array, k: int) -> Array:

@@ -41,7 +41,7 @@ class AdamW(Optimizer):
     decay: ClassVar[Decay | None] = "decoupled"
 
     def memories(self) -> dict[str, DeclaredMemory]:
-        """Return both moments."""
+        """Return the first and the second moment."""
         return {"m": average(self.beta1), "v": average(self.beta2, of="square")}
 
     def step(self, m: Array, v: Array, k: int) -> Array:

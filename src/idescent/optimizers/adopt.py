@@ -1,4 +1,4 @@
-"""ADOPT: Adam with the second moment of the iteration before."""
+"""ADOPT: Adam with the second moment of the previous iteration."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class ADOPT(Optimizer):
         \theta_k &= \theta_{k-1} - \alpha\,m_k, \qquad
         v_k = \beta_2 v_{k-1} + (1-\beta_2) g_k^2, \quad v_0 = g_1^2
 
-    The first iteration of the source and of optax sets :math:`v_0` only and does not move: their iterate
-    ``k + 1`` is :math:`\theta_k`.
+    In the source and in optax the first iteration only sets :math:`v_0` and leaves theta unchanged: their
+    iterate ``k + 1`` is :math:`\theta_k`.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class ADOPT(Optimizer):
     eps: float = 1e-6
 
     def memories(self) -> dict[str, DeclaredMemory]:
-        """Return the average of normalised gradients and, read one step late, that of squares."""
+        """Return the averages of normalised gradients and of squares; the latter is updated last."""
 
         def normalised(gradient: Array, v: Array, k: float) -> Array:
             return np.clip(gradient / np.maximum(np.sqrt(v), self.eps), -(k**0.25), k**0.25)

@@ -19,7 +19,8 @@ class AMSGrad(Optimizer):
         u_k = \max(u_{k-1}, v_k), \\
         \theta_k &= \theta_{k-1} - \alpha\,\frac{m_k/(1-\beta_1^k)}{\sqrt{u_k/(1-\beta_2^k)} + \varepsilon}
 
-    The maximum is that of the moments before their correction; optax takes it after, and the paper has none.
+    The maximum is taken before the correction of the bias; optax takes it afterwards, and the source has no
+    correction.
 
     Parameters
     ----------
@@ -37,10 +38,10 @@ class AMSGrad(Optimizer):
     eps: float = 1e-8
 
     def memories(self) -> dict[str, DeclaredMemory]:
-        """Return both moments, and the largest second one so far."""
+        """Return both moments, and the largest second moment so far."""
         second = average(self.beta2, of="square")
         return {"m": average(self.beta1), "v": second, "u": maximum(1.0, of=lambda v: v)}
 
     def step(self, m: Array, u: Array, k: int) -> Array:
-        """Return the first moment over the root of the largest second one."""
+        """Return the first moment over the root of the largest second moment."""
         return m / (1.0 - self.beta1**k) / (np.sqrt(u / (1.0 - self.beta2**k)) + self.eps)

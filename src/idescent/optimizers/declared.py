@@ -1,8 +1,8 @@
 """The memories of an optimizer, declared as data: averages, accumulations, sums and maxima.
 
-What lives here: :func:`average`, :func:`accumulate`, :func:`total`, :func:`maximum` and :func:`recursion`,
-the words of a declaration.  What does not: how names become arguments, and the iteration
-(:mod:`idescent.optimizers.plan`).
+What lives here: :func:`average`, :func:`accumulate`, :func:`total` and :func:`maximum`, which declare
+memories, and :func:`recursion`, which declares a sequence.  What does not: the matching of parameters by
+name, and the iteration (:mod:`idescent.optimizers.plan`).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from idescent.common.numeric import is_number, shown
 Kind = Literal["average", "accumulation", "sum", "maximum"]
 Read = Literal["new", "old"]
 Of = str | Callable[..., Any]
-"""``"gradient"``, ``"square"``, or a function whose arguments are asked for by name."""
+"""Source of a memory: ``"gradient"``, ``"square"``, or a function; its parameters are matched by name."""
 
 Beta = float | Callable[..., Any]
-"""A decay per iteration: a number, or a function of ``k`` and of sequences, asked for by name."""
+"""Decay rate per iteration: a number, or a function of ``k`` and of sequences, matched by name."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,12 @@ class DeclaredMemory:
     beta : float or callable
         :math:`\beta` per iteration; see :data:`Beta`.
     of : {"gradient", "square"} or callable
-        h.  The square is that of each coordinate, or :math:`|g|^2` where the accumulator is the norm.
+        Source h.  The square is that of each coordinate, or :math:`|g|^2` if the accumulator is the norm.
     read : {"new", "old"}
-        Whether it is updated before the step reads it, or after (and may be fed by what the step returned).
+        ``"new"``: updated before the step.  ``"old"``: updated after the step, whose result the source may
+        use.
     start : array_like or callable
-        :math:`M_0`, or a function of ``gradient`` and ``theta`` at the start.
+        Initial value :math:`M_0`, or a function of the initial ``gradient`` and ``theta``.
     """
 
     kind: Kind
@@ -53,7 +54,7 @@ class DeclaredMemory:
     start: ArrayLike | Callable[..., Any] = 0.0
 
     def __post_init__(self) -> None:
-        """Check everything that does not depend on the optimizer."""
+        """Check the arguments, as far as this is possible without the optimizer."""
         if is_number(self.beta):
             object.__setattr__(self, "beta", float(self.beta))  # type: ignore[arg-type]
             _allowed(self.kind, "beta", self.beta, 0.0 <= self.beta <= 1.0, "in [0, 1]")  # type: ignore[operator]
@@ -61,8 +62,8 @@ class DeclaredMemory:
             _allowed(
                 self.kind, "beta", self.beta, callable(self.beta), "a number in [0, 1] or a function of k"
             )
-        known = callable(self.of) or self.of in ("gradient", "square")
-        _allowed(self.kind, "of", self.of, known, "'gradient', 'square' or a function")
+        valid = callable(self.of) or self.of in ("gradient", "square")
+        _allowed(self.kind, "of", self.of, valid, "'gradient', 'square' or a function")
         _allowed(self.kind, "read", self.read, self.read in ("new", "old"), "'new' or 'old'")
         if not callable(self.start):
             start = np.asarray(self.start)
@@ -76,13 +77,13 @@ class DeclaredMemory:
 
     @property
     def decay(self) -> float:
-        """Beta where it is a number; 1 for a sum."""
+        """Decay rate beta, which must be constant; 1 for a sum."""
         assert not callable(self.beta)
         return self.beta
 
     @property
     def gain(self) -> float:
-        """The factor c of what is remembered."""
+        """Factor c of the source."""
         return 1.0 - self.decay if self.kind == "average" else 1.0
 
     @property
@@ -106,7 +107,7 @@ def average(
 def accumulate(
     beta: Beta, of: Of = "gradient", *, read: Read = "new", start: ArrayLike | Callable[..., Any] = 0.0
 ) -> DeclaredMemory:
-    r"""Declare an accumulation that decays, as in heavy ball, :math:`M_k = \beta M_{k-1} + h`."""
+    r"""Declare an accumulation with decay, as in heavy ball, :math:`M_k = \beta M_{k-1} + h`."""
     return DeclaredMemory("accumulation", beta, of, read, start)
 
 
@@ -120,13 +121,13 @@ def total(
 def maximum(
     beta: Beta, of: Of = "gradient", *, read: Read = "new", start: ArrayLike | Callable[..., Any] = 0.0
 ) -> DeclaredMemory:
-    r"""Declare a maximum that decays, :math:`M_k = \max(\beta M_{k-1}, h)`."""
+    r"""Declare a maximum with decay, :math:`M_k = \max(\beta M_{k-1}, h)`."""
     return DeclaredMemory("maximum", beta, of, read, start)
 
 
 @dataclass(frozen=True)
 class Recursion:
-    """A sequence whose value depends on the one before it; see :func:`recursion`."""
+    """A sequence whose value depends on the previous one; see :func:`recursion`."""
 
     start: float
     function: Callable[..., Any]
@@ -139,7 +140,7 @@ def recursion(start: float, function: Callable[..., Any]) -> Recursion:
     ----------
     start : float
     function : callable
-        Its arguments are asked for by name: ``k``, sequences declared before it, and its own name followed by
+        Its parameters are matched by name: ``k``, sequences declared before it, and its own name followed by
         ``_old`` for :math:`q_{k-1}`.
     """
     if not is_number(start) or not np.isfinite(start):

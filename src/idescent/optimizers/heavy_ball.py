@@ -20,7 +20,7 @@ class HeavyBall(Optimizer):
     beta : float in [0, 1)
         PyTorch's ``momentum``.
     dampening : float, >= 0
-        :math:`\tau`.  As in PyTorch it does not act on the first gradient, and not without momentum.
+        :math:`\tau`.  As in PyTorch it has no effect on the first gradient, or if ``beta`` is 0.
 
     Raises
     ------
@@ -39,7 +39,7 @@ class HeavyBall(Optimizer):
         def damped(gradient: Array) -> Array:
             return (1.0 - self.dampening) * gradient
 
-        # From here the first iteration leaves the first gradient itself.
+        # With this start b_1 is the first gradient itself.
         def start(gradient: Array) -> Array:
             return self.dampening / self.beta * gradient
 

@@ -37,9 +37,9 @@ class Lion(Optimizer):
     decay: ClassVar[Decay | None] = "decoupled"
 
     def memories(self) -> dict[str, DeclaredMemory]:
-        """Return the momentum, which the step reads before its update."""
+        """Return the momentum, which is updated after the step."""
         return {"m": average(self.beta2, read="old")}
 
     def step(self, gradient: Array, m: Array) -> Array:
-        """Return the sign of the gradient mixed with the momentum."""
+        """Return the sign of the weighted mean of momentum and gradient."""
         return np.sign(self.beta1 * m + (1.0 - self.beta1) * gradient)

@@ -23,7 +23,7 @@ class NAdam(Optimizer):
             \frac{\frac{1-\mu_k}{1-P_k}\,g_k + \frac{\mu_{k+1}}{1-P_{k+1}}\,m_k}
                     {\sqrt{v_k/(1-\beta_2^k)} + \varepsilon}
 
-    optax has no schedule of momenta: :math:`\mu_k = \beta_1`.
+    optax has a constant momentum, :math:`\mu_k = \beta_1`.
 
     Parameters
     ----------
@@ -44,11 +44,11 @@ class NAdam(Optimizer):
     psi: float = 4e-3
 
     def memories(self) -> dict[str, DeclaredMemory]:
-        """Return both moments."""
+        """Return the first and the second moment."""
         return {"m": average(self.beta1), "v": average(self.beta2, of="square")}
 
     def sequences(self) -> dict[str, Callable[..., Any] | Recursion]:
-        """Return the momenta of this iteration and the next, and the product of all."""
+        """Return the momentum of this iteration and of the next, and the product up to this iteration."""
 
         def momentum(k: float) -> Any:
             return self.beta1 * (1.0 - 0.5 * 0.96 ** (k * self.psi))
@@ -59,6 +59,6 @@ class NAdam(Optimizer):
     def step(
         self, gradient: Array, m: Array, v: Array, mu: float, next_mu: float, product: float, k: int
     ) -> Array:
-        """Return the momentum of the next iteration over the root of the second moment."""
-        top = (1.0 - mu) / (1.0 - product) * gradient + next_mu / (1.0 - product * next_mu) * m
-        return top / (np.sqrt(v / (1.0 - self.beta2**k)) + self.eps)
+        """Return the first moment with Nesterov momentum over the root of the second moment."""
+        direction = (1.0 - mu) / (1.0 - product) * gradient + next_mu / (1.0 - product * next_mu) * m
+        return direction / (np.sqrt(v / (1.0 - self.beta2**k)) + self.eps)

@@ -14,7 +14,7 @@ class Nesterov(Optimizer):
 
     .. math:: b_k = \beta b_{k-1} + g_k, \qquad \theta_k = \theta_{k-1} - \alpha\,(g_k + \beta b_k)
 
-    :math:`\theta` is the point at which the gradient is taken, not the one before the momentum.
+    :math:`\theta` is the point at which the gradient is evaluated, that is, after the momentum.
 
     Parameters
     ----------
@@ -34,5 +34,5 @@ class Nesterov(Optimizer):
         return {"b": accumulate(self.beta)}
 
     def step(self, gradient: Array, b: Array) -> Array:
-        """Return the gradient and the accumulated gradients of the next iteration."""
+        """Return the gradient plus the decayed sum of gradients."""
         return gradient + self.beta * b

@@ -1,8 +1,8 @@
-"""What an optimizer is: hyper-parameters, memories and a step, declared as data.
+"""The base class of optimizers: hyper-parameters, memories and a step, declared as data.
 
-What lives here: :class:`Optimizer` and the checks of its fields.  What does not: any one of them (a file each
-beside this one), the words of a declaration (:mod:`idescent.optimizers.declared`), the iteration
-(:mod:`idescent.optimizers.plan`) and models in continuous time (:mod:`idescent.models`).
+What lives here: :class:`Optimizer` and the checks of its fields.  What does not: particular optimizers (one
+file each in this folder), the functions that declare memories (:mod:`idescent.optimizers.declared`), the
+iteration (:mod:`idescent.optimizers.plan`) and models in continuous time (:mod:`idescent.models`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 Accumulator = Literal["coordinate", "norm"]
 Decay = Literal["coupled", "decoupled"]
 
-# What an object must have to be run as an optimizer.
+# Attributes that an object needs to be run as an optimizer.
 OPTIMIZER = ("memories", "step", "hyperparameters")
 # Attributes of the former declaration by flags.
 _FORMER = (
@@ -39,31 +39,32 @@ class Optimizer:
         \theta_k &= (1 - \alpha w)\,\theta_{k-1} - \alpha\,D(M, g_k, \theta_{k-1}, k)
 
     A subclass is a frozen dataclass.  Its fields are the hyper-parameters; :meth:`memories` declares the
-    memories M, and the method ``step`` returns D, shape (..., n).  Arguments of ``step`` are asked for by
-    name: ``gradient``, ``theta``, ``point``, ``k``, ``alpha``, every memory and sequence, and theta or a
-    memory followed by ``_old`` for its value before the iteration.  A name stands for the latest value:
-    memories that are read ``"new"`` are updated before the step in their declared order, those read ``"old"``
-    after it, when ``theta`` is the new one and ``direction`` is D.  Everything must be vectorised: leading
-    axes are independent runs.
+    memories M; the method ``step`` returns D, shape (..., n).  The parameters of ``step`` are matched by
+    name: ``gradient``, ``theta``, ``point``, ``k``, ``alpha``, the names of memories and sequences, and
+    ``theta_old`` or a memory's name followed by ``_old`` for the value before the iteration.  The value of a
+    name is the latest one.  Memories declared with ``read="new"`` are updated before the step, in the order
+    of their declaration; those with ``read="old"`` are updated after it, when ``theta`` is the new iterate
+    and ``direction`` is D.  All functions must be vectorised: leading axes are independent runs.
 
-    Optional are, with arguments asked for by name, too:
+    The following are optional; parameters of these methods are matched by name as well:
 
-    - ``point``: where the gradient is taken (default theta), from ``theta``, ``k``, ``alpha``, sequences, and
-      memories before the iteration;
-    - ``evaluate``: the iterate that is stored and compared (default theta), from the values after it;
-    - :meth:`sequences`: quantities of ``k`` alone;
+    - ``point``: the point at which the gradient is evaluated (default theta), a function of ``theta``, ``k``,
+      ``alpha``, sequences, and memories before the iteration;
+    - ``evaluate``: the iterate that is stored and compared (default theta), a function of the values after
+      the iteration;
+    - :meth:`sequences`: quantities that depend on ``k`` only;
     - a field ``weight_decay`` with ``decay`` = ``"coupled"`` (``w p`` is added to the gradient) or
       ``"decoupled"`` (theta is multiplied by ``1 - alpha w``);
     - a field ``accumulator``: with ``"norm"`` the square is :math:`|g|^2`, of shape (..., 1);
-    - a field or class attribute ``shape``: theta, point and gradient are passed with these last axes in place
-      of n, row by row.
+    - a field or class attribute ``shape``: theta, point and gradient have these last axes in place of the
+      axis n, in row-major order.
 
     Attributes
     ----------
     decay : {"coupled", "decoupled"} or None
-        How ``weight_decay`` acts; None if the step uses it itself, or there is none.
+        Effect of ``weight_decay``; None if there is no weight decay, or the step contains it.
     shape : tuple of int or None
-        Shape of a parameter that is a matrix or tensor; None for vectors.
+        Shape of parameters that form a matrix or tensor; None for a vector.
     """
 
     decay: ClassVar[Decay | None] = None
@@ -73,7 +74,7 @@ class Optimizer:
     evaluate: ClassVar[Callable[..., Any] | None] = None
 
     def __post_init__(self) -> None:
-        """Check every field; the message names field, value and what is allowed."""
+        """Check every field; a message names the field, its value and the allowed values."""
         former(type(self))
         for field in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
             check_field(self, field.name, field.type)
@@ -83,27 +84,27 @@ class Optimizer:
         return {}
 
     def sequences(self) -> Mapping[str, Callable[..., Any] | Recursion]:
-        """Return sequences by name: functions of ``k`` and of sequences before, or recursions."""
+        """Return sequences by name: functions of ``k`` and of earlier sequences, or recursions."""
         return {}
 
     @property
     def moments(self) -> tuple[str, ...]:
-        """Names of the memories, which runs store."""
+        """Names of the memories; runs store all of them."""
         return tuple(self.memories())
 
     @property
     def decoupled_decay(self) -> float:
-        """The weight decay that multiplies theta by ``1 - alpha w``; 0 if there is none."""
+        """Weight decay w that multiplies theta by ``1 - alpha w``; 0 if there is none."""
         return float(self.weight_decay) if self.decay == "decoupled" else 0.0  # type: ignore[attr-defined]
 
     @property
     def coupled_decay(self) -> float:
-        """The weight decay that is added to the gradient; 0 if there is none."""
+        """Weight decay w that adds ``w p`` to the gradient; 0 if there is none."""
         return float(self.weight_decay) if self.decay == "coupled" else 0.0  # type: ignore[attr-defined]
 
     @property
     def norm(self) -> bool:
-        """One accumulator for all coordinates (the paper's summation convention)."""
+        """Whether all coordinates share one accumulator (the paper's summation convention)."""
         return bool(getattr(self, "accumulator", "coordinate") == "norm")
 
     def width(self, n: int) -> int:
@@ -111,7 +112,7 @@ class Optimizer:
         return 1 if self.norm else n
 
     def squares(self, gradient: Array) -> Array:
-        r"""Return what a memory of the square remembers.
+        r"""Return the square of the gradient, by coordinate or norm: the source of second moments.
 
         Parameters
         ----------
@@ -120,8 +121,8 @@ class Optimizer:
         Returns
         -------
         ndarray, shape (..., n) or (..., 1)
-            :math:`g_i^2` per coordinate, or :math:`\sum_i g_i^2`.  The sum runs from first to last
-            coordinate, as in the compiled kernel: numpy's pairwise sum has other bits.
+            :math:`g_i^2` for each coordinate, or :math:`\sum_i g_i^2`.  The sum is computed from the first
+            to the last coordinate, as in the compiled kernel: NumPy's pairwise sum has other bits.
         """
         squared = gradient * gradient
         if self.norm and squared.shape[-1] > 1:
@@ -135,33 +136,33 @@ class Optimizer:
 
 
 def former(kind: type) -> None:
-    """Refuse a class that is declared by flags, as optimizers formerly were.
+    """Refuse a class that is declared by flags, as in earlier versions.
 
     Raises
     ------
     ValueError
-        With the attribute and what to write instead.
+        Names the attribute and its replacement.
     """
     for base in kind.__mro__[: kind.__mro__.index(Optimizer)]:
-        found = next((name for name in _FORMER if name in vars(base)), None)
-        if found is not None:
+        flag = next((name for name in _FORMER if name in vars(base)), None)
+        if flag is not None:
             raise ValueError(
-                f"{kind.__name__}: {found} is of the former declaration by flags: "
+                f"{kind.__name__}: {flag} belongs to the former declaration by flags: "
                 "declare memories() and step(...) instead, see docs/own-optimizer.md"
             )
 
 
 def check_field(optimizer: Optimizer, name: str, annotation: Any) -> None:
-    """Refuse a hyper-parameter outside its range; a list for ``shape`` becomes a tuple.
+    """Refuse a hyper-parameter outside its range; convert a list for ``shape`` to a tuple.
 
     Raises
     ------
     ValueError
-        In one line that names field, value and what is allowed.
+        Names, in one line, the field, its value and the allowed values.
     """
     owner, value = type(optimizer).__name__, getattr(optimizer, name)
     if name != "shape" and name in vars(Optimizer):
-        raise ValueError(f"{owner}.{name}: this name is reserved: give the hyper-parameter another")
+        raise ValueError(f"{owner}.{name}: this name is reserved: choose another")
     if name == "accumulator":
         if value not in ("coordinate", "norm"):
             raise ValueError(f"{owner}.accumulator: {value!r} is not allowed: must be 'coordinate' or 'norm'")
@@ -183,12 +184,12 @@ def check_field(optimizer: Optimizer, name: str, annotation: Any) -> None:
 
 
 def check_declared(optimizer: Optimizer) -> None:
-    """Refuse an optimizer whose declaration cannot be run.
+    """Refuse an optimizer whose declaration has a fault.
 
     Raises
     ------
     ValueError
-        In one line that names the class, what is wrong and how to mend it.
+        Names, in one line, the class, the fault and its correction.
     """
     from idescent.optimizers.plan import Plan
     from idescent.optimizers.ratio import own

@@ -1,7 +1,7 @@
-"""A declaration made ready to run: names become arguments, and one iteration of any optimizer.
+"""One iteration of any declared optimizer: parameters of its functions are matched by name.
 
 What lives here: :class:`Plan`, which resolves and checks names.  What does not: shapes
-(:mod:`idescent.optimizers.layout`), and the loop over iterations (:mod:`idescent.discrete.loop`).
+(:mod:`idescent.optimizers.layout`), and the loop over iterations (:mod:`idescent.discrete.generic`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from idescent.optimizers.optimizer import Optimizer
 
 Array = NDArray[np.float64]
 Values = dict[str, Any]
-"""The values of all names at one moment of an iteration."""
+"""Values by name, during an iteration."""
 
 RESERVED = ("gradient", "theta", "point", "k", "alpha", "direction")
 _COLUMNS = ("t", "loss", "square")
@@ -39,17 +39,19 @@ class Plan:
     ----------
     memories : dict of str to DeclaredMemory
         In the order of their declaration.
+    sources : dict of str to callable
+        Functions that compute the source of each memory from values by name.
 
     Raises
     ------
     ValueError
-        If a name is reserved, or a function asks for one that there is not; in one line.
+        If a name is reserved, or a parameter of a function has an unknown name.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer, self.owner = optimizer, type(optimizer).__name__
         if not callable(getattr(optimizer, "step", None)):
-            raise ValueError(f"{self.owner}: it has no step: write step(self, ...) that returns D")
+            raise ValueError(f"{self.owner}: there is no method step: define step(self, ...) that returns D")
         if optimizer.decay not in (None, "coupled", "decoupled"):
             rule = "must be 'coupled', 'decoupled' or None"
             raise ValueError(f"{self.owner}.decay: {optimizer.decay!r} is not allowed: {rule}")
@@ -67,12 +69,13 @@ class Plan:
         self._resolve()
 
     def _named(self, method: str, kind: type) -> dict[str, Any]:
-        """Return what the optimizer declares by name, after checking the names."""
+        """Return the dict that a method of the optimizer returns, with its names checked."""
         try:
             declared = getattr(self.optimizer, method)()
-        except Exception as error:  # a method of the user's own, which may raise anything
-            what = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-            raise ValueError(f"{self.owner}.{method}: {what}{' '.join(str(error).split())}") from error
+        except Exception as error:  # a method of the user may raise anything
+            kind_of_error = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            text = " ".join(str(error).split())
+            raise ValueError(f"{self.owner}.{method}: {kind_of_error}{text}") from error
         if not isinstance(declared, Mapping):
             raise ValueError(
                 f"{self.owner}.{method}: {shown(declared)} is not allowed: must be a dict by name"
@@ -89,28 +92,28 @@ class Plan:
         return dict(declared)
 
     def _resolve(self) -> None:
-        """Turn every function of the declaration into one of the values by name."""
+        """Convert each function of the declaration to a function of values by name."""
         numbers = ("k", *self._sequences)
-        names, known = [f"{name}{_OLD}" for name in (*self.memories, "theta")], ["k"]
+        old_names, earlier = [f"{name}{_OLD}" for name in (*self.memories, "theta")], ["k"]
         self._next: list[tuple[str, Callable[[Values], Any]] | tuple[str, _Recursion]] = []
         for name, sequence in self._sequences.items():
             where = f"sequences {name!r}"
             if isinstance(sequence, Recursion):
-                function = self._asking(where, sequence.function, [*known, f"{name}{_OLD}"])
+                function = self._by_name(where, sequence.function, [*earlier, f"{name}{_OLD}"])
                 self._next.append((name, _Recursion(name, sequence.start, function, self._next.copy())))
             else:
-                self._next.append((name, self._asking(where, sequence, known)))
-            known.append(name)
-        common = ["theta", "alpha", *self.memories, *numbers, *names]
+                self._next.append((name, self._by_name(where, sequence, earlier)))
+            earlier.append(name)
+        common = ["theta", "alpha", *self.memories, *numbers, *old_names]
         inside = ["gradient", "point", *common]
         self._before = [self._update(n, m, inside, numbers) for n, m in self._read("new")]
         self._after = [self._update(n, m, [*inside, "direction"], numbers) for n, m in self._read("old")]
-        self._step = self._asking("step", self.optimizer.step, inside)
+        self._step = self._by_name("step", self.optimizer.step, inside)
         point, evaluate = self.optimizer.point, self.optimizer.evaluate
-        self._point = None if point is None else self._asking("point", point, common)
-        self._evaluate = None if evaluate is None else self._asking("evaluate", evaluate, common)
+        self._point = None if point is None else self._by_name("point", point, common)
+        self._evaluate = None if evaluate is None else self._by_name("evaluate", evaluate, common)
         self._starts = {
-            name: self._asking(f"memories {name!r}, start", memory.start, ["gradient", "theta"])
+            name: self._by_name(f"memories {name!r}, start", memory.start, ["gradient", "theta"])
             for name, memory in self.memories.items()
             if callable(memory.start)
         }
@@ -118,70 +121,70 @@ class Plan:
     def _read(self, read: str) -> list[tuple[str, DeclaredMemory]]:
         return [(name, memory) for name, memory in self.memories.items() if memory.read == read]
 
-    def _asking(self, where: str, function: Any, allowed: Sequence[str]) -> Callable[[Values], Any]:
-        """Return a function of the values by name, from one that asks for arguments by name."""
+    def _by_name(self, where: str, function: Any, allowed: Sequence[str]) -> Callable[[Values], Any]:
+        """Return a function of values by name that calls ``function`` with those its parameters name."""
         names = []
         try:
             parameters = inspect.signature(function).parameters.values()
         except (TypeError, ValueError):
-            raise ValueError(f"{self.owner}.{where}: {shown(function)} has no signature to read") from None
+            raise ValueError(f"{self.owner}.{where}: {shown(function)} has no readable signature") from None
         for parameter in parameters:
             if parameter.name in allowed and parameter.kind is not parameter.KEYWORD_ONLY:
                 names.append(parameter.name)
             elif parameter.default is parameter.empty:
                 rule = f"must be one of {', '.join(allowed)}"
-                raise ValueError(f"{self.owner}.{where}: it asks for {parameter.name!r}: {rule}")
+                raise ValueError(f"{self.owner}.{where}: parameter {parameter.name!r} is unknown: {rule}")
             else:
                 break
-        asked = {name.removesuffix(_OLD) for name in names if name.endswith(_OLD)}
-        self._old |= asked & {"theta", *self.memories}
+        old = {name.removesuffix(_OLD) for name in names if name.endswith(_OLD)}
+        self._old |= old & {"theta", *self.memories}
         if not names:
             return lambda values: function()
         if len(names) == 1:
             (only,) = names
             return lambda values: function(values[only])
-        chosen = itemgetter(*names)
-        return lambda values: function(*chosen(values))
+        arguments = itemgetter(*names)
+        return lambda values: function(*arguments(values))
 
     def _update(
         self, name: str, memory: DeclaredMemory, allowed: Sequence[str], numbers: Sequence[str]
     ) -> Callable[[Values], None]:
-        """Return what updates a memory in the values, in place of the one before."""
+        """Return a function that updates a memory in a dict of values."""
         where, squares, beta, kind = f"memories {name!r}", self.squares, memory.beta, memory.kind
         if memory.of == "gradient":
             source: Callable[[Values], Any] = itemgetter("gradient")
         elif memory.of == "square":
             source = lambda values: squares(values["gradient"])  # noqa: E731
         else:
-            source = self._asking(f"{where}, of", memory.of, allowed)
+            source = self._by_name(f"{where}, of", memory.of, allowed)
         self.sources[name] = source
-        decay = self._asking(f"{where}, beta", beta, numbers) if callable(beta) else None
+        decay = self._by_name(f"{where}, beta", beta, numbers) if callable(beta) else None
         gain = memory.gain if decay is None else 1.0
 
         def update(values: Values) -> None:
-            before, fed = values[name], source(values)
+            old, new = values[name], source(values)
             if decay is not None:
                 rate = decay(values)
-                fed = (1.0 - rate) * fed if kind == "average" else fed
-                values[name] = np.maximum(rate * before, fed) if kind == "maximum" else rate * before + fed
+                new = (1.0 - rate) * new if kind == "average" else new
+                values[name] = np.maximum(rate * old, new) if kind == "maximum" else rate * old + new
             elif kind == "average":
-                values[name] = beta * before + gain * fed
+                values[name] = beta * old + gain * new
             elif kind == "maximum":
-                values[name] = np.maximum(beta * before, fed)
+                values[name] = np.maximum(beta * old, new)
             else:
-                values[name] = (before if kind == "sum" else beta * before) + fed
+                values[name] = (old if kind == "sum" else beta * old) + new
 
         return update
 
     def squares(self, gradient: Array) -> Array:
-        """Return what a memory of the square remembers of a gradient of the parameter's shape."""
+        """Return the square, by coordinate or norm, of a gradient in the shape of the parameters."""
         if self.shape is None or not self.optimizer.norm:
             return self.optimizer.squares(gradient)
         axes = tuple(range(-len(self.shape), 0))
         return (gradient * gradient).sum(axis=axes, keepdims=True)  # type: ignore[no-any-return]
 
     def place(self, values: Values, k: int, alpha: float) -> Array:
-        """Set ``k``, ``alpha`` and the sequences of an iteration; return where the gradient is taken."""
+        """Set ``k``, ``alpha`` and the sequences of an iteration; return the point of the gradient."""
         values["k"], values["alpha"] = k, alpha
         for name, function in self._next:
             values[name] = function(values)
@@ -194,14 +197,14 @@ class Plan:
         return self.flat(values["point"])
 
     def remember(self, values: Values, gradient: Array) -> None:
-        """Set the gradient and update the memories that the step reads new.
+        """Set the gradient and update the memories declared with ``read="new"``.
 
         Parameters
         ----------
         values : dict
-            As :meth:`place` left it.
+            After :meth:`place`.
         gradient : ndarray, shape (..., n)
-            That of the objective at the point, a new array.
+            Gradient of the objective at the point, a new array.
         """
         if self.shape is not None:
             gradient = gradient.reshape(gradient.shape[:-1] + self.shape)
@@ -214,7 +217,7 @@ class Plan:
             update(values)
 
     def advance(self, values: Values, gradient: Array) -> None:
-        """Make the iteration that :meth:`place` began: memories and theta are those after it."""
+        """Complete the iteration that :meth:`place` began: update the memories and theta."""
         self.remember(values, gradient)
         direction = values["direction"] = self._step(values)
         theta, rate = values["theta"], values["alpha"]
@@ -226,7 +229,7 @@ class Plan:
             update(values)
 
     def direction(self, values: Values) -> Any:
-        """Return D of values by name."""
+        """Return D, computed from values by name."""
         return self._step(values)
 
     def evaluated(self, values: Values) -> Array:
@@ -234,7 +237,7 @@ class Plan:
         return self.flat(values["theta"] if self._evaluate is None else self._evaluate(values))
 
     def flat(self, value: Any) -> Array:
-        """Return a value of the parameter's shape as one of shape (..., n)."""
+        """Return a value in the shape of the parameters with shape (..., n)."""
         if self.shape is None:
             return value  # type: ignore[no-any-return]
         return value.reshape((*value.shape[: value.ndim - len(self.shape)], -1))  # type: ignore[no-any-return]
@@ -245,46 +248,46 @@ class Plan:
         Parameters
         ----------
         theta, gradient : ndarray, shape (..., n)
-            At the start; the gradient is read only where a memory starts from it.
+            Initial values; the gradient is used only if the start of a memory depends on it.
         dims : mapping of str to tuple of int
             Shapes of the memories of one run, from :func:`idescent.optimizers.layout.layout`.
 
         Raises
         ------
         ValueError
-            If a memory starts from what is not finite or has another shape.
+            If the start of a memory is not finite or has another shape.
         """
         lead = theta.shape[:-1]
         if self.shape is not None:
             theta, gradient = (x.reshape(lead + self.shape) for x in (theta, gradient))
         values: Values = {"theta": theta, "alpha": math.nan, "k": 0}
-        given = {"gradient": gradient, "theta": theta}
+        initial = {"gradient": gradient, "theta": theta}
         for name, memory in self.memories.items():
-            start = self.begin(name, given) if name in self._starts else memory.start
-            found = np.asarray(start, dtype=np.float64)
+            start = self.begin(name, initial) if name in self._starts else memory.start
+            array = np.asarray(start, dtype=np.float64)
             try:
-                found = np.array(np.broadcast_to(found, lead + dims[name]))
+                array = np.array(np.broadcast_to(array, lead + dims[name]))
             except ValueError:
-                text = f"its start has shape {found.shape}: must be {dims[name]}, that of what it remembers"
+                text = f"start has shape {array.shape}: must be {dims[name]}, that of the source"
                 raise ValueError(f"{self.owner}.memories {name!r}: {text}") from None
-            if not np.isfinite(found).all():
-                raise ValueError(f"{self.owner}.memories {name!r}: its start is not finite: {shown(start)}")
-            values[name] = found
+            if not np.isfinite(array).all():
+                raise ValueError(f"{self.owner}.memories {name!r}: start is not finite: {shown(start)}")
+            values[name] = array
         return values
 
     def begin(self, name: str, values: Values) -> Any:
-        """Return what a memory starts from, where that is a function."""
+        """Return the start of a memory that is declared as a function."""
         return self._starts[name](values)
 
     @property
     def starts_from_gradient(self) -> bool:
-        """Whether a memory starts from the gradient at the start."""
+        """Whether the start of a memory depends on the initial gradient."""
         starts = [memory.start for memory in self.memories.values() if callable(memory.start)]
         return any("gradient" in inspect.signature(start).parameters for start in starts)
 
 
 class _Recursion:
-    """A sequence by recursion, evaluated from one iteration to the next."""
+    """A sequence by recursion, computed one iteration after the other."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ class QHM(Optimizer):
     .. math:: m_k = \beta m_{k-1} + (1-\beta) g_k, \qquad
               \theta_k = \theta_{k-1} - \alpha\,\bigl[(1-\nu)\,g_k + \nu\,m_k\bigr]
 
-    With :math:`\nu = 1` it moves along the average of gradients, with :math:`\nu = 0` along the gradient.
+    With :math:`\nu = 1` the step is the average of the gradient, with :math:`\nu = 0` the gradient itself.
 
     Parameters
     ----------
@@ -37,5 +37,5 @@ class QHM(Optimizer):
         return {"m": average(self.beta)}
 
     def step(self, gradient: Array, m: Array) -> Array:
-        """Return the gradient mixed with its average."""
+        """Return the weighted mean of the gradient and its average."""
         return (1.0 - self.nu) * gradient + self.nu * m

@@ -1,7 +1,7 @@
-r"""The structure that the paper's optimizers share, read from the declaration: a first moment over a root.
+r"""The common structure of the paper's optimizers, read from the declaration: a first moment over a root.
 
-What lives here: :class:`Ratio`, and how an optimizer is recognised as one.  What does not: what models and
-compiled loops do with it.
+What lives here: :class:`Ratio`, and the test whether an optimizer has this structure.  What does not: models
+and compiled loops, which use it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from idescent.optimizers.optimizer import Optimizer
 
 Array = NDArray[np.float64]
 
-# Functions without a branch: what is composed of them and agrees at a few points agrees everywhere.
+# Functions without a branch: two compositions of them that agree at a few points agree everywhere.
 _ANALYTIC = frozenset(
     (
         *(np.add, np.subtract, np.multiply, np.true_divide, np.negative, np.positive, np.reciprocal),
@@ -40,14 +40,14 @@ class Ratio:
     Attributes
     ----------
     first : DeclaredMemory or None
-        The average of the gradient; None where the step takes the gradient itself.
+        Average of the gradient; None if the step uses the gradient itself.
     second : DeclaredMemory
-        The average or sum of its square.
+        Average or sum of its square.
     first_name : str
-        Name of the first memory; ``"m"`` where there is none.
+        Name of the first moment; ``"m"`` if there is none.
     second_name : str
     corrected : bool
-        Whether moments are divided by :math:`1-\beta^k`.
+        Whether the moments are divided by :math:`1-\beta^k`.
     eps : float
         Added outside the root.
     """
@@ -61,7 +61,7 @@ class Ratio:
 
     @property
     def beta1(self) -> float:
-        """Decay rate per iteration of the first moment; 0 for the gradient itself."""
+        """Decay rate per iteration of the first moment; 0 if the step uses the gradient itself."""
         return 0.0 if self.first is None else self.first.decay
 
     @property
@@ -78,19 +78,19 @@ class Ratio:
 def ratio_of(optimizer: Optimizer) -> Ratio | None:
     """Return the structure of an optimizer whose step is such a ratio; None for any other.
 
-    The step is evaluated at numbers that admit only functions without a branch, so that agreement with the
-    formula there is agreement everywhere; anything else (a clip, a condition) is not recognised.
+    The step is evaluated on numbers that support only functions without a branch, so that a step that agrees
+    with the formula there agrees everywhere.  A step with a clip or a condition is not recognised.
     """
     try:
         return _cached(optimizer)
-    except TypeError:  # it cannot be hashed
+    except TypeError:  # the optimizer cannot be hashed
         return _read(optimizer)
 
 
 def own(optimizer: Optimizer) -> Ratio | None:
-    """Return the structure of an optimizer that this package declares; None for any other.
+    """Return the structure of an optimizer whose ratio this package itself declares; None for any other.
 
-    Only these take the loops whose bits are promised.
+    Only these optimizers run in the loops whose bits must stay the same.
     """
     kind = type(optimizer)
     for name in ("step", "memories", "sequences"):
@@ -115,12 +115,12 @@ def _read(optimizer: Optimizer) -> Ratio | None:
     )
     if not (all(kinds) and plain):
         return None
-    # Where the two cannot be told apart (no memory at all) a first moment counts as corrected.
+    # If both agree (decay rates of 0), an optimizer counts as corrected if it has a first moment.
     order = (True, False) if average is not None else (False, True)
     for corrected in order:
-        found = Ratio(average, square, first_name, second_name, corrected, eps)
-        if _agrees(optimizer, found):
-            return found
+        ratio = Ratio(average, square, first_name, second_name, corrected, eps)
+        if _agrees(optimizer, ratio):
+            return ratio
     return None
 
 
@@ -128,7 +128,7 @@ _cached = lru_cache(maxsize=4096)(_read)
 
 
 class _Analytic(NDArrayOperatorsMixin):
-    """Numbers that admit only functions without a branch."""
+    """Numbers that support only functions without a branch."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -140,7 +140,7 @@ class _Analytic(NDArrayOperatorsMixin):
 
 
 def _agrees(optimizer: Optimizer, ratio: Ratio) -> bool:
-    """Whether the step is the formula at some points, and made of functions without a branch."""
+    """Whether the step agrees with the formula at some points, and has no branch."""
     if ratio.corrected and (ratio.sums or ratio.beta2 == 1.0):
         return False
     gradient, moment, square = np.array([0.3, -1.7]), np.array([0.9, -0.4]), np.array([0.5, 2.3])
@@ -150,17 +150,17 @@ def _agrees(optimizer: Optimizer, ratio: Ratio) -> bool:
         bottom = square
         values |= {ratio.second_name: square} | ({} if ratio.first is None else {ratio.first_name: moment})
         if ratio.corrected:
-            # The same power as that of the step: for decays next to 1 no digit of the mass is left.
+            # np.power as in the step: for decay rates near 1 cancellation leaves no digit of the mass.
             top, bottom = top / (1.0 - np.power(ratio.beta1, k)), bottom / (1.0 - np.power(ratio.beta2, k))
         try:
             with np.errstate(all="ignore"):
                 expected = top / (np.sqrt(bottom) + ratio.eps)
                 names = inspect.signature(optimizer.step).parameters
-                found = optimizer.step(*(_Analytic(values[name]) for name in names))
-        except Exception:  # whatever it does with such numbers, it is no ratio
+                direction = optimizer.step(*(_Analytic(values[name]) for name in names))
+        except Exception:  # the step needs more than these numbers support: it is no ratio
             return False
-        if not isinstance(found, _Analytic) or np.shape(found.value) != expected.shape:
+        if not isinstance(direction, _Analytic) or np.shape(direction.value) != expected.shape:
             return False
-        if not np.allclose(found.value, expected, rtol=_ROUNDING, atol=0.0):
+        if not np.allclose(direction.value, expected, rtol=_ROUNDING, atol=0.0):
             return False
     return True

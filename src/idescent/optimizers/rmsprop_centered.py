@@ -12,7 +12,8 @@ from idescent.optimizers.optimizer import Array, Optimizer
 
 @dataclass(frozen=True)
 class CenteredRMSProp(Optimizer):
-    r"""RMSProp with the variance for the square (Graves 2013), as in ``torch.optim.RMSprop(centered=True)``.
+    r"""RMSProp with the variance of the gradient (Graves 2013), as in
+    ``torch.optim.RMSprop(centered=True)``.
 
     .. math::
         m_k = \beta m_{k-1} + (1-\beta) g_k, \qquad v_k = \beta v_{k-1} + (1-\beta) g_k^2, \qquad

@@ -12,7 +12,7 @@ from idescent.optimizers.optimizer import Array, Optimizer
 
 @dataclass(frozen=True)
 class MomentumRMSProp(Optimizer):
-    r"""RMSProp whose steps are accumulated, as in ``torch.optim.RMSprop(momentum=...)``.
+    r"""RMSProp with accumulated steps, as in ``torch.optim.RMSprop(momentum=...)``.
 
     .. math::
         v_k = \beta v_{k-1} + (1-\beta) g_k^2, \qquad

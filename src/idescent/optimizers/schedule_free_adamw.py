@@ -21,7 +21,7 @@ class ScheduleFreeAdamW(Optimizer):
             - \alpha\Bigl[\frac{g_k}{\sqrt{v_k/(1-\beta_2^k)} + \varepsilon} + w\,y_k\Bigr], \qquad
         x_k = \bigl(1 - \tfrac1k\bigr) x_{k-1} + \tfrac1k\,\theta_k
 
-    The iterate that is stored is x.  Weight decay acts at the point of the gradient; the weights 1/k are
+    The stored iterate is x.  Weight decay is evaluated at the point of the gradient; the weights 1/k are
     those of a constant learning rate.
 
     Parameters
@@ -54,11 +54,11 @@ class ScheduleFreeAdamW(Optimizer):
         return {"v": average(self.beta2, of="square"), "x": iterates}
 
     def point(self, theta: Array, x: Array) -> Array:
-        """Return where the gradient is taken."""
+        """Return the point at which the gradient is evaluated."""
         return (1.0 - self.beta1) * theta + self.beta1 * x
 
     def step(self, gradient: Array, v: Array, point: Array, k: int) -> Array:
-        """Return the gradient over the root of the second moment, and the decay."""
+        """Return the gradient over the root of the second moment, plus the decay."""
         scaled = gradient / (np.sqrt(v / (1.0 - self.beta2**k)) + self.eps)
         return scaled + self.weight_decay * point
 

@@ -17,7 +17,7 @@ class ScheduleFreeSGD(Optimizer):
         \theta_k = \theta_{k-1} - \alpha\,\nabla f(y_k), \qquad
         x_k = \bigl(1 - \tfrac1k\bigr) x_{k-1} + \tfrac1k\,\theta_k
 
-    The iterate that is stored is x; :math:`\theta` is the source's z.  The weights 1/k are those of a
+    The stored iterate is x; :math:`\theta` is the source's z.  The weights 1/k are those of a
     constant learning rate.
 
     Parameters
@@ -45,7 +45,7 @@ class ScheduleFreeSGD(Optimizer):
         return {"x": average(mean, of=lambda theta: theta, read="old", start=start)}
 
     def point(self, theta: Array, x: Array) -> Array:
-        """Return where the gradient is taken."""
+        """Return the point at which the gradient is evaluated."""
         return (1.0 - self.beta) * theta + self.beta * x
 
     def step(self, gradient: Array) -> Array:

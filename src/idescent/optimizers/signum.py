@@ -33,5 +33,5 @@ class Signum(Optimizer):
         return {"m": average(self.beta)}
 
     def step(self, m: Array) -> Array:
-        """Return its sign."""
+        """Return the sign of the momentum."""
         return np.sign(m)
