@@ -58,7 +58,7 @@ def test_the_main_help_names_every_command_and_not_those_of_the_workflow(capsys)
     text = told([], capsys)
     assert all(f"\n    {name} " in text for name in cli.COMMANDS)
     assert "job" not in text
-    assert "what the job is given" in told(["job"], capsys)
+    assert "description of the job" in told(["job"], capsys)
 
 
 def test_a_run_is_that_of_adams_formulas(folder, capsys):
