@@ -102,11 +102,12 @@ def test_a_map_leaves_the_figures_that_are_drawn_after_it_as_they_were(tmp_path)
     """seaborn, which draws the map, could change matplotlib's settings."""
     code = (
         "import json, sys; from pathlib import Path; import matplotlib\n"
-        "from idescent.products.scaling import figure, map as heatmap\n"
+        "from idescent.products.scaling import figure\n"
         "table, folder = Path(sys.argv[1]), Path(sys.argv[2])\n"
         "before = dict(matplotlib.rcParams)\n"
         "figure.render_scaling(table, 'bowl', 'RMSProp', [folder / 'before.svg'])\n"
         "assert 'seaborn' not in sys.modules and 'pandas' not in sys.modules\n"
+        "from idescent.products.scaling import map as heatmap\n"
         "for name in ('first.svg', 'second.svg'):\n"
         "    heatmap.render_heatmap(table, 'bowl', 'RMSProp', [folder / name])\n"
         "figure.render_scaling(table, 'bowl', 'RMSProp', [folder / 'after.svg'])\n"
