@@ -5,6 +5,8 @@
 ``changes.json`` lists the texts that may change: {"file pattern": [["old text", "new text"], ...]}, and with
 null in place of a list the files that are made anew.  In Parquet files only texts on the list may change, in
 columns of text and in the metadata; numbers never.  Exit status 1 and one line for each difference.
+
+``tests/references/plain_english.json`` is such a list: displayed texts that were put into plainer English.
 """
 
 from __future__ import annotations
