@@ -133,7 +133,14 @@ class Worker:
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
-        timer = threading.Timer(limit, process.kill) if limit is not None else None
+        # Set before the process is killed: its output may end before the timer's thread does.
+        cut = threading.Event()
+
+        def kill() -> None:
+            cut.set()
+            process.kill()
+
+        timer = threading.Timer(limit, kill) if limit is not None else None
         if timer is not None:
             timer.start()
         try:
@@ -143,13 +150,12 @@ class Worker:
         except BrokenPipeError:
             line = ""
         finally:
-            cut = timer is not None and not timer.is_alive()
             if timer is not None:
                 timer.cancel()
         if line:
             return json.loads(line)
         self.close()
-        if cut:
+        if cut.is_set():
             raise CutError(f"more than {limit:g} s")
         raise RuntimeError(f"{self._command[1]} failed for {dict(question)}:\n{''.join(self._said.queue)}")
 

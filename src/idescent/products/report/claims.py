@@ -57,7 +57,7 @@ def _claim(rows: Sequence[Row], sources: Sequence[str]) -> dict[str, Any]:
 
 
 def _source(rows: Sequence[Row], source: str) -> dict[str, Any]:
-    """Return what one source measured for a claim, or why it measured nothing."""
+    """Return the measurement of one source for a claim, or the reason for none."""
     states = [row[f"{source} state"] for row in rows]
     other = [state for state in states if state not in _MARKS]
     if other:
