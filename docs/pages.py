@@ -94,6 +94,8 @@ API = {
             "models.paper",
             "models.half_step",
             "models.third_order",
+            "models.second_order",
+            "models.recipe",
             "models.local",
             "models.log_rate",
             "models.sign_flow",

@@ -84,6 +84,27 @@ Mobility = Callable[[Array, Sequence[Array]], Array]
 
 
 @dataclass(frozen=True)
+class FirstIterations:
+    """The state from which an equation is solved, where the first iterations are the optimizer's own.
+
+    Attributes
+    ----------
+    count : int
+        Number of iterations made.
+    theta : ndarray, shape (count + 1, n)
+    moments : mapping of str to ndarray, shape (count + 1, width)
+        The optimizer's memories after each of them.
+    memories : tuple of ndarray, shape (width,)
+        Values of the equation's memories at ``s = count``.
+    """
+
+    count: int
+    theta: Array
+    moments: Mapping[str, Array]
+    memories: tuple[Array, ...]
+
+
+@dataclass(frozen=True)
 class Equation:
     r"""A model of one optimizer at one learning rate.
 
@@ -112,6 +133,10 @@ class Equation:
         Up to this ``s`` all memories keep their initial values.
     eliminates : mapping of str to str
         Moments of the optimizer that the equation does not contain, with the derivation that eliminates them.
+    begin : callable or None
+        ``begin(theta, gradient)`` runs the first iterations of the optimizer itself, from the initial theta
+        and the gradient of the objective, and returns :class:`FirstIterations`: the equation is solved from
+        the last of them, with the memories stored there instead of ``initial``.
     """
 
     memories: tuple[Memory, ...]
@@ -125,6 +150,7 @@ class Equation:
     breaks: tuple[float, ...] = ()
     held_until: float = 0.0
     eliminates: Mapping[str, str] = field(default_factory=dict)
+    begin: Callable[[Array, Callable[[Array], Array]], FirstIterations] | None = None
 
 
 class Model(Protocol):

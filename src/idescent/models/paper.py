@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.averages import NO_RATIO
 from idescent.models.equation import Equation, LearningRate, Memory
+from idescent.models.recipe import recipe
 from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.ratio import Ratio, ratio_of
 
@@ -37,7 +37,8 @@ class Paper:
     :math:`\theta_{k+1} = (1-\alpha w')\theta_k - \dots` by the shift in the proof of Proposition 3 and
     Assumption 2.  The same shift gives the equations of other members of the family: with a first moment and
     without bias correction, (5) has :math:`\beta_i^s = 0`, and both kinds of weight decay enter (3) and (4)
-    as they enter (5).
+    as they enter (5).  The same derivation gives the equation of any other declared optimizer
+    (:func:`idescent.models.recipe.recipe`).
 
     Near the start (5) is 0/0; its limit is
     :math:`-\alpha\,\mathrm{sign}(g_0)\,\frac{1-\beta_1}{-\ln\beta_1}\sqrt{\frac{-\ln\beta_2}{1-\beta_2}}`,
@@ -51,7 +52,7 @@ class Paper:
         """Return the equation of the proposition for the structure of ``optimizer``."""
         ratio = ratio_of(optimizer)
         if ratio is None:
-            raise ValueError(f"Paper does not model {type(optimizer).__name__}: {NO_RATIO}")
+            return recipe(optimizer, alpha)
         if ratio.corrected or ratio.first is not None:
             return _adam(optimizer, ratio, alpha)
         return _gradient_over_root(optimizer, ratio, alpha)

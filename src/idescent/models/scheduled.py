@@ -54,6 +54,9 @@ class Scheduled:
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the model's equation with a learning rate that depends on k-time."""
         plain = derive(self.model, optimizer, alpha)
+        if plain.begin is not None:
+            name, kind = type(self.model).__name__, type(optimizer).__name__
+            raise ValueError(f"{name} does not model {kind}: it does not know learning-rate schedules")
 
         def at(s: Array) -> Equation:
             # Models are closures over alpha: with an array for alpha the functions broadcast it against

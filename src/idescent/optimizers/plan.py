@@ -24,6 +24,9 @@ Values = dict[str, Any]
 """Values by name, during an iteration."""
 
 RESERVED = ("gradient", "theta", "point", "k", "alpha", "direction")
+# Iterations whose values continue a recursion between them.
+_NEIGHBOURS = 8
+_LAGRANGE = [math.prod(i - j for j in range(_NEIGHBOURS) if j != i) for i in range(_NEIGHBOURS)]
 _COLUMNS = ("t", "loss", "square")
 _OLD = "_old"
 
@@ -41,6 +44,8 @@ class Plan:
         In the order of their declaration.
     sources : dict of str to callable
         Functions that compute the source of each memory from values by name.
+    asked : frozenset of str
+        Names of the parameters of the step.
 
     Raises
     ------
@@ -108,6 +113,7 @@ class Plan:
         inside = ["gradient", "point", *common]
         self._before = [self._update(n, m, inside, numbers) for n, m in self._read("new")]
         self._after = [self._update(n, m, [*inside, "direction"], numbers) for n, m in self._read("old")]
+        self.asked = frozenset(inspect.signature(self.optimizer.step).parameters)
         self._step = self._by_name("step", self.optimizer.step, inside)
         point, evaluate = self.optimizer.point, self.optimizer.evaluate
         self._point = None if point is None else self._by_name("point", point, common)
@@ -182,6 +188,13 @@ class Plan:
             return self.optimizer.squares(gradient)
         axes = tuple(range(-len(self.shape), 0))
         return (gradient * gradient).sum(axis=axes, keepdims=True)  # type: ignore[no-any-return]
+
+    def continued(self, k: Array) -> Values:
+        """Return ``k`` and the sequences at any numbers, where they are continued smoothly."""
+        values: Values = {"k": k}
+        for name, function in self._next:
+            values[name] = function.continued(k) if isinstance(function, _Recursion) else function(values)
+        return values
 
     def place(self, values: Values, k: int, alpha: float) -> Array:
         """Set ``k``, ``alpha`` and the sequences of an iteration; return the point of the gradient."""
@@ -298,14 +311,46 @@ class _Recursion:
     ) -> None:
         self.name, self.start, self.function, self.before = name, start, function, before
         self.k, self.value = 0, start
+        self._known = self._table = np.array([start])
+        self._logarithm = self._settled = False
 
-    def __call__(self, values: Values) -> float:
+    def continued(self, k: Array) -> Array:
+        """Return the sequence at any numbers, by polynomials through eight neighbours."""
+        last = max(0, math.ceil(float(np.max(k)))) + _NEIGHBOURS
+        if len(self._table) <= last and not self._settled:
+            self._extend(2 * last)
+        count = len(self._table)
+        x = np.clip(np.asarray(k, dtype=np.float64), 0.0, count - 1.0)
+        first = np.clip(np.floor(x).astype(np.int64) - _NEIGHBOURS // 2 + 1, 0, count - _NEIGHBOURS)
+        away = [x - first - i for i in range(_NEIGHBOURS)]
+        value, left = np.zeros_like(x), np.ones_like(x)
+        right = [np.ones_like(x)]
+        for distance in away[:0:-1]:
+            right.append(right[-1] * distance)
+        for i, (distance, beyond) in enumerate(zip(away, reversed(right), strict=True)):
+            value += self._table[first + i] * left * beyond / _LAGRANGE[i]
+            left = left * distance
+        return np.exp(value) if self._logarithm else value
+
+    def _extend(self, last: int) -> None:
+        """Compute the sequence up to an iteration, or to where it no longer changes."""
+        known = list(self._known)
+        while len(known) <= max(last, 2 * _NEIGHBOURS) and not self._settled:
+            known.append(float(self({"k": len(known)}, sequences=True)))
+            # Nothing is left of it beside 1, or it stays as it is.
+            late = len(known) > 2 * _NEIGHBOURS
+            self._settled = late and (0.0 < abs(known[-1]) < 1e-250 or len(set(known[-_NEIGHBOURS:])) == 1)
+        values = self._known = np.array(known)
+        self._logarithm = bool((values > 0.0).all())
+        self._table = np.log(values) if self._logarithm else values
+
+    def __call__(self, values: Values, *, sequences: bool = False) -> float:
         k = values["k"]
         if k < self.k:
             self.k, self.value = 0, self.start
         while self.k < k:
             self.k += 1
-            known: Values = values if self.k == k else {"k": self.k}
+            known: Values = values if self.k == k and not sequences else {"k": self.k}
             if known is not values:
                 for name, function in self.before:
                     known[name] = function(known)

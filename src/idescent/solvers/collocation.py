@@ -37,7 +37,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from idescent.common.numeric import integer, is_number, positive, shown
 from idescent.discrete.setup import Setup
-from idescent.models.equation import Equation, Model, derive
+from idescent.models.equation import Equation, FirstIterations, Model, derive
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer
 from idescent.solvers.march import March
@@ -150,10 +150,11 @@ class Collocation:
         coarse: SolutionRows | None = None
         # Overflow in a sweep that diverges is part of the outcome, no warning.
         with np.errstate(all="ignore"):
+            first = problem.first_iterations(start)
             while True:
-                rows = SolutionRows(problem, start, k)
+                rows = SolutionRows(problem, start, k, first)
                 march = March(
-                    self, problem, start, steps, factor * rtol, factor * atol, overlap, rows, log
+                    self, problem, start, steps, factor * rtol, factor * atol, overlap, rows, log, first
                 ).run()
                 sweeps += march.sweeps
                 estimate, allowed = _certify(coarse, rows, rtol, atol)
@@ -192,6 +193,7 @@ class Collocation:
         problem = self._problem(model, setup)
         recorded = Recorded(problem.method, problem.equation)
         with np.errstate(all="ignore"):
+            first = problem.first_iterations(setup.start)
             march = March(
                 self,
                 problem,
@@ -202,6 +204,7 @@ class Collocation:
                 self.overlap,
                 recorded,
                 lambda line: None,
+                first,
             ).run()
         recorded.failed = march.reason
         recorded.sweeps = march.sweeps
@@ -231,15 +234,21 @@ class SolutionRows:
         NaN beyond the last accepted element.
     """
 
-    def __init__(self, problem: Problem, theta0: Array, k: NDArray[np.int64]) -> None:
-        self.problem, self.k = problem, k
+    def __init__(
+        self, problem: Problem, theta0: Array, k: NDArray[np.int64], first: FirstIterations | None = None
+    ) -> None:
+        self.problem, self.k, self.first = problem, k, first
+        # The first row that the equation fills.
+        self._begin = 1 if first is None else int(np.searchsorted(k, first.count, side="right"))
         self._stored = [i for i, memory in enumerate(problem.equation.memories) if memory.stored]
         self.theta = np.full((len(k), len(theta0)), np.nan)
         self.theta[0] = theta0
+        if first is not None:
+            self.theta[: self._begin] = first.theta[k[: self._begin]]
         self._memories: list[Array] = []
         # Index of the next row to fill, for each offset.  Neighbouring elements may round their common border
         # to different sides of a whole number: the index neither skips nor repeats a row there.
-        self._next = {0.0: 1, problem.equation.moment_offset: 1}
+        self._next = {0.0: self._begin, problem.equation.moment_offset: self._begin}
 
     def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
         """Fill the rows in the element; see ``idescent.solvers.problem.Sink``."""
@@ -263,15 +272,17 @@ class SolutionRows:
 
     def moments(self) -> dict[str, Array]:
         """Return the optimizer's moments by name at the iterations ``k``, shape (r, width) each."""
-        k = self.k[1:, None].astype(np.float64)
+        k = self.k[self._begin :, None].astype(np.float64)
         moments = {}
         memories = [self.problem.equation.memories[i] for i in self._stored]
         n, of_square = self.theta.shape[1], self.problem.optimizer.width(self.theta.shape[1])
         empty = [np.full((len(self.k), of_square if m.squared else n), np.nan) for m in memories]
         tables = self._memories or empty
         for memory, rows in zip(memories, tables, strict=True):
-            if memory.readout is not None:
-                rows[1:] *= memory.readout(k)
+            if memory.readout is not None and len(k):
+                rows[self._begin :] *= memory.readout(k)
+            if self.first is not None:
+                rows[: self._begin] = self.first.moments[memory.name][self.k[: self._begin]]
             moments[memory.name] = rows
         return moments
 

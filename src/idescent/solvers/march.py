@@ -38,6 +38,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.models.equation import FirstIterations
 from idescent.solvers import mesh
 from idescent.solvers.pace import Pace
 from idescent.solvers.problem import Problem, Settings, Sink
@@ -48,6 +49,7 @@ from idescent.solvers.window import (
     Outcome,
     State,
     Window,
+    initial_state,
     relax_in_turn,
     relax_window,
 )
@@ -117,15 +119,13 @@ class March:
         overlap: float,
         sink: Sink,
         log: Progress,
+        first: FirstIterations | None = None,
     ) -> None:
         self.settings, self.problem, self.steps = settings, problem, steps
         self.rtol, self.atol, self.sink, self.log = max(rtol, 4.0 * ROUNDING), atol, sink, log
         self.equation = problem.equation
         self.overlap = overlap if self.equation.lookahead else 0.0
-        gradient = problem.gradient(theta0)
-        self.sources = [problem.initial_source(m, theta0, gradient) for m in self.equation.memories]
-        memories = [m.initial * h for m, h in zip(self.equation.memories, self.sources, strict=True)]
-        self.state = State(0.0, theta0, memories)
+        self.state, self.sources = initial_state(problem, theta0, first)
         # Largest value of each memory so far, the scale of its tolerance; at first, one iteration's gain.
         self.scales = [
             max(float(np.abs(m.gain * h).max()), 1e-300)

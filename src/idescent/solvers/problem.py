@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.equation import Equation, Memory
+from idescent.models.equation import Equation, FirstIterations, Memory
 from idescent.objectives.protocol import CountedObjective
 from idescent.optimizers.optimizer import Optimizer
 from idescent.solvers.radau import Radau
@@ -102,6 +102,11 @@ class Problem:
         if memory.source is not None and memory.initial == 0.0:
             return np.zeros_like(self.optimizer.squares(gradient) if memory.squared else gradient)
         return self.source(memory, np.zeros(1), theta, gradient, ())
+
+    def first_iterations(self, theta: Array) -> FirstIterations | None:
+        """Make the first iterations, if the equation begins with the optimizer's own."""
+        begin = self.equation.begin
+        return None if begin is None else begin(theta, self.objective.gradient)
 
     def hessian_vector(self, theta: Array, direction: Array) -> Array:
         """Hessian, coupled decay included, times ``direction``: shape of ``theta``.

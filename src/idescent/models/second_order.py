@@ -1,0 +1,223 @@
+"""The automatic model of second order: any declared optimizer whose memories are averages and sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idescent.common.numeric import integer
+from idescent.models.averages import refusal
+from idescent.models.equation import Equation, FirstIterations, HessianVector, LearningRate, Memory
+from idescent.models.half_step import decoupled_decay
+from idescent.models.lags import Lag
+from idescent.models.recipe import refuse_structure
+from idescent.optimizers.declared import average
+from idescent.optimizers.layout import layout
+from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.plan import Plan, Values
+
+Array = NDArray[np.float64]
+
+# Average over a step of a smooth function of kappa, from values at kappa - 2 ... kappa + 2.
+_AVERAGE = np.array([3 / 640, -1 / 24 - 12 / 640, 1 + 2 / 24 + 18 / 640, -1 / 24 - 12 / 640, 3 / 640])
+_SHIFTS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+_GRADIENT = "gradient"
+# Where the step is asked whether it is smooth.
+_LATE = 1e4
+
+
+@dataclass(frozen=True)
+class SecondOrder:
+    r"""A second-order model of a declared optimizer, without a derivation by hand.
+
+    In k-time, with :math:`\kappa = s + \frac12`, every memory of the gradient or its square is as old at the
+    middle of a step as the discrete one (:class:`idescent.models.lags.Lag`), and the step is that of the
+    declaration:
+
+    .. math::
+        \hat M' = \frac{1-L'}{L}\,(h - \hat M), \qquad
+        \theta' = -\alpha\,\Bigl[D - \tfrac1{24}\delta^2 D + \tfrac{3}{640}\delta^4 D\Bigr], \qquad
+        D = D\bigl(\beta^\kappa M_0 + N(\kappa)\,\hat M,\ \hat g,\ \hat\theta,\ \kappa\bigr),
+
+    with central differences :math:`\delta` in :math:`\kappa` that hold all :math:`\hat M`: a function whose
+    average over step k is D at ``k``.  :math:`\hat g` and :math:`\hat\theta` are half an iteration old.
+    Decoupled weight decay as in :class:`idescent.models.HalfStep`.
+
+    The first ``start`` iterations are those of the optimizer; every :math:`\hat M` then has the value that
+    the next step reads, until its middle.  The derivation is that of :class:`idescent.models.HalfStep`
+    (``docs/theory.md``), with a lag that is right in every iteration for its limit, and the average over a
+    step for :math:`\lceil s\rceil`.  Steps that contain a sign are followed until it changes.
+
+    Rows of the solution hold :math:`N(k)\,\hat M(k-\frac12)` for memories that start at 0 and are read new;
+    others are not reported.
+
+    Parameters
+    ----------
+    start : int, >= 3
+        Number of discrete iterations at the start.
+
+    Raises
+    ------
+    ValueError
+        For maxima, memories of anything but the gradient and its square, decays that depend on k, starts that
+        depend on the gradient, gradients taken elsewhere than at theta, and steps that have no derivative
+        where the gradient is constant, as the root of a variance: their errors are of first order.
+    """
+
+    start: int = 8
+    name: str = "second-order"
+    order: int = 2
+
+    def __post_init__(self) -> None:
+        """Check the number of discrete iterations."""
+        integer("SecondOrder.start", self.start, least=3)
+
+    def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
+        """Return the model's equation of what ``optimizer`` declares."""
+        plan = Plan(optimizer)
+        _check(plan)
+        begin = self.start + 0.5
+        lags = {name: Lag(memory, begin) for name, memory in plan.memories.items()}
+        fed = {name: memory.of for name, memory in plan.memories.items()}
+        if _GRADIENT in plan.asked:
+            # As an average without decay: half an iteration old.
+            lags[_GRADIENT], fed[_GRADIENT] = Lag(average(0.0), begin), "gradient"
+        names, starts = list(lags), {name: np.asarray(m.start) for name, m in plan.memories.items()}
+        shrink, push = decoupled_decay(alpha, optimizer.decoupled_decay)
+
+        def normalised(s: Array, memories: Sequence[Array]) -> dict[str, Array]:
+            return {name: memories[i] / lags[name].weight(s) for i, name in enumerate(names)}
+
+        def step(kappa: Array, theta: Array, means: dict[str, Array]) -> Array:
+            values: Values = {"alpha": alpha, "theta": theta, **plan.continued(kappa)}
+            for name, mean in means.items():
+                mass = lags[name].mass(kappa)
+                values[name] = mass * mean
+                if name in starts and starts[name].any():
+                    values[name] = values[name] + lags[name].kept(kappa) * starts[name]
+            return np.asarray(plan.direction(values))
+
+        gradient = np.array([[0.7, -1.3]])
+        constant = {n: optimizer.squares(gradient) if of == "square" else gradient for n, of in fed.items()}
+        with np.errstate(all="ignore"):
+            late, still = np.array([[_LATE]]), np.zeros_like(gradient)
+            if not _smooth(lambda means: step(late, still, means), constant):
+                raise refusal(
+                    "SecondOrder", optimizer, "its step is not smooth where the gradient is constant"
+                )
+
+        def direction(s: Array, theta: Array, means: dict[str, Array]) -> Array:
+            if "theta" in plan.asked:
+                theta = theta + 0.5 * alpha * step(s + 0.5, theta, means)
+            parts = (step(np.maximum(s + 0.5 + shift, 0.5), theta, means) for shift in _SHIFTS)
+            total: Array = sum(weight * part for weight, part in zip(_AVERAGE, parts, strict=True))
+            return total
+
+        def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
+            return -push * alpha * direction(s, theta, normalised(s, memories)) - shrink * theta
+
+        lead = names.index(_GRADIENT) if _GRADIENT in names else _first_of_gradient(fed)
+
+        def mobility(s: Array, memories: Sequence[Array]) -> Array:
+            if lead is None:
+                return np.zeros_like(memories[0])
+            size = 1e-6 * (np.abs(memories[lead]) + 1e-12)
+            theta, moved = np.zeros_like(memories[lead]), []
+            for sign in (1.0, -1.0):
+                shifted = list(memories)
+                shifted[lead] = shifted[lead] + sign * size
+                moved.append(direction(s, theta, normalised(s, shifted)))
+            return push * alpha * (moved[0] - moved[1]) / (2.0 * size)
+
+        return Equation(
+            memories=tuple(_memory(name, lags[name], fed[name], optimizer, plan) for name in names),
+            velocity=velocity,
+            mobility=mobility,
+            direction=lead,
+            coupled_decay=optimizer.coupled_decay,
+            moment_offset=-0.5,
+            held_until=begin,
+            begin=lambda theta, gradient: _first_iterations(
+                optimizer, alpha, self.start, lags, theta, gradient
+            ),
+        )
+
+
+def _check(plan: Plan) -> None:
+    """Refuse what the model has no words for."""
+    for name, memory in plan.memories.items():
+        why = None
+        if memory.kind == "maximum":
+            why = f"its memory {name!r} is a maximum"
+        elif callable(memory.of):
+            why = f"its memory {name!r} is not one of the gradient or its square"
+        elif not memory.constant:
+            why = f"the decay of its memory {name!r} depends on k"
+        elif callable(memory.start):
+            why = f"its memory {name!r} starts from the gradient"
+        if why is not None:
+            raise refusal("SecondOrder", plan.optimizer, why)
+    refuse_structure("SecondOrder", plan)
+
+
+def _smooth(step: Callable[..., Array], means: dict[str, Array]) -> bool:
+    """Whether a step has a derivative by every memory where the gradient does not change."""
+    for name, value in means.items():
+        slopes = []
+        for size in (1e-4, -1e-4, 1e-6):
+            ends = [step({**means, name: value * (1.0 + shift)}) for shift in (size, 0.0)]
+            slopes.append((ends[0] - ends[1]) / size)
+        largest = max(float(np.max(np.abs(slope))) for slope in slopes)
+        if not all(np.allclose(slope, slopes[0], rtol=0.1, atol=1e-3 * largest + 1e-6) for slope in slopes):
+            return False
+    return True
+
+
+def _first_of_gradient(fed: dict[str, Any]) -> int | None:
+    return next((i for i, of in enumerate(fed.values()) if of == "gradient"), None)
+
+
+def _memory(name: str, lag: Lag, of: Any, optimizer: Optimizer, plan: Plan) -> Memory:
+    """Return a memory of constant rate, of which the normalised one is made."""
+
+    def source(s: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector) -> Array:
+        fed = optimizer.squares(gradient) if of == "square" else gradient
+        return lag.weight(s) * lag.change(s + 0.5) * fed
+
+    def readout(k: Array) -> Array:
+        return lag.mass(k) / lag.weight(k - 0.5)
+
+    declared = plan.memories.get(name)
+    stored = declared is not None and declared.read == "new" and declared.from_nothing
+    return Memory(name, 1.0, lag.rate, squared=of == "square", readout=readout, stored=stored, source=source)
+
+
+def _first_iterations(
+    optimizer: Optimizer,
+    alpha: LearningRate,
+    count: int,
+    lags: dict[str, Lag],
+    theta: Array,
+    gradient: Callable[[Array], Array],
+) -> FirstIterations:
+    """Run the optimizer for some iterations, and the memories up to what the step after them reads."""
+    if np.ndim(alpha):
+        raise refusal("SecondOrder", optimizer, "under a schedule its first iterations are not known")
+    plan = Plan(optimizer)
+    values = plan.starts(theta, np.zeros_like(theta), layout(plan, len(theta)))
+    rows: dict[str, list[Array]] = {"theta": [theta], **{name: [values[name]] for name in plan.memories}}
+    for k in range(1, count + 1):
+        plan.advance(values, gradient(plan.place(values, k, float(alpha))))
+        for name, row in rows.items():
+            row.append(values[name])
+    plan.remember(values, gradient(plan.place(values, count + 1, float(alpha))))
+    kappa, memories = np.array([count + 1.0]), []
+    for name, lag in lags.items():
+        start = np.asarray(plan.memories[name].start) if name in plan.memories else 0.0
+        memories.append((values[name] - lag.kept(kappa) * start) / lag.mass(kappa))
+    stacked = {name: np.stack(row) for name, row in rows.items()}
+    return FirstIterations(count, stacked.pop("theta"), stacked, tuple(memories))

@@ -1,0 +1,295 @@
+"""The models that any declared optimizer has: the recipe of the paper, and the automatic second order."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from declared_optimizers import OWN
+
+import idescent as ide
+from idescent.models import Paper, SecondOrder
+from idescent.models.equation import derive
+from idescent.models.lags import Lag
+from idescent.objectives import RotatedQuadratic
+from idescent.optimizers import Optimizer, accumulate, average, total
+
+BOWL = ide.Quadratic(4.0)
+ROTATED = RotatedQuadratic(3, 4.0, 0)
+
+
+@dataclass(frozen=True)
+class UncorrectedAdam(ide.Adam):
+    def step(self, m, v):
+        return m / (np.sqrt(v) + self.eps)
+
+
+@dataclass(frozen=True)
+class SoftLion(Optimizer):
+    """Lion with a smooth sign: a memory that is read old, beside the gradient."""
+
+    def memories(self):
+        return {"m": average(0.99, read="old")}
+
+    def step(self, m, gradient):
+        x = 0.9 * m + 0.1 * gradient
+        return x / np.sqrt(x * x + 0.25)
+
+
+@dataclass(frozen=True)
+class Position(Optimizer):
+    """A step that depends on theta, a sum, and a memory that starts elsewhere than at 0."""
+
+    def memories(self):
+        return {"m": average(0.9, start=np.array([-3.0])), "G": total(of="square")}
+
+    def step(self, m, G, theta, k):  # noqa: N803
+        return m / np.sqrt(1.0 + G / k + theta * theta)
+
+
+def slopes(model, optimizer, objective, theta0, time, exponents):
+    errors = []
+    for p in exponents:
+        cell = {"alpha": 2.0**-p, "theta0": theta0, "steps": round(time * 2**p)}
+        run = ide.simulate(optimizer, objective, **cell)
+        path = ide.solve(model, optimizer, objective, **cell, rtol=1e-12)
+        assert path.report.status == "converged"
+        errors.append(ide.compare(run, path).sup["theta"])
+    return np.log2(np.divide(errors[:-1], errors[1:])), errors
+
+
+# Learning rates 2**-p at which the order is seen: the longer the memory beside the path, the later.
+WINDOWS = [
+    (ide.GradientDescent(), 1.0, (8, 9, 10, 11)),
+    (ide.QHM(0.9, 1.0), 1.0, (10, 11, 12, 13)),
+    (ide.QHM(0.9, 0.7), 1.0, (10, 11, 12, 13)),
+    (ide.HeavyBall(0.9), 0.25, (14, 15, 16)),
+    (ide.Nesterov(0.9), 0.25, (14, 15, 16)),
+    (ide.Adam(0.9, 0.99), 1.2, (11, 12, 13)),
+    (ide.Adam(0.9, 0.9), 1.2, (9, 10, 11)),
+    (ide.NAdam(0.9, 0.9), 1.2, (9, 10, 11)),
+    (ide.AdamW(0.9, 0.9, 0.1), 1.2, (9, 10, 11)),
+    (ide.AdamL2(0.9, 0.9, 0.1), 1.2, (9, 10, 11)),
+    (UncorrectedAdam(0.9, 0.99), 1.2, (8, 9, 10, 11)),
+    (ide.RMSProp(0.9), 1.2, (7, 8, 9, 10)),
+    (ide.AdaGrad(), 1.2, (6, 7, 8, 9)),
+    (SoftLion(), 1.2, (8, 9, 10, 11)),
+    (Position(), 1.2, (9, 10, 11)),
+]
+
+
+def named(value):
+    if isinstance(value, Optimizer):
+        numbers = [f"{number:g}" for number in value.hyperparameters.values() if isinstance(number, float)]
+        return "-".join([type(value).__name__, *numbers[:2]])
+    return None
+
+
+@pytest.mark.parametrize(("optimizer", "time", "exponents"), WINDOWS, ids=named)
+def test_the_automatic_model_is_of_second_order(optimizer, time, exponents):
+    found, errors = slopes(SecondOrder(), optimizer, BOWL, 1.0, time, exponents)
+    assert (abs(found - 2.0) <= 0.12).all(), (found, errors)
+
+
+@pytest.mark.parametrize("accumulator", ["coordinate", "norm"])
+@pytest.mark.parametrize("kind", [UncorrectedAdam, ide.Adam])
+def test_the_automatic_model_is_of_second_order_in_several_dimensions(kind, accumulator):
+    optimizer = kind(0.9, 0.9, accumulator=accumulator)
+    found, errors = slopes(SecondOrder(), optimizer, ROTATED, [1.5, -1.0, 2.0], 0.3, (10, 11, 12))
+    assert (abs(found - 2.0) <= 0.12).all(), (found, errors)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        ide.GradientDescent(),
+        ide.QHM(0.9, 0.7),
+        ide.Nesterov(0.5),
+        ide.NAdam(0.9, 0.99),
+        SoftLion(),
+        ide.HeavyBall(0.5),
+    ],
+    ids=named,
+)
+def test_the_recipe_of_the_paper_is_of_first_order(optimizer):
+    time = 0.25 if isinstance(optimizer, ide.HeavyBall | ide.Nesterov) else 1.0
+    found, errors = slopes(Paper(), optimizer, BOWL, 1.0, time, (9, 10, 11))
+    assert (abs(found - 1.0) <= 0.12).all(), (found, errors)
+
+
+@pytest.mark.parametrize("optimizer", [ide.Adam(0.9, 0.99), ide.RMSProp(0.9), ide.AdaGrad()], ids=named)
+def test_the_recipe_gives_propositions_1_to_3_of_the_five(optimizer):
+    """With a function that is not analytic in its step an optimizer is not recognised, only declared."""
+    steps = {
+        ide.Adam: lambda self, m, v, k: np.abs(1.0) * ide.Adam.step(self, m, v, k),
+        ide.RMSProp: lambda self, gradient, v: np.maximum(1.0, 1.0) * ide.RMSProp.step(self, gradient, v),
+        ide.AdaGrad: lambda self, gradient, G: ide.AdaGrad.step(self, np.minimum(gradient, 1e300), G),  # noqa: N803
+    }
+    kind = type(optimizer)
+    step = steps[kind]
+    blurred = {
+        ide.Adam: lambda self, m, v, k: step(self, np.minimum(m, 1e300), v, k),
+        ide.RMSProp: lambda self, gradient, v: step(self, np.minimum(gradient, 1e300), v),
+        ide.AdaGrad: step,
+    }
+    declared = type("Declared", (kind,), {"step": blurred[kind]})(**optimizer.hyperparameters)
+    cell = {"alpha": 0.05, "theta0": 1.0, "steps": 40, "rtol": 1e-10}
+    one, other = (ide.solve(Paper(), o, BOWL, **cell) for o in (optimizer, declared))
+    np.testing.assert_allclose(other.theta, one.theta, rtol=1e-9)
+    for name in one.moments:
+        np.testing.assert_allclose(other.moments[name], one.moments[name], rtol=1e-7)
+
+
+def test_signs_are_followed_exactly_until_one_changes():
+    cell = {"alpha": 0.01, "theta0": [1.0, 6.0], "steps": 150}
+    for optimizer in (ide.Lion(0.9, 0.99), ide.Signum(0.9)):
+        run = ide.simulate(optimizer, BOWL, **cell)
+        for model in (Paper(), SecondOrder()):
+            path = ide.solve(model, optimizer, BOWL, **cell)
+            np.testing.assert_allclose(path.theta, run.theta, rtol=1e-13)
+
+
+# The parts
+
+
+class Slope:
+    """A constant gradient: the discrete memories are their masses."""
+
+    def value(self, theta):
+        return 3.0 * theta.sum(axis=-1)
+
+    def gradient(self, theta):
+        return np.full_like(theta, 3.0)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [ide.Adam(0.9, 0.99), UncorrectedAdam(0.9, 0.99), ide.NAdam(), ide.HeavyBall(0.9), Position()],
+    ids=named,
+)
+def test_a_constant_gradient_is_followed_to_the_rounding_of_the_average_over_a_step(optimizer):
+    cell = {"alpha": 0.01, "theta0": 1.0, "steps": 60}
+    run = ide.simulate(optimizer, Slope(), **cell)
+    path = ide.solve(SecondOrder(start=12), optimizer, Slope(), **cell, rtol=1e-12)
+    allowed = 1e-5 if isinstance(optimizer, Position) else 1e-7  # theta moves inside its step
+    np.testing.assert_allclose(path.theta, run.theta, atol=allowed)
+    for name in path.moments:
+        np.testing.assert_allclose(path.moments[name], run.moments[name], rtol=1e-9)
+
+
+def test_the_first_iterations_are_those_of_the_optimizer():
+    cell = {"alpha": 0.05, "theta0": 1.0, "steps": 30}
+    run = ide.simulate(ide.NAdam(), BOWL, **cell)
+    for keep in (None, 4, [0, 3, 8, 9, 30]):
+        path = ide.solve(SecondOrder(), ide.NAdam(), BOWL, **cell, keep=keep)
+        early = path.k <= 8
+        assert path.theta[early].tolist() == run.theta[path.k[early]].tolist()
+        for name in ("m", "v"):
+            assert path.moments[name][early].tolist() == run.moments[name][path.k[early]].tolist()
+            np.testing.assert_allclose(path.moments[name], run.moments[name][path.k], rtol=0.01)
+        assert not np.array_equal(path.theta[-1], run.theta[-1])
+    short = ide.solve(SecondOrder(), ide.NAdam(), BOWL, alpha=0.05, theta0=1.0, steps=5)
+    assert short.theta.tolist() == run.theta[:6].tolist()
+
+
+def discrete_lag(memory, k, late):
+    """Mean age at the middle of step k of what a memory was fed with, weight by weight."""
+    last = k - 1 if late else k
+    weights = np.array([memory.decay ** (last - i) for i in range(1, last + 1)])
+    ages = np.array([k - 0.5 - (i - 1) for i in range(1, last + 1)])
+    return weights.sum() * memory.gain, (weights * ages).sum() / weights.sum()
+
+
+@pytest.mark.parametrize("read", ["new", "old"])
+@pytest.mark.parametrize("make", [lambda **m: average(0.9, **m), lambda **m: accumulate(0.5, **m), total])
+def test_mass_and_mean_lag_are_the_discrete_ones_in_every_iteration(make, read):
+    memory = make(read=read)
+    lag, late = Lag(memory, 8.5), read == "old"
+    # The lag of a solution obeys l' = 1 - r l; by the midpoint rule, in steps of 1/200.
+    step, age = 0.005, discrete_lag(memory, 9, late)[1]
+    for i in range(round(51 / step)):
+        s = 8.5 + i * step
+        begin, middle = (float(lag.change(np.array(at + 0.5))) for at in (s, s + 0.5 * step))
+        half = age + 0.5 * step * (1.0 - begin * age)
+        age += step * (1.0 - middle * half)
+        k = round(s + step + 0.5)
+        if abs(s + step - (k - 0.5)) < 1e-9:
+            mass, expected = discrete_lag(memory, k, late)
+            assert age == pytest.approx(expected, abs=1e-5), k
+            assert lag.mass(np.array(float(k))) == pytest.approx(mass, rel=1e-12)
+
+
+@pytest.mark.parametrize("memory", [average(0.9), average(0.999), accumulate(0.5, read="old"), total()])
+def test_the_weight_turns_a_changing_rate_into_a_constant_one(memory):
+    lag = Lag(memory, 8.5)
+    assert lag.weight(np.array([8.0, 8.5])).tolist() == [1.0, 1.0]
+    s = np.geomspace(9.0, 1e4, 300)
+    slope = (np.log(lag.weight(s + 1e-3)) - np.log(lag.weight(s - 1e-3))) / 2e-3
+    np.testing.assert_allclose(slope, lag.change(s + 0.5) - lag.rate, atol=2e-9)
+
+
+def test_limits_of_the_rate():
+    for beta in (0.0, 0.5, 0.9, 0.999):
+        assert Lag(average(beta), 8.5).rate == pytest.approx(2 * (1 - beta) / (1 + beta))
+    late = Lag(average(0.9), 8.5).change(np.array([1e5]))
+    assert late[0] == pytest.approx(2 * 0.1 / 1.9, rel=1e-12)
+
+
+def test_a_sequence_by_recursion_is_continued_between_its_values():
+    from idescent.optimizers.plan import Plan
+
+    plan = Plan(ide.NAdam(psi=0.05))
+    values, known = {"theta": np.ones(1)}, []
+    for k in range(1, 40):
+        plan.place(values, k, 0.1)
+        known.append(values["product"])
+    found = plan.continued(np.arange(1.0, 40.0))["product"]
+    np.testing.assert_allclose(found, known, rtol=1e-13)
+    between = plan.continued(np.arange(5.5, 38.5))["product"]
+    # The logarithm is smooth: its sixth differences say how well eight neighbours continue it.
+    np.testing.assert_allclose(np.log(between), 0.5 * np.log(np.array(known[4:-2]) * known[5:-1]), atol=3e-3)
+    far = plan.continued(np.array([1e5]))["product"]
+    assert abs(far[0]) < 1e-200
+
+
+REFUSED = [
+    (ide.AMSGrad(), "its memory 'u' is a maximum", "its memory 'u' is a maximum"),
+    (ide.AdaDelta(), "'u' is fed by more than the gradient", "'u' is not one of the gradient or its square"),
+    (ide.ScheduleFreeSGD(), "the decay of its memory 'x' depends on k", "'x' is not one of the gradient"),
+    (ide.HeavyBall(0.9, 0.5), "its memory 'b' does not start at 0", "'b' is not one of the gradient"),
+    (ide.CenteredRMSProp(0.9), None, "its step is not smooth where the gradient is constant"),
+    (ide.MomentumRMSProp(0.9), None, "its memory 'b' is not one of the gradient or its square"),
+    (OWN[-1], "its parameter is a matrix", "its memory 'left' is not one of the gradient"),
+    (OWN[3], "does not start at 0", "starts from the gradient"),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "paper", "second"), REFUSED, ids=named)
+def test_what_a_model_does_not_cover_it_refuses_in_one_line(optimizer, paper, second):
+    for model, why in ((Paper(), paper), (SecondOrder(), second)):
+        if why is None:
+            derive(model, optimizer, 0.1)
+            continue
+        with pytest.raises(ValueError, match=f"^{type(model).__name__} does not model ") as caught:
+            derive(model, optimizer, 0.1)
+        assert why in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_the_automatic_model_knows_no_schedules():
+    with pytest.raises(
+        ValueError, match="SecondOrder does not model NAdam: it does not know learning-rate sch"
+    ):
+        ide.solve(
+            SecondOrder(),
+            ide.NAdam(),
+            BOWL,
+            alpha=0.1,
+            theta0=1.0,
+            steps=20,
+            schedule=ide.schedules.Cosine(20),
+        )
+
+
+def test_the_number_of_first_iterations_is_checked():
+    with pytest.raises(ValueError, match=r"^SecondOrder\.start: 2 is not allowed: must be an integer >= 3$"):
+        replace(SecondOrder(), start=2)
