@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from idescent.common.numeric import offers
 from idescent.discrete import memory
 from idescent.discrete.kernels import fill_many
-from idescent.discrete.loop import BLOCK, DiscreteRun, known_ratio, needed
+from idescent.discrete.loop import BLOCK, DiscreteRun, needed
 from idescent.discrete.setup import Setup, check_objective, point
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer, check_declared
@@ -132,8 +132,8 @@ def _batches(runs: Sequence[DiscreteRun]) -> Iterator[list[int]]:
     """
 
     def kind(run: DiscreteRun) -> tuple[bool, bool]:
-        ratio = known_ratio(run.optimizer)
-        return ratio.sums, ratio.corrected
+        assert run.ratio is not None  # of those in lanes
+        return run.ratio.sums, run.ratio.corrected
 
     batch: list[int] = []
     size = 0

@@ -98,7 +98,7 @@ class DiscreteRun:
         self.diverged_at: int | None = None
         self.whole = keep is None or self.size <= BLOCK
         closed_form = getattr(self.objective.objective, "separable_quadratic", None)
-        ratio = own(self.optimizer)
+        ratio = self.ratio = own(self.optimizer)
         self.loop = GenericLoop(setup) if ratio is None else None
         known = closed_form is not None and ratio is not None and (ratio.first is None) != ratio.corrected
         self.library = compiled() if known else None

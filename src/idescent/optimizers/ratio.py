@@ -28,6 +28,9 @@ _ANALYTIC = frozenset(
     )
 )
 _ROUNDING = 1e-11
+# The structure of this package's own classes, which does not depend on their hyper-parameters.
+_CORRECTED: dict[Any, bool] = {}
+_HOME: dict[Any, bool] = {}
 
 
 @dataclass(frozen=True)
@@ -92,12 +95,16 @@ def own(optimizer: Optimizer) -> Ratio | None:
 
     Only these optimizers run in the loops whose bits must stay the same.
     """
-    kind = type(optimizer)
-    for name in ("step", "memories", "sequences"):
-        home = getattr(getattr(kind, name, None), "__module__", None) or ""
-        if not home.startswith("idescent.optimizers."):
-            return None
-    return ratio_of(optimizer)
+    return ratio_of(optimizer) if _of_package(type(optimizer)) else None
+
+
+def _of_package(kind: type[Optimizer]) -> bool:
+    """Whether this package declares the memories and the step of a class."""
+    if kind not in _HOME:
+        declared = (getattr(kind, name, None) for name in ("step", "memories", "sequences"))
+        homes = [getattr(part, "__module__", None) or "" for part in declared]
+        _HOME[kind] = all(home.startswith("idescent.optimizers.") for home in homes)
+    return _HOME[kind]
 
 
 def _read(optimizer: Optimizer) -> Ratio | None:
@@ -115,12 +122,19 @@ def _read(optimizer: Optimizer) -> Ratio | None:
     )
     if not (all(kinds) and plain):
         return None
+    candidates = {
+        corrected: Ratio(average, square, first_name, second_name, corrected, eps)
+        for corrected in (True, False)
+    }
+    kind = type(optimizer)
+    if _of_package(kind) and kind in _CORRECTED:
+        return candidates[_CORRECTED[kind]]
     # If both agree (decay rates of 0), an optimizer counts as corrected if it has a first moment.
-    order = (True, False) if average is not None else (False, True)
-    for corrected in order:
-        ratio = Ratio(average, square, first_name, second_name, corrected, eps)
-        if _agrees(optimizer, ratio):
-            return ratio
+    for corrected in (True, False) if average is not None else (False, True):
+        if _agrees(optimizer, candidates[corrected]):
+            if _of_package(kind):
+                _CORRECTED[kind] = corrected
+            return candidates[corrected]
     return None
 
 
