@@ -1,4 +1,4 @@
-"""The models that any declared optimizer has: the recipe of the paper, and the automatic second order."""
+"""Models of any declared optimizer: the paper's derivation, and the automatic one of second order."""
 
 from dataclasses import dataclass, replace
 
@@ -25,7 +25,7 @@ class UncorrectedAdam(ide.Adam):
 
 @dataclass(frozen=True)
 class SoftLion(Optimizer):
-    """Lion with a smooth sign: a memory that is read old, beside the gradient."""
+    """Lion with a smooth sign: its step reads the gradient and a memory with ``read="old"``."""
 
     def memories(self):
         return {"m": average(0.99, read="old")}
@@ -37,7 +37,7 @@ class SoftLion(Optimizer):
 
 @dataclass(frozen=True)
 class Position(Optimizer):
-    """A step that depends on theta, a sum, and a memory that starts elsewhere than at 0."""
+    """A step that depends on theta, on a sum, and on a memory that does not start at 0."""
 
     def memories(self):
         return {"m": average(0.9, start=np.array([-3.0])), "G": total(of="square")}
@@ -57,7 +57,8 @@ def slopes(model, optimizer, objective, theta0, time, exponents):
     return np.log2(np.divide(errors[:-1], errors[1:])), errors
 
 
-# Learning rates 2**-p at which the order is seen: the longer the memory beside the path, the later.
+# Exponents p of the learning rates 2**-p in the asymptotic range: it begins at smaller ones the longer a
+# memory is beside the path.
 WINDOWS = [
     (ide.GradientDescent(), 1.0, (8, 9, 10, 11)),
     (ide.QHM(0.9, 1.0), 1.0, (10, 11, 12, 13)),
@@ -86,16 +87,16 @@ def named(value):
 
 @pytest.mark.parametrize(("optimizer", "time", "exponents"), WINDOWS, ids=named)
 def test_the_automatic_model_is_of_second_order(optimizer, time, exponents):
-    found, errors = slopes(SecondOrder(), optimizer, BOWL, 1.0, time, exponents)
-    assert (abs(found - 2.0) <= 0.12).all(), (found, errors)
+    orders, errors = slopes(SecondOrder(), optimizer, BOWL, 1.0, time, exponents)
+    assert (abs(orders - 2.0) <= 0.12).all(), (orders, errors)
 
 
 @pytest.mark.parametrize("accumulator", ["coordinate", "norm"])
 @pytest.mark.parametrize("kind", [UncorrectedAdam, ide.Adam])
 def test_the_automatic_model_is_of_second_order_in_several_dimensions(kind, accumulator):
     optimizer = kind(0.9, 0.9, accumulator=accumulator)
-    found, errors = slopes(SecondOrder(), optimizer, ROTATED, [1.5, -1.0, 2.0], 0.3, (10, 11, 12))
-    assert (abs(found - 2.0) <= 0.12).all(), (found, errors)
+    orders, errors = slopes(SecondOrder(), optimizer, ROTATED, [1.5, -1.0, 2.0], 0.3, (10, 11, 12))
+    assert (abs(orders - 2.0) <= 0.12).all(), (orders, errors)
 
 
 @pytest.mark.parametrize(
@@ -112,13 +113,13 @@ def test_the_automatic_model_is_of_second_order_in_several_dimensions(kind, accu
 )
 def test_the_recipe_of_the_paper_is_of_first_order(optimizer):
     time = 0.25 if isinstance(optimizer, ide.HeavyBall | ide.Nesterov) else 1.0
-    found, errors = slopes(Paper(), optimizer, BOWL, 1.0, time, (9, 10, 11))
-    assert (abs(found - 1.0) <= 0.12).all(), (found, errors)
+    orders, errors = slopes(Paper(), optimizer, BOWL, 1.0, time, (9, 10, 11))
+    assert (abs(orders - 1.0) <= 0.12).all(), (orders, errors)
 
 
 @pytest.mark.parametrize("optimizer", [ide.Adam(0.9, 0.99), ide.RMSProp(0.9), ide.AdaGrad()], ids=named)
 def test_the_recipe_gives_propositions_1_to_3_of_the_five(optimizer):
-    """With a function that is not analytic in its step an optimizer is not recognised, only declared."""
+    """A function in the step that is not analytic hides the ratio: Paper then uses the general recipe."""
     steps = {
         ide.Adam: lambda self, m, v, k: np.abs(1.0) * ide.Adam.step(self, m, v, k),
         ide.RMSProp: lambda self, gradient, v: np.maximum(1.0, 1.0) * ide.RMSProp.step(self, gradient, v),
@@ -148,11 +149,11 @@ def test_signs_are_followed_exactly_until_one_changes():
             np.testing.assert_allclose(path.theta, run.theta, rtol=1e-13)
 
 
-# The parts
+# Parts of the models
 
 
 class Slope:
-    """A constant gradient: the discrete memories are their masses."""
+    """A constant gradient: each discrete memory is its mass times the source."""
 
     def value(self, theta):
         return 3.0 * theta.sum(axis=-1)
@@ -192,7 +193,7 @@ def test_the_first_iterations_are_those_of_the_optimizer():
 
 
 def discrete_lag(memory, k, late):
-    """Mean age at the middle of step k of what a memory was fed with, weight by weight."""
+    """Mass of a memory, and mean age of its sources at the middle of step k, by the sum over its weights."""
     last = k - 1 if late else k
     weights = np.array([memory.decay ** (last - i) for i in range(1, last + 1)])
     ages = np.array([k - 0.5 - (i - 1) for i in range(1, last + 1)])
@@ -238,15 +239,17 @@ def test_a_sequence_by_recursion_is_continued_between_its_values():
     from idescent.optimizers.plan import Plan
 
     plan = Plan(ide.NAdam(psi=0.05))
-    values, known = {"theta": np.ones(1)}, []
+    values, products = {"theta": np.ones(1)}, []
     for k in range(1, 40):
         plan.place(values, k, 0.1)
-        known.append(values["product"])
-    found = plan.continued(np.arange(1.0, 40.0))["product"]
-    np.testing.assert_allclose(found, known, rtol=1e-13)
+        products.append(values["product"])
+    continued = plan.continued(np.arange(1.0, 40.0))["product"]
+    np.testing.assert_allclose(continued, products, rtol=1e-13)
     between = plan.continued(np.arange(5.5, 38.5))["product"]
-    # The logarithm is smooth: its sixth differences say how well eight neighbours continue it.
-    np.testing.assert_allclose(np.log(between), 0.5 * np.log(np.array(known[4:-2]) * known[5:-1]), atol=3e-3)
+    # The logarithm is smooth: eight neighbours interpolate it well.
+    np.testing.assert_allclose(
+        np.log(between), 0.5 * np.log(np.array(products[4:-2]) * products[5:-1]), atol=3e-3
+    )
     far = plan.continued(np.array([1e5]))["product"]
     assert abs(far[0]) < 1e-200
 
@@ -264,7 +267,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("optimizer", "paper", "second"), REFUSED, ids=named)
-def test_what_a_model_does_not_cover_it_refuses_in_one_line(optimizer, paper, second):
+def test_a_model_refuses_optimizers_outside_its_derivation_in_one_line(optimizer, paper, second):
     for model, why in ((Paper(), paper), (SecondOrder(), second)):
         if why is None:
             derive(model, optimizer, 0.1)
@@ -275,7 +278,7 @@ def test_what_a_model_does_not_cover_it_refuses_in_one_line(optimizer, paper, se
         assert "\n" not in str(caught.value)
 
 
-def test_the_automatic_model_knows_no_schedules():
+def test_the_automatic_model_refuses_schedules():
     with pytest.raises(
         ValueError, match="SecondOrder does not model NAdam: it does not know learning-rate sch"
     ):

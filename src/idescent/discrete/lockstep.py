@@ -132,7 +132,7 @@ def _batches(runs: Sequence[DiscreteRun]) -> Iterator[list[int]]:
     """
 
     def kind(run: DiscreteRun) -> tuple[bool, bool]:
-        assert run.ratio is not None  # of those in lanes
+        assert run.ratio is not None  # a run in lanes has a ratio
         return run.ratio.sums, run.ratio.corrected
 
     batch: list[int] = []

@@ -85,15 +85,15 @@ Mobility = Callable[[Array, Sequence[Array]], Array]
 
 @dataclass(frozen=True)
 class FirstIterations:
-    """The state from which an equation is solved, where the first iterations are the optimizer's own.
+    """First iterations of the optimizer itself, and the state after them, from which an equation is solved.
 
     Attributes
     ----------
     count : int
-        Number of iterations made.
+        Number of iterations.
     theta : ndarray, shape (count + 1, n)
     moments : mapping of str to ndarray, shape (count + 1, width)
-        The optimizer's memories after each of them.
+        The optimizer's memories after each iteration.
     memories : tuple of ndarray, shape (width,)
         Values of the equation's memories at ``s = count``.
     """

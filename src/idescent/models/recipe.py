@@ -1,7 +1,7 @@
-"""The paper's derivation for any declared optimizer: exponential kernels, and the step as it is declared.
+"""The paper's derivation for any declared optimizer: exponential kernels and the declared step.
 
-What lives here: the equation of :class:`idescent.models.Paper` where the paper has none.  What does not:
-Propositions 1-3 (:mod:`idescent.models.paper`).
+What lives here: the equation of :class:`idescent.models.Paper` for optimizers that the paper does not treat.
+What does not: Propositions 1-3 (:mod:`idescent.models.paper`).
 """
 
 from __future__ import annotations
@@ -22,55 +22,64 @@ Array = NDArray[np.float64]
 
 
 def recipe(optimizer: Optimizer, alpha: LearningRate) -> Equation:
-    r"""Return the paper's equation of any declared optimizer.
+    r"""Return the equation that the paper's derivation gives for a declared optimizer.
 
     .. math::
         M' = c\,h - (1-\beta)\,M, \quad M(0) = 0, \qquad
         \theta' = -\alpha\,D(M(s), \theta, s) - \alpha w\,\theta \quad\text{or}\quad
         -\alpha\,D(M(s+1), g, \theta, s+1) - \alpha w\,\theta
 
-    The second form is that of Propositions 1 and 2: where the step takes the gradient itself, memories that
-    are read new are those of the iteration to come; those read old are not ahead.  Where it takes memories
-    only the first form is that of Proposition 3.
+    with the source h, the gain c and the decay rate :math:`\beta` of each memory M (rate 0 for a sum), the
+    declared step D and the weight decay w.  The first form, of Proposition 3, applies if the step depends on
+    memories only.  The second form, of Propositions 1 and 2, applies if the step depends on the gradient g
+    itself: memories with ``read="new"`` are then those of the next iteration, :math:`M(s+1)`; memories with
+    ``read="old"`` are :math:`M(s)`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    alpha : float or ndarray
+        Learning rate.
 
     Raises
     ------
     ValueError
-        For maxima, decays that depend on k, starts other than 0, memories of what is not made of the gradient
-        and other memories, values before the iteration, parameters of a shape, and gradients taken elsewhere
-        than at theta.
+        If the optimizer has a maximum, a decay rate that depends on k, a memory that does not start at 0, a
+        memory whose source depends on more than the gradient and the memories before it, a step that reads
+        values before the iteration, parameters with a shape, or a gradient at another point than theta.
     """
     plan = Plan(optimizer)
     _check(plan)
     direct = "gradient" in plan.asked
     new = any(memory.read == "new" for memory in plan.memories.values())
     decay, count = alpha * optimizer.decoupled_decay, 1.0 if direct else 0.0
-    memories = [local_gradient()] if direct else []
+    parts = [local_gradient()] if direct else []
     for name, memory in plan.memories.items():
-        memories.append(_memory(plan, name, memory, [m.name for m in memories]))
-    names = [memory.name for memory in memories]
-    lead = next((i for i, m in enumerate(memories) if m.source is None and not m.squared), None)
+        parts.append(_memory(plan, name, memory, [part.name for part in parts]))
+    names = [part.name for part in parts]
+    lead = next((i for i, part in enumerate(parts) if part.source is None and not part.squared), None)
 
-    def step(s: Array, theta: Array, felt: Sequence[Array]) -> Array:
+    def step(s: Array, theta: Array, state: Sequence[Array]) -> Array:
         values: Values = {"alpha": alpha, "theta": theta, **plan.continued(s + count)}
-        return np.asarray(plan.direction(values | dict(zip(names, felt, strict=True))))
+        return np.asarray(plan.direction(values | dict(zip(names, state, strict=True))))
 
-    def velocity(s: Array, theta: Array, gradient: Array, felt: Sequence[Array]) -> Array:
-        state = [gradient, *felt[1:]] if direct else felt
+    def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
+        # The gradient at s: memories[0] is the gradient one look-ahead later.
+        state = [gradient, *memories[1:]] if direct else memories
         return -alpha * step(s, theta, state) - decay * theta
 
-    def mobility(s: Array, felt: Sequence[Array]) -> Array:
+    def mobility(s: Array, memories: Sequence[Array]) -> Array:
         if lead is None:
-            return np.zeros_like(felt[0]) if felt else np.zeros_like(s)
-        size, theta, moved = 1e-6 * (np.abs(felt[lead]) + 1e-12), np.zeros_like(felt[lead]), []
+            return np.zeros_like(memories[0]) if memories else np.zeros_like(s)
+        size, theta, steps = 1e-6 * (np.abs(memories[lead]) + 1e-12), np.zeros_like(memories[lead]), []
         for sign in (1.0, -1.0):
-            shifted = list(felt)
+            shifted = list(memories)
             shifted[lead] = shifted[lead] + sign * size
-            moved.append(step(s, theta, shifted))
-        return alpha * (moved[0] - moved[1]) / (2.0 * size)
+            steps.append(step(s, theta, shifted))
+        return alpha * (steps[0] - steps[1]) / (2.0 * size)
 
     return Equation(
-        tuple(memories),
+        tuple(parts),
         velocity,
         mobility,
         lookahead=1.0 if direct and new else 0.0,
@@ -80,7 +89,7 @@ def recipe(optimizer: Optimizer, alpha: LearningRate) -> Equation:
 
 
 def _check(plan: Plan) -> None:
-    """Refuse what the derivation does not cover."""
+    """Refuse an optimizer with a memory that the derivation does not cover."""
     for name, memory in plan.memories.items():
         why = None
         if memory.kind == "maximum":
@@ -91,8 +100,8 @@ def _check(plan: Plan) -> None:
             why = f"its memory {name!r} does not start at 0"
         elif callable(memory.of):
             before = list(plan.memories)[: list(plan.memories).index(name)]
-            known = {"gradient", *(other for other in before if plan.memories[other].read == memory.read)}
-            if not set(inspect.signature(memory.of).parameters) <= known:
+            allowed = {"gradient", *(other for other in before if plan.memories[other].read == memory.read)}
+            if not set(inspect.signature(memory.of).parameters) <= allowed:
                 why = f"its memory {name!r} is fed by more than the gradient and memories before it"
         if why is not None:
             raise refusal("Paper", plan.optimizer, why)
@@ -100,7 +109,7 @@ def _check(plan: Plan) -> None:
 
 
 def refuse_structure(model: str, plan: Plan) -> None:
-    """Refuse what neither this derivation nor that of second order covers."""
+    """Refuse an optimizer whose step or point neither this derivation nor ``SecondOrder`` covers."""
     if plan.optimizer.point is not None or plan.optimizer.evaluate is not None:
         raise refusal(model, plan.optimizer, "its gradient is taken elsewhere than at theta")
     if plan.shape is not None:
@@ -110,12 +119,13 @@ def refuse_structure(model: str, plan: Plan) -> None:
 
 
 def _memory(plan: Plan, name: str, memory: DeclaredMemory, before: Sequence[str]) -> Memory:
+    """Return the exponential memory of a declared one; ``before`` names the memories listed before it."""
     rate = 0.0 if memory.kind == "sum" else 1.0 - memory.decay
     if not callable(memory.of):
         return Memory(name, memory.gain, rate, squared=memory.of == "square", ahead=memory.read == "new")
-    fed = plan.sources[name]
+    declared = plan.sources[name]
 
-    def source(s: Array, gradient: Array, felt: Sequence[Array], hessian_vector: HessianVector) -> Array:
-        return np.asarray(fed({**dict(zip(before, felt, strict=True)), "gradient": gradient}))
+    def source(s: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector) -> Array:
+        return np.asarray(declared({**dict(zip(before, memories, strict=True)), "gradient": gradient}))
 
     return Memory(name, memory.gain, rate, squared=False, source=source, ahead=memory.read == "new")

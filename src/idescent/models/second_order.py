@@ -1,4 +1,8 @@
-"""The automatic model of second order: any declared optimizer whose memories are averages and sums."""
+"""The automatic second-order model of declared optimizers whose memories are averages and sums.
+
+What lives here: :class:`SecondOrder`.  What does not: the lags of its memories
+(:mod:`idescent.models.lags`).
+"""
 
 from __future__ import annotations
 
@@ -22,38 +26,41 @@ from idescent.optimizers.plan import Plan, Values
 
 Array = NDArray[np.float64]
 
-# Average over a step of a smooth function of kappa, from values at kappa - 2 ... kappa + 2.
+# Weights of the values at kappa - 2 ... kappa + 2: the average of the weighted sum over step k is the value
+# at k, up to differences of sixth order.
 _AVERAGE = np.array([3 / 640, -1 / 24 - 12 / 640, 1 + 2 / 24 + 18 / 640, -1 / 24 - 12 / 640, 3 / 640])
 _SHIFTS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 _GRADIENT = "gradient"
-# Where the step is asked whether it is smooth.
+# Iteration at which the step is tested for smoothness.
 _LATE = 1e4
 
 
 @dataclass(frozen=True)
 class SecondOrder:
-    r"""A second-order model of a declared optimizer, without a derivation by hand.
+    r"""A second-order model of a declared optimizer, derived automatically.
 
-    In k-time, with :math:`\kappa = s + \frac12`, every memory of the gradient or its square is as old at the
-    middle of a step as the discrete one (:class:`idescent.models.lags.Lag`), and the step is that of the
-    declaration:
+    In k-time, with :math:`\kappa = s + \frac12`, each memory of the gradient or its square has the mean lag L
+    and the mass N of the discrete memory at the middle of every step (:class:`idescent.models.lags.Lag`).
+    The step D is the declared one:
 
     .. math::
         \hat M' = \frac{1-L'}{L}\,(h - \hat M), \qquad
         \theta' = -\alpha\,\Bigl[D - \tfrac1{24}\delta^2 D + \tfrac{3}{640}\delta^4 D\Bigr], \qquad
         D = D\bigl(\beta^\kappa M_0 + N(\kappa)\,\hat M,\ \hat g,\ \hat\theta,\ \kappa\bigr),
 
-    with central differences :math:`\delta` in :math:`\kappa` that hold all :math:`\hat M`: a function whose
-    average over step k is D at ``k``.  :math:`\hat g` and :math:`\hat\theta` are half an iteration old.
-    Decoupled weight decay as in :class:`idescent.models.HalfStep`.
+    with the source h and the initial value :math:`M_0` of each memory.  :math:`\hat g` and
+    :math:`\hat\theta` have the lag of half an iteration.  The central differences :math:`\delta` are taken in
+    :math:`\kappa` at constant :math:`\hat M`: the average of the bracket over step k is D at ``k``.
+    Decoupled weight decay enters as in :class:`idescent.models.HalfStep`.
 
-    The first ``start`` iterations are those of the optimizer; every :math:`\hat M` then has the value that
-    the next step reads, until its middle.  The derivation is that of :class:`idescent.models.HalfStep`
-    (``docs/theory.md``), with a lag that is right in every iteration for its limit, and the average over a
-    step for :math:`\lceil s\rceil`.  Steps that contain a sign are followed until it changes.
+    The optimizer itself runs the first ``start`` iterations.  Each :math:`\hat M` then has the value that the
+    next step reads, and keeps it until the middle of that step.  The derivation is that of
+    :class:`idescent.models.HalfStep` (``docs/theory.md``) with two changes: the lag of every iteration
+    replaces its limit, and the average over a step replaces :math:`\lceil s\rceil`.  A step with a sign
+    is exact until the sign changes.
 
-    Rows of the solution hold :math:`N(k)\,\hat M(k-\frac12)` for memories that start at 0 and are read new;
-    others are not reported.
+    Rows of the solution contain :math:`N(k)\,\hat M(k-\frac12)` for memories that start at 0 and have
+    ``read="new"``; other memories are not reported.
 
     Parameters
     ----------
@@ -63,9 +70,11 @@ class SecondOrder:
     Raises
     ------
     ValueError
-        For maxima, memories of anything but the gradient and its square, decays that depend on k, starts that
-        depend on the gradient, gradients taken elsewhere than at theta, and steps that have no derivative
-        where the gradient is constant, as the root of a variance: their errors are of first order.
+        If ``start`` is less than 3.  By :meth:`equation`, if the optimizer has a maximum, a memory whose
+        source is not the gradient or its square, a decay rate that depends on k, an initial value that
+        depends on the gradient, a step that reads values before the iteration, parameters with a shape, a
+        gradient at another point than theta, or a step without a derivative at a constant gradient, for
+        example the root of a variance: its error would be of first order.
     """
 
     start: int = 8
@@ -77,15 +86,15 @@ class SecondOrder:
         integer("SecondOrder.start", self.start, least=3)
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
-        """Return the model's equation of what ``optimizer`` declares."""
+        """Return the model's equation for the declaration of ``optimizer``."""
         plan = Plan(optimizer)
         _check(plan)
         begin = self.start + 0.5
         lags = {name: Lag(memory, begin) for name, memory in plan.memories.items()}
-        fed = {name: memory.of for name, memory in plan.memories.items()}
+        sources = {name: memory.of for name, memory in plan.memories.items()}
         if _GRADIENT in plan.asked:
-            # As an average without decay: half an iteration old.
-            lags[_GRADIENT], fed[_GRADIENT] = Lag(average(0.0), begin), "gradient"
+            # An average with the decay rate 0 has the lag of half an iteration.
+            lags[_GRADIENT], sources[_GRADIENT] = Lag(average(0.0), begin), "gradient"
         names, starts = list(lags), {name: np.asarray(m.start) for name, m in plan.memories.items()}
         shrink, push = decoupled_decay(alpha, optimizer.decoupled_decay)
 
@@ -102,39 +111,42 @@ class SecondOrder:
             return np.asarray(plan.direction(values))
 
         gradient = np.array([[0.7, -1.3]])
-        constant = {n: optimizer.squares(gradient) if of == "square" else gradient for n, of in fed.items()}
+        constant = {
+            name: optimizer.squares(gradient) if of == "square" else gradient for name, of in sources.items()
+        }
         with np.errstate(all="ignore"):
-            late, still = np.array([[_LATE]]), np.zeros_like(gradient)
-            if not _smooth(lambda means: step(late, still, means), constant):
+            late, origin = np.array([[_LATE]]), np.zeros_like(gradient)
+            if not _smooth(lambda means: step(late, origin, means), constant):
                 raise refusal(
                     "SecondOrder", optimizer, "its step is not smooth where the gradient is constant"
                 )
 
         def direction(s: Array, theta: Array, means: dict[str, Array]) -> Array:
             if "theta" in plan.asked:
+                # Theta of half an iteration ago.
                 theta = theta + 0.5 * alpha * step(s + 0.5, theta, means)
             parts = (step(np.maximum(s + 0.5 + shift, 0.5), theta, means) for shift in _SHIFTS)
-            total: Array = sum(weight * part for weight, part in zip(_AVERAGE, parts, strict=True))
-            return total
+            averaged: Array = sum(weight * part for weight, part in zip(_AVERAGE, parts, strict=True))
+            return averaged
 
         def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
             return -push * alpha * direction(s, theta, normalised(s, memories)) - shrink * theta
 
-        lead = names.index(_GRADIENT) if _GRADIENT in names else _first_of_gradient(fed)
+        lead = names.index(_GRADIENT) if _GRADIENT in names else _first_of_gradient(sources)
 
         def mobility(s: Array, memories: Sequence[Array]) -> Array:
             if lead is None:
                 return np.zeros_like(memories[0])
             size = 1e-6 * (np.abs(memories[lead]) + 1e-12)
-            theta, moved = np.zeros_like(memories[lead]), []
+            theta, directions = np.zeros_like(memories[lead]), []
             for sign in (1.0, -1.0):
                 shifted = list(memories)
                 shifted[lead] = shifted[lead] + sign * size
-                moved.append(direction(s, theta, normalised(s, shifted)))
-            return push * alpha * (moved[0] - moved[1]) / (2.0 * size)
+                directions.append(direction(s, theta, normalised(s, shifted)))
+            return push * alpha * (directions[0] - directions[1]) / (2.0 * size)
 
         return Equation(
-            memories=tuple(_memory(name, lags[name], fed[name], optimizer, plan) for name in names),
+            memories=tuple(_memory(name, lags[name], sources[name], optimizer, plan) for name in names),
             velocity=velocity,
             mobility=mobility,
             direction=lead,
@@ -148,7 +160,7 @@ class SecondOrder:
 
 
 def _check(plan: Plan) -> None:
-    """Refuse what the model has no words for."""
+    """Refuse optimizers that the model cannot express."""
     for name, memory in plan.memories.items():
         why = None
         if memory.kind == "maximum":
@@ -165,7 +177,7 @@ def _check(plan: Plan) -> None:
 
 
 def _smooth(step: Callable[..., Array], means: dict[str, Array]) -> bool:
-    """Whether a step has a derivative by every memory where the gradient does not change."""
+    """Whether a step has a derivative by every memory at a constant gradient."""
     for name, value in means.items():
         slopes = []
         for size in (1e-4, -1e-4, 1e-6):
@@ -177,16 +189,17 @@ def _smooth(step: Callable[..., Array], means: dict[str, Array]) -> bool:
     return True
 
 
-def _first_of_gradient(fed: dict[str, Any]) -> int | None:
-    return next((i for i, of in enumerate(fed.values()) if of == "gradient"), None)
+def _first_of_gradient(sources: dict[str, Any]) -> int | None:
+    """Return the index of the first memory of the gradient."""
+    return next((i for i, of in enumerate(sources.values()) if of == "gradient"), None)
 
 
 def _memory(name: str, lag: Lag, of: Any, optimizer: Optimizer, plan: Plan) -> Memory:
-    """Return a memory of constant rate, of which the normalised one is made."""
+    """Return the memory W of constant rate; the normalised memory is W divided by the weight of its lag."""
 
     def source(s: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector) -> Array:
-        fed = optimizer.squares(gradient) if of == "square" else gradient
-        return lag.weight(s) * lag.change(s + 0.5) * fed
+        h = optimizer.squares(gradient) if of == "square" else gradient
+        return lag.weight(s) * lag.change(s + 0.5) * h
 
     def readout(k: Array) -> Array:
         return lag.mass(k) / lag.weight(k - 0.5)
@@ -204,7 +217,7 @@ def _first_iterations(
     theta: Array,
     gradient: Callable[[Array], Array],
 ) -> FirstIterations:
-    """Run the optimizer for some iterations, and the memories up to what the step after them reads."""
+    """Run ``count`` iterations of the optimizer, and update its memories once more, for the next step."""
     if np.ndim(alpha):
         raise refusal("SecondOrder", optimizer, "under a schedule its first iterations are not known")
     plan = Plan(optimizer)

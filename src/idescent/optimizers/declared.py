@@ -65,7 +65,7 @@ class DeclaredMemory:
         valid = callable(self.of) or self.of in ("gradient", "square")
         _allowed(self.kind, "of", self.of, valid, "'gradient', 'square' or a function")
         _allowed(self.kind, "read", self.read, self.read in ("new", "old"), "'new' or 'old'")
-        # Most start at 0: many runs declare their memories again.
+        # Fast path for the default 0: every run of a study declares its memories anew.
         if not callable(self.start) and not (type(self.start) is float and self.start == 0.0):
             start = np.asarray(self.start)
             finite = start.dtype.kind in "iuf" and bool(np.isfinite(start).all())

@@ -24,7 +24,7 @@ Values = dict[str, Any]
 """Values by name, during an iteration."""
 
 RESERVED = ("gradient", "theta", "point", "k", "alpha", "direction")
-# Iterations whose values continue a recursion between them.
+# Number of iterations whose values interpolate a recursion between them.
 _NEIGHBOURS = 8
 _LAGRANGE = [math.prod(i - j for j in range(_NEIGHBOURS) if j != i) for i in range(_NEIGHBOURS)]
 _COLUMNS = ("t", "loss", "square")
@@ -190,7 +190,7 @@ class Plan:
         return (gradient * gradient).sum(axis=axes, keepdims=True)  # type: ignore[no-any-return]
 
     def continued(self, k: Array) -> Values:
-        """Return ``k`` and the sequences at any numbers, where they are continued smoothly."""
+        """Return ``k`` and the smoothly continued sequences, at any real numbers ``k``."""
         values: Values = {"k": k}
         for name, function in self._next:
             values[name] = function.continued(k) if isinstance(function, _Recursion) else function(values)
@@ -315,7 +315,7 @@ class _Recursion:
         self._logarithm = self._settled = False
 
     def continued(self, k: Array) -> Array:
-        """Return the sequence at any numbers, by polynomials through eight neighbours."""
+        """Return the sequence at any real numbers ``k``, by polynomials through eight neighbours."""
         last = max(0, math.ceil(float(np.max(k)))) + _NEIGHBOURS
         if len(self._table) <= last and not self._settled:
             self._extend(2 * last)
@@ -333,14 +333,14 @@ class _Recursion:
         return np.exp(value) if self._logarithm else value
 
     def _extend(self, last: int) -> None:
-        """Compute the sequence up to an iteration, or to where it no longer changes."""
-        known = list(self._known)
-        while len(known) <= max(last, 2 * _NEIGHBOURS) and not self._settled:
-            known.append(float(self({"k": len(known)}, sequences=True)))
-            # Nothing is left of it beside 1, or it stays as it is.
-            late = len(known) > 2 * _NEIGHBOURS
-            self._settled = late and (0.0 < abs(known[-1]) < 1e-250 or len(set(known[-_NEIGHBOURS:])) == 1)
-        values = self._known = np.array(known)
+        """Compute the sequence up to an iteration, or until it no longer changes."""
+        sequence = list(self._known)
+        while len(sequence) <= max(last, 2 * _NEIGHBOURS) and not self._settled:
+            sequence.append(float(self({"k": len(sequence)}, sequences=True)))
+            # The sequence vanishes beside 1, or is constant.
+            late, vanishes = len(sequence) > 2 * _NEIGHBOURS, 0.0 < abs(sequence[-1]) < 1e-250
+            self._settled = late and (vanishes or len(set(sequence[-_NEIGHBOURS:])) == 1)
+        values = self._known = np.array(sequence)
         self._logarithm = bool((values > 0.0).all())
         self._table = np.log(values) if self._logarithm else values
 

@@ -28,7 +28,8 @@ _ANALYTIC = frozenset(
     )
 )
 _ROUNDING = 1e-11
-# The structure of this package's own classes, which does not depend on their hyper-parameters.
+# Whether the ratio of a class of this package is corrected, which does not depend on its hyper-parameters;
+# and whether a class is one of this package.
 _CORRECTED: dict[Any, bool] = {}
 _HOME: dict[Any, bool] = {}
 

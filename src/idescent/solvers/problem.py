@@ -104,7 +104,7 @@ class Problem:
         return self.source(memory, np.zeros(1), theta, gradient, ())
 
     def first_iterations(self, theta: Array) -> FirstIterations | None:
-        """Make the first iterations, if the equation begins with the optimizer's own."""
+        """Run the optimizer's first iterations, if the equation begins after them; else return None."""
         begin = self.equation.begin
         return None if begin is None else begin(theta, self.objective.gradient)
 
