@@ -337,11 +337,7 @@ class Unchecked(Plain):
 
 
 class Stranger:
-    def memories(self):
-        return {}
-
-    def step(self, gradient):
-        return gradient
+    memories = step = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 import pytest
+from members import BUILT_IN, OWN, Coupled, Decoupled, Mine
 from scipy.integrate import quad
 
 import idescent as ide
@@ -14,136 +14,9 @@ from idescent import models as M  # noqa: N812  # as in other tests
 from idescent.check import check
 from idescent.models.equation import Equation, Memory, derive
 from idescent.objectives import DoubleWell
-from idescent.optimizers import Accumulator, Optimizer, average, total
-from idescent.optimizers.ratio import ratio_of
 from idescent.solvers import Picard
 from idescent.study.arguments import known
 
-
-@dataclass(frozen=True)
-class Mine(Optimizer):
-    """Adam without bias correction; what else there is stands in the subclasses."""
-
-    beta1: float = 0.6
-    beta2: float = 0.8
-    eps: float = 0.1
-    accumulator: Accumulator = "coordinate"
-
-    def memories(self):
-        return {"m": average(self.beta1), "v": average(self.beta2, of="square")}
-
-    def step(self, m, v):
-        return m / (np.sqrt(v) + self.eps)
-
-
-@dataclass(frozen=True)
-class Decoupled(Mine):
-    weight_decay: float = 0.3
-    decay: ClassVar[str] = "decoupled"
-
-
-@dataclass(frozen=True)
-class Coupled(Mine):
-    weight_decay: float = 0.3
-    decay: ClassVar[str] = "coupled"
-
-
-@dataclass(frozen=True)
-class RMS(Optimizer):
-    beta: float = 0.8
-    eps: float = 0.1
-    accumulator: Accumulator = "coordinate"
-
-    def memories(self):
-        return {"v": average(self.beta, of="square")}
-
-    def step(self, gradient, v):
-        return gradient / (np.sqrt(v) + self.eps)
-
-
-@dataclass(frozen=True)
-class RMSDecoupled(RMS):
-    weight_decay: float = 0.3
-    decay: ClassVar[str] = "decoupled"
-
-
-@dataclass(frozen=True)
-class RMSCoupled(RMS):
-    weight_decay: float = 0.3
-    decay: ClassVar[str] = "coupled"
-
-
-class Corrected(RMS):
-    """Adam without a first moment."""
-
-    def step(self, gradient, v, k):
-        return gradient / (np.sqrt(v / (1 - self.beta**k)) + self.eps)
-
-
-@dataclass(frozen=True)
-class Sum(Optimizer):
-    eps: float = 0.1
-    accumulator: Accumulator = "coordinate"
-
-    def memories(self):
-        return {"G": total(of="square")}
-
-    def step(self, gradient, G):  # noqa: N803
-        return gradient / (np.sqrt(G) + self.eps)
-
-
-@dataclass(frozen=True)
-class SumDecoupled(Sum):
-    weight_decay: float = 0.3
-    decay: ClassVar[str] = "decoupled"
-
-
-@dataclass(frozen=True)
-class SumCoupled(Sum):
-    weight_decay: float = 0.3
-    decay: ClassVar[str] = "coupled"
-
-
-@dataclass(frozen=True)
-class SumWithMomentum(Sum):
-    beta1: float = 0.5
-
-    def memories(self):
-        return {"m": average(self.beta1), **super().memories()}
-
-    def step(self, m, G):  # noqa: N803
-        return m / (np.sqrt(G) + self.eps)
-
-
-class Renamed(Decoupled):
-    """AdamW whose moments have names of their own, the second one first."""
-
-    def memories(self):
-        return {"power": average(self.beta2, of="square"), "mean": average(self.beta1)}
-
-    def step(self, mean, power, k):
-        return mean / (1 - self.beta1**k) / (np.sqrt(power / (1 - self.beta2**k)) + self.eps)
-
-
-BUILT_IN = (
-    ide.AdaGrad(eps=0.1),
-    ide.RMSProp(0.8, eps=0.1),
-    ide.Adam(0.6, 0.8, eps=0.1),
-    ide.AdamW(0.6, 0.8, 0.3, eps=0.1),
-    ide.AdamL2(0.6, 0.8, 0.3, eps=0.1),
-)
-OWN = (
-    Mine(),
-    Decoupled(),
-    Coupled(),
-    RMSDecoupled(),
-    RMSCoupled(),
-    Corrected(),
-    SumDecoupled(),
-    SumCoupled(),
-    SumWithMomentum(),
-    Renamed(),
-)
 OTHERS = {"beta": 0.6, "beta1": 0.8, "beta2": 0.6, "eps": 0.2, "accumulator": "norm", "weight_decay": 0.5}
 HOW = [
     *((getattr(M, name)(), None) for name in sorted(known("model"))),
@@ -356,97 +229,3 @@ def test_a_stochastic_equation_that_drops_a_moment_or_the_decay_is_refused():
     with pytest.raises(ValueError, match="compagnoni: Mine is not allowed"):
         simulate_paths(Compagnoni(), Mine(), noise, **cell)
     assert simulate_paths(Compagnoni(), BUILT_IN[3], noise, **cell).report.ok
-
-
-@dataclass(frozen=True)
-class Flagged(Optimizer):
-    moments = ("m", "v")
-
-
-class Asking(Mine):
-    def step(self, m, t):
-        return m / t
-
-
-class Clipped(Mine):
-    """A ratio of moments, but not where it is large: no model of the ratio is one of it."""
-
-    def step(self, m, v):
-        return np.clip(m / (np.sqrt(v) + self.eps), -5.0, 5.0)
-
-
-class Branching(Mine):
-    def step(self, m, v, k):
-        return m / (np.sqrt(v) + self.eps) if k < 1000 else m
-
-
-class Momentum(Mine):
-    def memories(self):
-        return {"m": average(self.beta1)}
-
-    def step(self, m):
-        return m
-
-
-@pytest.mark.parametrize("optimizer", [Clipped(), Branching(), Momentum()], ids=labelled)
-@pytest.mark.parametrize(
-    "how", [how for how in HOW if not isinstance(how[0], M.Paper | M.SecondOrder)], ids=labelled
-)
-def test_a_model_of_ratios_refuses_what_is_no_ratio(how, optimizer):
-    with pytest.raises(ValueError, match=f"{type(optimizer).__name__}"):
-        derive(how[0], optimizer, 0.1)
-
-
-@pytest.mark.parametrize("optimizer", [*BUILT_IN, *OWN], ids=labelled)
-def test_what_is_a_ratio_is_read_from_the_declaration(optimizer):
-    ratio = ratio_of(optimizer)
-    memories = optimizer.memories()
-    assert memories[ratio.second_name] == ratio.second
-    assert ratio.first is None or memories[ratio.first_name] == ratio.first
-    assert (ratio.beta1, ratio.eps) == (getattr(optimizer, "beta1", 0.0), 0.1)
-    assert ratio.sums == ("G" in memories)
-    assert ratio.corrected == isinstance(optimizer, ide.Adam | ide.AdamW | ide.AdamL2 | Corrected | Renamed)
-
-
-def test_an_optimizer_that_cannot_be_hashed_is_read_as_well():
-    class Unhashable(Mine):
-        __hash__ = None
-
-    assert ratio_of(Unhashable()) == ratio_of(Mine())
-
-
-def test_an_optimizer_declared_by_flags_is_refused_when_it_is_made():
-    with pytest.raises(
-        ValueError, match=r"^Flagged: moments belongs to the former declaration by flags: declare mem"
-    ):
-        Flagged()
-
-
-def test_an_optimizer_whose_declaration_is_faulty_is_refused_by_runs_and_models():
-    from idescent.stochastic import Additive, simulate_runs
-
-    optimizer = Asking()
-
-    def refused(call, *arguments, **more):
-        with pytest.raises(
-            ValueError, match=r"^Asking\.step: parameter 't' is unknown: must be one of gradient, point, "
-        ):
-            call(*arguments, **CELL, **more)
-
-    refused(ide.simulate, optimizer, DoubleWell(2))
-    refused(ide.simulate_many, optimizer, DoubleWell(2))
-    refused(ide.solve, M.Paper(), optimizer, DoubleWell(2))
-    refused(ide.fast_forward, optimizer, DoubleWell(2))
-    refused(simulate_runs, optimizer, Additive(DoubleWell(2), 0.1), runs=2, seed=1)
-
-
-def test_what_is_no_optimizer_is_refused():
-    with pytest.raises(ValueError, match="must be an object with memories and step and hyperparameters"):
-        ide.simulate(object(), DoubleWell(2), **CELL)
-
-    class Stranger:
-        hyperparameters: ClassVar = {}
-        memories = step = None
-
-    with pytest.raises(ValueError, match="must derive from Optimizer"):
-        ide.simulate(Stranger(), DoubleWell(2), **CELL)

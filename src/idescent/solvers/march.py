@@ -41,15 +41,13 @@ from numpy.typing import NDArray
 from idescent.models.equation import FirstIterations
 from idescent.solvers import mesh
 from idescent.solvers.pace import Pace
-from idescent.solvers.problem import Problem, Settings, Sink
+from idescent.solvers.problem import Problem, Settings, Sink, State
 from idescent.solvers.rest import begins_at_rest, soft_length, unknown
 from idescent.solvers.window import (
     ROUNDING,
     ExhaustedError,
     Outcome,
-    State,
     Window,
-    initial_state,
     relax_in_turn,
     relax_window,
 )
@@ -125,12 +123,10 @@ class March:
         self.rtol, self.atol, self.sink, self.log = max(rtol, 4.0 * ROUNDING), atol, sink, log
         self.equation = problem.equation
         self.overlap = overlap if self.equation.lookahead else 0.0
-        self.state, self.sources = initial_state(problem, theta0, first)
+        self.state, self.sources = problem.begin(theta0, first)
         # Largest value of each memory so far, the scale of its tolerance; at first, one iteration's gain.
-        self.scales = [
-            max(float(np.abs(m.gain * h).max()), 1e-300)
-            for m, h in zip(self.equation.memories, self.sources, strict=True)
-        ]
+        pairs = zip(self.equation.memories, self.sources, strict=True)
+        self.scales = [max(float(np.abs(m.gain * h).max()), 1e-300) for m, h in pairs]
         self.sweeps = self.elements = self.windows = self.largest_window = 0
         self.matrix_free = problem.matrix_free(len(theta0))
         # Whether the path began near a zero of the gradient.

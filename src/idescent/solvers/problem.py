@@ -51,6 +51,22 @@ class Sink(Protocol):
         """Receive the element [s, s + length]: values at (left end, nodes), shape (p + 1, width)."""
 
 
+@dataclass
+class State:
+    """The solution at one point of k-time.
+
+    Attributes
+    ----------
+    s : float
+    theta : ndarray, shape (n,)
+    memories : list of ndarray, shape (n,) or (1,)
+    """
+
+    s: float
+    theta: Array
+    memories: list[Array]
+
+
 @dataclass(frozen=True)
 class Problem:
     """An equation on an objective, its collocation method, and its budget.
@@ -102,6 +118,19 @@ class Problem:
         if memory.source is not None and memory.initial == 0.0:
             return np.zeros_like(self.optimizer.squares(gradient) if memory.squared else gradient)
         return self.source(memory, np.zeros(1), theta, gradient, ())
+
+    def begin(self, theta: Array, first: FirstIterations | None) -> tuple[State, list[Array]]:
+        """Return the state from which the equation is solved, and the source of each memory there.
+
+        It is the state at ``s = 0``, or after the ``first`` iterations of the optimizer itself.  Memories are
+        then normalised averages, and the source is set to their values: a memory has the size of its source.
+        """
+        if first is not None:
+            return State(float(first.count), first.theta[-1], list(first.memories)), list(first.memories)
+        gradient, memories = self.gradient(theta), self.equation.memories
+        sources = [self.initial_source(memory, theta, gradient) for memory in memories]
+        values = [memory.initial * source for memory, source in zip(memories, sources, strict=True)]
+        return State(0.0, theta, values), sources
 
     def first_iterations(self, theta: Array) -> FirstIterations | None:
         """Run the optimizer's first iterations, if the equation begins after them; else return None."""

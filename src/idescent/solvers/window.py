@@ -36,10 +36,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.models.equation import FirstIterations, Memory
+from idescent.models.equation import Memory
 from idescent.solvers.acceleration import Anderson
 from idescent.solvers.newton import Propagator, Term, hessian_at, newton_step, square_terms
-from idescent.solvers.problem import Problem
+from idescent.solvers.problem import Problem, State
 from idescent.solvers.radau import Radau
 
 Array = NDArray[np.float64]
@@ -62,38 +62,6 @@ INNER = 0.1
 
 class ExhaustedError(Exception):
     """The budget of gradients is spent."""
-
-
-@dataclass
-class State:
-    """The solution at one point of k-time.
-
-    Attributes
-    ----------
-    s : float
-    theta : ndarray, shape (n,)
-    memories : list of ndarray, shape (n,) or (1,)
-    """
-
-    s: float
-    theta: Array
-    memories: list[Array]
-
-
-def initial_state(
-    problem: Problem, theta0: Array, first: FirstIterations | None
-) -> tuple[State, list[Array]]:
-    """Return the state from which the equation is solved, and the source of each memory there.
-
-    It is the state at ``s = 0``, or after the ``first`` iterations of the optimizer itself.  Memories are
-    then normalised averages, and the source is set to their values: a memory has the size of its source.
-    """
-    if first is not None:
-        sources = list(first.memories)
-        return State(float(first.count), first.theta[-1], list(sources)), sources
-    memories, gradient = problem.equation.memories, problem.gradient(theta0)
-    sources = [problem.initial_source(memory, theta0, gradient) for memory in memories]
-    return State(0.0, theta0, [m.initial * h for m, h in zip(memories, sources, strict=True)]), sources
 
 
 @dataclass
