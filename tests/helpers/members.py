@@ -1,4 +1,4 @@
-"""Optimizers whose step is a ratio of moments: the five of the paper, and some of one's own."""
+"""Optimizers whose step is a ratio of moments: the paper's five, and user-defined ones."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,7 +11,7 @@ from idescent.optimizers import Accumulator, Optimizer, average, total
 
 @dataclass(frozen=True)
 class Mine(Optimizer):
-    """Adam without bias correction; what else there is stands in the subclasses."""
+    """Adam without bias correction; subclasses add weight decay."""
 
     beta1: float = 0.6
     beta2: float = 0.8
