@@ -71,7 +71,7 @@ def recipe(optimizer: Optimizer, alpha: LearningRate) -> Equation:
     def mobility(s: Array, memories: Sequence[Array]) -> Array:
         if lead is None:
             return np.zeros_like(memories[0]) if memories else np.zeros_like(s)
-        size, theta, steps = 1e-6 * (np.abs(memories[lead]) + 1e-12), np.zeros_like(memories[lead]), []
+        size, theta, steps = difference(memories[lead]), np.zeros_like(memories[lead]), []
         for sign in (1.0, -1.0):
             shifted = list(memories)
             shifted[lead] = shifted[lead] + sign * size
@@ -86,6 +86,12 @@ def recipe(optimizer: Optimizer, alpha: LearningRate) -> Equation:
         direction=None if direct else lead,
         coupled_decay=optimizer.coupled_decay,
     )
+
+
+def difference(values: Array) -> Array:
+    """Return the step of a difference quotient; for a value of 0, a thousandth of that of the largest."""
+    size = np.abs(values)
+    return np.asarray(1e-6 * (size + 1e-3 * size.max(initial=0.0) + 1e-12))
 
 
 def _check(plan: Plan) -> None:

@@ -18,7 +18,7 @@ from idescent.models.averages import refusal
 from idescent.models.equation import Equation, FirstIterations, HessianVector, LearningRate, Memory
 from idescent.models.half_step import decoupled_decay
 from idescent.models.lags import Lag
-from idescent.models.recipe import refuse_structure
+from idescent.models.recipe import difference, refuse_structure
 from idescent.optimizers.declared import average
 from idescent.optimizers.layout import layout
 from idescent.optimizers.optimizer import Optimizer
@@ -137,7 +137,7 @@ class SecondOrder:
         def mobility(s: Array, memories: Sequence[Array]) -> Array:
             if lead is None:
                 return np.zeros_like(memories[0])
-            size = 1e-6 * (np.abs(memories[lead]) + 1e-12)
+            size = difference(memories[lead])
             theta, directions = np.zeros_like(memories[lead]), []
             for sign in (1.0, -1.0):
                 shifted = list(memories)
