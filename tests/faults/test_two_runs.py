@@ -39,7 +39,7 @@ def test_a_second_run_says_so_and_touches_nothing_that_the_first_has_written(pro
         assert made
         assert second.status == 1
         assert (
-            f"results/tiny: another run is at work (process {first.pid}): wait for it to end" in second.text
+            f"results/tiny: another run is at work (process {first.pid}): wait until it ends" in second.text
         )
         assert "Traceback" not in second.text
         assert "is damaged" not in second.text
