@@ -259,7 +259,9 @@ def _models(optimizer: Any) -> str:
     solver = Collocation(max_gradients=None if ratio else _BUDGET)
     path = solve(getattr(models, name)(), optimizer, DoubleWell(3), **_CELL, rtol=1e-6, solver=solver)
     if not path.report.ok and not ratio:
-        return f"{', '.join(derived)}; {name} is not solved on a double well: {path.report.message}"
+        raise NotOfferedError(
+            f"{', '.join(derived)}; {name} is not solved on a double well: {path.report.message}"
+        )
     if not path.report.ok:
         raise FaultError(
             f"{name} is not solved: {path.report.status} ({path.report.message}): check eps and the decays"

@@ -18,7 +18,7 @@ class FaultError(Exception):
 
 
 class NotOfferedError(Exception):
-    """The class does not have an optional attribute or method."""
+    """The class lacks an optional attribute or method, or a model has no solution for it."""
 
 
 @dataclass(frozen=True)
