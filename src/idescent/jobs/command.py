@@ -39,7 +39,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log", type=Path, metavar="FILE", help="log of the job")
     parser.add_argument("--shared", action="store_true", help="hand the job to the run's shared process")
     parser.add_argument(
-        "--serve", nargs="*", metavar="MODULE", help="be that process, at the socket FILE, with these modules"
+        "--serve",
+        nargs="+",
+        metavar=("DESCRIPTOR", "MODULE"),
+        help="be that process, with the listening socket FILE, after importing these modules",
     )
 
 
@@ -50,7 +53,7 @@ def run(given: Any) -> int:
     if given.serve is not None:
         from idescent.jobs import shared_process
 
-        shared_process.serve(given.file, given.serve, run_job)
+        shared_process.serve(given.file, int(given.serve[0]), given.serve[1:], run_job)
         return 0
     if given.shared:
         from idescent.jobs import shared_process

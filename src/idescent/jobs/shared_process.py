@@ -6,8 +6,9 @@ itself (:mod:`idescent.jobs.command`).
 Snakemake starts a process for each job.  Importing matplotlib, pandas and seaborn takes one to three seconds,
 longer than drawing a figure.  Therefore:
 
-1. Before the first job, the session starts this module as a process, with the names of the modules that
-   draw and tabulate.  The process listens on a Unix socket and imports these modules.
+1. Before the first job, the session listens on a Unix socket and starts this module as a process, with the
+   names of the modules that draw and tabulate.  The process inherits the socket and imports these modules.
+   Jobs that come earlier wait.
 2. A job with ``--shared`` sends its arguments, its folder, its environment and its standard error to the
    socket, and waits for the exit status.
 3. The process forks.  The child runs the job as the job's own process would, and ends.
@@ -54,9 +55,13 @@ def start(modules: Iterable[str]) -> subprocess.Popen[bytes] | None:
         return None
     # Only this user may enter the folder: whoever can connect can run code.
     path = Path(tempfile.mkdtemp(prefix="idescent-"), "socket")
-    command = [sys.executable, "-m", "idescent", "job", str(path), "--serve", *modules]
-    # Ctrl-C reaches the jobs; this process ends with the session.
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(str(path))
+        listener.listen(socket.SOMAXCONN)
+        number = listener.fileno()
+        command = [sys.executable, "-m", "idescent", "job", str(path), "--serve", str(number), *modules]
+        # Ctrl-C reaches the jobs; this process ends with the session.
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=[number])
     os.environ[VARIABLE] = str(path)
     return process
 
@@ -79,7 +84,10 @@ def delegate(file: Path, log: Path | None) -> int | None:
         try:
             connection.connect(path)
             socket.send_fds(connection, [json.dumps(request).encode()], [2])
-        except OSError:  # it has ended, or has not begun to listen, or the environment is too long
+            taken = connection.recv(1)
+        except OSError:  # it has ended, or the environment is too long
+            return None
+        if not taken:  # it has ended before it could fork
             return None
         status = connection.recv(1)
     if not status:
@@ -88,13 +96,15 @@ def delegate(file: Path, log: Path | None) -> int | None:
     return status[0]
 
 
-def serve(path: Path, modules: Iterable[str], run: Callable[[Path, Path | None], int]) -> None:
-    """Listen on a new socket until standard input ends; fork for each request.
+def serve(path: Path, number: int, modules: Iterable[str], run: Callable[[Path, Path | None], int]) -> None:
+    """Accept connections until standard input ends; fork for each request.
 
     Parameters
     ----------
     path : path
         The socket; its folder is removed at the end.
+    number : int
+        File descriptor of the listening socket.
     modules : iterable of str
         Modules to import before the first request.
     run : callable
@@ -102,9 +112,7 @@ def serve(path: Path, modules: Iterable[str], run: Callable[[Path, Path | None],
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-            listener.bind(str(path))
-            listener.listen(socket.SOMAXCONN)
+        with socket.socket(fileno=number) as listener:
             for module in modules:
                 importlib.import_module(module)
             while True:
@@ -124,6 +132,7 @@ def _answer(connection: socket.socket, run: Callable[[Path, Path | None], int]) 
     status = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        connection.send(b"t")  # taken: from here on, the end of the connection is a failure
         content, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 1)
         request = json.loads(content)
         os.dup2(descriptors[0], 2)
