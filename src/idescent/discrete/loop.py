@@ -209,7 +209,7 @@ class DiscreteRun:
 
 
 def needed(setup: Setup, keep: Keep | None) -> int:
-    """Return the count of numbers that a run needs, for :func:`idescent.discrete.memory.check`."""
+    """Return the count of numbers that a run needs, for ``idescent.discrete.memory.check``."""
     optimizer, steps = setup.optimizer, setup.steps
     rates = 0 if setup.schedule is None else 2 * steps
     ratio = own(optimizer)

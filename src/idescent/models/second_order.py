@@ -40,7 +40,7 @@ class SecondOrder:
     r"""A second-order model of a declared optimizer, derived automatically.
 
     In k-time, with :math:`\kappa = s + \frac12`, each memory of the gradient or its square has the mean lag L
-    and the mass N of the discrete memory at the middle of every step (:class:`idescent.models.lags.Lag`).
+    and the mass N of the discrete memory at the middle of every step (``idescent.models.lags.Lag``).
     The step D is the declared one:
 
     .. math::

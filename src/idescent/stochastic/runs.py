@@ -2,7 +2,7 @@
 
 What lives here: :func:`simulate_runs`, the type :class:`Ensemble` and its tables.  What does not: random
 numbers (:mod:`idescent.stochastic.streams`), the noise of gradients (:mod:`idescent.stochastic.noise`), the
-optimizers' update (:func:`idescent.discrete.loop.update`, :class:`idescent.optimizers.plan.Plan`).
+optimizers' update (:func:`idescent.discrete.loop.update`, ``idescent.optimizers.plan.Plan``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Draw a figure of paths, and its companion of errors, into files.
 
 What lives here: :func:`render`, :func:`render_errors`, and their assembly from panels.  What does not: layout
-and limits of the axes (:mod:`.axes`), curves inside a panel (:mod:`.lines`), legends (:mod:`.legends`).
+and limits of the axes (``axes.py``), curves inside a panel (``lines.py``), legends (``legends.py``).
 
 Figures use matplotlib's objects without pyplot: this saves a second of imports for each figure, and avoids
 global state.
