@@ -185,6 +185,7 @@ class Session:
         if len(functions) > 1 and not self.workflow.deployment_settings.deployment_method:
             modules = sorted({function.partition(":")[0] for function in functions})
             own = [name for name in modules if name.startswith("idescent.")]
+            # Kept until this run ends: the process ends when its pipe closes.
             self._shared = shared_process.start([*LIBRARIES, *own])
 
     def end(self) -> None:
