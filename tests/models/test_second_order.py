@@ -204,7 +204,7 @@ def discrete_lag(memory, k, late):
 @pytest.mark.parametrize("make", [lambda **m: average(0.9, **m), lambda **m: accumulate(0.5, **m), total])
 def test_mass_and_mean_lag_are_the_discrete_ones_in_every_iteration(make, read):
     memory = make(read=read)
-    lag, late = Lag(memory, 8.5), read == "old"
+    lag, late = Lag(memory), read == "old"
     # The lag of a solution obeys l' = 1 - r l; by the midpoint rule, in steps of 1/200.
     step, age = 0.005, discrete_lag(memory, 9, late)[1]
     for i in range(round(51 / step)):
@@ -219,19 +219,10 @@ def test_mass_and_mean_lag_are_the_discrete_ones_in_every_iteration(make, read):
             assert lag.mass(np.array(float(k))) == pytest.approx(mass, rel=1e-12)
 
 
-@pytest.mark.parametrize("memory", [average(0.9), average(0.999), accumulate(0.5, read="old"), total()])
-def test_the_weight_turns_a_changing_rate_into_a_constant_one(memory):
-    lag = Lag(memory, 8.5)
-    assert lag.weight(np.array([8.0, 8.5])).tolist() == [1.0, 1.0]
-    s = np.geomspace(9.0, 1e4, 300)
-    slope = (np.log(lag.weight(s + 1e-3)) - np.log(lag.weight(s - 1e-3))) / 2e-3
-    np.testing.assert_allclose(slope, lag.change(s + 0.5) - lag.rate, atol=2e-9)
-
-
 def test_limits_of_the_rate():
     for beta in (0.0, 0.5, 0.9, 0.999):
-        assert Lag(average(beta), 8.5).rate == pytest.approx(2 * (1 - beta) / (1 + beta))
-    late = Lag(average(0.9), 8.5).change(np.array([1e5]))
+        assert Lag(average(beta)).rate == pytest.approx(2 * (1 - beta) / (1 + beta))
+    late = Lag(average(0.9)).change(np.array([1e5]))
     assert late[0] == pytest.approx(2 * 0.1 / 1.9, rel=1e-12)
 
 

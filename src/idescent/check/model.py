@@ -151,7 +151,7 @@ def use_of_moments(equation: Equation, optimizer: Optimizer) -> str:
 def _of(
     equation: Equation, method: str, s: Array, theta: Array, gradient: Array, memories: list[Array]
 ) -> Array:
-    if method == "mobility":
+    if method == "mobility" and equation.mobility is not None:
         return np.array(equation.mobility(s, memories))
     return np.array(equation.velocity(s, theta.copy(), gradient.copy(), memories))
 

@@ -63,6 +63,9 @@ class Memory:
         only if ``initial`` is not 0.
     ahead : bool
         Whether the velocity reads it one look-ahead later, in an equation that has one.
+    change : callable or None
+        Rate r(s) of a normalised memory, :math:`M' = r(s)\,(c\,h - M)`, per iteration.  ``rate`` is then its
+        limit for a long run.  Only for equations without look-ahead.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Memory:
     stored: bool = True
     source: Source | None = None
     ahead: bool = True
+    change: Callable[[Array], Array] | None = None
 
 
 Velocity = Callable[[Array, Array, Array, Sequence[Array]], Array]
@@ -117,8 +121,9 @@ class Equation:
         ``V``; see :data:`Velocity`.  Finite for every ``s > 0``; never evaluated at ``s = 0``.
     lookahead : float
         :math:`\ell` in iterations; 0 makes the model an initial-value problem.
-    mobility : callable
-        See :data:`Mobility`; solvers of stiff equations need it.
+    mobility : callable or None
+        See :data:`Mobility`; solvers of stiff equations need it.  With None they compute the derivatives of
+        the velocity by its memories as difference quotients.
     direction : int or None
         Index of the memory to which the velocity is proportional; None is the local gradient.
     coupled_decay : float
@@ -141,7 +146,7 @@ class Equation:
 
     memories: tuple[Memory, ...]
     velocity: Velocity
-    mobility: Mobility
+    mobility: Mobility | None
     lookahead: float = 0.0
     direction: int | None = None
     coupled_decay: float = 0.0

@@ -5,14 +5,12 @@ What lives here: :class:`Lag`, the functions of one declared memory.  What does 
 
 Let :math:`\hat M` be a memory M divided by its mass, and :math:`L(s)` its mean lag.  The equation is
 :math:`\hat M' = \frac{1-L'}{L}(h - \hat M)`: if the source h is linear in s, its solution is
-:math:`h(s - L)`.  All functions but :meth:`Lag.weight` depend on :math:`\kappa = s+\frac12`, which equals k
-at the middle of step k.
+:math:`h(s - L)`.  All functions depend on :math:`\kappa = s+\frac12`, which equals k at the middle of step k.
 """
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +18,6 @@ from numpy.typing import NDArray
 from idescent.optimizers.declared import DeclaredMemory
 
 Array = NDArray[np.float64]
-
-# Ratio of neighbouring points in the table of a weight: the interpolation error is of the size of rounding.
-_RATIO = 1.004
-# Value of -ln(beta^kappa) beyond which the lag equals its limit for a long run, up to rounding.
-_FADED = 45.0
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)
 
 
 class Lag:
@@ -44,8 +36,6 @@ class Lag:
     ----------
     memory : DeclaredMemory
         A linear memory with a constant decay rate.
-    begin : float
-        Point s of k-time from which the memory changes.
 
     Attributes
     ----------
@@ -53,8 +43,8 @@ class Lag:
         Limit of :math:`(1-L')/L` for a long run.
     """
 
-    def __init__(self, memory: DeclaredMemory, begin: float) -> None:
-        self.beta, self.gain, self.begin = memory.decay, memory.gain, begin
+    def __init__(self, memory: DeclaredMemory) -> None:
+        self.beta, self.gain = memory.decay, memory.gain
         self.late = 1.0 if memory.read == "old" else 0.0
         self.age = 0.5 + self.late
         self.log = -math.log(self.beta) if self.beta > 0.0 else math.inf
@@ -88,51 +78,3 @@ class Lag:
             # L' = -(e^x - 1 - x e^x)/(e^x - 1)^2, in a form that does not overflow.
             slope = -(1.0 - x / -np.expm1(-x)) / grown
         return np.asarray((1.0 - slope) / lag)
-
-    def weight(self, s: Array) -> Array:
-        r"""Return n with :math:`\hat M = W/n`, where W has a constant rate.
-
-        With the rate r of :meth:`change` and its limit :math:`\lambda` (``rate``),
-        :math:`n = \exp\int (r - \lambda)\,ds` from ``begin`` on, and :math:`W' = n r h - \lambda W`.
-        """
-        kappa, first = np.maximum(s, self.begin) + 0.5, self.begin + 0.5
-        if self.beta == 1.0:
-            return np.asarray(self.change(np.array(first)) / self.change(kappa))
-        if self.beta == 0.0:
-            return np.ones_like(kappa)
-        at, values, slopes, bends = _table(self.beta, self.late, self.begin)
-        x = np.minimum(kappa, at[-1])
-        i = np.clip(np.searchsorted(at, x, side="right") - 1, 0, len(at) - 2)
-        length = at[i + 1] - at[i]
-        u = (x - at[i]) / length
-        # Quintic Hermite interpolation: the solver would resolve the kinks of a lower degree with very short
-        # elements.
-        squared, cubed = u * u, u * u * u
-        rise = cubed * (10.0 - 15.0 * u + 6.0 * squared)
-        first_slope, last_slope = (
-            u - cubed * (6.0 - 8.0 * u + 3.0 * squared),
-            cubed * (7.0 * u - 4.0 - 3.0 * squared),
-        )
-        first_bend = 0.5 * squared * (1.0 - 3.0 * u + 3.0 * squared - cubed)
-        last_bend = 0.5 * cubed * (1.0 - 2.0 * u + squared)
-        value = values[i] + (values[i + 1] - values[i]) * rise
-        value += length * (slopes[i] * first_slope + slopes[i + 1] * last_slope)
-        value += length * length * (bends[i] * first_bend + bends[i + 1] * last_bend)
-        return np.asarray(np.exp(value))
-
-
-@lru_cache(maxsize=256)
-def _table(beta: float, late: float, begin: float) -> tuple[Array, Array, Array, Array]:
-    """Return points kappa, the integral of ``change - rate`` up to them, and its two derivatives."""
-    from idescent.optimizers.declared import average
-
-    lag = Lag(average(beta, read="old" if late else "new"), begin)
-    first, last = begin + 0.5, begin + 0.5 + late + _FADED / lag.log
-    count = max(2, math.ceil(math.log(last / first) / math.log(_RATIO)) + 1)
-    at = first * (last / first) ** np.linspace(0.0, 1.0, count)
-    middle, half = 0.5 * (at[1:] + at[:-1]), 0.5 * np.diff(at)
-    integrand = lag.change(middle[:, None] + half[:, None] * _NODES) - lag.rate
-    values = np.concatenate(([0.0], np.cumsum(half * (integrand @ _WEIGHTS))))
-    shift = 1e-3 * at
-    far, near = (lag.change(at + m * shift) - lag.change(at - m * shift) for m in (2.0, 1.0))
-    return at, values, lag.change(at) - lag.rate, (8.0 * near - far) / (12.0 * shift)

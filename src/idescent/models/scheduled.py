@@ -7,7 +7,7 @@ the schedules (:mod:`idescent.schedules`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -76,11 +76,17 @@ class Scheduled:
         # look-ahead before each break.
         breaks = (*self.schedule.breaks(self.steps + _BEYOND), float(self.steps))
         early = [s - plain.lookahead for s in breaks]
+
+        def mobility(s: Array, values: Sequence[Array]) -> Array:
+            mobility_at = at(s).mobility
+            assert mobility_at is not None  # as in the plain equation
+            return mobility_at(s, values)
+
         return replace(
             plain,
             memories=tuple(memories),
             velocity=lambda s, *state: at(s).velocity(s, *state),
-            mobility=lambda s, values: at(s).mobility(s, values),
+            mobility=None if plain.mobility is None else mobility,
             breaks=within((*plain.breaks, *breaks, *early), math.inf),
         )
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from idescent.common.numeric import integer
 from idescent.models.averages import refusal
-from idescent.models.equation import Equation, FirstIterations, HessianVector, LearningRate, Memory
+from idescent.models.equation import Equation, FirstIterations, LearningRate, Memory
 from idescent.models.half_step import decoupled_decay
 from idescent.models.lags import Lag
-from idescent.models.recipe import difference, refuse_structure
+from idescent.models.recipe import refuse_structure
 from idescent.optimizers.declared import average
 from idescent.optimizers.layout import layout
 from idescent.optimizers.optimizer import Optimizer
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 # Weights of the values at kappa - 2 ... kappa + 2: the average of the weighted sum over step k is the value
 # at k, up to differences of sixth order.
 _AVERAGE = np.array([3 / 640, -1 / 24 - 12 / 640, 1 + 2 / 24 + 18 / 640, -1 / 24 - 12 / 640, 3 / 640])
-_SHIFTS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+_SHIFTS = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
 _GRADIENT = "gradient"
 # Iteration at which the step is tested for smoothness.
 _LATE = 1e4
@@ -90,16 +90,13 @@ class SecondOrder:
         plan = Plan(optimizer)
         _check(plan)
         begin = self.start + 0.5
-        lags = {name: Lag(memory, begin) for name, memory in plan.memories.items()}
+        lags = {name: Lag(memory) for name, memory in plan.memories.items()}
         sources = {name: memory.of for name, memory in plan.memories.items()}
         if _GRADIENT in plan.asked:
             # An average with the decay rate 0 has the lag of half an iteration.
-            lags[_GRADIENT], sources[_GRADIENT] = Lag(average(0.0), begin), "gradient"
+            lags[_GRADIENT], sources[_GRADIENT] = Lag(average(0.0)), "gradient"
         names, starts = list(lags), {name: np.asarray(m.start) for name, m in plan.memories.items()}
         shrink, push = decoupled_decay(alpha, optimizer.decoupled_decay)
-
-        def normalised(s: Array, memories: Sequence[Array]) -> dict[str, Array]:
-            return {name: memories[i] / lags[name].weight(s) for i, name in enumerate(names)}
 
         def step(kappa: Array, theta: Array, means: dict[str, Array]) -> Array:
             values: Values = {"alpha": alpha, "theta": theta, **plan.continued(kappa)}
@@ -125,31 +122,17 @@ class SecondOrder:
             if "theta" in plan.asked:
                 # Theta of half an iteration ago.
                 theta = theta + 0.5 * alpha * step(s + 0.5, theta, means)
-            parts = (step(np.maximum(s + 0.5 + shift, 0.5), theta, means) for shift in _SHIFTS)
-            averaged: Array = sum(weight * part for weight, part in zip(_AVERAGE, parts, strict=True))
-            return averaged
+            kappa = np.maximum(s + 0.5 + _SHIFTS.reshape(-1, *[1] * s.ndim), 0.5)
+            return np.tensordot(_AVERAGE, step(kappa, theta, means), 1)
 
         def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
-            return -push * alpha * direction(s, theta, normalised(s, memories)) - shrink * theta
-
-        lead = names.index(_GRADIENT) if _GRADIENT in names else _first_of_gradient(sources)
-
-        def mobility(s: Array, memories: Sequence[Array]) -> Array:
-            if lead is None:
-                return np.zeros_like(memories[0])
-            size = difference(memories[lead])
-            theta, directions = np.zeros_like(memories[lead]), []
-            for sign in (1.0, -1.0):
-                shifted = list(memories)
-                shifted[lead] = shifted[lead] + sign * size
-                directions.append(direction(s, theta, normalised(s, shifted)))
-            return push * alpha * (directions[0] - directions[1]) / (2.0 * size)
+            means = dict(zip(names, memories, strict=True))
+            return -push * alpha * direction(s, theta, means) - shrink * theta
 
         return Equation(
-            memories=tuple(_memory(name, lags[name], sources[name], optimizer, plan) for name in names),
+            memories=tuple(_memory(name, lags[name], sources[name], plan) for name in names),
             velocity=velocity,
-            mobility=mobility,
-            direction=lead,
+            mobility=None,
             coupled_decay=optimizer.coupled_decay,
             moment_offset=-0.5,
             held_until=begin,
@@ -189,24 +172,19 @@ def _smooth(step: Callable[..., Array], means: dict[str, Array]) -> bool:
     return True
 
 
-def _first_of_gradient(sources: dict[str, Any]) -> int | None:
-    """Return the index of the first memory of the gradient."""
-    return next((i for i, of in enumerate(sources.values()) if of == "gradient"), None)
-
-
-def _memory(name: str, lag: Lag, of: Any, optimizer: Optimizer, plan: Plan) -> Memory:
-    """Return the memory W of constant rate; the normalised memory is W divided by the weight of its lag."""
-
-    def source(s: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector) -> Array:
-        h = optimizer.squares(gradient) if of == "square" else gradient
-        return lag.weight(s) * lag.change(s + 0.5) * h
-
-    def readout(k: Array) -> Array:
-        return lag.mass(k) / lag.weight(k - 0.5)
-
+def _memory(name: str, lag: Lag, of: Any, plan: Plan) -> Memory:
+    """Return the normalised memory."""
     declared = plan.memories.get(name)
     stored = declared is not None and declared.read == "new" and declared.from_nothing
-    return Memory(name, 1.0, lag.rate, squared=of == "square", readout=readout, stored=stored, source=source)
+    return Memory(
+        name,
+        1.0,
+        lag.rate,
+        squared=of == "square",
+        readout=lag.mass,
+        stored=stored,
+        change=lambda s: lag.change(s + 0.5),
+    )
 
 
 def _first_iterations(

@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.models.recipe import difference
 from idescent.solvers.problem import Problem
 from idescent.solvers.radau import Radau
 
@@ -67,7 +68,7 @@ def hessian_at(problem: Problem, theta: Array, gradient: Array) -> Array:
     return differences[..., 0] if n == 1 else differences
 
 
-def square_terms(
+def memory_terms(
     problem: Problem,
     s: Array,
     theta: Array,
@@ -76,7 +77,10 @@ def square_terms(
     velocity: Array,
     propagators: Sequence[Propagator],
 ) -> list[Term]:
-    """Return the terms of the memories of the squared gradient, where each coordinate has its own.
+    """Return the terms of the memories whose source is the gradient or, for each coordinate, its square.
+
+    In an equation with a mobility, only those of the square.  The derivative of the velocity is a difference
+    quotient.
 
     Parameters
     ----------
@@ -90,14 +94,16 @@ def square_terms(
     """
     terms: list[Term] = []
     for i, memory in enumerate(problem.equation.memories):
-        if memory.squared and memory.source is None and memories[i].shape == theta.shape:
-            shift = 1e-6 * memories[i]
+        wanted = memory.squared or problem.equation.mobility is None
+        if wanted and memory.source is None and memories[i].shape == theta.shape:
+            # A memory of the gradient may be 0.
+            shift = 1e-6 * memories[i] if memory.squared else difference(memories[i])
             shifted = problem.equation.velocity(
                 s, theta, gradient, [*memories[:i], memories[i] + shift, *memories[i + 1 :]]
             )
             # Where the memory is 0 this is 0/0: that entry of Newton's matrix is left out.
             mobility = np.nan_to_num((velocity - shifted) / shift, nan=0.0, posinf=0.0, neginf=0.0)
-            terms.append((mobility, 2.0 * gradient, propagators[i]))
+            terms.append((mobility, 2.0 * gradient if memory.squared else None, propagators[i]))
     return terms
 
 

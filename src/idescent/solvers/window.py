@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 
 from idescent.models.equation import Memory
 from idescent.solvers.acceleration import Anderson
-from idescent.solvers.newton import Propagator, Term, hessian_at, newton_step, square_terms
+from idescent.solvers.newton import Propagator, Term, hessian_at, memory_terms, newton_step
 from idescent.solvers.problem import Problem, State
 from idescent.solvers.radau import Radau
 
@@ -154,7 +154,7 @@ def relax_window(
     s = (window.edges[:-1, None] + lengths[:, None] * method.nodes)[..., None]
     step = lengths[:, None, None]
     held = (window.edges[:-1] < (1.0 - 1e-9) * equation.held_until)[:, None, None]
-    propagators = [_propagator(memory, lengths, held, method) for memory in equation.memories]
+    propagators = [_propagator(memory, s, lengths, held, method) for memory in equation.memories]
     look_ahead = _lookahead(problem, window) if equation.lookahead else None
     acceleration = Anderson(DEPTH) if problem.matrix_free(window.theta.shape[-1]) else None
     swept = slice(None) if known is None else slice(1)
@@ -188,11 +188,13 @@ def relax_window(
         else:
             hessian = hessian_at(problem, window.theta, gradient)
             curvature = float(np.abs(hessian).max())
-            mobility = np.broadcast_to(equation.mobility(s, ahead), delta.shape)
-            direction = equation.direction
-            terms: list[Term] = [(mobility, None, None if direction is None else propagators[direction])]
-            if thorough and look_ahead is None:
-                terms += square_terms(problem, s, window.theta, gradient, ahead, velocity, propagators)
+            terms: list[Term] = []
+            if equation.mobility is not None:
+                mobility = np.broadcast_to(equation.mobility(s, ahead), delta.shape)
+                direction = equation.direction
+                terms.append((mobility, None, None if direction is None else propagators[direction]))
+            if equation.mobility is None or (thorough and look_ahead is None):
+                terms += memory_terms(problem, s, window.theta, gradient, ahead, velocity, propagators)
             delta = newton_step(delta, hessian, terms, lengths, method)
             correction = float(np.abs(delta).max())
         # Not in place: the acceleration keeps a reference to the path before the correction.
@@ -252,15 +254,18 @@ def relax_in_turn(problem: Problem, window: Window, tolerance: float, max_sweeps
     return Outcome(math.ceil(sweeps), correction, False)
 
 
-def _propagator(memory: Memory, lengths: Array, held: NDArray[np.bool_], method: Radau) -> Propagator:
+def _propagator(
+    memory: Memory, s: Array, lengths: Array, held: NDArray[np.bool_], method: Radau
+) -> Propagator:
     r"""Solve a memory's collocation equations on each element for any left value and source.
 
     :math:`(1 + \lambda L A)\,M = M_a + c\,L A\,h` gives :math:`M = \text{carry}\,M_a + \text{drive}\,h`, with
-    carry of shape (E, p) and drive of shape (E, p, p).
+    carry of shape (E, p) and drive of shape (E, p, p).  A normalised memory has
+    :math:`(1 + L A R)\,M = M_a + c\,L A R\,h` with its rates R at the nodes ``s``, shape (E, p, 1).
     """
     # A held memory keeps its value, as over an element of length 0.
     scaled = np.where(held, 0.0, lengths[:, None, None]) * method.integration
-    if memory.rate == 0.0:
+    if memory.rate == 0.0 and memory.change is None:
         # A plain sum.
         return np.ones((len(lengths), method.stages)), memory.gain * scaled
     if memory.rate == np.inf:
@@ -268,8 +273,13 @@ def _propagator(memory: Memory, lengths: Array, held: NDArray[np.bool_], method:
         return np.zeros((len(lengths), method.stages)), memory.gain * np.broadcast_to(
             np.eye(method.stages), scaled.shape
         )
-    system = np.eye(method.stages) + memory.rate * scaled
-    right = np.concatenate((np.ones((len(lengths), method.stages, 1)), memory.gain * scaled), axis=2)
+    loss = memory.rate * scaled
+    drive = memory.gain * scaled
+    if memory.change is not None:
+        loss = scaled * np.swapaxes(memory.change(s), 1, 2)
+        drive = memory.gain * loss
+    system = np.eye(method.stages) + loss
+    right = np.concatenate((np.ones((len(lengths), method.stages, 1)), drive), axis=2)
     solution: Any = np.linalg.solve(system, right)
     return solution[..., 0], solution[..., 1:]
 
