@@ -100,12 +100,15 @@ class FirstIterations:
         The optimizer's memories after each iteration.
     memories : tuple of ndarray, shape (width,)
         Values of the equation's memories at ``s = count``.
+    scales : tuple of float
+        Largest absolute source of each memory so far.
     """
 
     count: int
     theta: Array
     moments: Mapping[str, Array]
     memories: tuple[Array, ...]
+    scales: tuple[float, ...]
 
 
 @dataclass(frozen=True)

@@ -201,14 +201,23 @@ def _first_iterations(
     plan = Plan(optimizer)
     values = plan.starts(theta, np.zeros_like(theta), layout(plan, len(theta)))
     rows: dict[str, list[Array]] = {"theta": [theta], **{name: [values[name]] for name in plan.memories}}
+    scales = dict.fromkeys(lags, 0.0)
+
+    def measure() -> None:
+        for name in lags:
+            source = plan.sources[name](values) if name in plan.sources else values[_GRADIENT]
+            scales[name] = max(scales[name], float(np.max(np.abs(source))))
+
     for k in range(1, count + 1):
         plan.advance(values, gradient(plan.place(values, k, float(alpha))))
+        measure()
         for name, row in rows.items():
             row.append(values[name])
     plan.remember(values, gradient(plan.place(values, count + 1, float(alpha))))
+    measure()
     kappa, memories = np.array([count + 1.0]), []
     for name, lag in lags.items():
         start = np.asarray(plan.memories[name].start) if name in plan.memories else 0.0
         memories.append((values[name] - lag.kept(kappa) * start) / lag.mass(kappa))
     stacked = {name: np.stack(row) for name, row in rows.items()}
-    return FirstIterations(count, stacked.pop("theta"), stacked, tuple(memories))
+    return FirstIterations(count, stacked.pop("theta"), stacked, tuple(memories), tuple(scales.values()))

@@ -125,8 +125,9 @@ class March:
         self.overlap = overlap if self.equation.lookahead else 0.0
         self.state, self.sources = problem.begin(theta0, first)
         # Largest value of each memory so far, the scale of its tolerance; at first, one iteration's gain.
-        pairs = zip(self.equation.memories, self.sources, strict=True)
-        self.scales = [max(float(np.abs(m.gain * h).max()), 1e-300) for m, h in pairs]
+        sizes = [float(np.abs(h).max()) for h in self.sources] if first is None else first.scales
+        pairs = zip(self.equation.memories, sizes, strict=True)
+        self.scales = [max(m.gain * size, 1e-300) for m, size in pairs]
         self.sweeps = self.elements = self.windows = self.largest_window = 0
         self.matrix_free = problem.matrix_free(len(theta0))
         # Whether the path began near a zero of the gradient.
