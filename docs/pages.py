@@ -94,7 +94,6 @@ API = {
             "models.paper",
             "models.half_step",
             "models.third_order",
-            "models.second_order",
             "models.recipe",
             "models.local",
             "models.log_rate",

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from idescent.models.local import Local as Local
     from idescent.models.log_rate import LogRate as LogRate
     from idescent.models.paper import Paper as Paper
-    from idescent.models.second_order import SecondOrder as SecondOrder
     from idescent.models.sign_flow import SignFlow as SignFlow
     from idescent.models.third_order import ThirdOrder as ThirdOrder
 
@@ -29,7 +28,6 @@ _MODELS = {
     "Local": "local",
     "LogRate": "log_rate",
     "Paper": "paper",
-    "SecondOrder": "second_order",
     "SignFlow": "sign_flow",
     "ThirdOrder": "third_order",
 }

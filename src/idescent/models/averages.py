@@ -102,3 +102,26 @@ def adams(model: str, optimizer: Optimizer, why: str) -> Ratio:
 def refusal(model: str, optimizer: Optimizer, why: str) -> ValueError:
     """Return the error for an optimizer that a model cannot express."""
     return ValueError(f"{model} does not model {type(optimizer).__name__}: {why}")
+
+
+def bilinear_rate(beta: float) -> float:
+    r"""Return the bilinear transform :math:`2(1-\beta)/(1+\beta)` of a decay per iteration."""
+    return 2.0 * (1.0 - beta) / (1.0 + beta)
+
+
+def decoupled_decay(alpha: LearningRate, decay: float) -> tuple[LearningRate, LearningRate]:
+    """Return the rate c of decoupled decay per iteration, and the factor c / (alpha * decay) of the step."""
+    if decay == 0.0:
+        return 0.0, 1.0
+    if np.any(np.asarray(alpha) * decay >= 1.0):
+        largest = float(np.max(alpha))  # alpha is an array under a schedule
+        raise ValueError(
+            f"weight_decay: {decay!r} is not allowed with alpha = {largest!r}: alpha*weight_decay must be < 1"
+        )
+    share = alpha * decay
+    if not isinstance(share, np.ndarray):
+        rate = -math.log1p(-share)
+        return rate, rate / share
+    rates: Array = -np.log1p(-share)
+    # At a learning rate of 0 theta is constant: rate 0, and any factor.
+    return rates, np.divide(rates, share, out=np.ones_like(share), where=share != 0.0)

@@ -142,9 +142,10 @@ class Equation:
     eliminates : mapping of str to str
         Moments of the optimizer that the equation does not contain, with the derivation that eliminates them.
     begin : callable or None
-        ``begin(theta, gradient)`` runs the first iterations of the optimizer itself, from the initial theta
-        and the gradient of the objective, and returns :class:`FirstIterations`: the equation is solved from
-        the last of them, with the memories stored there instead of ``initial``.
+        ``begin(theta, gradient, factors=None)`` runs the first iterations of the optimizer itself, from the
+        initial theta and the gradient of the objective, with the learning-rate ``factors`` of a schedule
+        (:func:`idescent.schedules.factors`), and returns :class:`FirstIterations`: the equation is solved
+        from the last of them, with the memories stored there instead of ``initial``.
     """
 
     memories: tuple[Memory, ...]
@@ -158,7 +159,7 @@ class Equation:
     breaks: tuple[float, ...] = ()
     held_until: float = 0.0
     eliminates: Mapping[str, str] = field(default_factory=dict)
-    begin: Callable[[Array, Callable[[Array], Array]], FirstIterations] | None = None
+    begin: Callable[..., FirstIterations] | None = None
 
 
 class Model(Protocol):

@@ -1,185 +1,233 @@
-"""The half-step model: continuous memories that match the discrete ones in mass and mean lag at mid-step."""
+"""The half-step model: memories that match the discrete ones in mass and mean lag at mid-step.
+
+What lives here: :class:`HalfStep`, derived from a declaration.  What does not: the lags of its memories
+(:mod:`idescent.models.lags`).
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idescent.common.numeric import integer
-from idescent.models.averages import UNCORRECTED, refusal, structure
-from idescent.models.equation import Equation, LearningRate, Memory
+from idescent.models.averages import decoupled_decay, refusal
+from idescent.models.equation import Equation, FirstIterations, LearningRate, Memory
+from idescent.models.lags import Lag
+from idescent.models.recipe import refuse_structure
+from idescent.optimizers.declared import average
+from idescent.optimizers.layout import layout
 from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.plan import Plan, Values
 
 Array = NDArray[np.float64]
+
+# Weights of the values at kappa - 2 ... kappa + 2: the average of the weighted sum over step k is the value
+# at k, up to differences of sixth order.
+_AVERAGE = np.array([3 / 640, -1 / 24 - 12 / 640, 1 + 2 / 24 + 18 / 640, -1 / 24 - 12 / 640, 3 / 640])
+_SHIFTS = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+_GRADIENT = "gradient"
+# Iteration at which the step is tested for smoothness.
+_LATE = 1e4
 
 
 @dataclass(frozen=True)
 class HalfStep:
-    r"""Second-order models of the whole family, without look-ahead (derivation: ``docs/theory.md``).
+    r"""A second-order model of any declared optimizer, without look-ahead.
 
-    In k-time :math:`s = t/\alpha` every memory is constant, equal to the optimizer's moment after one
-    iteration, until :math:`s = \frac12`; from then on it has the bilinear rate
-    :math:`\lambda_a = 2(1-\beta_a)/(1+\beta_a)`.  Its mass is
-    :math:`N_a(s) = 1 - \beta_a e^{-\lambda_a (s-\frac12)}`, or :math:`s + \frac12` for AdaGrad.
+    In k-time, with :math:`\kappa = s + \frac12`, each memory of the gradient or its square has the mean lag L
+    and the mass N of the discrete memory at the middle of every step (``idescent.models.lags.Lag``).
+    The step D is the declared one:
 
     .. math::
-        m' &= \lambda_1 (g - m), \quad m(\tfrac12) = (1-\beta_1) g_0, \qquad
-        v' = \lambda_2 (g^2 - v), \quad v(\tfrac12) = (1-\beta_2) g_0^2, \qquad
-        G' = g^2, \quad G(\tfrac12) = g_0^2, \\
-        \text{Adam}\quad \theta' &= -\alpha\,\frac{m/N_1}{\sqrt{v/N_2} + \varepsilon}, \\
-        \text{RMSProp}\quad \theta' &= -\alpha\,\frac{m}{\sqrt{(1-\beta^{\lceil s\rceil})\,v/N_2} +
-        \varepsilon},
-            \quad \beta_1 = 0, \\
-        \text{AdaGrad}\quad \theta' &= -\alpha\,\frac{m}{\sqrt{\lceil s\rceil\,G/(s+\frac12)} + \varepsilon},
-            \quad \beta_1 = 0.
+        \hat M' = \frac{1-L'}{L}\,(h - \hat M), \qquad
+        \theta' = -\alpha\,\Bigl[D - \tfrac1{24}\delta^2 D + \tfrac{3}{640}\delta^4 D\Bigr], \qquad
+        D = D\bigl(\beta^\kappa M_0 + N(\kappa)\,\hat M,\ \hat g,\ \hat\theta,\ \kappa\bigr),
 
-    AdamL2 is Adam with :math:`g + w'\theta` for g.  For constant d AdamW's step
-    :math:`(1-\alpha w')\theta - \alpha d` is the exact solution, one iteration later, of
-    :math:`\theta' = -c\,\theta - \alpha\frac{c}{\alpha w'}\,d` with :math:`c = -\ln(1-\alpha w')`.
+    with the source h and the initial value :math:`M_0` of each memory.  :math:`\hat g` and
+    :math:`\hat\theta` have the lag of half an iteration.  The central differences :math:`\delta` are taken in
+    :math:`\kappa` at constant :math:`\hat M`: the average of the bracket over step k is D at ``k``.
+    For constant D the step :math:`(1-\alpha w)\theta - \alpha D` with decoupled weight decay w is the exact
+    solution, one iteration later, of :math:`\theta' = -c\,\theta - \frac{c}{w}\,D` with
+    :math:`c = -\ln(1-\alpha w)`.
 
-    Moments are read at mid-step: row k of a solution contains
-    :math:`(1-\beta_1^k)\,m(k-\frac12)/N_1(k-\frac12)`, the same expression of v, and :math:`G(k-\frac12)`.
+    The optimizer itself runs the first ``start`` iterations.  Each :math:`\hat M` then has the value that the
+    next step reads, and keeps it until the middle of that step (derivation: ``docs/theory.md``).  A step with
+    a sign is exact until the sign changes.
+
+    Rows of the solution contain :math:`N(k)\,\hat M(k-\frac12)` for memories that start at 0 and have
+    ``read="new"``; other memories are not reported.
 
     Parameters
     ----------
-    frozen : int, >= 1
-        For this many iterations :math:`\lceil s\rceil` is constant in each step, so that every step is an
-        element of the mesh; afterwards a smooth function with the same step averages replaces it
-        (:func:`smooth_count`).
+    start : int, >= 3
+        Number of discrete iterations at the start.
 
     Raises
     ------
     ValueError
-        If ``frozen`` is below 1, or AdamW's ``alpha * weight_decay`` is not below 1; for a first moment
-        without bias correction.
+        If ``start`` is less than 3, or ``alpha * weight_decay`` of decoupled decay is not below 1.  By
+        :meth:`equation`, if the optimizer has a maximum, a memory whose source is not the gradient or its
+        square, a decay rate that depends on k, an initial value that depends on the gradient, a step that
+        reads values before the iteration, parameters with a shape, a gradient at another point than theta, or
+        a step without a derivative at a constant gradient, for example the root of a variance: its error
+        would be of first order.
     """
 
-    frozen: int = 30
+    start: int = 8
     name: str = "half-step"
     order: int = 2
 
     def __post_init__(self) -> None:
-        """Check the number of frozen iterations."""
-        integer("HalfStep.frozen", self.frozen)
+        """Check the number of discrete iterations."""
+        integer("HalfStep.start", self.start, least=3)
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
-        """Return the model's equation for the structure of ``optimizer``."""
-        ratio = structure("HalfStep", optimizer)
-        if ratio.first is not None and not ratio.corrected:
-            raise refusal("HalfStep", optimizer, UNCORRECTED)
-        beta1, beta2, eps, sums = ratio.beta1, ratio.beta2, ratio.eps, ratio.sums
+        """Return the model's equation for the declaration of ``optimizer``."""
+        rule = _rule(optimizer)
         shrink, push = decoupled_decay(alpha, optimizer.decoupled_decay)
-        corrected, frozen = ratio.corrected, self.frozen
 
-        def count(s: Array) -> Array:
-            # The last node of an element is the right end of its step, up to rounding.
-            return np.where(s < frozen + 1e-6, np.ceil(s - 1e-9), smooth_count(beta2, s))
-
-        def normaliser(s: Array, second: Array) -> Array:
-            if sums:
-                return count(s) * second / half_step_mass(1.0, s)
-            hat = second / half_step_mass(beta2, s)
-            return hat if corrected else -np.expm1(count(s) * _log(beta2)) * hat
-
-        def mobility(s: Array, memories: Sequence[Array]) -> Array:
-            scale = push * alpha / half_step_mass(beta1, s)
-            return scale / (np.sqrt(normaliser(s, memories[1])) + eps)
+        def direction(s: Array, theta: Array, means: dict[str, Array]) -> Array:
+            if "theta" in rule.plan.asked:
+                # Theta of half an iteration ago.
+                theta = theta + 0.5 * alpha * rule.step(s + 0.5, theta, means, alpha)
+            kappa = np.maximum(s + 0.5 + _SHIFTS.reshape(-1, *[1] * s.ndim), 0.5)
+            return np.tensordot(_AVERAGE, rule.step(kappa, theta, means, alpha), 1)
 
         def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
-            return -mobility(s, memories) * memories[0] - shrink * theta
+            means = dict(zip(rule.lags, memories, strict=True))
+            return -push * alpha * direction(s, theta, means) - shrink * theta
 
-        def first_moment(k: Array) -> Array:
-            return -np.expm1(k * _log(beta1)) / half_step_mass(beta1, k - 0.5)
-
-        def second_moment(k: Array) -> Array:
-            if sums:
-                return np.ones_like(k)
-            return -np.expm1(k * _log(beta2)) / half_step_mass(beta2, k - 0.5)
-
-        rate1, name = half_step_rate(beta1), ratio.second_name
-        if sums:
-            second = Memory(name, gain=1.0, rate=0.0, squared=True, initial=1.0, readout=second_moment)
-        else:
-            rate2 = half_step_rate(beta2)
-            second = Memory(name, rate2, rate2, squared=True, initial=1.0 - beta2, readout=second_moment)
         return Equation(
-            memories=(
-                Memory(
-                    ratio.first_name,
-                    rate1,
-                    rate1,
-                    squared=False,
-                    initial=1.0 - beta1,
-                    readout=first_moment,
-                    stored=ratio.first is not None,
-                ),
-                second,
-            ),
+            memories=tuple(rule.memory(name) for name in rule.lags),
             velocity=velocity,
-            mobility=mobility,
-            direction=0,
+            mobility=None,
             coupled_decay=optimizer.coupled_decay,
             moment_offset=-0.5,
-            breaks_until=0.0 if corrected else float(frozen),
-            held_until=0.5,
+            held_until=self.start + 0.5,
+            begin=lambda theta, gradient, factors=None: _first_iterations(
+                rule, float(alpha), self.start, theta, gradient, factors
+            ),
         )
 
 
-def half_step_rate(beta: float) -> float:
-    r"""Return the bilinear transform :math:`2(1-\beta)/(1+\beta)` of a decay per iteration."""
-    return 2.0 * (1.0 - beta) / (1.0 + beta)
+@dataclass(frozen=True)
+class _Rule:
+    """What the declaration of an optimizer determines: its lags, and its step as a function of averages."""
 
+    plan: Plan
+    lags: dict[str, Lag]
+    sources: dict[str, Any]
+    starts: dict[str, Array]
 
-def half_step_mass(beta: float, s: Array) -> Array:
-    r"""Return a memory's mass :math:`1 - \beta e^{-\lambda(s - 1/2)}`; for a sum, ``beta = 1``, s + 1/2."""
-    after = np.maximum(s - 0.5, 0.0)
-    if beta == 1.0:
-        return 1.0 + after
-    return 1.0 - beta * np.exp(-half_step_rate(beta) * after)
+    def step(self, kappa: Array, theta: Array, means: dict[str, Array], alpha: LearningRate) -> Array:
+        """Return D, shape of ``kappa`` broadcast against ``theta``, from the normalised memories."""
+        values: Values = {"alpha": alpha, "theta": theta, **self.plan.continued(kappa)}
+        for name, mean in means.items():
+            values[name] = self.lags[name].mass(kappa) * mean
+            if name in self.starts:
+                values[name] = values[name] + self.lags[name].kept(kappa) * self.starts[name]
+        return np.asarray(self.plan.direction(values))
 
-
-def smooth_count(beta: float, s: Array) -> Array:
-    r"""Return a smooth n(s) that replaces :math:`\lceil s\rceil` in the normaliser.
-
-    .. math:: n = \kappa + \frac{1}{16\kappa} \quad(\beta = 1), \qquad
-              n = \kappa + \frac{y}{24} + \frac{y}{16\,(e^{y\kappa} - 1)}, \qquad
-              \kappa = s + \tfrac12, \quad y = -\ln\beta
-
-    The averages of :math:`n^{-1/2}` and :math:`(1-\beta^n)^{-1/2}` over step k are then their values at
-    ``n = k``, up to a relative error :math:`O(k^{-4})`.
-    """
-    middle = s + 0.5
-    if beta == 1.0:
-        return middle + 1.0 / (16.0 * middle)
-    if beta == 0.0:
-        return middle
-    y = -math.log(beta)
-    # The exponential overflows to inf, where its term is 0.
-    with np.errstate(over="ignore"):
-        return np.asarray(middle + y / 24.0 + y / (16.0 * np.expm1(y * middle)))
-
-
-def _log(beta: float) -> float:
-    return math.log(beta) if beta > 0.0 else -math.inf
-
-
-def decoupled_decay(alpha: LearningRate, decay: float) -> tuple[LearningRate, LearningRate]:
-    """Return the rate c of decoupled decay per iteration, and the factor c / (alpha * decay) of the step."""
-    if decay == 0.0:
-        return 0.0, 1.0
-    if np.any(np.asarray(alpha) * decay >= 1.0):
-        largest = float(np.max(alpha))  # alpha is an array under a schedule
-        raise ValueError(
-            f"weight_decay: {decay!r} is not allowed with alpha = {largest!r}: alpha*weight_decay must be < 1"
+    def memory(self, name: str) -> Memory:
+        """Return a normalised memory of the equation."""
+        lag, declared = self.lags[name], self.plan.memories.get(name)
+        return Memory(
+            name,
+            1.0,
+            lag.rate,
+            squared=self.sources[name] == "square",
+            readout=lag.mass,
+            stored=declared is not None and declared.read == "new" and declared.from_nothing,
+            change=lambda s: lag.change(s + 0.5),
         )
-    share = alpha * decay
-    if not isinstance(share, np.ndarray):
-        rate = -math.log1p(-share)
-        return rate, rate / share
-    rates: Array = -np.log1p(-share)
-    # At a learning rate of 0 theta is constant: rate 0, and any factor.
-    return rates, np.divide(rates, share, out=np.ones_like(share), where=share != 0.0)
+
+
+# Cached: under a schedule every evaluation of the velocity derives the equation anew.
+@lru_cache(maxsize=64)
+def _rule(optimizer: Optimizer) -> _Rule:
+    """Derive the rule of an optimizer, or refuse it."""
+    plan = Plan(optimizer)
+    _check(plan)
+    lags = {name: Lag(memory) for name, memory in plan.memories.items()}
+    sources = {name: memory.of for name, memory in plan.memories.items()}
+    starts = {name: np.asarray(m.start) for name, m in plan.memories.items() if not m.from_nothing}
+    if _GRADIENT in plan.asked:
+        # An average with the decay rate 0 has the lag of half an iteration.
+        lags[_GRADIENT], sources[_GRADIENT] = Lag(average(0.0)), "gradient"
+    rule = _Rule(plan, lags, sources, starts)
+    gradient = np.array([[0.7, -1.3]])
+    constant = {
+        name: optimizer.squares(gradient) if of == "square" else gradient for name, of in sources.items()
+    }
+    with np.errstate(all="ignore"):
+        late, origin = np.array([[_LATE]]), np.zeros_like(gradient)
+        if not _smooth(lambda means: rule.step(late, origin, means, 0.01), constant):
+            raise refusal("HalfStep", optimizer, "its step is not smooth where the gradient is constant")
+    return rule
+
+
+def _check(plan: Plan) -> None:
+    """Refuse optimizers that the model cannot express."""
+    for name, memory in plan.memories.items():
+        why = None
+        if memory.kind == "maximum":
+            why = f"its memory {name!r} is a maximum"
+        elif callable(memory.of):
+            why = f"its memory {name!r} is not one of the gradient or its square"
+        elif not memory.constant:
+            why = f"the decay of its memory {name!r} depends on k"
+        elif callable(memory.start):
+            why = f"its memory {name!r} starts from the gradient"
+        if why is not None:
+            raise refusal("HalfStep", plan.optimizer, why)
+    refuse_structure("HalfStep", plan)
+
+
+def _smooth(step: Callable[..., Array], means: dict[str, Array]) -> bool:
+    """Whether a step has a derivative by every memory at a constant gradient."""
+    for name, value in means.items():
+        slopes = []
+        for size in (1e-4, -1e-4, 1e-6):
+            ends = [step({**means, name: value * (1.0 + shift)}) for shift in (size, 0.0)]
+            slopes.append((ends[0] - ends[1]) / size)
+        largest = max(float(np.max(np.abs(slope))) for slope in slopes)
+        if not all(np.allclose(slope, slopes[0], rtol=0.1, atol=1e-3 * largest + 1e-6) for slope in slopes):
+            return False
+    return True
+
+
+def _first_iterations(
+    rule: _Rule,
+    alpha: float,
+    count: int,
+    theta: Array,
+    gradient: Callable[[Array], Array],
+    factors: Array | None,
+) -> FirstIterations:
+    """Run ``count`` iterations of the optimizer, and update its memories once more, for the next step."""
+    plan = Plan(rule.plan.optimizer)
+    values = plan.starts(theta, np.zeros_like(theta), layout(plan, len(theta)))
+    rows: dict[str, list[Array]] = {"theta": [theta], **{name: [values[name]] for name in plan.memories}}
+    scales = dict.fromkeys(rule.lags, 0.0)
+    for k in range(1, count + 2):
+        rate = alpha if factors is None else alpha * float(factors[min(k, len(factors)) - 1])
+        place = plan.place(values, k, rate)
+        if k <= count:
+            plan.advance(values, gradient(place))
+            for name, row in rows.items():
+                row.append(values[name])
+        else:
+            plan.remember(values, gradient(place))
+        for name in rule.lags:
+            source = plan.sources[name](values) if name in plan.sources else values[_GRADIENT]
+            scales[name] = max(scales[name], float(np.max(np.abs(source))))
+    kappa, memories = np.array([count + 1.0]), []
+    for name, lag in rule.lags.items():
+        memories.append((values[name] - lag.kept(kappa) * rule.starts.get(name, 0.0)) / lag.mass(kappa))
+    stacked = {name: np.stack(row) for name, row in rows.items()}
+    return FirstIterations(count, stacked.pop("theta"), stacked, tuple(memories), tuple(scales.values()))

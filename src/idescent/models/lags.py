@@ -1,7 +1,7 @@
 r"""Linear memories with the mean lag of the discrete memory: lag, rate and mass at every iteration.
 
 What lives here: :class:`Lag`, the functions of one declared memory.  What does not: the model that uses them
-(:mod:`idescent.models.second_order`).
+(:mod:`idescent.models.half_step`).
 
 Let :math:`\hat M` be a memory M divided by its mass, and :math:`L(s)` its mean lag.  The equation is
 :math:`\hat M' = \frac{1-L'}{L}(h - \hat M)`: if the source h is linear in s, its solution is

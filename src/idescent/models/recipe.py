@@ -115,7 +115,7 @@ def _check(plan: Plan) -> None:
 
 
 def refuse_structure(model: str, plan: Plan) -> None:
-    """Refuse an optimizer whose step or point neither this derivation nor ``SecondOrder`` covers."""
+    """Refuse an optimizer whose step or point neither this derivation nor ``HalfStep`` covers."""
     if plan.optimizer.point is not None or plan.optimizer.evaluate is not None:
         raise refusal(model, plan.optimizer, "its gradient is taken elsewhere than at theta")
     if plan.shape is not None:

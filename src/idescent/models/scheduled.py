@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from idescent.models.equation import Equation, LearningRate, Memory, Model, derive
 from idescent.optimizers.optimizer import Optimizer
-from idescent.schedules import Constant, Schedule, within
+from idescent.schedules import Constant, Schedule, factors, within
 
 Array = NDArray[np.float64]
 
@@ -54,9 +54,6 @@ class Scheduled:
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the model's equation with a learning rate that depends on k-time."""
         plain = derive(self.model, optimizer, alpha)
-        if plain.begin is not None:
-            name, kind = type(self.model).__name__, type(optimizer).__name__
-            raise ValueError(f"{name} does not model {kind}: it does not know learning-rate schedules")
 
         def at(s: Array) -> Equation:
             # Models are closures over alpha: with an array for alpha the functions broadcast it against
@@ -88,6 +85,9 @@ class Scheduled:
             velocity=lambda s, *state: at(s).velocity(s, *state),
             mobility=None if plain.mobility is None else mobility,
             breaks=within((*plain.breaks, *breaks, *early), math.inf),
+            begin=None
+            if plain.begin is None
+            else partial(plain.begin, factors=factors(self.schedule, self.steps)),
         )
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.models.averages import bilinear_rate, decoupled_decay
 from idescent.models.equation import Equation, LearningRate, Memory
-from idescent.models.half_step import decoupled_decay, half_step_rate
 from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.ratio import ratio_of
 
@@ -130,7 +130,7 @@ class Filter:
 
     def __init__(self, beta: float) -> None:
         self.beta = beta
-        bilinear = half_step_rate(beta)
+        bilinear = bilinear_rate(beta)
         self.mean = 1.0 / bilinear
         self.rate = 6.0 * bilinear / (6.0 - bilinear * bilinear)
         self.log = -math.log(beta) if beta > 0.0 else math.inf

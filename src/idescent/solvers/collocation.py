@@ -191,9 +191,9 @@ class Collocation:
     def record(self, model: Model, setup: Setup, rtol: float, atol: float) -> Recorded:
         """March once, without certificate, and store the elements: memory O(elements), not O(steps)."""
         problem = self._problem(model, setup)
-        recorded = Recorded(problem.method, problem.equation)
         with np.errstate(all="ignore"):
             first = problem.first_iterations(setup.start)
+            recorded = Recorded(problem.method, problem.equation, first)
             march = March(
                 self,
                 problem,
@@ -295,6 +295,8 @@ class Recorded:
     ----------
     method : Radau
     equation : Equation
+    first : FirstIterations or None
+        Iterations of the optimizer itself, before the first element.
     left, lengths : list of float
         Left end and length of each element.
     values : list of ndarray, shape (p + 1, n)
@@ -308,6 +310,7 @@ class Recorded:
 
     method: Radau
     equation: Equation
+    first: FirstIterations | None
     left: list[float] = field(default_factory=list)
     lengths: list[float] = field(default_factory=list)
     values: list[Array] = field(default_factory=list)
@@ -328,15 +331,25 @@ class Recorded:
         self.memories.append(list(memories))
 
     def __call__(self, s: Array) -> Array:
-        """Evaluate theta at points ``s`` within the elements, shape (..., n)."""
-        return self._evaluate(self.values, np.asarray(s, dtype=np.float64))
+        """Evaluate theta at points ``s`` within the elements, or at first iterations, shape (..., n)."""
+        s = np.asarray(s, dtype=np.float64)
+        if self.first is None:
+            return self._evaluate(self.values, s)
+        early = s <= self.first.count
+        theta = np.empty((*s.shape, self.first.theta.shape[1]))
+        theta[early] = self.first.theta[s[early].astype(np.int64)]
+        if not early.all():
+            theta[~early] = self._evaluate(self.values, s[~early])
+        return theta
 
     def moments(self, k: int) -> list[Array]:
         """Return the optimizer's moments after ``k >= 1`` iterations, in their order."""
         at = np.array([float(k)])
         moments = []
         for i, memory in enumerate(self.equation.memories):
-            if memory.stored:
+            if memory.stored and self.first is not None and k <= self.first.count:
+                moments.append(self.first.moments[memory.name][k])
+            elif memory.stored:
                 element_values = [parts[i] for parts in self.memories]
                 moment = self._evaluate(element_values, at + self.equation.moment_offset)
                 moments.append(
@@ -355,10 +368,14 @@ class Recorded:
         return evaluated.reshape(*s.shape, -1)
 
     def nodes(self) -> tuple[Array, Array]:
-        """Return all nodes, shape (m,), and theta at the nodes, shape (m, n)."""
+        """Return the first iterations and all nodes, shape (m,), and theta there, shape (m, n)."""
         parts = zip(self.left, self.lengths, strict=True)
-        s = np.concatenate([left + length * self.method.nodes for left, length in parts])
-        return s, np.concatenate([values[1:] for values in self.values])
+        s = [left + length * self.method.nodes for left, length in parts]
+        theta = [values[1:] for values in self.values]
+        if self.first is not None:
+            s.insert(0, np.arange(self.first.count + 1.0))
+            theta.insert(0, self.first.theta)
+        return np.concatenate(s), np.concatenate(theta)
 
 
 def _certify(

@@ -24,9 +24,6 @@ from idescent.trajectory import Report, Trajectory
 
 Array = NDArray[np.float64]
 
-# Iterations in which the normaliser is constant in each step; more of them cost elements without visible
-# gain.
-FROZEN = 2
 # Iterations of the longer pilot run; the shorter one has half as many.
 PILOT = 192
 # Parts of the course, each with an error and an order of its own.
@@ -138,7 +135,7 @@ def fast_forward(
     setup = Setup.checked(optimizer, objective, alpha=alpha, theta0=theta0, steps=steps)
     check_tolerances(rtol, atol)
     rtol, atol, counted = float(rtol), float(atol), setup.objective
-    model = HalfStep(frozen=FROZEN)
+    model = HalfStep()
     solver = Collocation(stages=7)
     paths, errors = [], []
     for factor in PASSES:

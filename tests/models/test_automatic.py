@@ -7,7 +7,7 @@ import pytest
 from declared_optimizers import OWN
 
 import idescent as ide
-from idescent.models import Paper, SecondOrder
+from idescent.models import HalfStep, Paper
 from idescent.models.equation import derive
 from idescent.models.lags import Lag
 from idescent.objectives import RotatedQuadratic
@@ -87,7 +87,7 @@ def named(value):
 
 @pytest.mark.parametrize(("optimizer", "time", "exponents"), WINDOWS, ids=named)
 def test_the_automatic_model_is_of_second_order(optimizer, time, exponents):
-    orders, errors = slopes(SecondOrder(), optimizer, BOWL, 1.0, time, exponents)
+    orders, errors = slopes(HalfStep(), optimizer, BOWL, 1.0, time, exponents)
     assert (abs(orders - 2.0) <= 0.12).all(), (orders, errors)
 
 
@@ -95,7 +95,7 @@ def test_the_automatic_model_is_of_second_order(optimizer, time, exponents):
 @pytest.mark.parametrize("kind", [UncorrectedAdam, ide.Adam])
 def test_the_automatic_model_is_of_second_order_in_several_dimensions(kind, accumulator):
     optimizer = kind(0.9, 0.9, accumulator=accumulator)
-    orders, errors = slopes(SecondOrder(), optimizer, ROTATED, [1.5, -1.0, 2.0], 0.3, (10, 11, 12))
+    orders, errors = slopes(HalfStep(), optimizer, ROTATED, [1.5, -1.0, 2.0], 0.3, (10, 11, 12))
     assert (abs(orders - 2.0) <= 0.12).all(), (orders, errors)
 
 
@@ -144,7 +144,7 @@ def test_signs_are_followed_exactly_until_one_changes():
     cell = {"alpha": 0.01, "theta0": [1.0, 6.0], "steps": 150}
     for optimizer in (ide.Lion(0.9, 0.99), ide.Signum(0.9)):
         run = ide.simulate(optimizer, BOWL, **cell)
-        for model in (Paper(), SecondOrder()):
+        for model in (Paper(), HalfStep()):
             path = ide.solve(model, optimizer, BOWL, **cell)
             np.testing.assert_allclose(path.theta, run.theta, rtol=1e-13)
 
@@ -170,7 +170,7 @@ class Slope:
 def test_a_constant_gradient_is_followed_to_the_rounding_of_the_average_over_a_step(optimizer):
     cell = {"alpha": 0.01, "theta0": 1.0, "steps": 60}
     run = ide.simulate(optimizer, Slope(), **cell)
-    path = ide.solve(SecondOrder(start=12), optimizer, Slope(), **cell, rtol=1e-12)
+    path = ide.solve(HalfStep(start=12), optimizer, Slope(), **cell, rtol=1e-12)
     allowed = 1e-5 if isinstance(optimizer, Position) else 1e-7  # theta moves inside its step
     np.testing.assert_allclose(path.theta, run.theta, atol=allowed)
     for name in path.moments:
@@ -181,14 +181,14 @@ def test_the_first_iterations_are_those_of_the_optimizer():
     cell = {"alpha": 0.05, "theta0": 1.0, "steps": 30}
     run = ide.simulate(ide.NAdam(), BOWL, **cell)
     for keep in (None, 4, [0, 3, 8, 9, 30]):
-        path = ide.solve(SecondOrder(), ide.NAdam(), BOWL, **cell, keep=keep)
+        path = ide.solve(HalfStep(), ide.NAdam(), BOWL, **cell, keep=keep)
         early = path.k <= 8
         assert path.theta[early].tolist() == run.theta[path.k[early]].tolist()
         for name in ("m", "v"):
             assert path.moments[name][early].tolist() == run.moments[name][path.k[early]].tolist()
             np.testing.assert_allclose(path.moments[name], run.moments[name][path.k], rtol=0.01)
         assert not np.array_equal(path.theta[-1], run.theta[-1])
-    short = ide.solve(SecondOrder(), ide.NAdam(), BOWL, alpha=0.05, theta0=1.0, steps=5)
+    short = ide.solve(HalfStep(), ide.NAdam(), BOWL, alpha=0.05, theta0=1.0, steps=5)
     assert short.theta.tolist() == run.theta[:6].tolist()
 
 
@@ -259,7 +259,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("optimizer", "paper", "second"), REFUSED, ids=named)
 def test_a_model_refuses_optimizers_outside_its_derivation_in_one_line(optimizer, paper, second):
-    for model, why in ((Paper(), paper), (SecondOrder(), second)):
+    for model, why in ((Paper(), paper), (HalfStep(), second)):
         if why is None:
             derive(model, optimizer, 0.1)
             continue
@@ -270,11 +270,9 @@ def test_a_model_refuses_optimizers_outside_its_derivation_in_one_line(optimizer
 
 
 def test_the_automatic_model_refuses_schedules():
-    with pytest.raises(
-        ValueError, match="SecondOrder does not model NAdam: it does not know learning-rate sch"
-    ):
+    with pytest.raises(ValueError, match="HalfStep does not model NAdam: it does not know learning-rate sch"):
         ide.solve(
-            SecondOrder(),
+            HalfStep(),
             ide.NAdam(),
             BOWL,
             alpha=0.1,
@@ -285,5 +283,5 @@ def test_the_automatic_model_refuses_schedules():
 
 
 def test_the_number_of_first_iterations_is_checked():
-    with pytest.raises(ValueError, match=r"^SecondOrder\.start: 2 is not allowed: must be an integer >= 3$"):
-        replace(SecondOrder(), start=2)
+    with pytest.raises(ValueError, match=r"^HalfStep\.start: 2 is not allowed: must be an integer >= 3$"):
+        replace(HalfStep(), start=2)
