@@ -23,26 +23,20 @@ def squares(optimizer, gradient):
 
 
 def half_step(optimizer, alpha, s, theta, g, m, square):
-    b1, b2 = mpf(ratio_of(optimizer).beta1), mpf(ratio_of(optimizer).beta2)
+    """The memories are averages; the masses of a sum and of an uncorrected average vary with kappa."""
+    b2, ratio = mpf(ratio_of(optimizer).beta2), ratio_of(optimizer)
 
-    def weight(beta):
-        return 1 - beta * mpmath.exp(-2 * (1 - beta) / (1 + beta) * max(s - mpf(1) / 2, 0))
+    def directions(shift):
+        kappa = max(s + mpf(1) / 2 + shift, mpf(1) / 2)
+        mass = kappa if ratio.sums else 1 if ratio.corrected else 1 - b2**kappa
+        return [x / (mpmath.sqrt(mass * v) + optimizer.eps) for x, v in zip(m, square, strict=True)]
 
-    def count():
-        kappa, y = s + mpf(1) / 2, -mpmath.log(b2) if b2 else mpmath.inf
-        if s <= 30:
-            return mpmath.ceil(s)
-        if ratio_of(optimizer).sums:
-            return kappa + 1 / (16 * kappa)
-        return kappa + y / 24 + y / (16 * mpmath.expm1(y * kappa)) if b2 else kappa
-
-    if ratio_of(optimizer).sums:
-        hat = [count() * v / (s + mpf(1) / 2 if s > 0.5 else 1) for v in square]
-    else:
-        hat = [v / weight(b2) for v in square]
-        if not ratio_of(optimizer).corrected:
-            hat = [(1 - b2 ** count()) * v for v in hat]
-    step = [x / weight(b1) / (mpmath.sqrt(v) + optimizer.eps) for x, v in zip(m, hat, strict=True)]
+    at = {shift: directions(shift) for shift in range(-2, 3)}
+    step = []
+    for i, d in enumerate(at[0]):
+        second = at[1][i] - 2 * d + at[-1][i]
+        fourth = at[2][i] - 4 * at[1][i] + 6 * d - 4 * at[-1][i] + at[-2][i]
+        step.append(d - second / 24 + 3 * fourth / mpf(640))
     return decayed(optimizer, alpha, theta, step)
 
 

@@ -167,7 +167,12 @@ def test_the_velocity_is_that_of_the_models_formula(model, optimizer, accumulato
     equation = model.equation(optimizer, ALPHA)
     assert equation.coupled_decay == optimizer.coupled_decay
     state = memories(equation, optimizer)
-    square, first = exact(np.broadcast_to(state[-1], 2)), exact(state[0])
+    of_square = [memory.squared for memory in equation.memories]
+    # A model without memory of the gradient, or of its square, ignores the value.
+    first, square = (
+        exact(np.broadcast_to(state[of_square.index(squared) if squared in of_square else 0], 2))
+        for squared in (False, True)
+    )
     for s in TIMES:
         found = equation.velocity(np.array([s]), THETA, GRADIENT, state)
         expected = FORMULAS[model.name](
@@ -186,7 +191,7 @@ def test_behind_its_last_break_a_velocity_does_not_jump(model, optimizer):
         return np.abs(sides[0] / sides[1] - 1.0).max()
 
     last = equation.breaks_until
-    assert last in (0.0, 1.0, 30.0)
+    assert last in (0.0, 1.0)
     for s in range(1 + int(last), 40):
         assert jump(float(s)) < 1e-6, s
     # Without memory nothing is counted.
@@ -249,7 +254,7 @@ def test_the_moments_of_a_constant_gradient_are_the_optimizers(model, optimizer)
             if not memory.stored:
                 continue
             beta = ratio_of(optimizer).beta2 if memory.squared else ratio_of(optimizer).beta1
-            if memory.rate == np.inf:
+            if memory.rate == np.inf or memory.change is not None:
                 held = memory.gain
             elif memory.rate == 0.0:
                 held = memory.initial + memory.gain * since
@@ -263,7 +268,7 @@ def test_the_moments_of_a_constant_gradient_are_the_optimizers(model, optimizer)
 
 
 MOBILITY = [
-    *CASES,
+    *((model, optimizer) for model, optimizer in CASES if model.name != "half-step"),
     *((M.Cattaneo(root), optimizer) for root in ("outside", "inside") for optimizer in VARIANTS[:2]),
 ]
 
@@ -326,13 +331,17 @@ def test_under_a_schedule_its_rate_stands_wherever_alpha_does(model, optimizer):
     def product(direction):
         return 3.0 * direction
 
-    velocity, mobility = equation.velocity(times, theta, gradient, rows), equation.mobility(times, rows)
+    velocity = equation.velocity(times, theta, gradient, rows)
+    mobility = equation.mobility and equation.mobility(times, rows)
     for i, s in enumerate(times):
         plain = model.equation(optimizer, ALPHA * float(schedule.rate(s)[0]))
         assert velocity[i] == pytest.approx(plain.velocity(s, THETA, GRADIENT, state), rel=1e-14)
-        assert mobility[i] == pytest.approx(plain.mobility(s, state), rel=1e-14)
+        assert (mobility is None) == (plain.mobility is None)
+        if mobility is not None:
+            assert mobility[i] == pytest.approx(plain.mobility(s, state), rel=1e-14)
         for there, here in zip(equation.memories, plain.memories, strict=True):
-            assert replace(there, source=None, readout=None) == replace(here, source=None, readout=None)
+            functions = {"source": None, "readout": None, "change": None}
+            assert replace(there, **functions) == replace(here, **functions)
             assert (there.source is None) == (here.source is None)
             if here.source is not None:
                 felt = there.source(times, gradient, rows, product)[i]

@@ -8,7 +8,7 @@ import pytest
 from problems import DoubleWell, Rosenbrock, Rotated
 
 import idescent as ide
-from idescent.models.half_step import half_step_mass, half_step_rate, smooth_count
+from idescent.models.averages import bilinear_rate
 from idescent.models.third_order import Filter
 from idescent.optimizers.ratio import ratio_of
 
@@ -58,53 +58,15 @@ def test_a_long_memory_agrees_in_mean_lag_and_differs_by_a_quarter_in_variance(b
     weights, lags = discrete_weights(beta, k)
     mean = weights @ lags
     assert abs(weights.sum() - 1.0) < 1e-12
-    assert abs(mean - 1.0 / half_step_rate(beta)) < 1e-9 * mean
+    assert abs(mean - 1.0 / bilinear_rate(beta)) < 1e-9 * mean
     variance = weights @ (lags - mean) ** 2
-    assert abs(1.0 / half_step_rate(beta) ** 2 - variance - 0.25) < 1e-8 / (1 - beta) ** 2 * 1e-2
-
-
-@pytest.mark.parametrize("beta", BETAS)
-@pytest.mark.parametrize("k", [1, 2, 3, 10, 100, 1000])
-def test_mass_and_mean_lag_agree_at_mid_step_but_for_the_rate_of_forgetting_the_start(beta, k):
-    """With beta^(k-1) for exp(-lambda(k-1)) both are identities; that difference is below (1-beta)^2/10."""
-    weights, lags = discrete_weights(beta, k)
-    rate, s = half_step_rate(beta), k - 0.5
-    true, wanted = math.exp(-rate * (k - 1)), beta ** (k - 1.0)
-    assert abs(half_step_mass(beta, np.array(s)) - (1.0 - beta * true)) < 1e-14
-    assert beta * abs(true - wanted) < 0.1 * (1 - beta) ** 2
-    # The sample held until s = 1/2 (lag s), and the exponential from there on.
-    moment = (1 - beta) * wanted * s + (1.0 - wanted) / rate - (k - 1) * wanted
-    assert abs(1.0 - beta * wanted - weights.sum()) < 1e-12
-    assert abs(moment - weights @ lags) < 1e-10 / (1 - beta)
-
-
-@pytest.mark.parametrize("k", [1, 2, 3, 10, 1000])
-def test_the_sum_of_adagrad_agrees_in_mass_and_mean_lag_exactly(k):
-    s = k - 0.5
-    assert half_step_mass(1.0, np.array(s)) == k
-    lags = np.arange(k) + 0.5
-    assert s + 0.5 * (k - 1) ** 2 == lags.sum()
-
-
-@pytest.mark.parametrize("beta", [0.9, 0.999, 1.0])
-def test_the_smooth_count_has_the_normalisers_step_averages(beta):
-    """Relative error below k^-4, where the plain k + 1/2 leaves k^-2/32."""
-    nodes, weights = np.polynomial.legendre.leggauss(20)
-
-    def root(n):
-        return (n if beta == 1.0 else 1 - beta**n) ** -0.5
-
-    for k in (3.0, 10.0, 30.0, 100.0):
-        s = k - 0.5 + 0.5 * nodes
-        average = 0.5 * weights @ root(smooth_count(beta, s))
-        assert abs(average / root(k) - 1.0) < 0.1 * k**-4
-        assert abs(0.5 * weights @ root(s + 0.5) / root(k) - 1.0) > 0.1 * k**-4
+    assert abs(1.0 / bilinear_rate(beta) ** 2 - variance - 0.25) < 1e-8 / (1 - beta) ** 2 * 1e-2
 
 
 @pytest.mark.parametrize("beta", BETAS)
 def test_the_third_order_filter_has_the_discrete_ones_first_three_moments(beta):
     """As a function of the frequency p, times the midpoint rule's 1 - p^2/24: the difference is O(p^3)."""
-    bilinear, rate = half_step_rate(beta), Filter(beta).rate
+    bilinear, rate = bilinear_rate(beta), Filter(beta).rate
 
     def difference(p):
         discrete = (1 - beta) * np.exp(-p / 2) / (1 - beta * np.exp(-p)) * (1 - p * p / 24)
@@ -261,12 +223,6 @@ def test_on_the_papers_grid_each_order_is_worth_its_name(betas, alpha):
 def test_third_order_refuses_optimizers_without_bias_correction(optimizer):
     with pytest.raises(ValueError, match=f"ThirdOrder: {type(optimizer).__name__} is not allowed"):
         ide.solve(THIRD_ORDER, optimizer, QUADRATIC, alpha=0.1, theta0=1.0, steps=3)
-
-
-def test_a_model_without_frozen_iterations_is_refused():
-    with pytest.raises(ValueError, match=r"HalfStep.frozen: 0 is not allowed"):
-        ide.models.HalfStep(frozen=0)
-    assert ide.models.HalfStep(frozen=1).frozen == 1
 
 
 # Moments.
