@@ -31,12 +31,15 @@ def half_step(optimizer, alpha, s, theta, g, m, square):
         mass = kappa if ratio.sums else 1 if ratio.corrected else 1 - b2**kappa
         return [x / (mpmath.sqrt(mass * v) + optimizer.eps) for x, v in zip(m, square, strict=True)]
 
-    at = {shift: directions(shift) for shift in range(-2, 3)}
-    step = []
-    for i, d in enumerate(at[0]):
-        second = at[1][i] - 2 * d + at[-1][i]
-        fourth = at[2][i] - 4 * at[1][i] + 6 * d - 4 * at[-1][i] + at[-2][i]
-        step.append(d - second / 24 + 3 * fourth / mpf(640))
+    at = [directions(shift) for shift in range(-4, 5)]
+    step = [mpf(0)] * len(m)
+    # The series of x/(2 sinh(x/2)) in the difference 2 sinh(x/2), by differences of differences.
+    for coefficient in (mpf(1), -mpf(1) / 24, mpf(3) / 640, -mpf(5) / 7168, mpf(35) / 294912):
+        step = [total + coefficient * d for total, d in zip(step, at[len(at) // 2], strict=True)]
+        at = [
+            [right - 2 * middle + left for left, middle, right in zip(*parts, strict=True)]
+            for parts in zip(at, at[1:], at[2:], strict=False)
+        ]
     return decayed(optimizer, alpha, theta, step)
 
 

@@ -6,6 +6,7 @@ What lives here: :class:`HalfStep`, derived from a declaration.  What does not: 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,10 +27,16 @@ from idescent.optimizers.plan import Plan, Values
 
 Array = NDArray[np.float64]
 
-# Weights of the values at kappa - 2 ... kappa + 2: the average of the weighted sum over step k is the value
-# at k, up to differences of sixth order.
-_AVERAGE = np.array([3 / 640, -1 / 24 - 12 / 640, 1 + 2 / 24 + 18 / 640, -1 / 24 - 12 / 640, 3 / 640])
-_SHIFTS = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+# Coefficients of the differences of order 0, 2, ..., 8, those of arcsinh(x/2)/(x/2): the average of the sum
+# over step k is the value at k, up to differences of tenth order.
+_COEFFICIENTS = (1.0, -1 / 24, 3 / 640, -5 / 7168, 35 / 294912)
+_SHIFTS = np.arange(-4.0, 5.0)
+_AVERAGE = np.array(
+    [
+        sum(c * (-1) ** (j + m) * math.comb(2 * j, j + m) for j, c in enumerate(_COEFFICIENTS) if abs(m) <= j)
+        for m in range(-4, 5)
+    ]
+)
 _GRADIENT = "gradient"
 # Iteration at which the step is tested for smoothness.
 _LATE = 1e4
@@ -44,13 +51,15 @@ class HalfStep:
     The step D is the declared one:
 
     .. math::
-        \hat M' = \frac{1-L'}{L}\,(h - \hat M), \qquad
-        \theta' = -\alpha\,\Bigl[D - \tfrac1{24}\delta^2 D + \tfrac{3}{640}\delta^4 D\Bigr], \qquad
-        D = D\bigl(\beta^\kappa M_0 + N(\kappa)\,\hat M,\ \hat g,\ \hat\theta,\ \kappa\bigr),
+        \hat M' &= \frac{1-L'}{L}\,(h - \hat M), \qquad
+        \theta' = -\alpha\,\Bigl[D - \tfrac1{24}\delta^2 D + \tfrac{3}{640}\delta^4 D
+                  - \tfrac5{7168}\delta^6 D + \tfrac{35}{294912}\delta^8 D\Bigr], \\
+        D &= D\bigl(\beta^\kappa M_0 + N(\kappa)\,\hat M,\ \hat g,\ \hat\theta,\ \kappa\bigr),
 
     with the source h and the initial value :math:`M_0` of each memory.  :math:`\hat g` and
     :math:`\hat\theta` have the lag of half an iteration.  The central differences :math:`\delta` are taken in
-    :math:`\kappa` at constant :math:`\hat M`: the average of the bracket over step k is D at ``k``.
+    :math:`\kappa` at constant :math:`\hat M`: the average of the bracket over step k is D at ``k``, up to
+    differences of tenth order.
     For constant D the step :math:`(1-\alpha w)\theta - \alpha D` with decoupled weight decay w is the exact
     solution, one iteration later, of :math:`\theta' = -c\,\theta - \frac{c}{w}\,D` with
     :math:`c = -\ln(1-\alpha w)`.
@@ -64,13 +73,13 @@ class HalfStep:
 
     Parameters
     ----------
-    start : int, >= 3
+    start : int, >= 5
         Number of discrete iterations at the start.
 
     Raises
     ------
     ValueError
-        If ``start`` is less than 3, or ``alpha * weight_decay`` of decoupled decay is not below 1.  By
+        If ``start`` is less than 5, or ``alpha * weight_decay`` of decoupled decay is not below 1.  By
         :meth:`equation`, if the optimizer has a maximum, a memory whose source is not the gradient or its
         square, a decay rate that depends on k, an initial value that depends on the gradient, a step that
         reads values before the iteration, parameters with a shape, a gradient at another point than theta, or
@@ -84,7 +93,7 @@ class HalfStep:
 
     def __post_init__(self) -> None:
         """Check the number of discrete iterations."""
-        integer("HalfStep.start", self.start, least=3)
+        integer("HalfStep.start", self.start, least=5)
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the model's equation for the declaration of ``optimizer``."""
