@@ -83,7 +83,7 @@ class Cattaneo:
             return np.sqrt(square), np.sqrt(square) + eps if outside else np.sqrt(square + eps)
 
         def change(
-            s: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
+            s: Array, theta: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
         ) -> Array:
             return hessian_vector(gradient / size(gradient)[1])
 

@@ -29,8 +29,8 @@ LearningRate = float | Array
 HessianVector = Callable[[Array], Array]
 """``hessian_vector(direction)``: the Hessian along the path times directions, shape (..., n)."""
 
-Source = Callable[[Array, Array, Sequence[Array], HessianVector], Array]
-"""``source(s, gradient, memories, hessian_vector)``: source of a memory, if not the gradient or its square.
+Source = Callable[[Array, Array, Array, Sequence[Array], HessianVector], Array]
+"""``source(s, theta, gradient, memories, hessian_vector)``: source of a memory, if not the gradient or its square.
 
 ``memories`` are those listed before it, as the velocity reads them: at ``s + lookahead``.
 """
@@ -63,6 +63,9 @@ class Memory:
         only if ``initial`` is not 0.
     ahead : bool
         Whether the velocity reads it one look-ahead later, in an equation that has one.
+    maximum : float or None
+        Decay rate of a maximum of the source, sampled at the middle of every iteration; None for a linear
+        memory.  Only for equations without look-ahead.
     change : callable or None
         Rate r(s) of a normalised memory, :math:`M' = r(s)\,(c\,h - M)`, per iteration.  ``rate`` is then its
         limit for a long run.  Only for equations without look-ahead.
@@ -78,7 +81,11 @@ class Memory:
     source: Source | None = None
     ahead: bool = True
     change: Callable[[Array], Array] | None = None
+    maximum: float | None = None
 
+
+Place = Callable[[Array, Array, Sequence[Array]], Array]
+"""``place(s, theta, memories)``: a point in the space of theta, shape (..., n)."""
 
 Velocity = Callable[[Array, Array, Array, Sequence[Array]], Array]
 """``velocity(s, theta, gradient, memories)``: d(theta)/ds, shape (..., n), from ``s`` of shape (..., 1)."""
@@ -102,6 +109,8 @@ class FirstIterations:
         Values of the equation's memories at ``s = count``.
     scales : tuple of float
         Largest absolute source of each memory so far.
+    last : ndarray, shape (n,), or None
+        The path at ``s = count``, if ``theta`` contains another iterate, that of ``Equation.evaluate``.
     """
 
     count: int
@@ -109,6 +118,7 @@ class FirstIterations:
     moments: Mapping[str, Array]
     memories: tuple[Array, ...]
     scales: tuple[float, ...]
+    last: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +156,10 @@ class Equation:
         initial theta and the gradient of the objective, with the learning-rate ``factors`` of a schedule
         (:func:`idescent.schedules.factors`), and returns :class:`FirstIterations`: the equation is solved
         from the last of them, with the memories stored there instead of ``initial``.
+    point : callable or None
+        Point at which the gradient is evaluated, see :data:`Place`; None is theta.
+    evaluate : callable or None
+        Iterate that the solution contains, see :data:`Place`; None is theta.
     """
 
     memories: tuple[Memory, ...]
@@ -160,6 +174,8 @@ class Equation:
     held_until: float = 0.0
     eliminates: Mapping[str, str] = field(default_factory=dict)
     begin: Callable[..., FirstIterations] | None = None
+    point: Place | None = None
+    evaluate: Place | None = None
 
 
 class Model(Protocol):
@@ -264,7 +280,9 @@ def _unused(equation: Equation, optimizer: Optimizer, names: Sequence[str]) -> s
             for memory in memories
         ]
         theta = np.ones_like(gradient) if changed == "theta" else np.zeros_like(gradient)
-        return np.asarray(equation.velocity(s, theta, signed.copy(), values))
+        change = np.asarray(equation.velocity(s, theta, signed.copy(), values))
+        # A memory may act through the point of the gradient.
+        return change if equation.point is None else change + 0.1 * equation.point(s, theta, values)
 
     with np.errstate(all="ignore"):
         try:

@@ -72,7 +72,7 @@ class HerediaSecondOrder:
         )
 
         def force(
-            s: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
+            s: Array, theta: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
         ) -> Array:
             at = s + self.lookahead
             root_mass = np.sqrt(mass(ratio.beta2, s))
@@ -111,7 +111,7 @@ def inertial_average(
             return Memory(name, gain, rate, squared=squared, stored=False)
 
         def source(
-            s: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
+            s: Array, theta: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
         ) -> Array:
             return factor(s) * (optimizer.squares(gradient) if squared else gradient)
 

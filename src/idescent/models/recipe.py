@@ -131,7 +131,9 @@ def _memory(plan: Plan, name: str, memory: DeclaredMemory, before: Sequence[str]
         return Memory(name, memory.gain, rate, squared=memory.of == "square", ahead=memory.read == "new")
     declared = plan.sources[name]
 
-    def source(s: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector) -> Array:
+    def source(
+        s: Array, theta: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
+    ) -> Array:
         return np.asarray(declared({**dict(zip(before, memories, strict=True)), "gradient": gradient}))
 
     return Memory(name, memory.gain, rate, squared=False, source=source, ahead=memory.read == "new")

@@ -116,17 +116,13 @@ def structure(optimizer: Optimizer) -> Structure:
 def slowest(optimizer: Optimizer) -> float | None:
     """Return the decay rate that determines the number of first iterations; None if it is :data:`FIRST`.
 
-    It is the largest one of averages and accumulations that are fed by other memories and of the memories
-    that feed them, if the source of one of the former changes at a constant gradient: such a memory needs a
-    source without transients.  The value 1 belongs to a sum.
+    It is the largest one of memories that are fed by other memories, and of the memories that feed them, if
+    the source of one of the former changes at a constant gradient: such a memory needs a source without
+    transients.  The value 1 belongs to a sum.
     """
     plan = Plan(optimizer)
     memories = _memories(plan)
-    nested = [
-        name
-        for name, memory in memories.items()
-        if memory.depth and memory.kind != "maximum" and not memory.cyclic
-    ]
+    nested = [name for name, memory in memories.items() if memory.depth and not memory.cyclic]
     if not nested or not _transient(plan, nested):
         return None
     chain: set[str] = set()
@@ -250,11 +246,25 @@ def _depth(plan: Plan, name: str, seen: tuple[str, ...]) -> int:
 
 def _initial(plan: Plan) -> tuple[Values, Array]:
     """Return values before the first iteration, at an irregular point, and a gradient."""
-    n = 2 if plan.shape is None else int(np.prod(plan.shape))
+    n = _size(plan)
     gradient = 1.0 + 0.5 * np.sin(1.9 + 2.3 * np.arange(1.0, n + 1.0))
     gradient[0] *= -1.0
     theta = 1.0 + 0.5 * np.sin(0.7 + 2.3 * np.arange(1.0, n + 1.0))
     return plan.starts(theta, gradient, layout(plan, n)), gradient
+
+
+def _size(plan: Plan) -> int:
+    """Return a number of parameters that the declaration fits."""
+    if plan.shape is not None:
+        return int(np.prod(plan.shape))
+    starts = (m.start for m in plan.memories.values() if not callable(m.start) and np.ndim(m.start))
+    for n in (2, *(int(np.shape(start)[-1]) for start in starts)):
+        try:
+            layout(plan, n)
+        except ValueError:
+            continue
+        return n
+    return 2
 
 
 def _transient(plan: Plan, nested: list[str]) -> bool:
@@ -270,7 +280,9 @@ def _transient(plan: Plan, nested: list[str]) -> bool:
                 memory = plan.memories[name]
                 if not memory.constant:
                     continue
-                source = (values[name] - memory.decay * before[name]) / (memory.gain or 1.0)
+                source = values[name]
+                if memory.kind != "maximum":
+                    source = (source - memory.decay * before[name]) / (memory.gain or 1.0)
                 size = max(float(np.max(np.abs(source))), 1e-300)
                 if name in sources and float(np.max(np.abs(source - sources[name]))) > _CHANGE * size:
                     return True

@@ -339,13 +339,17 @@ class March:
         theta = window.with_left(window.theta, self.state.theta)
         memories = [window.with_left(v, f) for v, f in zip(window.memories, self.state.memories, strict=True)]
         for e in range(accepted):
-            parts = [values[e] for values in memories]
-            self.sink.take(float(edges[e]), float(window.lengths[e]), theta[e], parts)
+            parts, path, length = [values[e] for values in memories], theta[e], float(window.lengths[e])
+            if self.equation.evaluate is not None:
+                s = edges[e] + length * np.concatenate(([0.0], self.problem.method.nodes))[:, None]
+                path = self.equation.evaluate(s, path, parts)
+            self.sink.take(float(edges[e]), length, path, parts)
         self._last_element = float(window.lengths[accepted - 1]), theta[accepted - 1]
         self.state = State(
             float(edges[accepted]),
             window.theta[accepted - 1, -1],
             [values[accepted - 1, -1] for values in window.memories],
+            {i: samples[accepted - 1] for i, samples in window.samples.items()},
         )
         self.windows += 1
         self.largest_window = max(self.largest_window, len(window.lengths))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -60,11 +60,14 @@ class State:
     s : float
     theta : ndarray, shape (n,)
     memories : list of ndarray, shape (n,) or (1,)
+    samples : dict of int to ndarray
+        Last sample of each memory that is a maximum, by index.
     """
 
     s: float
     theta: Array
     memories: list[Array]
+    samples: dict[int, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,9 @@ class Problem:
         """
         if memory.source is None:
             return self.optimizer.squares(gradient) if memory.squared else gradient
-        return memory.source(s, gradient, memories, lambda direction: self.hessian_vector(theta, direction))
+        return memory.source(
+            s, theta, gradient, memories, lambda direction: self.hessian_vector(theta, direction)
+        )
 
     def initial_source(self, memory: Memory, theta: Array, gradient: Array) -> Array:
         """Source of a memory at ``s = 0``; 0 for a source of its own that the initial value does not need."""
@@ -126,7 +131,10 @@ class Problem:
         then normalised averages, and the source is set to their values: a memory has the size of its source.
         """
         if first is not None:
-            return State(float(first.count), first.theta[-1], list(first.memories)), list(first.memories)
+            last = first.theta[-1] if first.last is None else first.last
+            parts = zip(self.equation.memories, first.memories, strict=True)
+            samples = {i: value for i, (memory, value) in enumerate(parts) if memory.maximum is not None}
+            return State(float(first.count), last, list(first.memories), samples), list(first.memories)
         gradient, memories = self.gradient(theta), self.equation.memories
         sources = [self.initial_source(memory, theta, gradient) for memory in memories]
         values = [memory.initial * source for memory, source in zip(memories, sources, strict=True)]

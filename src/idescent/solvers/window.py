@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 
 from idescent.models.equation import Memory
 from idescent.solvers.acceleration import Anderson
+from idescent.solvers.maximum import sampled_maximum
 from idescent.solvers.newton import Propagator, Term, hessian_at, memory_terms, newton_step
 from idescent.solvers.problem import Problem, State
 from idescent.solvers.radau import Radau
@@ -76,12 +77,15 @@ class Window:
         Path at the nodes.
     memories : list of ndarray, shape (E, p, width)
         Memories at the nodes, computed by :func:`relax_window`.
+    samples : dict of int to ndarray, shape (E, width)
+        Last samples of maxima at the right ends of the elements, by index of the memory.
     """
 
     start: State
     lengths: Array
     theta: Array
     memories: list[Array] = field(default_factory=list)
+    samples: dict[int, Array] = field(default_factory=dict)
 
     @property
     def edges(self) -> Array:
@@ -162,17 +166,33 @@ def relax_window(
     for sweep in range(1, max_sweeps + 1):
         if problem.objective.gradients >= problem.most_gradients:
             raise ExhaustedError
+        place, sensitivity = window.theta, None
+        if equation.point is not None:
+            # With the memories of the last sweep.
+            shape = window.theta.shape[:2]
+            last = window.memories if sweep > 1 else [
+                np.broadcast_to(value, (*shape, len(value))) for value in start.memories
+            ]
+            place = equation.point(s, window.theta, last)
+            shift = 1e-6 * (1.0 + np.abs(window.theta))
+            sensitivity = (equation.point(s, window.theta + shift, last) - place) / shift
         if known is None:
-            gradient = problem.gradient(window.theta)
+            gradient = problem.gradient(place)
         else:
             known[0] = problem.gradient(window.theta[0])
             gradient = known
         window.memories = []
         # The memories as the velocity reads them: at s + lookahead.
         ahead: list[Array] = []
-        for memory, propagator, first in zip(equation.memories, propagators, start.memories, strict=True):
+        parts = zip(equation.memories, propagators, start.memories, strict=True)
+        for i, (memory, propagator, first) in enumerate(parts):
             source = problem.source(memory, s, window.theta, gradient, ahead)
-            values = _propagate(propagator, source, first)
+            if memory.maximum is None:
+                values = _propagate(propagator, source, first)
+            else:
+                values, window.samples[i] = sampled_maximum(
+                    memory.maximum, window.edges, method, source, start.samples[i], held[:, 0, 0]
+                )
             window.memories.append(values)
             ahead.append(look_ahead(memory, values, source, first) if look_ahead and memory.ahead else values)
         path, ahead = window.theta[swept], [values[swept] for values in ahead]
@@ -186,7 +206,7 @@ def relax_window(
             correction = float(np.abs(delta).max())
             delta = acceleration.step(path, delta)
         else:
-            hessian = hessian_at(problem, window.theta, gradient)
+            hessian = hessian_at(problem, place, gradient)
             curvature = float(np.abs(hessian).max())
             terms: list[Term] = []
             if equation.mobility is not None:
@@ -195,6 +215,11 @@ def relax_window(
                 terms.append((mobility, None, None if direction is None else propagators[direction]))
             if equation.mobility is None or (thorough and look_ahead is None):
                 terms += memory_terms(problem, s, window.theta, gradient, ahead, velocity, propagators)
+            if sensitivity is not None:
+                terms = [
+                    (mobility, sensitivity if factor is None else factor * sensitivity, propagator)
+                    for mobility, factor, propagator in terms
+                ]
             delta = newton_step(delta, hessian, terms, lengths, method)
             correction = float(np.abs(delta).max())
         # Not in place: the acceleration keeps a reference to the path before the correction.

@@ -1,0 +1,341 @@
+"""The automatic second-order model of declared optimizers whose memories are averages and sums.
+
+What lives here: :class:`SecondOrder`.  What does not: the lags of its memories
+(:mod:`idescent.models.lags`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idescent.common.numeric import integer
+from idescent.models.averages import refusal
+from idescent.models.equation import (
+    Equation,
+    FirstIterations,
+    HessianVector,
+    LearningRate,
+    Memory,
+    Source,
+)
+from idescent.models.half_step import decoupled_decay
+from idescent.models.variables import OLD, PLACE, STEP, Variable, Variables
+from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.plan import Plan, Values
+from idescent.optimizers.structure import feeds, slowest, structure, unsolvable
+
+Array = NDArray[np.float64]
+
+# Weights of the values at kappa - 2 ... kappa + 2: the average of the weighted sum over step k is the value
+# at k, up to differences of sixth order.
+_AVERAGE = np.array([3 / 640, -1 / 24 - 12 / 640, 1 + 2 / 24 + 18 / 640, -1 / 24 - 12 / 640, 3 / 640])
+_SHIFTS = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+
+
+@dataclass(frozen=True)
+class SecondOrder:
+    r"""A second-order model of a declared optimizer, derived automatically.
+
+    In k-time, with :math:`\kappa = s + \frac12`, each memory of the gradient or its square has the mean lag L
+    and the mass N of the discrete memory at the middle of every step (``idescent.models.lags.Lag``).
+    The step D is the declared one:
+
+    .. math::
+        \hat M' = \frac{1-L'}{L}\,(h - \hat M), \qquad
+        \theta' = -\alpha\,\Bigl[D - \tfrac1{24}\delta^2 D + \tfrac{3}{640}\delta^4 D\Bigr], \qquad
+        D = D\bigl(\beta^\kappa M_0 + N(\kappa)\,\hat M,\ \hat g,\ \hat\theta,\ \kappa\bigr),
+
+    with the source h and the initial value :math:`M_0` of each memory.  :math:`\hat g` and
+    :math:`\hat\theta` have the lag of half an iteration.  The central differences :math:`\delta` are taken in
+    :math:`\kappa` at constant :math:`\hat M`: the average of the bracket over step k is D at ``k``.
+    Decoupled weight decay enters as in :class:`idescent.models.HalfStep`.
+
+    The optimizer itself runs the first ``start`` iterations.  Each :math:`\hat M` then has the value that the
+    next step reads, and keeps it until the middle of that step.  The derivation is that of
+    :class:`idescent.models.HalfStep` (``docs/theory.md``) with two changes: the lag of every iteration
+    replaces its limit, and the average over a step replaces :math:`\lceil s\rceil`.  A step with a sign
+    is exact until the sign changes.
+
+    Rows of the solution contain :math:`N(k)\,\hat M(k-\frac12)` for memories that start at 0 and have
+    ``read="new"``; other memories are not reported.
+
+    Parameters
+    ----------
+    start : int, >= 3
+        Number of discrete iterations at the start.
+
+    Raises
+    ------
+    ValueError
+        If ``start`` is less than 3.  By :meth:`equation`, if the optimizer has a maximum, a memory whose
+        source is not the gradient or its square, a decay rate that depends on k, an initial value that
+        depends on the gradient, a step that reads values before the iteration, parameters with a shape, a
+        gradient at another point than theta, or a step without a derivative at a constant gradient, for
+        example the root of a variance: its error would be of first order.
+    """
+
+    start: int = 8
+    name: str = "second-order"
+    order: int = 2
+
+    def __post_init__(self) -> None:
+        """Check the number of discrete iterations."""
+        integer("SecondOrder.start", self.start, least=3)
+
+    def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
+        """Return the model's equation for the declaration of ``optimizer``."""
+        plan, claim = Plan(optimizer), structure(optimizer)
+        why = unsolvable(plan, claim.memories) or _refused(plan)
+        if why is not None:
+            raise refusal("SecondOrder", optimizer, why)
+        count = self.start
+        beta = slowest(optimizer)
+        if beta is not None and not np.ndim(alpha):
+            count = max(count, _settled(beta, float(alpha)))
+        system = _System(Variables(plan, count), alpha)
+        return Equation(
+            memories=system.memories(),
+            velocity=system.velocity,
+            mobility=None,
+            coupled_decay=optimizer.coupled_decay,
+            moment_offset=-0.5,
+            held_until=count + 0.5,
+            begin=lambda theta, gradient: _first_iterations(system, count, theta, gradient),
+            point=None if optimizer.point is None else system.point,
+            evaluate=None if optimizer.evaluate is None else system.evaluate,
+        )
+
+
+def _settled(beta: float, alpha: float) -> int:
+    """Return the number of iterations after which a source of a nested memory has no transient."""
+    return math.ceil(2.0 * math.log(1.0 / alpha) / (1.0 - beta) if beta < 1.0 else alpha ** (-2.0 / 3.0))
+
+
+def _refused(plan: Plan) -> str | None:
+    """Return the reason why the model refuses an optimizer whose structure it covers; None if it does not."""
+    variables = Variables(plan, 1)
+    for variable in variables.items.values():
+        if variable.kind == "maximum" and variable.late != (plan.memories[variable.memory or ""].read == "old"):
+            return f"the maximum {variable.memory!r} is read before and after its update"
+        long = variable.kind == "linear" and variable.key in variables.asked[PLACE] and variable.late != 0.5
+        if long and "gradient" in feeds(plan, plan.memories[variable.memory or ""]):
+            return f"its point reads {variable.memory!r}, a sum of gradients"
+    if any(name.endswith(OLD) for name in variables.asked[PLACE]):
+        return "its point asks for values before the iteration"
+    return None
+
+
+class _System:
+    """The functions of the equation: every value of the declaration at mid-step, from the variables."""
+
+    def __init__(self, variables: Variables, alpha: LearningRate) -> None:
+        self.variables, self.alpha = variables, alpha
+        self.plan, self.items = variables.plan, list(variables.items.values())
+        self.shrink, self.push = decoupled_decay(alpha, self.plan.decoupled)
+
+    def memories(self) -> tuple[Memory, ...]:
+        """Return the memories of the equation."""
+        return tuple(self._memory(i, variable) for i, variable in enumerate(self.items))
+
+    def velocity(self, s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
+        """Return d(theta)/ds."""
+        kappa = np.maximum(s + 0.5 + _SHIFTS.reshape(-1, *[1] * s.ndim), 0.5)
+        values = self._read(STEP, s, kappa, theta, gradient, memories)
+        steps = self.plan.flat(np.asarray(self.plan.direction(values)))
+        # A step without masses and without k has no axis of shifts: it is its own average.
+        average = np.tensordot(_AVERAGE, steps, 1) if steps.ndim > s.ndim else steps
+        return -self.push * self.alpha * average - self.shrink * theta
+
+    def point(self, s: Array, theta: Array, memories: Sequence[Array]) -> Array:
+        """Return the point whose gradient the optimizer evaluates in the iteration after ``s``."""
+        values = self._read(PLACE, s, s + 0.5, theta, theta, memories)
+        values |= self._numbers(s + 1.0)
+        point = self.plan.optimizer.point
+        if point is None:
+            return theta
+        names = inspect.signature(point).parameters
+        return self.plan.flat(point(*(values[name] for name in names if name in values)))
+
+    def evaluate(self, s: Array, theta: Array, memories: Sequence[Array]) -> Array:
+        """Return the iterate that the optimizer stores after iteration ``s``."""
+        values = self._read(PLACE, s, s + 0.5, theta, theta, memories)
+        return self.plan.evaluated(values | self._numbers(s))
+
+    def _numbers(self, k: Array) -> Values:
+        """Return k, the sequences and alpha, with axes for the shape of the parameters."""
+        axes = len(self.plan.shape or (1,))
+        return {"alpha": self.alpha, **self.plan.continued(k.reshape(*k.shape[:-1], *[1] * axes))}
+
+    def _shaped(self, value: Array, shape: tuple[int, ...] | None) -> Array:
+        return value if shape is None or len(shape) == 1 else value.reshape(*value.shape[:-1], *shape)
+
+    def _read(
+        self,
+        reader: str,
+        s: Array,
+        kappa: Array,
+        theta: Array,
+        gradient: Array,
+        memories: Sequence[Array],
+    ) -> Values:
+        """Return the values that a reader finds at ``s``, by name, with the masses at ``kappa``."""
+        values, shape = self._numbers(kappa), self.plan.shape
+        means = dict(zip((variable.key for variable in self.items), memories, strict=False))
+        dims = self.variables.dims(theta.shape[-1])
+        if reader == PLACE:
+            values["theta"] = self._shaped(theta, shape)
+        for asked in self.variables.asked[reader]:
+            if (reader, asked) not in self.variables.lookup:
+                continue
+            key = self.variables.lookup[reader, asked]
+            variable = self.variables.items[key]
+            if variable.kind == "input":
+                value = means[key]
+                after = asked == "theta" and reader in self.plan.memories
+                if after and self.plan.memories[reader].read == "old":
+                    # Theta after the step: linear in s, it is as far ahead as the mean is behind.
+                    value = 2.0 * theta - value
+                values[asked] = self._shaped(value, shape)
+                continue
+            name = variable.memory
+            assert name is not None
+            value, lag = means[key], variable.lag
+            pair = self.variables.late(reader, asked)
+            late = variable.late if pair is None else pair[1]
+            if variable.kind == "linear" and late != variable.late:
+                h = self._source(variable, s, theta, gradient, memories)
+                value = value + (variable.late - late) * lag.change(s + 0.5) * (h - value)
+            value = self._shaped(value, dims[name])
+            if variable.kind == "linear":
+                at = kappa.reshape(*kappa.shape[:-1], *[1] * len(dims[name])) + variable.late - late
+                value = lag.mass(at) * value
+                start = self.plan.memories[name].start
+                if callable(start) and f"{key}_start" in means:
+                    value = value + lag.kept(at) * self._shaped(means[f"{key}_start"], dims[name])
+                elif not callable(start) and np.any(start):
+                    value = value + lag.kept(at) * np.asarray(start)
+            values[asked] = value
+        return values
+
+    def _memory(self, index: int, variable: Variable) -> Memory:
+        """Return the memory of the equation for a variable, the one at ``index``."""
+        key, lag = variable.key, variable.lag
+
+        def change(s: Array) -> Array:
+            return lag.change(s + 0.5)
+
+        if variable.kind == "start":
+            return Memory(key, 0.0, 0.0, squared=False, stored=False, source=self._constant(variable))
+        if variable.kind == "input":
+            source = None if key == "gradient" else self._input(key)
+            return Memory(key, 1.0, lag.rate, squared=False, stored=False, source=source, change=change)
+        name = variable.memory
+        assert name is not None
+        memory = self.plan.memories[name]
+        stored = key == name and variable.late == 0.0 and memory.from_nothing
+        squared = memory.of == "square"
+        if variable.kind == "maximum":
+            return Memory(
+                key, 1.0, 0.0, squared=squared, stored=stored, source=self._sourced(variable), maximum=memory.decay
+            )
+        source = self._sourced(variable) if callable(memory.of) else None
+        parts = {"squared": squared, "readout": lag.mass, "stored": stored, "source": source}
+        if lag.rate == math.inf:
+            return Memory(key, 1.0, math.inf, initial=1.0, **parts)
+        return Memory(key, 1.0, lag.rate, change=change, **parts)
+
+    def _constant(self, variable: Variable) -> Source:
+        def source(
+            s: Array, theta: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
+        ) -> Array:
+            width = math.prod(self.variables.dims(theta.shape[-1])[variable.memory or ""])
+            return np.zeros((*s.shape[:-1], width))
+
+        return source
+
+    def _input(self, key: str) -> Source:
+        def source(
+            s: Array, theta: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
+        ) -> Array:
+            return theta if key == "theta" else self.point(s, theta, memories)
+
+        return source
+
+    def _sourced(self, variable: Variable) -> Source:
+        def source(
+            s: Array, theta: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
+        ) -> Array:
+            return self._source(variable, s, theta, gradient, memories)
+
+        return source
+
+    def _source(
+        self, variable: Variable, s: Array, theta: Array, gradient: Array, memories: Sequence[Array]
+    ) -> Array:
+        """Return the source of a memory: of the present values if it is flat, else of those at mid-step."""
+        name, shape = variable.memory or "", self.plan.shape
+        if variable.flat:
+            present = {"gradient": gradient, "theta": theta, f"theta{OLD}": theta}
+            values: Values = {key: self._shaped(value, shape) for key, value in present.items()}
+            values["alpha"] = self.alpha
+        elif callable(self.plan.memories[name].of):
+            values = self._read(name, s, s + 0.5, theta, gradient, memories)
+        else:
+            index = [item.key for item in self.items].index("gradient")
+            values = {"gradient": self._shaped(memories[index], shape)}
+        h = np.asarray(self.plan.sources[name](values))
+        dims = self.variables.dims(theta.shape[-1])[name]
+        return h if len(dims) == 1 else h.reshape(*h.shape[: -len(dims)], -1)
+
+
+def _first_iterations(
+    system: _System, count: int, theta: Array, gradient: Callable[[Array], Array]
+) -> FirstIterations:
+    """Run ``count`` iterations of the optimizer, and one more whose memories the next step reads."""
+    plan, optimizer = system.plan, system.plan.optimizer
+    if np.ndim(system.alpha):
+        raise refusal("SecondOrder", optimizer, "under a schedule its first iterations are not known")
+    rate, dims = float(system.alpha), system.variables.dims(len(theta))
+    values = plan.starts(theta, gradient(theta) if plan.starts_from_gradient else np.zeros_like(theta), dims)
+    initial = {name: values[name] for name in plan.memories}
+    rows: dict[str, list[Array]] = {"theta": [plan.evaluated(values)]}
+    rows |= {name: [np.ravel(values[name])] for name in plan.memories}
+    for k in range(1, count + 1):
+        plan.advance(values, gradient(plan.place(values, k, rate)))
+        rows["theta"].append(plan.evaluated(values))
+        for name in plan.memories:
+            rows[name].append(np.ravel(values[name]))
+    last = plan.flat(values["theta"])
+    # After the last iteration, and after the next one.
+    before = {name: values[name] for name in plan.memories}
+    point = plan.place(values, count + 1, rate)
+    plan.advance(values, gradient(point))
+    inputs = {"gradient": plan.flat(values["gradient"]), "theta": last, "point": point}
+    kappa, memories = np.array([count + 1.0]), []
+    for variable in system.items:
+        name = variable.memory
+        if name is None:
+            memories.append(inputs[variable.key])
+        elif variable.kind == "start":
+            memories.append(np.ravel(initial[name]))
+        else:
+            # The values after the last and after the next iteration, each by its mass.
+            ends = []
+            for late, value in ((1.0, before[name]), (0.0, values[name])):
+                if variable.kind == "linear":
+                    at = kappa + variable.late - late
+                    value = (value - variable.lag.kept(at) * initial[name]) / variable.lag.mass(at)
+                ends.append(value)
+            # Without the product by 0, which would be NaN for a value that is not finite.
+            whole = variable.late in (0.0, 1.0)
+            late = variable.late
+            value = ends[int(1.0 - late)] if whole else late * ends[0] + (1.0 - late) * ends[1]
+            memories.append(np.ravel(value))
+    stacked = {name: np.stack(row) for name, row in rows.items()}
+    return FirstIterations(count, stacked.pop("theta"), stacked, tuple(memories), last)

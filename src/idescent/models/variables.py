@@ -1,0 +1,194 @@
+r"""The memories of the automatic second-order model: which values of a declaration it needs, and when.
+
+What lives here: :class:`Variables`, which resolves the names that the functions of a declaration ask for.
+What does not: lags (:mod:`idescent.models.lags`), the equation (:mod:`idescent.models.second_order`).
+
+Every variable represents a value at the middle of step k.  A memory may be needed after its update in this
+step (lateness 0), before it (1), or after it at the end of the step (1/2), for a gradient at another point.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idescent.models.lags import Lag, VaryingLag
+from idescent.optimizers.declared import average
+from idescent.optimizers.layout import Dims, layout
+from idescent.optimizers.plan import Plan
+from idescent.optimizers.structure import inputs
+
+Array = NDArray[np.float64]
+
+OLD = "_old"
+STEP, PLACE = "step", "place"
+# Ages at mid-step of what a source may read.
+_INPUTS = ("gradient", "theta", "point")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One memory of the equation.
+
+    Attributes
+    ----------
+    key : str
+        Name in the equation.
+    memory : str or None
+        Declared memory; None for an input: the gradient, theta or the point half an iteration ago.
+    kind : {"input", "linear", "maximum", "start"}
+        ``start`` is the initial value of a memory, which is constant.
+    lag : Lag
+        Of a linear memory or an input.  A sum, or a memory whose decay rate depends on k, always has the age
+        of half an iteration: with another age the variance of its lag would be wrong by more and more.  Its
+        value at another lateness follows from its rate.
+    flat : bool
+        Whether the source is a function of the present gradient, theta or point.
+    late : float
+        Lateness.
+    """
+
+    key: str
+    memory: str | None
+    kind: str
+    lag: Lag
+    flat: bool = True
+    late: float = 0.0
+
+
+class Variables:
+    """The variables that a declaration needs, in an order in which each depends on those before it.
+
+    Attributes
+    ----------
+    plan : Plan
+    items : dict of str to Variable
+        By key.
+    asked : dict of str to tuple of str
+        Names that each reader asks for: the step, the point and the stored iterate, and the sources by memory.
+    lookup : dict of (str, str) to str
+        Key of the variable that a reader finds under a name.
+    """
+
+    def __init__(self, plan: Plan, first: int) -> None:
+        self.plan = plan
+        self.items: dict[str, Variable] = {}
+        self._first = first
+        self.lookup: dict[tuple[str, str], str] = {}
+        self._dims: dict[int, Dims] = {}
+        self._names = {name: list(plan.memories).index(name) for name in plan.memories}
+        self.asked = {STEP: inputs(plan, plan.optimizer.step)}
+        optimizer = plan.optimizer
+        self.asked[PLACE] = tuple(
+            name
+            for function in (optimizer.point, optimizer.evaluate)
+            if function is not None
+            for name in inputs(plan, function)
+        )
+        for name, memory in plan.memories.items():
+            self.asked[name] = inputs(plan, memory.of) if callable(memory.of) else ()
+        late = {self.late(reader, name) for reader, names in self.asked.items() for name in names}
+        self._needed: set[tuple[str, float]] = {pair for pair in late if pair is not None}
+        for reader in (PLACE, STEP):
+            for name in self.asked[reader]:
+                self._resolve(reader, name)
+        for name in plan.memories:
+            if not any(pair[0] == name for pair in self._needed):
+                self._add(name, self._natural(name))
+
+    def dims(self, n: int) -> Dims:
+        """Return the shapes of the memories for ``n`` parameters."""
+        if n not in self._dims:
+            self._dims[n] = layout(self.plan, n)
+        return self._dims[n]
+
+    def _natural(self, name: str) -> float:
+        return 1.0 if self.plan.memories[name].read == "old" else 0.0
+
+    def late(self, reader: str, asked: str) -> tuple[str, float] | None:
+        """Return the memory and the lateness of the value that a reader finds under a name."""
+        name = asked.removesuffix(OLD)
+        if name not in self.plan.memories:
+            return None
+        if reader == PLACE:
+            return name, 0.5
+        if asked.endswith(OLD):
+            return name, 1.0
+        if reader == STEP:
+            return name, self._natural(name)
+        read, reads = self.plan.memories[name].read, self.plan.memories[reader].read
+        earlier = self._names[name] < self._names[reader]
+        if read == reads:
+            return name, 0.0 if earlier else 1.0
+        return name, 0.0 if read == "new" else 1.0
+
+    def _resolve(self, reader: str, asked: str) -> None:
+        """Add the variable that a reader finds under a name, and everything that it depends on."""
+        pair = self.late(reader, asked)
+        if pair is not None:
+            self.lookup[reader, asked] = self._add(*pair)
+        elif asked.removesuffix(OLD) in _INPUTS and reader != PLACE:
+            self.lookup[reader, asked] = self._input(asked.removesuffix(OLD))
+
+    def _input(self, name: str) -> str:
+        if name not in self.items:
+            if name == "point":
+                for asked in self.asked[PLACE]:
+                    self._resolve(PLACE, asked)
+            # An average with the decay rate 0 has the lag of half an iteration.
+            self.items[name] = Variable(name, None, "input", Lag(average(0.0)))
+        return name
+
+    def _add(self, name: str, late: float) -> str:
+        memory = self.plan.memories[name]
+        long = memory.kind != "maximum" and (not memory.constant or memory.decay == 1.0)
+        key = name if long else self._named(name, late)
+        if key in self.items:
+            return key
+        asked = [x for x in self.asked[name] if x != "alpha"]
+        ages = {-0.5 if x == "theta" and memory.read == "old" else 0.5 for x in asked}
+        flat = set(asked) <= {"gradient", "theta", f"theta{OLD}"} and len(ages) <= 1 and memory.kind != "maximum"
+        if memory.kind == "maximum" and not callable(memory.of):
+            self._input("gradient")
+        if not flat:
+            for x in asked:
+                self._resolve(name, x)
+        age = (ages or {0.5}).pop() if flat else 0.0
+        if memory.kind == "maximum":
+            self.items[key] = Variable(key, name, "maximum", Lag(average(0.0)), False, late)
+            return key
+        if long:
+            late = 0.5 - age
+        if memory.constant:
+            lag = Lag(memory, late, age)
+        else:
+            lag = VaryingLag(memory, late, age, self._decays(name))
+        self.items[key] = Variable(key, name, "linear", lag, flat, late)
+        if callable(memory.start) and float(lag.kept(np.array([self._first + 1.0]))[0]) != 0.0:
+            start = f"{name}_start"
+            self.items[start] = Variable(start, name, "start", lag, True, late)
+        return key
+
+    def _named(self, name: str, late: float) -> str:
+        """Return a key: the memory's own name for the value that the step reads, or the only one needed."""
+        lates = {x for memory, x in self._needed if memory == name}
+        own = self._natural(name)
+        own = own if own in lates or not lates else min(lates)
+        return name if late == own else f"{name}_{({0.0: 'new', 0.5: 'end', 1.0: 'old'})[late]}"
+
+    def _decays(self, name: str) -> Callable[[Array], list[float]]:
+        """Return the decay rates of a memory as a function of iterations ``k``."""
+        beta: Any = self.plan.memories[name].beta
+        asked = list(inspect.signature(beta).parameters)
+
+        def decays(k: Array) -> list[float]:
+            values = self.plan.continued(k)
+            columns = [np.broadcast_to(values[x], k.shape).tolist() for x in asked if x in values]
+            return [float(beta(*row)) for row in zip(*columns, strict=True)]
+
+        return decays
