@@ -70,7 +70,7 @@ def test_heredias_force_is_that_of_its_moments(betas, lookahead, accumulator):
             given = np.array([float(x) for x in gradient(r)])
             if memory.source is None:
                 return optimizer.squares(given) if memory.squared else given
-            return memory.source(np.array([float(r)]), given, [], None)
+            return memory.source(np.array([float(r)]), np.zeros(1), given, [], None)
 
         nodes, weights = np.polynomial.legendre.leggauss(40)
         r = 0.5 * s * (1.0 + nodes)
@@ -90,7 +90,7 @@ def test_heredias_force_is_that_of_its_moments(betas, lookahead, accumulator):
     for s in (0.7, 3.0):
         at = mpf(s) + mpf(lookahead)
         state = [remembered(memory, float(at)) for memory in equation.memories[:4]]
-        found = motion.source(np.array([s]), GRADIENT, state, None)
+        found = motion.source(np.array([s]), np.zeros(1), GRADIENT, state, None)
         first, second = (1 - mpf(b) ** mpf(s) for b in betas)
         for i in range(2):
             m = moment(mpf(betas[0]), at, lambda r, i=i: gradient(r)[i])
@@ -344,8 +344,8 @@ def test_under_a_schedule_its_rate_stands_wherever_alpha_does(model, optimizer):
             assert replace(there, **functions) == replace(here, **functions)
             assert (there.source is None) == (here.source is None)
             if here.source is not None:
-                felt = there.source(times, gradient, rows, product)[i]
-                assert felt == pytest.approx(here.source(s, GRADIENT, state, product), rel=1e-14)
+                felt = there.source(times, gradient, gradient, rows, product)[i]
+                assert felt == pytest.approx(here.source(s, GRADIENT, GRADIENT, state, product), rel=1e-14)
 
 
 def test_without_a_schedule_that_changes_anything_a_model_is_itself():

@@ -17,8 +17,8 @@ CLAIMS = [
     (ide.AdaBelief(eps=0.1), 2, "nested", "2 ln(1/alpha)/(1-0.999) iterations", "1/alpha"),
     (ide.AdaBelief(), None, "not smooth where the gradient is constant", None, "alpha^(-1/2)"),
     (ide.CenteredRMSProp(), None, "the root of a variance", None, "alpha^(-1/2)"),
-    (ide.AMSGrad(), None, "a maximum: first order where the memory 'u'", "8 iterations", "1/alpha"),
-    (ide.Adamax(), None, "a maximum", "8 iterations", "1/alpha"),
+    (ide.AMSGrad(), 2, "the maximum 'u' is sampled", "2 ln(1/alpha)/(1-0.999) iterations", "1/alpha"),
+    (ide.Adamax(), 2, "the maximum 'u' is sampled", "8 iterations", "1/alpha"),
     (ide.Lion(), None, "a sign: exact until the sign changes", "8 iterations", "1/alpha"),
     (ide.AdaDelta(), None, "its memory 'u' feeds on itself through D", None, "unknown"),
 ]

@@ -30,7 +30,7 @@ HessianVector = Callable[[Array], Array]
 """``hessian_vector(direction)``: the Hessian along the path times directions, shape (..., n)."""
 
 Source = Callable[[Array, Array, Array, Sequence[Array], HessianVector], Array]
-"""``source(s, theta, gradient, memories, hessian_vector)``: source of a memory, if not the gradient or its square.
+"""``source(s, theta, gradient, memories, hessian_vector)``: any source but the gradient and its square.
 
 ``memories`` are those listed before it, as the velocity reads them: at ``s + lookahead``.
 """

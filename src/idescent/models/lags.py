@@ -36,7 +36,7 @@ class Lag:
               d + \ell + \frac{\kappa'-1}2 \;(\beta = 1), \qquad N = c\,\frac{1-\beta^{\kappa'}}{1-\beta}
               \quad\text{or}\quad c\,\kappa',
 
-    where L is the mean lag, N the mass, c the gain, d the age of the source and :math:`\ell` the lateness.  If
+    where L is the mean lag, N the mass, c the gain, d the age of the source, :math:`\ell` the lateness.  If
     :math:`\beta` depends on k, mass and lag follow from their recursions (:class:`VaryingLag`).
 
     Parameters
@@ -145,7 +145,8 @@ class VaryingLag(Lag):
         ones = np.ones_like(away[..., :1])
         left = np.concatenate((ones, np.cumprod(away[..., :-1], axis=-1)), axis=-1)
         right = np.concatenate((np.cumprod(away[..., :0:-1], axis=-1)[..., ::-1], ones), axis=-1)
-        return np.einsum("...i,...ij->...j", left * right / _LAGRANGE, self._table[first[..., None] + at])
+        weights, rows = left * right / _LAGRANGE, self._table[first[..., None] + at]
+        return np.asarray(np.einsum("...i,...ij->...j", weights, rows))
 
     def _extend(self, last: int) -> None:
         """Compute the table up to a number of updates."""

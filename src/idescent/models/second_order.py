@@ -121,7 +121,9 @@ def _refused(plan: Plan) -> str | None:
     """Return the reason why the model refuses an optimizer whose structure it covers; None if it does not."""
     variables = Variables(plan, 1)
     for variable in variables.items.values():
-        if variable.kind == "maximum" and variable.late != (plan.memories[variable.memory or ""].read == "old"):
+        if variable.kind == "maximum" and variable.late != (
+            plan.memories[variable.memory or ""].read == "old"
+        ):
             return f"the maximum {variable.memory!r} is read before and after its update"
         long = variable.kind == "linear" and variable.key in variables.asked[PLACE] and variable.late != 0.5
         if long and "gradient" in feeds(plan, plan.memories[variable.memory or ""]):
@@ -242,13 +244,26 @@ class _System:
         squared = memory.of == "square"
         if variable.kind == "maximum":
             return Memory(
-                key, 1.0, 0.0, squared=squared, stored=stored, source=self._sourced(variable), maximum=memory.decay
+                key,
+                1.0,
+                0.0,
+                squared=squared,
+                stored=stored,
+                source=self._sourced(variable),
+                maximum=memory.decay,
             )
-        source = self._sourced(variable) if callable(memory.of) else None
-        parts = {"squared": squared, "readout": lag.mass, "stored": stored, "source": source}
-        if lag.rate == math.inf:
-            return Memory(key, 1.0, math.inf, initial=1.0, **parts)
-        return Memory(key, 1.0, lag.rate, change=change, **parts)
+        quick = lag.rate == math.inf
+        return Memory(
+            key,
+            1.0,
+            lag.rate,
+            squared=squared,
+            initial=1.0 if quick else 0.0,
+            readout=lag.mass,
+            stored=stored,
+            source=self._sourced(variable) if callable(memory.of) else None,
+            change=None if quick else change,
+        )
 
     def _constant(self, variable: Variable) -> Source:
         def source(
@@ -319,10 +334,11 @@ def _first_iterations(
     inputs = {"gradient": plan.flat(values["gradient"]), "theta": last, "point": point}
     kappa, memories = np.array([count + 1.0]), []
     for variable in system.items:
-        name = variable.memory
-        if name is None:
+        if variable.memory is None:
             memories.append(inputs[variable.key])
-        elif variable.kind == "start":
+            continue
+        name = variable.memory
+        if variable.kind == "start":
             memories.append(np.ravel(initial[name]))
         else:
             # The values after the last and after the next iteration, each by its mass.

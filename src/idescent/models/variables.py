@@ -70,7 +70,7 @@ class Variables:
     items : dict of str to Variable
         By key.
     asked : dict of str to tuple of str
-        Names that each reader asks for: the step, the point and the stored iterate, and the sources by memory.
+        Names that each reader asks for: the step, the point with the stored iterate, and the sources.
     lookup : dict of (str, str) to str
         Key of the variable that a reader finds under a name.
     """
@@ -152,7 +152,9 @@ class Variables:
             return key
         asked = [x for x in self.asked[name] if x != "alpha"]
         ages = {-0.5 if x == "theta" and memory.read == "old" else 0.5 for x in asked}
-        flat = set(asked) <= {"gradient", "theta", f"theta{OLD}"} and len(ages) <= 1 and memory.kind != "maximum"
+        flat = (
+            set(asked) <= {"gradient", "theta", f"theta{OLD}"} and len(ages) <= 1 and memory.kind != "maximum"
+        )
         if memory.kind == "maximum" and not callable(memory.of):
             self._input("gradient")
         if not flat:
@@ -164,10 +166,7 @@ class Variables:
             return key
         if long:
             late = 0.5 - age
-        if memory.constant:
-            lag = Lag(memory, late, age)
-        else:
-            lag = VaryingLag(memory, late, age, self._decays(name))
+        lag = Lag(memory, late, age) if memory.constant else VaryingLag(memory, late, age, self._decays(name))
         self.items[key] = Variable(key, name, "linear", lag, flat, late)
         if callable(memory.start) and float(lag.kept(np.array([self._first + 1.0]))[0]) != 0.0:
             start = f"{name}_start"

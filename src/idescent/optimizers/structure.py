@@ -164,6 +164,9 @@ def _structure(optimizer: Optimizer) -> Structure:
     if beta is not None:
         start = f"2 ln(1/alpha)/(1-{beta:g}) iterations" if beta < 1.0 else "alpha^(-2/3) iterations"
         why += ", after a logarithmic start" if beta < 1.0 else ", after a long start"
+    largest = next((name for name, memory in memories.items() if memory.kind == "maximum"), None)
+    if largest is not None:
+        why += f"; the maximum {largest!r} is sampled at the middle of every iteration"
     blocked = _blocked(plan, memories, switches)
     if blocked is not None:
         return Structure(memories, switches, None, blocked, start, _horizon(plan, memories))
@@ -178,9 +181,6 @@ def _blocked(plan: Plan, memories: dict[str, MemoryStructure], switches: tuple[s
     reason = unsolvable(plan, memories)
     if reason is not None:
         return reason
-    largest = next((name for name, memory in memories.items() if memory.kind == "maximum"), None)
-    if largest is not None:
-        return f"a maximum: first order where the memory {largest!r} begins or ends to follow its source"
     if "sign in the step" in switches:
         return "a sign: exact until the sign changes, and of first order there"
     return None

@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.models.equation import Memory
 from idescent.models.recipe import difference
 from idescent.solvers.problem import Problem
 from idescent.solvers.radau import Radau
@@ -77,10 +78,10 @@ def memory_terms(
     velocity: Array,
     propagators: Sequence[Propagator],
 ) -> list[Term]:
-    """Return the terms of the memories whose source is the gradient or, for each coordinate, its square.
+    """Return the terms of the memories that have the shape of theta.
 
-    In an equation with a mobility, only those of the square.  The derivative of the velocity is a difference
-    quotient.
+    In an equation with a mobility, only those of the square.  Derivatives of the velocity, and of sources
+    other than the gradient and its square, are difference quotients.
 
     Parameters
     ----------
@@ -94,8 +95,14 @@ def memory_terms(
     """
     terms: list[Term] = []
     for i, memory in enumerate(problem.equation.memories):
-        wanted = memory.squared or problem.equation.mobility is None
-        if wanted and memory.source is None and memories[i].shape == theta.shape:
+        automatic = problem.equation.mobility is None
+        offered = memory.maximum is None if automatic else memory.squared and memory.source is None
+        if offered and memories[i].shape == theta.shape:
+            factor = 2.0 * gradient if memory.squared else None
+            if memory.source is not None:
+                factor = _source_derivative(problem, memory, s, theta, gradient, memories[:i])
+                if factor is None:
+                    continue
             # A memory of the gradient may be 0.
             shift = 1e-6 * memories[i] if memory.squared else difference(memories[i])
             shifted = problem.equation.velocity(
@@ -103,8 +110,26 @@ def memory_terms(
             )
             # Where the memory is 0 this is 0/0: that entry of Newton's matrix is left out.
             mobility = np.nan_to_num((velocity - shifted) / shift, nan=0.0, posinf=0.0, neginf=0.0)
-            terms.append((mobility, 2.0 * gradient if memory.squared else None, propagators[i]))
+            terms.append((mobility, factor, propagators[i]))
     return terms
+
+
+def _source_derivative(
+    problem: Problem, memory: Memory, s: Array, theta: Array, gradient: Array, memories: list[Array]
+) -> Array | None:
+    """Return the derivative of a source by the gradient, for each coordinate; None if it is 0.
+
+    Memories of the gradient that are shorter than an iteration count as the gradient itself.
+    """
+    shift = difference(gradient)
+    declared = problem.equation.memories[: len(memories)]
+    moved = [
+        values + shift if part.source is None and not part.squared and part.rate > 1.0 else values
+        for part, values in zip(declared, memories, strict=True)
+    ]
+    base = problem.source(memory, s, theta, gradient, memories)
+    factor = np.nan_to_num((problem.source(memory, s, theta, gradient + shift, moved) - base) / shift)
+    return factor if factor.any() else None
 
 
 def newton_step(
@@ -139,7 +164,8 @@ def newton_step(
     # Right-hand sides of each coordinate, shape (E, n, p): the effect of a unit change of the path at the
     # left, then of each memory at the left.  `parts` are the matrices L A mu (drive) f in front of H delta,
     # shape (E, n, p, p).
-    columns, parts = [np.ones((elements, n, p))], []
+    columns: list[Array] = [np.ones((elements, n, p))]
+    parts: list[Array] = []
     for mobility, factor, propagator in terms:
         part = integral * np.swapaxes(mobility, 1, 2)[:, :, None]
         if propagator is not None:
@@ -147,7 +173,9 @@ def newton_step(
             columns.append(-(part @ carry[:, None, :, None])[..., 0])
             part = part @ drive[:, None]
         parts.append(part if factor is None else part * np.swapaxes(factor, 1, 2)[:, :, None])
-    weighted = parts[0] if len(parts) == 1 else np.sum(parts, axis=0)
+    weighted = (
+        np.sum(parts, axis=0) if len(parts) > 1 else parts[0] if parts else np.zeros((elements, n, p, p))
+    )
     # `delta` is the solution for the residual alone; `responses` are those for the columns.
     if hessian.ndim == 3:
         system = np.eye(p) + weighted * np.swapaxes(hessian, 1, 2)[:, :, None]

@@ -170,9 +170,11 @@ def relax_window(
         if equation.point is not None:
             # With the memories of the last sweep.
             shape = window.theta.shape[:2]
-            last = window.memories if sweep > 1 else [
-                np.broadcast_to(value, (*shape, len(value))) for value in start.memories
-            ]
+            last = (
+                window.memories
+                if sweep > 1
+                else [np.broadcast_to(value, (*shape, len(value))) for value in start.memories]
+            )
             place = equation.point(s, window.theta, last)
             shift = 1e-6 * (1.0 + np.abs(window.theta))
             sensitivity = (equation.point(s, window.theta + shift, last) - place) / shift
