@@ -95,6 +95,7 @@ API = {
             "models.half_step",
             "models.third_order",
             "models.recipe",
+            "models.naive",
             "models.local",
             "models.log_rate",
             "models.sign_flow",

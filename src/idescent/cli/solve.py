@@ -26,7 +26,7 @@ examples
   idescent solve Paper Adam --alpha 0.1 --steps 20 --solver Picard --json
 
 models
-  Paper, HalfStep, ThirdOrder; for comparison: BarakatBianchi, Cattaneo, DaSilvaGazeau,
+  Paper, HalfStep, ThirdOrder, Naive; for comparison: BarakatBianchi, Cattaneo, DaSilvaGazeau,
   HerediaSecondOrder, Local, LogRate, SignFlow
 
 {cell.COMMON}"""

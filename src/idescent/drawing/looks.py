@@ -16,6 +16,7 @@ LOOKS: dict[str, tuple[str, str, float, Any]] = {
     "half-step": ("#0072B2", "s", 3.6, "solid"),
     "third-order": ("#009E73", "D", 3.4, "solid"),
     "local": ("#E69F00", "v", 5.0, (0, (5, 1.5))),
+    "naive": ("#999933", ">", 4.2, (0, (3, 1.2))),
     "log-rate": ("#56B4E9", "^", 3.6, (0, (5, 1.5))),
     "sign-flow": ("#7F7F7F", "p", 4.2, (0, (1, 1.2))),
     "barakat-bianchi": ("#D55E00", "<", 4.0, (0, (6, 1.5, 1, 1.5))),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from idescent.models.heredia_second_order import HerediaSecondOrder as HerediaSecondOrder
     from idescent.models.local import Local as Local
     from idescent.models.log_rate import LogRate as LogRate
+    from idescent.models.naive import Naive as Naive
     from idescent.models.paper import Paper as Paper
     from idescent.models.sign_flow import SignFlow as SignFlow
     from idescent.models.third_order import ThirdOrder as ThirdOrder
@@ -27,6 +28,7 @@ _MODELS = {
     "HerediaSecondOrder": "heredia_second_order",
     "Local": "local",
     "LogRate": "log_rate",
+    "Naive": "naive",
     "Paper": "paper",
     "SignFlow": "sign_flow",
     "ThirdOrder": "third_order",

@@ -32,7 +32,8 @@ HessianVector = Callable[[Array], Array]
 Source = Callable[[Array, Array, Array, Sequence[Array], HessianVector], Array]
 """``source(s, theta, gradient, memories, hessian_vector)``: any source but the gradient and its square.
 
-``memories`` are those listed before it, as the velocity reads them: at ``s + lookahead``.
+``memories`` are those listed before it, as the velocity reads them: at ``s + lookahead``; in an equation
+without look-ahead, also its own and later ones.
 """
 
 

@@ -134,6 +134,6 @@ def _memory(plan: Plan, name: str, memory: DeclaredMemory, before: Sequence[str]
     def source(
         s: Array, theta: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
     ) -> Array:
-        return np.asarray(declared({**dict(zip(before, memories, strict=True)), "gradient": gradient}))
+        return np.asarray(declared({**dict(zip(before, memories, strict=False)), "gradient": gradient}))
 
     return Memory(name, memory.gain, rate, squared=False, source=source, ahead=memory.read == "new")

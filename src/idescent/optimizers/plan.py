@@ -201,6 +201,10 @@ class Plan:
         values["k"], values["alpha"] = k, alpha
         for name, function in self._next:
             values[name] = function(values)
+        return self.locate(values)
+
+    def locate(self, values: Values) -> Array:
+        """Set and return the point of the gradient; ``values`` has ``k``, ``alpha`` and the sequences."""
         if self._point is None and self.shape is None:
             point = values["point"] = values["theta"]
             return point  # type: ignore[no-any-return]

@@ -375,7 +375,7 @@ class March:
 
     def _begins_at_rest(self, outcome: Outcome) -> bool:
         """Whether the first relaxation shows that the path begins near a zero of the gradient."""
-        if self.thorough or self.state.s > 0.0 or outcome.curvature == 0.0:
+        if self.thorough or self.state.s > 0.0 or outcome.curvature == 0.0 or self.equation.mobility is None:
             return False
         target = self._tolerance(self.state.theta)
         return begins_at_rest(self.equation, self.sources, self.rtol, target, outcome.curvature)

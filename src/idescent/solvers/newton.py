@@ -100,7 +100,7 @@ def memory_terms(
         if offered and memories[i].shape == theta.shape:
             factor = 2.0 * gradient if memory.squared else None
             if memory.source is not None:
-                factor = _source_derivative(problem, memory, s, theta, gradient, memories[:i])
+                factor = _source_derivative(problem, memory, s, theta, gradient, memories)
                 if factor is None:
                     continue
             # A memory of the gradient may be 0.
@@ -122,10 +122,9 @@ def _source_derivative(
     Memories of the gradient that are shorter than an iteration count as the gradient itself.
     """
     shift = difference(gradient)
-    declared = problem.equation.memories[: len(memories)]
     moved = [
         values + shift if part.source is None and not part.squared and part.rate > 1.0 else values
-        for part, values in zip(declared, memories, strict=True)
+        for part, values in zip(problem.equation.memories, memories, strict=True)
     ]
     base = problem.source(memory, s, theta, gradient, memories)
     factor = np.nan_to_num((problem.source(memory, s, theta, gradient + shift, moved) - base) / shift)

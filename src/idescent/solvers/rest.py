@@ -88,7 +88,7 @@ def soft_length(
     curvature : float
         As for :func:`unknown`.
     """
-    assert equation.mobility is not None  # an equation without it begins after first iterations
+    assert equation.mobility is not None  # as March._begins_at_rest checks
     length = 0.25
     while length > 1e-12:
         after = [

@@ -167,14 +167,12 @@ def relax_window(
         if problem.objective.gradients >= problem.most_gradients:
             raise ExhaustedError
         place, sensitivity = window.theta, None
-        if equation.point is not None:
-            # With the memories of the last sweep.
+        # Memories of the last sweep, for the point of the gradient and for sources of earlier memories.
+        last = window.memories
+        if sweep == 1:
             shape = window.theta.shape[:2]
-            last = (
-                window.memories
-                if sweep > 1
-                else [np.broadcast_to(value, (*shape, len(value))) for value in start.memories]
-            )
+            last = [np.broadcast_to(value, (*shape, len(value))) for value in start.memories]
+        if equation.point is not None:
             place = equation.point(s, window.theta, last)
             shift = 1e-6 * (1.0 + np.abs(window.theta))
             sensitivity = (equation.point(s, window.theta + shift, last) - place) / shift
@@ -188,7 +186,7 @@ def relax_window(
         ahead: list[Array] = []
         parts = zip(equation.memories, propagators, start.memories, strict=True)
         for i, (memory, propagator, first) in enumerate(parts):
-            source = problem.source(memory, s, window.theta, gradient, ahead)
+            source = problem.source(memory, s, window.theta, gradient, [*ahead, *last[i:]])
             if memory.maximum is None:
                 values = _propagate(propagator, source, first)
             else:
