@@ -108,8 +108,8 @@ class FirstIterations:
         The optimizer's memories after each iteration.
     memories : tuple of ndarray, shape (width,)
         Values of the equation's memories at ``s = count``.
-    scales : tuple of float
-        Largest absolute source of each memory so far.
+    scales : tuple of float, or None
+        Largest absolute source of each memory so far; None if there are no iterations.
     last : ndarray, shape (n,), or None
         The path at ``s = count``, if ``theta`` contains another iterate, that of ``Equation.evaluate``.
     """
@@ -118,7 +118,7 @@ class FirstIterations:
     theta: Array
     moments: Mapping[str, Array]
     memories: tuple[Array, ...]
-    scales: tuple[float, ...]
+    scales: tuple[float, ...] | None = None
     last: Array | None = None
 
 

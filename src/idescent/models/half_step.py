@@ -1,29 +1,34 @@
 """The half-step model: memories that match the discrete ones in mass and mean lag at mid-step.
 
-What lives here: :class:`HalfStep`, derived from a declaration.  What does not: the lags of its memories
-(:mod:`idescent.models.lags`).
+What lives here: :class:`HalfStep`, derived from a declaration.  What does not: which values the declaration
+needs (:mod:`idescent.models.variables`), the lags of its memories (:mod:`idescent.models.lags`).
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idescent.common.numeric import integer
 from idescent.models.averages import decoupled_decay, refusal
-from idescent.models.equation import Equation, FirstIterations, LearningRate, Memory
-from idescent.models.lags import Lag
-from idescent.models.recipe import refuse_structure
-from idescent.optimizers.declared import average
-from idescent.optimizers.layout import layout
+from idescent.models.equation import (
+    Equation,
+    FirstIterations,
+    HessianVector,
+    LearningRate,
+    Memory,
+    Source,
+)
+from idescent.models.variables import OLD, PLACE, STEP, Variable, Variables
 from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.plan import Plan, Values
+from idescent.optimizers.structure import feeds, slowest, structure, unsolvable
 
 Array = NDArray[np.float64]
 
@@ -37,9 +42,6 @@ _AVERAGE = np.array(
         for m in range(-4, 5)
     ]
 )
-_GRADIENT = "gradient"
-# Iteration at which the step is tested for smoothness.
-_LATE = 1e4
 
 
 @dataclass(frozen=True)
@@ -97,146 +99,291 @@ class HalfStep:
 
     def equation(self, optimizer: Optimizer, alpha: LearningRate) -> Equation:
         """Return the model's equation for the declaration of ``optimizer``."""
-        rule = _rule(optimizer)
-        shrink, push = decoupled_decay(alpha, optimizer.decoupled_decay)
-
-        def direction(s: Array, theta: Array, means: dict[str, Array]) -> Array:
-            if "theta" in rule.plan.asked:
-                # Theta of half an iteration ago.
-                theta = theta + 0.5 * alpha * rule.step(s + 0.5, theta, means, alpha)
-            kappa = np.maximum(s + 0.5 + _SHIFTS.reshape(-1, *[1] * s.ndim), 0.5)
-            return np.tensordot(_AVERAGE, rule.step(kappa, theta, means, alpha), 1)
-
-        def velocity(s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
-            means = dict(zip(rule.lags, memories, strict=True))
-            return -push * alpha * direction(s, theta, means) - shrink * theta
-
+        variables, beta = _variables(optimizer, self.start)
+        count = self.start
+        if beta is not None and not np.ndim(alpha):
+            count = max(count, _settled(beta, float(alpha)))
+        system = _System(variables, alpha)
         return Equation(
-            memories=tuple(rule.memory(name) for name in rule.lags),
-            velocity=velocity,
+            memories=system.memories(),
+            velocity=system.velocity,
             mobility=None,
             coupled_decay=optimizer.coupled_decay,
             moment_offset=-0.5,
-            held_until=self.start + 0.5,
+            held_until=count + 0.5,
             begin=lambda theta, gradient, factors=None: _first_iterations(
-                rule, float(alpha), self.start, theta, gradient, factors
+                system, count, theta, gradient, factors
             ),
-        )
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """What the declaration of an optimizer determines: its lags, and its step as a function of averages."""
-
-    plan: Plan
-    lags: dict[str, Lag]
-    sources: dict[str, Any]
-    starts: dict[str, Array]
-
-    def step(self, kappa: Array, theta: Array, means: dict[str, Array], alpha: LearningRate) -> Array:
-        """Return D, shape of ``kappa`` broadcast against ``theta``, from the normalised memories."""
-        values: Values = {"alpha": alpha, "theta": theta, **self.plan.continued(kappa)}
-        for name, mean in means.items():
-            values[name] = self.lags[name].mass(kappa) * mean
-            if name in self.starts:
-                values[name] = values[name] + self.lags[name].kept(kappa) * self.starts[name]
-        return np.asarray(self.plan.direction(values))
-
-    def memory(self, name: str) -> Memory:
-        """Return a normalised memory of the equation."""
-        lag, declared = self.lags[name], self.plan.memories.get(name)
-        return Memory(
-            name,
-            1.0,
-            lag.rate,
-            squared=self.sources[name] == "square",
-            readout=lag.mass,
-            stored=declared is not None and declared.read == "new" and declared.from_nothing,
-            change=lambda s: lag.change(s + 0.5),
+            point=None if optimizer.point is None else system.point,
+            evaluate=None if optimizer.evaluate is None else system.evaluate,
         )
 
 
 # Cached: under a schedule every evaluation of the velocity derives the equation anew.
 @lru_cache(maxsize=64)
-def _rule(optimizer: Optimizer) -> _Rule:
-    """Derive the rule of an optimizer, or refuse it."""
+def _variables(optimizer: Optimizer, start: int) -> tuple[Variables, float | None]:
+    """Return the variables of an optimizer, and the decay rate of the slowest nested memory; or refuse it."""
     plan = Plan(optimizer)
-    _check(plan)
-    lags = {name: Lag(memory) for name, memory in plan.memories.items()}
-    sources = {name: memory.of for name, memory in plan.memories.items()}
-    starts = {name: np.asarray(m.start) for name, m in plan.memories.items() if not m.from_nothing}
-    if _GRADIENT in plan.asked:
-        # An average with the decay rate 0 has the lag of half an iteration.
-        lags[_GRADIENT], sources[_GRADIENT] = Lag(average(0.0)), "gradient"
-    rule = _Rule(plan, lags, sources, starts)
-    gradient = np.array([[0.7, -1.3]])
-    constant = {
-        name: optimizer.squares(gradient) if of == "square" else gradient for name, of in sources.items()
-    }
-    with np.errstate(all="ignore"):
-        late, origin = np.array([[_LATE]]), np.zeros_like(gradient)
-        if not _smooth(lambda means: rule.step(late, origin, means, 0.01), constant):
-            raise refusal("HalfStep", optimizer, "its step is not smooth where the gradient is constant")
-    return rule
+    why = unsolvable(plan, structure(optimizer).memories) or _refused(plan)
+    if why is not None:
+        raise refusal("HalfStep", optimizer, why)
+    return Variables(plan, start), slowest(optimizer)
 
 
-def _check(plan: Plan) -> None:
-    """Refuse optimizers that the model cannot express."""
-    for name, memory in plan.memories.items():
-        why = None
-        if memory.kind == "maximum":
-            why = f"its memory {name!r} is a maximum"
-        elif callable(memory.of):
-            why = f"its memory {name!r} is not one of the gradient or its square"
-        elif not memory.constant:
-            why = f"the decay of its memory {name!r} depends on k"
-        elif callable(memory.start):
-            why = f"its memory {name!r} starts from the gradient"
-        if why is not None:
-            raise refusal("HalfStep", plan.optimizer, why)
-    refuse_structure("HalfStep", plan)
+def _settled(beta: float, alpha: float) -> int:
+    """Return the number of iterations after which a source of a nested memory has no transient."""
+    return math.ceil(2.0 * math.log(1.0 / alpha) / (1.0 - beta) if beta < 1.0 else alpha ** (-2.0 / 3.0))
 
 
-def _smooth(step: Callable[..., Array], means: dict[str, Array]) -> bool:
-    """Whether a step has a derivative by every memory at a constant gradient."""
-    for name, value in means.items():
-        slopes = []
-        for size in (1e-4, -1e-4, 1e-6):
-            ends = [step({**means, name: value * (1.0 + shift)}) for shift in (size, 0.0)]
-            slopes.append((ends[0] - ends[1]) / size)
-        largest = max(float(np.max(np.abs(slope))) for slope in slopes)
-        if not all(np.allclose(slope, slopes[0], rtol=0.1, atol=1e-3 * largest + 1e-6) for slope in slopes):
-            return False
-    return True
+def _refused(plan: Plan) -> str | None:
+    """Return the reason why the model refuses an optimizer whose structure it covers; None if it does not."""
+    variables = Variables(plan, 1)
+    for variable in variables.items.values():
+        if variable.kind == "maximum" and variable.late != (
+            plan.memories[variable.memory or ""].read == "old"
+        ):
+            return f"the maximum {variable.memory!r} is read before and after its update"
+        long = variable.kind == "linear" and variable.key in variables.asked[PLACE] and variable.late != 0.5
+        if long and "gradient" in feeds(plan, plan.memories[variable.memory or ""]):
+            return f"its point reads {variable.memory!r}, a sum of gradients"
+    if any(name.endswith(OLD) for name in variables.asked[PLACE]):
+        return "its point asks for values before the iteration"
+    return None
+
+
+class _System:
+    """The functions of the equation: every value of the declaration at mid-step, from the variables."""
+
+    def __init__(self, variables: Variables, alpha: LearningRate) -> None:
+        self.variables, self.alpha = variables, alpha
+        self.plan, self.items = variables.plan, list(variables.items.values())
+        self.shrink, self.push = decoupled_decay(alpha, self.plan.decoupled)
+
+    def memories(self) -> tuple[Memory, ...]:
+        """Return the memories of the equation."""
+        return tuple(self._memory(i, variable) for i, variable in enumerate(self.items))
+
+    def velocity(self, s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
+        """Return d(theta)/ds."""
+        kappa = np.maximum(s + 0.5 + _SHIFTS.reshape(-1, *[1] * s.ndim), 0.5)
+        values = self._read(STEP, s, kappa, theta, gradient, memories)
+        steps = self.plan.flat(np.asarray(self.plan.direction(values)))
+        # A step without masses and without k has no axis of shifts: it is its own average.
+        average = np.tensordot(_AVERAGE, steps, 1) if steps.ndim > s.ndim else steps
+        return -self.push * self.alpha * average - self.shrink * theta
+
+    def point(self, s: Array, theta: Array, memories: Sequence[Array]) -> Array:
+        """Return the point whose gradient the optimizer evaluates in the iteration after ``s``."""
+        values = self._read(PLACE, s, s + 0.5, theta, theta, memories)
+        values |= self._numbers(s + 1.0)
+        point = self.plan.optimizer.point
+        if point is None:
+            return theta
+        names = inspect.signature(point).parameters
+        return self.plan.flat(point(*(values[name] for name in names if name in values)))
+
+    def evaluate(self, s: Array, theta: Array, memories: Sequence[Array]) -> Array:
+        """Return the iterate that the optimizer stores after iteration ``s``."""
+        values = self._read(PLACE, s, s + 0.5, theta, theta, memories)
+        return self.plan.evaluated(values | self._numbers(s))
+
+    def _numbers(self, k: Array) -> Values:
+        """Return k, the sequences and alpha, with axes for the shape of the parameters."""
+        axes = len(self.plan.shape or (1,))
+        return {"alpha": self.alpha, **self.plan.continued(k.reshape(*k.shape[:-1], *[1] * axes))}
+
+    def _shaped(self, value: Array, shape: tuple[int, ...] | None) -> Array:
+        return value if shape is None or len(shape) == 1 else value.reshape(*value.shape[:-1], *shape)
+
+    def _read(
+        self,
+        reader: str,
+        s: Array,
+        kappa: Array,
+        theta: Array,
+        gradient: Array,
+        memories: Sequence[Array],
+    ) -> Values:
+        """Return the values that a reader finds at ``s``, by name, with the masses at ``kappa``."""
+        values, shape = self._numbers(kappa), self.plan.shape
+        means = dict(zip((variable.key for variable in self.items), memories, strict=False))
+        dims = self.variables.dims(theta.shape[-1])
+        if reader == PLACE:
+            values["theta"] = self._shaped(theta, shape)
+        for asked in self.variables.asked[reader]:
+            if (reader, asked) not in self.variables.lookup:
+                continue
+            key = self.variables.lookup[reader, asked]
+            variable = self.variables.items[key]
+            if variable.kind == "input":
+                value = means[key]
+                after = asked == "theta" and reader in self.plan.memories
+                if after and self.plan.memories[reader].read == "old":
+                    # Theta after the step: linear in s, it is as far ahead as the mean is behind.
+                    value = 2.0 * theta - value
+                values[asked] = self._shaped(value, shape)
+                continue
+            name = variable.memory
+            assert name is not None
+            value, lag = means[key], variable.lag
+            pair = self.variables.late(reader, asked)
+            late = variable.late if pair is None else pair[1]
+            if variable.kind == "linear" and late != variable.late:
+                h = self._source(variable, s, theta, gradient, memories)
+                value = value + (variable.late - late) * lag.change(s + 0.5) * (h - value)
+            value = self._shaped(value, dims[name])
+            if variable.kind == "linear":
+                at = kappa.reshape(*kappa.shape[:-1], *[1] * len(dims[name])) + variable.late - late
+                value = lag.mass(at) * value
+                start = self.plan.memories[name].start
+                if callable(start) and f"{key}_start" in means:
+                    value = value + lag.kept(at) * self._shaped(means[f"{key}_start"], dims[name])
+                elif not callable(start) and np.any(start):
+                    value = value + lag.kept(at) * np.asarray(start)
+            values[asked] = value
+        return values
+
+    def _memory(self, index: int, variable: Variable) -> Memory:
+        """Return the memory of the equation for a variable, the one at ``index``."""
+        key, lag = variable.key, variable.lag
+
+        def change(s: Array) -> Array:
+            return lag.change(s + 0.5)
+
+        if variable.kind == "start":
+            return Memory(key, 0.0, 0.0, squared=False, stored=False, source=self._constant(variable))
+        if variable.kind == "input":
+            source = None if key == "gradient" else self._input(key)
+            return Memory(key, 1.0, lag.rate, squared=False, stored=False, source=source, change=change)
+        name = variable.memory
+        assert name is not None
+        memory = self.plan.memories[name]
+        stored = key == name and variable.late == 0.0 and memory.from_nothing
+        squared = memory.of == "square"
+        if variable.kind == "maximum":
+            return Memory(
+                key,
+                1.0,
+                0.0,
+                squared=squared,
+                stored=stored,
+                source=self._sourced(variable),
+                maximum=memory.decay,
+            )
+        quick = lag.rate == math.inf
+        return Memory(
+            key,
+            1.0,
+            lag.rate,
+            squared=squared,
+            initial=1.0 if quick else 0.0,
+            readout=lag.mass,
+            stored=stored,
+            source=self._sourced(variable) if callable(memory.of) else None,
+            change=None if quick else change,
+        )
+
+    def _constant(self, variable: Variable) -> Source:
+        def source(
+            s: Array, theta: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
+        ) -> Array:
+            width = math.prod(self.variables.dims(theta.shape[-1])[variable.memory or ""])
+            return np.zeros((*s.shape[:-1], width))
+
+        return source
+
+    def _input(self, key: str) -> Source:
+        def source(
+            s: Array, theta: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
+        ) -> Array:
+            return theta if key == "theta" else self.point(s, theta, memories)
+
+        return source
+
+    def _sourced(self, variable: Variable) -> Source:
+        def source(
+            s: Array, theta: Array, gradient: Array, memories: Sequence[Array], hessian_vector: HessianVector
+        ) -> Array:
+            return self._source(variable, s, theta, gradient, memories)
+
+        return source
+
+    def _source(
+        self, variable: Variable, s: Array, theta: Array, gradient: Array, memories: Sequence[Array]
+    ) -> Array:
+        """Return the source of a memory: of the present values if it is flat, else of those at mid-step."""
+        name, shape = variable.memory or "", self.plan.shape
+        if variable.flat:
+            present = {"gradient": gradient, "theta": theta, f"theta{OLD}": theta}
+            values: Values = {key: self._shaped(value, shape) for key, value in present.items()}
+            values["alpha"] = self.alpha
+        elif callable(self.plan.memories[name].of):
+            values = self._read(name, s, s + 0.5, theta, gradient, memories)
+        else:
+            index = [item.key for item in self.items].index("gradient")
+            values = {"gradient": self._shaped(memories[index], shape)}
+        h = np.asarray(self.plan.sources[name](values))
+        dims = self.variables.dims(theta.shape[-1])[name]
+        return h if len(dims) == 1 else h.reshape(*h.shape[: -len(dims)], -1)
 
 
 def _first_iterations(
-    rule: _Rule,
-    alpha: float,
-    count: int,
-    theta: Array,
-    gradient: Callable[[Array], Array],
-    factors: Array | None,
+    system: _System, count: int, theta: Array, gradient: Callable[[Array], Array], factors: Array | None
 ) -> FirstIterations:
-    """Run ``count`` iterations of the optimizer, and update its memories once more, for the next step."""
-    plan = Plan(rule.plan.optimizer)
-    values = plan.starts(theta, np.zeros_like(theta), layout(plan, len(theta)))
-    rows: dict[str, list[Array]] = {"theta": [theta], **{name: [values[name]] for name in plan.memories}}
-    scales = dict.fromkeys(rule.lags, 0.0)
-    for k in range(1, count + 2):
-        rate = alpha if factors is None else alpha * float(factors[min(k, len(factors)) - 1])
-        place = plan.place(values, k, rate)
-        if k <= count:
-            plan.advance(values, gradient(place))
-            for name, row in rows.items():
-                row.append(values[name])
-        else:
-            plan.remember(values, gradient(place))
-        for name in rule.lags:
-            source = plan.sources[name](values) if name in plan.sources else values[_GRADIENT]
-            scales[name] = max(scales[name], float(np.max(np.abs(source))))
+    """Run ``count`` iterations of the optimizer, and one more whose memories the next step reads."""
+    plan, dims = Plan(system.plan.optimizer), system.variables.dims(len(theta))
+    rates = np.full(count + 1, float(system.alpha))
+    if factors is not None:
+        rates[: len(factors)] *= factors[: len(rates)]
+    scales = [0.0] * len(system.items)
+    values = plan.starts(theta, gradient(theta) if plan.starts_from_gradient else np.zeros_like(theta), dims)
+    initial = {name: values[name] for name in plan.memories}
+    rows: dict[str, list[Array]] = {"theta": [plan.evaluated(values)]}
+    rows |= {name: [np.ravel(values[name])] for name in plan.memories}
+    for k in range(1, count + 1):
+        plan.advance(values, gradient(plan.place(values, k, float(rates[k - 1]))))
+        scales = list(map(max, scales, _sizes(system, values)))
+        rows["theta"].append(plan.evaluated(values))
+        for name in plan.memories:
+            rows[name].append(np.ravel(values[name]))
+    last = plan.flat(values["theta"])
+    # After the last iteration, and after the next one.
+    before = {name: values[name] for name in plan.memories}
+    point = plan.place(values, count + 1, float(rates[count]))
+    plan.advance(values, gradient(point))
+    scales = list(map(max, scales, _sizes(system, values)))
+    inputs = {"gradient": plan.flat(values["gradient"]), "theta": last, "point": point}
     kappa, memories = np.array([count + 1.0]), []
-    for name, lag in rule.lags.items():
-        memories.append((values[name] - lag.kept(kappa) * rule.starts.get(name, 0.0)) / lag.mass(kappa))
+    for variable in system.items:
+        if variable.memory is None:
+            memories.append(inputs[variable.key])
+            continue
+        name = variable.memory
+        if variable.kind == "start":
+            memories.append(np.ravel(initial[name]))
+        else:
+            # The values after the last and after the next iteration, each by its mass.
+            ends = []
+            for late, value in ((1.0, before[name]), (0.0, values[name])):
+                if variable.kind == "linear":
+                    at = kappa + variable.late - late
+                    value = (value - variable.lag.kept(at) * initial[name]) / variable.lag.mass(at)
+                ends.append(value)
+            # Without the product by 0, which would be NaN for a value that is not finite.
+            whole = variable.late in (0.0, 1.0)
+            late = variable.late
+            value = ends[int(1.0 - late)] if whole else late * ends[0] + (1.0 - late) * ends[1]
+            memories.append(np.ravel(value))
     stacked = {name: np.stack(row) for name, row in rows.items()}
-    return FirstIterations(count, stacked.pop("theta"), stacked, tuple(memories), tuple(scales.values()))
+    theta = stacked.pop("theta")
+    return FirstIterations(count, theta, stacked, tuple(memories), tuple(scales), last)
+
+
+def _sizes(system: _System, values: Values) -> list[float]:
+    """Return the largest absolute source of each variable in the last iteration."""
+    sizes = []
+    for variable in system.items:
+        name = variable.memory
+        source = values[variable.key] if name is None else system.plan.sources[name](values)
+        sizes.append(float(np.max(np.abs(source))))
+    return sizes

@@ -111,7 +111,9 @@ class _Iteration:
         """Return the iterate that the optimizer stores after iteration ``s``."""
         return self.plan.evaluated(self._before(s, theta, memories, s))
 
-    def begin(self, theta: Array, gradient: Callable[[Array], Array]) -> FirstIterations:
+    def begin(
+        self, theta: Array, gradient: Callable[[Array], Array], factors: Array | None = None
+    ) -> FirstIterations:
         """Return the state before the first iteration."""
         plan, dims = self.plan, self._shapes(len(theta))
         values = plan.starts(
@@ -120,7 +122,7 @@ class _Iteration:
         memories = {name: np.ravel(values[name]) for name in plan.memories}
         rows = {name: value[None] for name, value in memories.items()}
         return FirstIterations(
-            0, plan.evaluated(values)[None], rows, (np.zeros_like(theta), *memories.values()), theta
+            0, plan.evaluated(values)[None], rows, (np.zeros_like(theta), *memories.values()), last=theta
         )
 
     def _shapes(self, n: int) -> Dims:

@@ -74,6 +74,11 @@ class Scheduled:
         breaks = (*self.schedule.breaks(self.steps + _BEYOND), float(self.steps))
         early = [s - plain.lookahead for s in breaks]
 
+        def place(name: str) -> Any:
+            if getattr(plain, name) is None:
+                return None
+            return lambda s, *state: getattr(at(s), name)(s, *state)
+
         def mobility(s: Array, values: Sequence[Array]) -> Array:
             mobility_at = at(s).mobility
             assert mobility_at is not None  # as in the plain equation
@@ -85,6 +90,8 @@ class Scheduled:
             velocity=lambda s, *state: at(s).velocity(s, *state),
             mobility=None if plain.mobility is None else mobility,
             breaks=within((*plain.breaks, *breaks, *early), math.inf),
+            point=place("point"),
+            evaluate=place("evaluate"),
             begin=None
             if plain.begin is None
             else partial(plain.begin, factors=factors(self.schedule, self.steps)),

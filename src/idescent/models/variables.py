@@ -1,7 +1,7 @@
 r"""The memories of the automatic second-order model: which values of a declaration it needs, and when.
 
 What lives here: :class:`Variables`, which resolves the names that the functions of a declaration ask for.
-What does not: lags (:mod:`idescent.models.lags`), the equation (:mod:`idescent.models.second_order`).
+What does not: lags (:mod:`idescent.models.lags`), the equation (:mod:`idescent.models.half_step`).
 
 Every variable represents a value at the middle of step k.  A memory may be needed after its update in this
 step (lateness 0), before it (1), or after it at the end of the step (1/2), for a gradient at another point.

@@ -82,7 +82,7 @@ class Structure:
     switches : tuple of str
         Functions without a derivative somewhere, and where they occur.
     order : int or None
-        Order in alpha that :class:`idescent.models.SecondOrder` claims.
+        Order in alpha that :class:`idescent.models.HalfStep` claims.
     why : str
         Reason of the claim, in one sentence.
     start : str

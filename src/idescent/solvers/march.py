@@ -125,7 +125,8 @@ class March:
         self.overlap = overlap if self.equation.lookahead else 0.0
         self.state, self.sources = problem.begin(theta0, first)
         # Largest value of each memory so far, the scale of its tolerance; at first, one iteration's gain.
-        sizes = [float(np.abs(h).max()) for h in self.sources] if first is None else first.scales
+        sizes = None if first is None else first.scales
+        sizes = sizes or tuple(float(np.abs(h).max()) for h in self.sources)
         pairs = zip(self.equation.memories, sizes, strict=True)
         self.scales = [max(m.gain * size, 1e-300) for m, size in pairs]
         self.sweeps = self.elements = self.windows = self.largest_window = 0
