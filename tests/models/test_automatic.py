@@ -250,14 +250,14 @@ REFUSED = [
     (
         ide.AdaDelta(),
         "'u' is fed by more than the gradient",
-        "'u' feeds on itself through D: no second-order",
+        "'u' feeds on itself through D",
     ),
     (ide.ScheduleFreeSGD(), "the decay of its memory 'x' depends on k", None),
     (ide.HeavyBall(0.9, 0.5), "its memory 'b' does not start at 0", None),
     (
         ide.CenteredRMSProp(0.9),
         None,
-        "not smooth where the gradient is constant, for example the root of a var",
+        "not smooth where the gradient is constant, for example the root",
     ),
     (OWN[-1], "its parameter is a matrix", None),
     (OWN[3], "does not start at 0", "its memory 'd' feeds on itself: no second-order model is claimed"),
