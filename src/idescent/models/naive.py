@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +50,15 @@ class Naive:
         plan = iteration.plan
         parts = [local_gradient()]
         for name, memory in plan.memories.items():
+            squared = memory.of == "square"
+            if not memory.constant and memory.kind == "average":
+                source, change = iteration.source(name, memory, linear=True), iteration.change(name)
+                parts.append(Memory(name, 1.0, 0.0, squared=squared, source=source, change=change))
+                continue
             # A linear memory keeps its exponential kernel; any other one relaxes to its next value.
             linear = memory.constant and memory.kind != "maximum" and memory.gain > 0.0
             gain, rate = (memory.gain, 1.0 - memory.decay) if linear else (1.0, 1.0)
-            squared, source = memory.of == "square", iteration.source(name, memory, linear)
+            source = iteration.source(name, memory, linear)
             parts.append(Memory(name, gain, rate, squared=squared, source=source))
         return Equation(
             tuple(parts),
@@ -99,9 +106,26 @@ class _Iteration:
         ) -> Array:
             after = self._advanced(s, theta, gradient, memories)[name]
             value = np.reshape(after, (*np.shape(s)[:-1], -1))
-            return (value - memory.decay * memories[index]) / memory.gain if linear else value
+            if not linear:
+                return value
+            beta = memory.decay if memory.constant else 1.0 - self.change(name)(s)
+            gain = memory.gain if memory.constant else 1.0 - beta
+            return np.asarray((value - beta * memories[index]) / gain)
 
         return source
+
+    def change(self, name: str) -> Callable[[Array], Array]:
+        """Return one minus the decay rate of a memory, in the iteration that begins at ``s``."""
+        beta: Any = self.plan.memories[name].beta
+        asked = list(inspect.signature(beta).parameters)
+
+        def change(s: Array) -> Array:
+            values = self.plan.continued(s + 1.0)
+            columns = [np.broadcast_to(values[x], s.shape).ravel().tolist() for x in asked if x in values]
+            rates = [float(beta(*row)) for row in zip(*columns, strict=True)]
+            return 1.0 - np.reshape(rates, s.shape)
+
+        return change
 
     def point(self, s: Array, theta: Array, memories: Sequence[Array]) -> Array:
         """Return the point of the gradient in the iteration after ``s``."""
@@ -116,14 +140,14 @@ class _Iteration:
     ) -> FirstIterations:
         """Return the state before the first iteration."""
         plan, dims = self.plan, self._shapes(len(theta))
-        values = plan.starts(
-            theta, gradient(theta) if plan.starts_from_gradient else np.zeros_like(theta), dims
-        )
+        first = gradient(theta) if plan.starts_from_gradient else np.zeros_like(theta)
+        values = plan.starts(theta, first, dims)
+        iterate = plan.evaluated(values)
         memories = {name: np.ravel(values[name]) for name in plan.memories}
+        point = plan.place(values, 1, float(np.ravel(self.alpha)[0]))
+        local = gradient(point) + plan.coupled * point
         rows = {name: value[None] for name, value in memories.items()}
-        return FirstIterations(
-            0, plan.evaluated(values)[None], rows, (np.zeros_like(theta), *memories.values()), last=theta
-        )
+        return FirstIterations(0, iterate[None], rows, (local, *memories.values()), last=theta)
 
     def _shapes(self, n: int) -> Dims:
         if n not in self._dims:

@@ -276,7 +276,10 @@ class SolutionRows:
         moments = {}
         memories = [self.problem.equation.memories[i] for i in self._stored]
         n, of_square = self.theta.shape[1], self.problem.optimizer.width(self.theta.shape[1])
-        empty = [np.full((len(self.k), of_square if m.squared else n), np.nan) for m in memories]
+        widths = [of_square if m.squared else n for m in memories]
+        if self.first is not None:
+            widths = [self.first.moments[memory.name].shape[1] for memory in memories]
+        empty = [np.full((len(self.k), width), np.nan) for width in widths]
         tables = self._memories or empty
         for memory, rows in zip(memories, tables, strict=True):
             if memory.readout is not None and len(k):

@@ -222,6 +222,10 @@ def relax_window(
                 ]
             delta = newton_step(delta, hessian, terms, lengths, method)
             correction = float(np.abs(delta).max())
+        if equation.point is not None:
+            # The gradient was evaluated at a point made of the memories of the last sweep.
+            moved = equation.point(s, window.theta, window.memories) - place
+            correction = max(correction, float(np.abs(moved).max()))
         # Not in place: the acceleration keeps a reference to the path before the correction.
         window.theta = np.concatenate((path + delta, window.theta[len(path) :]))
         if not np.isfinite(correction):
