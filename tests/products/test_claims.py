@@ -228,6 +228,21 @@ def test_a_second_term_that_means_several_cells_is_one_line() -> None:
         audit.required(claims(check), cells, [])
 
 
+@pytest.mark.parametrize("field", ["cell", "relative_to.cell"])
+def test_a_property_that_no_cell_has_is_one_line(field: str) -> None:
+    second = {"relative_to": {"cell": {"betta": 0.9}}}
+    check = {**SETTLES, **(second if field == "relative_to.cell" else {"cell": {"betta": 0.9}})}
+    rule = "'betta' must be one of objective, optimizer, alpha, beta, beta1, beta2, weight_decay, nu$"
+    with pytest.raises(spec.ClaimsError, match=rf"^one: checks.0.{field}: {rule}"):
+        audit.required(claims(check), [cell(), cell("NAdam", nu=0.7)], [])
+
+
+def test_a_second_term_keeps_every_hyperparameter_that_the_check_does_not_change() -> None:
+    check = {**SETTLES, "cell": {"nu": 0.7}, "relative_to": {"cell": {"alpha": 0.01}}}
+    cells = [cell("QHM", alpha=a, nu=nu) for a in (0.1, 0.01) for nu in (0.7, 0.8)]
+    assert audit.required(claims(check), cells, []) == [(0, "discrete"), (2, "discrete")]
+
+
 def test_a_quantity_that_the_optimizer_does_not_have_is_one_line() -> None:
     with pytest.raises(spec.ClaimsError, match=r"^one: quantity: 'm' is not allowed: .* theta, offset"):
         audit.audit(claims({**SETTLES, "quantity": "m"}), [run(FAST, FAST, FAST)])

@@ -40,7 +40,6 @@ def first_check(**changes: Any) -> Any:
             first_check(options={"within": 0.1, "target": "middle"}),
             ["options.target: 'middle' is not allowed: must be zero or last"],
         ),
-        (first_check(cell={"betta": 0.9}), ["checks.0.cell", "'betta' must be one of objective, optimizer"]),
         (first_check(expect={}), ["checks.0.expect: must have at least one of above"]),
         (first_check(expect={"under": 3}), ["checks.0.expect.under: this key is not allowed"]),
         (first_check(k=[5, 2]), ["checks.0: k: [5, 2] is not allowed", "first < last"]),

@@ -6,6 +6,8 @@ import math
 import re
 from collections.abc import Iterable
 
+from idescent.drawing.hyperparameters import tex
+
 # Displayed texts of stored statuses, in full and for narrow places; other statuses are displayed as stored.
 _STATUSES = {"smoothing exhausted": ("not converged (no smoothing left)", "not converged")}
 
@@ -51,12 +53,12 @@ def status_text(status: str, *, narrow: bool = False) -> str:
 
 
 def escaped(text: str) -> str:
-    """Escape a text for LaTeX."""
+    """Escape a text for LaTeX; Greek letters and their subscripts become mathematics."""
     special = {c: "\\" + c for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"}
     special |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "\n": " ", "\t": " "}
     escapes = "".join(special.get(c, c) for c in text)
     # Braces prevent ligatures: LaTeX prints two hyphens as a dash and two quotation marks as one.
-    return re.sub(r"(?<=[-`',?!])(?=[-`',])", "{}", escapes)
+    return tex(re.sub(r"(?<=[-`',?!])(?=[-`',])", "{}", escapes))
 
 
 def marked(text: str) -> str:

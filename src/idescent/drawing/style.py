@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from idescent.drawing.hyperparameters import label
+
 if TYPE_CHECKING:
     from idescent.products.paths.spec import LineStyle
 
@@ -41,7 +43,7 @@ _LOOKS = {
 }
 _SPARE_MARKERS = "osD^v<>ph"
 
-_SYMBOLS = {"beta": r"\beta", "beta1": r"\beta_1", "beta2": r"\beta_2"}
+_BETAS = ("beta", "beta1", "beta2")
 _QUANTITIES = {"theta": r"\theta", "loss": r"L(\theta)"}
 
 _SOLUTIONS = {
@@ -69,7 +71,7 @@ def look(optimizer: Mapping[str, Any]) -> tuple[str, str]:
     content.
     """
     arguments = optimizer.get("arguments", {})
-    betas = {name: value for name, value in arguments.items() if name in _SYMBOLS}
+    betas = {name: value for name, value in arguments.items() if name in _BETAS}
     key = (optimizer["class"], *(float(betas[name]) for name in sorted(betas)))
     if len(betas) == len(arguments) and key in _LOOKS:
         return _LOOKS[key]
@@ -80,15 +82,13 @@ def look(optimizer: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def configuration(optimizer: Mapping[str, Any]) -> str:
-    """Return the label of a configuration in TeX notation, such as ``Adam, β1 = 0.9, β2 = 0.99``."""
-    parts = [optimizer["class"].rpartition(":")[2]]
-    for name, value in optimizer.get("arguments", {}).items():
-        if name in _SYMBOLS:
-            # Only the symbol is set as mathematics, because matplotlib sets mathematics slowly.
-            parts.append(f"${_SYMBOLS[name]}$ = {value:g}")
-        else:
-            parts.append(f"{name.replace('_', ' ')} {value}")
-    return ", ".join(parts)
+    """Return the label of a configuration in TeX notation, such as ``Adam, β1 = 0.9, β2 = 0.99``.
+
+    It has every hyper-parameter of ``arguments``.  Only letters are set as mathematics, because matplotlib
+    sets mathematics slowly.
+    """
+    name = optimizer["class"].rpartition(":")[2]
+    return ", ".join([name, *label(optimizer.get("arguments", {}))])
 
 
 def told_apart(names: Sequence[str]) -> tuple[str, list[str]]:

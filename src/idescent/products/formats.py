@@ -6,12 +6,13 @@ text of a table, which is in the folder of its product.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from idescent.store.files import write_text
-from idescent.store.tables import HYPERPARAMETERS, data_frame
+from idescent.store.tables import HYPERPARAMETERS, data_frame, is_other
 from idescent.store.trajectories import write_table
 
 FORMATS = (".parquet", ".csv", ".md", ".tex")
@@ -55,11 +56,15 @@ def in_order(table: Any) -> Any:
     """
     if not len(table):
         return table
-    cells = data_frame(table.select(["objective", "optimizer", "label", *HYPERPARAMETERS, "alpha"]))
+    further = [name for name in table.column_names if is_other(name)]
+    cells = data_frame(table.select(["objective", "optimizer", "label", *HYPERPARAMETERS, *further, "alpha"]))
     cells["group"] = cells.groupby(["objective", "optimizer"], sort=False).ngroup()
-    # Further parameters of a user's own optimizer are in the label only.
+    for name in further:
+        # A cell that leaves a hyper-parameter at its default comes first.
+        cells[name] = cells[name].fillna(-math.inf if cells[name].dtype == float else "")
+    # The name of a schedule is in the label only.
     cells["others"] = cells["label"].str.partition(",")[2]
-    keys = ["group", *HYPERPARAMETERS, "others", "alpha"]
+    keys = ["group", *HYPERPARAMETERS, *further, "others", "alpha"]
     # By several columns pandas sorts stably, and puts missing values last.
     order = cells.sort_values(keys, ascending=[key != "alpha" for key in keys]).index
     return table.take(order.to_numpy()).combine_chunks()

@@ -23,11 +23,60 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 HYPERPARAMETERS = ("beta", "beta1", "beta2", "weight_decay")
+"""Hyper-parameters with a column of numbers in every table; the column has their name."""
+
+OTHERS = "optimizer."
+"""First part of the name of the column of any other hyper-parameter, for example ``optimizer.psi``.
+
+No other column begins with it, whatever names a user's optimizer has.  A table has these columns only for the
+hyper-parameters that the study sets.
+"""
 
 
-def hyperparameters(row: Mapping[str, Any]) -> dict[str, float]:
-    """Return the hyper-parameters of a row of errors by name, without the null ones."""
-    return {name: row[name] for name in HYPERPARAMETERS if row[name] is not None}
+def columns_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the hyper-parameters of an optimizer by column; the usual ones are None if they are not set."""
+    row = dict.fromkeys(HYPERPARAMETERS)
+    for name, value in arguments.items():
+        word = isinstance(value, bool | str)
+        column = name if name in HYPERPARAMETERS and not word else OTHERS + name
+        row[column] = str(value) if word else float(value)
+    return row
+
+
+def hyperparameters(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the hyper-parameters of a row of a table by name, without the null ones."""
+    columns = (*HYPERPARAMETERS, *filter(is_other, row))
+    return {name.removeprefix(OTHERS): row[name] for name in columns if row.get(name) is not None}
+
+
+def is_other(column: str) -> bool:
+    """Whether a column is that of a hyper-parameter that not every table has."""
+    return column.startswith(OTHERS)
+
+
+def with_others(table: Any, rows: Iterable[Mapping[str, Any]]) -> Any:
+    """Add the columns of the other hyper-parameters of some rows to their table, after the usual ones.
+
+    A column holds numbers, or texts if one of its values is a text.
+    """
+    import pyarrow as pa
+
+    rows = list(rows)
+    columns = {}
+    for name in dict.fromkeys(name for row in rows for name in row if is_other(name)):
+        values = [row.get(name) for row in rows]
+        words = any(isinstance(value, str) for value in values)
+        if words:
+            values = [None if value is None else str(value) for value in values]
+        columns[name] = nullable(values, pa.string() if words else pa.float64())
+    return _inserted(table, columns)
+
+
+def _inserted(table: Any, columns: dict[str, Any]) -> Any:
+    at = table.column_names.index(HYPERPARAMETERS[-1]) + 1
+    for name in reversed(columns):
+        table = table.add_column(at, name, columns[name])
+    return table
 
 
 def read_errors(files: Iterable[str | Path]) -> Any:
@@ -56,7 +105,28 @@ def read_errors(files: Iterable[str | Path]) -> Any:
         raise ValueError("tables: 0 error files are not allowed: must be at least 1")
     # The default promotion fills missing columns with null: only files with a refused or implausible
     # solution have the column of reasons.
-    return pa.concat_tables(tables, promote_options="default")
+    return pa.concat_tables(_alike(tables), promote_options="default")
+
+
+def _alike(tables: list[Any]) -> list[Any]:
+    """Give tables the same columns of other hyper-parameters, in the same place and of the same types."""
+    import pyarrow as pa
+
+    columns = [(field.name, field.type) for table in tables for field in table.schema if is_other(field.name)]
+    types = dict(columns)
+    # An optimizer may have a word where another one has a number.
+    types |= {name: pa.string() for name, type_ in columns if type_ != types[name]}
+    if not types:
+        return tables
+    alike = []
+    for table in tables:
+        values = {
+            name: table[name].cast(type_) if name in table.column_names else pa.nulls(len(table), type_)
+            for name, type_ in types.items()
+        }
+        bare = table.drop_columns([name for name in values if name in table.column_names])
+        alike.append(_inserted(bare, values))
+    return alike
 
 
 def read_table(path: str | Path) -> DataFrame:

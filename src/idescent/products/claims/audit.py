@@ -125,7 +125,7 @@ def partner(check: Check, cell: Cell, cells: Iterable[Cell]) -> Cell | None:
         If several cells match.
     """
     changed = check.relative_to.cell if check.relative_to else {}
-    base = {name: value for name, value in describe(cell).items() if name in SELECTORS}
+    base = describe(cell)
     if changed.get("optimizer", base["optimizer"]) != base["optimizer"]:
         base = {name: base[name] for name in ("objective", "alpha")}
     matching = select({**base, **changed}, cells)
@@ -140,12 +140,20 @@ def required(claims: Claims, cells: Sequence[Cell], solutions: Iterable[str]) ->
     Raises
     ------
     ClaimsError
-        If the second term of a check matches several cells; one line.
+        If a selector names a property that no cell has, or the second term of a check matches several cells;
+        one line.
     """
+    properties = dict.fromkeys((*SELECTORS, *(name for cell in cells for name in describe(cell))))
     names = [s.path for s in claims.sources.values() if s.path in {"discrete", *solutions}]
     needed: set[int] = set()
     for claim in claims.claims:
-        for check in claim.checks:
+        for i, check in enumerate(claim.checks):
+            changed = check.relative_to.cell if check.relative_to else {}
+            for field, selector in (("cell", check.cell), ("relative_to.cell", changed)):
+                for name in selector:
+                    if name not in properties:
+                        rule = f"{name!r} must be one of {', '.join(properties)}"
+                        raise ClaimsError(f"{claim.id}: checks.{i}.{field}: {rule}")
             for cell in select(check.cell, cells):
                 needed.add(id(cell))
                 try:

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from idescent.drawing.hyperparameters import letter
 from idescent.drawing.markup import marked, pipes
 from idescent.products.claims.audit import (
     FAILS,
@@ -29,7 +30,6 @@ from idescent.products.product import Task
 from idescent.store.cells import read_cells
 from idescent.store.files import write_text
 
-_GREEK = {"alpha": "α", "beta": "β", "beta1": "β₁", "beta2": "β₂"}
 _ENDLESS = ("settling", "reach", "decay")
 _INTRODUCTION = """\
 The claims are statements of the paper in our words, each with a measure and a threshold. The discrete run
@@ -149,7 +149,7 @@ def _cells(selector: Mapping[str, object]) -> str:
     words = []
     for name, value in selector.items():
         values = " or ".join(map(str, value)) if isinstance(value, list) else str(value)
-        words.append(values if name in ("objective", "optimizer") else f"{_GREEK.get(name, name)} = {values}")
+        words.append(values if name in ("objective", "optimizer") else f"{letter(name)} = {values}")
     return " ".join(words)
 
 

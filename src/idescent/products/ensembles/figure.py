@@ -27,7 +27,7 @@ from idescent.drawing.remarks import tell
 from idescent.drawing.saving import save, styled
 from idescent.products.ensembles.rows import RUNS
 from idescent.products.product import Task
-from idescent.store.tables import read_errors
+from idescent.store.tables import hyperparameters, read_errors
 
 CAPTION = (
     "Loss along {runs} runs of {optimizer} on mini-batches (objective: {objective}): their mean (wide grey "
@@ -187,8 +187,8 @@ def _look(name: str) -> tuple[str, Any]:
 
 
 def _title(row: Mapping[str, Any]) -> str:
-    arguments = {name: row[name] for name in ("beta", "beta1", "beta2") if row[name] is not None}
-    name, _, rates = style.configuration({"class": row["optimizer"], "arguments": arguments}).partition(", ")
+    optimizer = {"class": row["optimizer"], "arguments": hyperparameters(row)}
+    name, _, rates = style.configuration(optimizer).partition(", ")
     return f"{rates or name}\n$\\alpha = {row['alpha']:g}$, batches of {row['batch']}"
 
 

@@ -25,7 +25,7 @@ from idescent.stochastic.runs import Ensemble, along, observables, simulate_runs
 from idescent.stochastic.sde import Compagnoni, Malladi, StochasticEquation, simulate_paths
 from idescent.stochastic.weak import largest, weak_errors
 from idescent.store.columns import finite, nullable
-from idescent.store.tables import HYPERPARAMETERS
+from idescent.store.tables import HYPERPARAMETERS, columns_of, with_others
 from idescent.store.trajectories import METADATA_KEY, write_table
 from idescent.study import registry
 from idescent.trajectory import REFUSED
@@ -152,7 +152,7 @@ def _fixed(given: Mapping[str, Any]) -> dict[str, Any]:
         "optimizer": given["optimizer"]["class"],
         "label": given["label"],
         "alpha": float(given["alpha"]),
-        **{name: arguments.get(name) for name in HYPERPARAMETERS},
+        **columns_of(arguments),
         "steps": given["steps"],
         "batch": given["batch"],
         "runs": given["runs"],
@@ -218,7 +218,7 @@ def _table(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> Any:
     arrays = [
         nullable([finite(row.get(n)) for row in rows], type_) for n, type_ in zip(names, types, strict=True)
     ]
-    return pa.Table.from_arrays(arrays, names=names)
+    return with_others(pa.Table.from_arrays(arrays, names=names), rows)
 
 
 def job(task: Task) -> str:

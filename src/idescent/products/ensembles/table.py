@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from idescent.drawing.hyperparameters import short
 from idescent.drawing.markup import escaped, long_table, pipes, scientific
 from idescent.products.formats import write_formats
 from idescent.products.product import Task
-from idescent.store.tables import read_errors
+from idescent.store.tables import hyperparameters, read_errors
 from idescent.trajectory import ended_well
 
 Row = Mapping[str, Any]
@@ -78,7 +79,7 @@ def _reasons(rows: Sequence[Row]) -> list[str]:
 
 
 def _cells(row: Row, power: str, missing: str, text: Callable[[str], str]) -> list[str]:
-    betas = ", ".join(f"{row[name]:g}" for name in ("beta", "beta1", "beta2") if row[name] is not None)
+    betas = text(short(hyperparameters(row)))
     numbers = [scientific(row[name], power, missing) for name in ("error", "low", "high", "relative")]
     status = row["status"] if ended_well(row["status"]) else f"{row['status']} !"
     return [

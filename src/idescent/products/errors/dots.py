@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from idescent.analysis.errors import MEANINGLESS
 from idescent.drawing import style
 from idescent.products.formats import in_order
-from idescent.store.tables import HYPERPARAMETERS, hyperparameters, read_errors
+from idescent.store.tables import HYPERPARAMETERS, hyperparameters, is_other, read_errors
 
 # The columns that the figures use.
 _COLUMNS = ["objective", "optimizer", "label", *HYPERPARAMETERS, "alpha", "solution", "status"]
@@ -31,7 +31,9 @@ def read_rows(errors: str | Path | Iterable[str | Path]) -> list[dict[str, Any]]
         If a table is damaged.
     """
     files = [errors] if isinstance(errors, str | Path) else list(errors)
-    rows: list[dict[str, Any]] = in_order(read_errors(files)).select(_COLUMNS).to_pylist()
+    table = in_order(read_errors(files))
+    names = [*_COLUMNS, *filter(is_other, table.column_names)]
+    rows: list[dict[str, Any]] = table.select(names).to_pylist()
     return rows
 
 

@@ -16,7 +16,7 @@ from idescent.analysis.errors import IMPLAUSIBLE, MEANINGLESS, NORMS, Comparison
 from idescent.products.product import Task
 from idescent.store.cells import CellResults, read_cells
 from idescent.store.columns import nullable
-from idescent.store.tables import HYPERPARAMETERS
+from idescent.store.tables import HYPERPARAMETERS, columns_of, with_others
 from idescent.store.trajectories import METADATA_KEY, write_table
 from idescent.study import packs
 from idescent.trajectory import REFUSED, Trajectory, reversals
@@ -71,7 +71,11 @@ def table(files: Iterable[str | Path]) -> Any:
 
 
 def as_table(rows: Iterable[Mapping[str, Any]]) -> Any:
-    """Convert rows of errors to a pyarrow table with the fixed schema; NaN and missing values become null."""
+    """Convert rows of errors to a pyarrow table; NaN and missing values become null.
+
+    The schema is fixed, except for a column for each further hyper-parameter (``optimizer.psi``), and the
+    column of reasons.
+    """
     import pyarrow as pa
 
     text, number, integer = pa.string(), pa.float64(), pa.int64()
@@ -87,7 +91,7 @@ def as_table(rows: Iterable[Mapping[str, Any]]) -> Any:
     arrays = [
         nullable([_null_if_nan(row.get(name)) for row in rows], type_) for name, type_ in columns.items()
     ]
-    return pa.Table.from_arrays(arrays, names=list(columns))
+    return with_others(pa.Table.from_arrays(arrays, names=list(columns)), rows)
 
 
 def _cell_rows(cell: CellResults) -> list[dict[str, Any]]:
@@ -102,7 +106,7 @@ def _cell_rows(cell: CellResults) -> list[dict[str, Any]]:
             "optimizer": setup["optimizer"]["class"],
             "label": cell.label,
             "alpha": float(setup["alpha"]),
-            **{key: arguments.get(key) for key in HYPERPARAMETERS},
+            **columns_of(arguments),
             "steps": run.steps,
             "solution": name,
             "reversals": count,

@@ -6,15 +6,15 @@ and LaTeX.  What does not: computing errors (:mod:`idescent.analysis.errors`).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from idescent.drawing.hyperparameters import short
 from idescent.drawing.markup import escaped, long_table, pipes, scientific, status_text
 from idescent.products.formats import in_order, write_formats
 from idescent.products.product import Task
-from idescent.store.tables import HYPERPARAMETERS, data_frame, read_errors
+from idescent.store.tables import data_frame, hyperparameters, read_errors
 from idescent.trajectory import ENDED_WELL, REFUSED, ended_well
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def latex(lines: DataFrame, splits: DataFrame) -> str:
         rows += [r"\midrule"] if rows else []
         rows.append(rf"\multicolumn{{{len(head)}}}{{l}}{{\emph{{{escaped(str(objective))}}}}} \\")
         for line in _lines(members):
-            cells = [escaped(line.optimizer), line.betas or "--", f"{line.alpha:g}", str(line.steps)]
+            cells = [escaped(line.optimizer), escaped(line.betas) or "--", f"{line.alpha:g}", str(line.steps)]
             cells += [escaped(line.solution)] if several else []
             cells += [scientific(number, power, "--") for number in _numbers(line)]
             status = rf"\textbf{{{escaped(status_text(line.status, narrow=True))}}}$^\dagger$"
@@ -175,7 +175,12 @@ def latex(lines: DataFrame, splits: DataFrame) -> str:
         head += ["Model", "Solver", "Total", "Status"]
         rows = []
         for line in _lines(splits):
-            cells = [escaped(line.objective), escaped(line.optimizer), line.betas or "--", f"{line.alpha:g}"]
+            cells = [
+                escaped(line.objective),
+                escaped(line.optimizer),
+                escaped(line.betas) or "--",
+                f"{line.alpha:g}",
+            ]
             cells += [escaped(line.solution), _TEX_QUANTITIES.get(line.quantity, f"${line.quantity}$")]
             cells += [scientific(error, power, "--") for error in (line.model, line.solver, line.total)]
             status = escaped(status_text(line.status, narrow=True))
@@ -218,13 +223,9 @@ def _status(rows: DataFrame) -> Series[str]:
 
 def _named(rows: DataFrame) -> DataFrame:
     """Name the optimizer without its module, and its hyper-parameters in ``betas``."""
-    betas = [_betas(values) for values in rows[[*HYPERPARAMETERS]].to_dict("records")]
+    entries = rows.astype(object).where(rows.notna(), None).to_dict("records")
+    betas = [short(hyperparameters(entry)) for entry in entries]
     return rows.assign(optimizer=rows["optimizer"].str.split(":").str[-1], betas=betas)
-
-
-def _betas(values: Mapping[Any, float]) -> str:
-    known = {name: value for name, value in values.items() if not math.isnan(value)}
-    return ", ".join(f"{v:g}" if name.startswith("beta") else f"decay {v:g}" for name, v in known.items())
 
 
 def job(task: Task) -> str:

@@ -36,7 +36,7 @@ from idescent.objectives.protocol import evaluate
 from idescent.products.product import Task
 from idescent.store.cells import CellResults, read_cells
 from idescent.store.columns import nullable
-from idescent.store.tables import HYPERPARAMETERS
+from idescent.store.tables import HYPERPARAMETERS, columns_of, with_others
 from idescent.store.trajectories import write_table
 from idescent.study import packs, registry
 from idescent.trajectory import REFUSED, Trajectory
@@ -177,7 +177,7 @@ def _cell_rows(cell: CellResults, within: Sequence[float], objective: Any) -> li
             "optimizer": setup["optimizer"]["class"],
             "label": cell.label,
             "alpha": float(setup["alpha"]),
-            **{key: arguments.get(key) for key in HYPERPARAMETERS},
+            **columns_of(arguments),
             "steps": run.steps,
             "solution": name,
             "status": status(run, path),
@@ -221,14 +221,17 @@ def _accuracies(
 
 
 def as_table(entries: Iterable[Mapping[str, Any]]) -> Any:
-    """Return rows as a pyarrow table with a fixed schema; missing entries are null."""
+    """Return rows as a pyarrow table; missing entries are null.
+
+    The schema is fixed, except for a column for each further hyper-parameter (``optimizer.psi``).
+    """
     import pyarrow as pa
 
     entries = list(entries)
     names = [*_CELL, *_MEASURED, *_COST]
     types = [pa.type_for_alias(_TYPES.get(name, "float64")) for name in names]
     arrays = [nullable([row.get(n) for row in entries], t) for n, t in zip(names, types, strict=True)]
-    return pa.Table.from_arrays(arrays, names=names)
+    return with_others(pa.Table.from_arrays(arrays, names=names), entries)
 
 
 def job(task: Task) -> str:

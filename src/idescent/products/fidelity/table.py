@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from idescent.drawing.hyperparameters import short
 from idescent.drawing.markup import escaped, long_table, pipes, scientific
 from idescent.products.fidelity.rows import SMALLEST_LOSS
 from idescent.products.formats import in_order, write_formats
 from idescent.products.product import Task
-from idescent.store.tables import read_errors
+from idescent.store.tables import hyperparameters, read_errors
 from idescent.trajectory import ended_well
 
 Row = Mapping[str, Any]
@@ -91,7 +92,7 @@ def latex(rows: Sequence[Row]) -> str:
         lines.append(rf"\multicolumn{{{len(head)}}}{{l}}{{\emph{{{escaped(objective)}}}}} \\")
         for members in (m for key, m in solutions.items() if key[0] == objective):
             first, theta = members["loss"][0], members["theta"][0]
-            cells = [escaped(first["optimizer"]), _betas(first) or "--", f"{first['alpha']:g}"]
+            cells = [escaped(first["optimizer"]), escaped(_betas(first)) or "--", f"{first['alpha']:g}"]
             cells += [str(first["steps"]), escaped(first["solution"])]
             cells += [_held(row, r"$\geq$\,").replace("–", "--") for row in members["loss"]]
             cells += [scientific(row["largest"], power, "--") for row in (first, theta)]
@@ -150,7 +151,7 @@ def _status(row: Row) -> str:
 
 
 def _betas(row: Row) -> str:
-    return ", ".join(f"{row[name]:g}" for name in ("beta", "beta1", "beta2") if row[name] is not None)
+    return short(hyperparameters(row))
 
 
 def job(task: Task) -> str:

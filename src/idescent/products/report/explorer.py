@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from idescent.analysis.errors import common, distance, status
 from idescent.drawing import style
+from idescent.drawing.hyperparameters import letter
 from idescent.drawing.looks import model_look
 from idescent.drawing.markup import status_text
 from idescent.store import DISCRETE
@@ -39,7 +40,6 @@ DIGITS = 7
 _ALL_COORDINATES = 4
 _MOMENTS = 16
 
-_LETTERS = {"beta": "β", "beta1": "β₁", "beta2": "β₂", "weight_decay": "weight decay"}
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -162,7 +162,7 @@ def configuration(label: str) -> str:
     words = []
     for part in label.split(",")[1:]:
         name, _, value = part.partition("~")
-        words.append(f"{_LETTERS.get(name, name)} = {value.removesuffix('.0')}")
+        words.append(f"{letter(name)} = {value.removesuffix('.0')}")
     return ", ".join(words) or "–"
 
 

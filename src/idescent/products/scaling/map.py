@@ -30,7 +30,7 @@ from idescent.drawing.drawable import account_of, drawable, say
 from idescent.drawing.saving import save, styled
 from idescent.products.product import Task
 from idescent.products.scaling.rows import good, meaningless, sup_errors
-from idescent.store.tables import read_errors
+from idescent.store.tables import hyperparameters, read_errors
 from idescent.trajectory import REFUSED
 
 CAPTION = (
@@ -246,8 +246,8 @@ def _mapped(row: Mapping[str, Any]) -> Any:
 
 def _other(row: Mapping[str, Any]) -> str:
     """Return the label of the other hyper-parameters of a row."""
-    values = {"beta1": row["beta1"], "weight_decay": row["weight_decay"]}
-    arguments = {name: value for name, value in values.items() if value is not None}
+    mapped = "beta" if row["beta2"] is None else "beta2"
+    arguments = {name: value for name, value in hyperparameters(row).items() if name != mapped}
     return style.configuration({"class": "", "arguments": arguments}).removeprefix(", ")
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from idescent.analysis import orders
 from idescent.analysis.errors import MEANINGLESS
+from idescent.drawing.hyperparameters import short
 from idescent.store.columns import finite, nullable
-from idescent.store.tables import HYPERPARAMETERS, hyperparameters
+from idescent.store.tables import HYPERPARAMETERS, hyperparameters, is_other, with_others
 from idescent.trajectory import ended_well
 
 Row = Mapping[str, Any]
@@ -164,7 +165,7 @@ def as_table(entries: Sequence[Row]) -> Any:
     )
     order += (*_NUMBERS, "used", *_FIT, "points", "reason", *_COUNTS)
     arrays = [nullable([finite(row.get(name)) for row in entries], columns[name]) for name in order]
-    return pa.Table.from_arrays(arrays, names=list(order))
+    return with_others(pa.Table.from_arrays(arrays, names=list(order)), entries)
 
 
 def compact(entries: Iterable[Row], alphas: Sequence[float]) -> list[ScalingLine]:
@@ -185,7 +186,7 @@ def _line(members: Sequence[Row], alphas: Sequence[float]) -> ScalingLine:
     return ScalingLine(
         objective=first["objective"],
         optimizer=first["optimizer"].rpartition(":")[2],
-        betas=betas(first),
+        betas=short(hyperparameters(first)),
         solution=first["solution"],
         steps={alpha: row["steps"] for alpha, row in at.items()},
         errors=tuple(_shown(row) for row in chosen),
@@ -212,12 +213,6 @@ def _shown(row: Row | None) -> float | str | None:
         return None
     error: float | str | None = row["status"] if meaningless(row) else row["error"]
     return error
-
-
-def betas(row: Row) -> str:
-    """Return the hyper-parameters of a configuration in short: betas as numbers, others with their names."""
-    values = hyperparameters(row)
-    return ", ".join(f"{v:g}" if name.startswith("beta") else f"decay {v:g}" for name, v in values.items())
 
 
 def sup_errors(rows: Iterable[dict[str, Any]], objective: str, optimizer: str) -> list[dict[str, Any]]:
@@ -293,16 +288,8 @@ def _group(
         shared |= dict(zip((*_FIT, "points"), values, strict=True))
     entries = []
     for i, (row, slope) in enumerate(zip(members, orders.slopes(alphas, errors), strict=True)):
-        kept: tuple[str, ...] = (
-            "objective",
-            "optimizer",
-            *HYPERPARAMETERS,
-            "solution",
-            "alpha",
-            "steps",
-            *_STATUS,
-        )
-        kept += ("error", "relative", "error_estimate", *_COUNTS)
+        kept: tuple[str, ...] = ("objective", "optimizer", *HYPERPARAMETERS, *filter(is_other, row))
+        kept += ("solution", "alpha", "steps", *_STATUS, "error", "relative", "error_estimate", *_COUNTS)
         entries.append(
             {name: row.get(name) for name in kept}
             | {

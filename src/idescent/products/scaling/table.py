@@ -226,7 +226,7 @@ def _tables(
             [_decimal(fit and fit[0], form) for fit in fits],
         ]
         for part, row in zip(parts, cells, strict=True):
-            part.append([line.betas or form.missing, _name(line, form), *row])
+            part.append([form.text(line.betas) or form.missing, _name(line, form), *row])
     start = [("", form.betas), ("", "model")]
     return [([*start, *head], rows) for head, rows in zip(heads, parts, strict=True)]
 
