@@ -150,10 +150,11 @@ def write(folder: Path) -> None:
 
 
 def gallery(folder: Path) -> str:
-    """Return all figures of the study, with the titles and captions that the files carry."""
+    """Return all figures of the paper study and of the zoo, with the titles and captions that the files carry."""
     pictures = sorted((refresh.RESULTS / "figures").glob("*.svg"))
     if not pictures:
         return ABSENT
+    pictures += sorted((refresh.ZOO / "figures").glob("scaling_optimizers.svg"))
     copies = folder / "figures"
     copies.mkdir()
     text = []

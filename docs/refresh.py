@@ -3,7 +3,7 @@
     python docs/refresh.py            rewrite the marked blocks, copy the pictures
     python docs/refresh.py --check    change nothing; exit 1 if a block is out of date
 
-Needs the results of the paper study (`make`); what was measured comes from `benchmarks/measured.json`, which
+Needs the results of the paper study (`make`), and, for the page of the zoo, those of `config/zoo.yaml`; what was measured comes from `benchmarks/measured.json`, which
 `python benchmarks/run.py --store` writes after `make bench`.
 """
 
@@ -24,6 +24,7 @@ from idescent.trajectory import ended_well
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results" / "paper"
+ZOO = ROOT / "results" / "zoo"
 README = ROOT / "README.md"
 PICTURES = ("figure_10", "figure_12", "figure_12_errors", "errors_overview", "errors_split")
 
@@ -67,6 +68,12 @@ def claims() -> str:
     order = ("holds", "holds only for the scheme", "fails", "not computed")
     found = ", ".join(f"{counts[name]} × *{name}*" for name in order if counts[name])
     return f"Of {len(verdicts)} checkable statements of the paper: {found}."
+
+
+def zoo() -> str:
+    """Orders and error constants of all optimizers of the study zoo.yaml."""
+    text = (ZOO / "tables" / "scaling_optimizers.md").read_text(encoding="utf-8")
+    return "\n".join(line for line in text.splitlines() if line.startswith("|"))
 
 
 def measured() -> dict[str, Any]:
@@ -120,6 +127,9 @@ PAGES = {
     ROOT / "docs" / "benchmarks.md": {"timings": timings, "benchmarks": benchmarks},
     ROOT / "docs" / "conformance.md": {"timings": timings},
 }
+# The study zoo.yaml is not part of `make`: its page stays as it is without results.
+if ZOO.is_dir():
+    PAGES[ROOT / "docs" / "zoo.md"] = {"zoo": zoo}
 
 
 def fill_measured(page: Path, blocks: Mapping[str, str]) -> None:
@@ -160,6 +170,8 @@ def main() -> None:
         return
     for name in PICTURES:
         shutil.copyfile(RESULTS / "figures" / f"{name}.png", ROOT / "docs" / "images" / f"{name}.png")
+    if ZOO.is_dir():
+        shutil.copyfile(ZOO / "figures" / "scaling_optimizers.png", ROOT / "docs" / "images" / "zoo.png")
 
 
 if __name__ == "__main__":

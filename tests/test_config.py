@@ -157,7 +157,7 @@ def test_a_start_that_does_not_fit_its_objective_stops_before_the_first_job(
             "scaling",
             {"ladder": True},
             "config: scaling.ladder: this key is not allowed: "
-            "must be one of name, reference, alpha, maps, quantities",
+            "must be one of name, reference, alpha, maps, quantities, optimizers",
         ),
         (
             "objectives/mine",

@@ -13,6 +13,8 @@ FUNCTIONS = {
     "compare": "products.errors.rows:job",
     "scaling": "products.scaling.table:job",
     "scaling_figure": "products.scaling.figure:job",
+    "scaling_optimizers": "products.scaling.optimizers:job",
+    "scaling_optimizers_figure": "products.scaling.optimizers_figure:job",
     "scaling_map": "products.scaling.map:job",
     "simulate": "jobs.pack:simulate",
     "solve": "jobs.pack:solve",

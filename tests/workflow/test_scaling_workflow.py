@@ -48,7 +48,7 @@ def test_edited_code_of_the_fit_reruns_the_tables_and_figures_alone(done: Projec
 
 
 def test_the_study_of_the_documentation_runs_and_its_page_names_what_comes_out(fresh: Project) -> None:
-    study, asked = BLOCKS
+    study, asked, all_optimizers = BLOCKS
     # Two blocks at once: the ladder, and the map that is drawn in its place.
     fresh.configure({**study, "study": "tiny"})
     assert fresh.succeed()["scaling_figure"] == 1
@@ -67,6 +67,15 @@ def test_the_study_of_the_documentation_runs_and_its_page_names_what_comes_out(f
     assert jobs["scaling_map"] == 1
     assert "scaling_figure" not in jobs
     assert (folder / "figures/scaling_bowl_Adam.pdf").is_file()
+    fresh.configure({**study, "study": "tiny", "scaling": all_optimizers["scaling"]})
+    jobs = fresh.succeed()
+    assert (jobs["scaling_optimizers"], jobs["scaling_optimizers_figure"]) == (1, 1)
+    assert not {"scaling_figure", "scaling_map", "simulate", "solve"} & set(jobs)
+    (head, *_) = (folder / "tables/scaling_optimizers.csv").read_text(encoding="utf-8").splitlines()
+    assert set(head.split(",")) - {"coefficient"} <= documented
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert 'id="scaling_optimizers"' in page
+    assert "Orders and error constants" not in page
 
 
 def test_the_page_states_the_rule_that_the_code_has() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
 from idescent.products.product import Job, Product, Rule, figures, tables
 from idescent.study.cells import Study
@@ -40,6 +40,10 @@ class ScalingSpec(BaseModel):
     )
     quantities: Annotated[list[str], AfterValidator(filled)] = Field(
         default=["theta"], description="Quantities of the complete table: theta, loss, or moments"
+    )
+    optimizers: Annotated[bool, Strict()] = Field(
+        default=False,
+        description="Whether a table and a figure of all optimizers replace the figures of single ones",
     )
 
 
@@ -74,6 +78,7 @@ def settings(spec: Any, study: Study) -> dict[str, Any] | None:
         "alpha": sorted(dict.fromkeys(section.alpha or default), reverse=True),
         "quantities": list(section.quantities),
         "maps": list(section.maps),
+        "optimizers": section.optimizers,
         "until": _caps(spec, study),
         "models": {name: solution["model"] for name, solution in study.solutions.items()},
     }
@@ -89,7 +94,7 @@ def ladders(study: Study, name: str) -> dict[str, tuple[str, str]]:
 
 
 def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) -> list[Rule]:
-    """Return the rules ``scaling``, ``scaling_figure`` and ``scaling_map``."""
+    """Return the rules ``scaling``, ``scaling_figure`` and ``scaling_map``, or those of all optimizers."""
     if given is None:
         return []
     # The table shows the order that each model declares.
@@ -105,7 +110,7 @@ def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) ->
     declared = [table]
     drawn = ladders(study, given["name"])
     maps = {stem: group for stem, group in drawn.items() if group[0] in given["maps"]}
-    curves = {stem: group for stem, group in drawn.items() if stem not in maps}
+    curves = {stem: group for stem, group in drawn.items() if stem not in maps and not given["optimizers"]}
     for name, module, caption, groups in (
         ("scaling_figure", f"{HERE}.figure", "scaling_figure.rst", curves),
         ("scaling_map", f"{HERE}.map", "heatmap.rst", maps),
@@ -122,7 +127,32 @@ def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) ->
         if jobs:
             message, order = "draw {wildcards.figure}", tuple(drawn)
             declared += [Rule(name, "figure", f"{module}:job", figures(caption), jobs, message, order=order)]
-    return declared
+    return declared + (_of_all_optimizers(given) if given["optimizers"] else [])
+
+
+def _of_all_optimizers(given: dict[str, Any]) -> list[Rule]:
+    """Return the rules of the table and the figure with a row for each optimizer."""
+    stem, complete = f"{given['name']}_optimizers", (f"tables/{given['name']}.parquet",)
+    table, figure = f"{HERE}.optimizers", f"{HERE}.optimizers_figure"
+    reference = {"reference": given["reference"]}
+    return [
+        Rule(
+            "scaling_optimizers",
+            "table",
+            f"{table}:job",
+            tables(stem, "scaling_optimizers.rst"),
+            (Job(digest(table), inputs=complete),),
+            "tabulate the orders of all optimizers",
+        ),
+        Rule(
+            "scaling_optimizers_figure",
+            "figure",
+            f"{figure}:job",
+            figures("scaling_optimizers_figure.rst", stem=stem),
+            (Job(digest(figure), inputs=complete, given=reference),),
+            "draw the orders of all optimizers",
+        ),
+    ]
 
 
 def _check_map(where: str, name: str, study: Study) -> None:
