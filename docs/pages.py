@@ -150,7 +150,7 @@ def write(folder: Path) -> None:
 
 
 def gallery(folder: Path) -> str:
-    """Return all figures of the paper study and of the zoo, with the titles and captions that the files carry."""
+    """Return the figures of the paper study and of the zoo, with the titles and captions of the files."""
     pictures = sorted((refresh.RESULTS / "figures").glob("*.svg"))
     if not pictures:
         return ABSENT
