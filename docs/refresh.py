@@ -3,8 +3,8 @@
     python docs/refresh.py            rewrite the marked blocks, copy the pictures
     python docs/refresh.py --check    change nothing; exit 1 if a block is out of date
 
-Needs the results of the paper study (`make`); the page of the zoo needs those of `config/zoo.yaml`, and is left as it is
-without them.  What was measured comes from `benchmarks/measured.json`, which
+Needs the results of the paper study (`make`); the page of the zoo needs those of `config/zoo.yaml`, and is
+left as it is without them.  What was measured comes from `benchmarks/measured.json`, which
 `python benchmarks/run.py --store` writes after `make bench`.
 """
 

@@ -72,6 +72,9 @@ def test_errors_that_do_not_count_leave_the_smallest_rate_that_does():
 def test_each_optimizer_and_each_of_its_hyperparameters_has_a_row():
     refused = {("second", alpha): {"status": "refused", "error": None, "relative": None} for alpha in LADDER}
     failed = {("first", alpha): {"status": "not converged"} for alpha in LADDER}
+    failed |= {("second", alpha): {"discrete_status": "diverged"} for alpha in LADDER}
+    exact = {("first", alpha): {"error": 0.0, "relative": 0.0} for alpha in LADDER}
+    exact |= {("second", alpha): {"error_estimate": 1.0} for alpha in LADDER}
     text = optimizers.markdown(
         optimizers.last_rows(
             made(
@@ -80,6 +83,7 @@ def test_each_optimizer_and_each_of_its_hyperparameters_has_a_row():
                 cells("NAdam", "valley", beta1=0.9, psi=0.5),
                 cells("mine:Own", change=refused),
                 cells("Other", change=failed),
+                cells("Sign", change=exact),
             )
         )
     )
@@ -89,9 +93,10 @@ def test_each_optimizer_and_each_of_its_hyperparameters_has_a_row():
         ["NAdam", "0.9, ψ = 0.004", "1.00", "3.0", "2.00", "0.070", "–", "–", "–", "–"],
         ["NAdam", "0.9, ψ = 0.5", "1.00", "3.0", "2.00", "0.070", "1.00", "3.0", "2.00", "0.070"],
         ["Own", "–", "1.00", "3.0", "refused", "–", "–", "–", "–", "–"],
-        ["Other", "–", "not converged", "–", "2.00", "0.070", "–", "–", "–", "–"],
+        ["Other", "–", "not converged", "–", "run diverged", "–", "–", "–", "–", "–"],
+        ["Sign", "–", "rounding", "–", "rounding", "–", "–", "–", "–", "–"],
     ]
-    assert text.endswith("Declared orders: first 1, second 2.\n")
+    assert "Declared orders: first 1, second 2. Rounding: no error is above 10 times" in text
 
 
 def test_the_complete_table_has_a_column_for_each_further_hyperparameter(tmp_path):
@@ -113,7 +118,11 @@ def test_the_table_of_three_objectives_compiles_and_fits(tmp_path):
         for objective in ("quadratic", "rotated", "rosenbrock")
         for optimizer in ("ScheduleFreeAdamW", "mine:Un_corrected", "NAdam")
     ]
-    parts.append(cells("QHM", beta=0.9, nu=0.7))
+    parts.append(cells("QHM", "rotated", beta=0.9, nu=0.7))
+    for name, change in (("Sign", {"error_estimate": 1.0}), ("Odd", {"status": "smoothing exhausted"})):
+        parts.append(
+            cells(name, "rotated", change={(solution, a): change for solution in DECLARED for a in LADDER})
+        )
     text = optimizers.latex(optimizers.last_rows(made(*parts)))
     assert compiled(tmp_path, text)[0] == []
 
@@ -121,12 +130,17 @@ def test_the_table_of_three_objectives_compiles_and_fits(tmp_path):
 def test_the_figure_shows_the_order_of_each_model_and_the_gain(tmp_path):
     parts = [cells("NAdam", name, psi=psi) for name in ("bowl", "valley") for psi in (0.004, 0.5)]
     parts += [cells("Adam", name, beta1=0.9) for name in ("bowl", "valley")]
+    refused = {("second", alpha): {"status": "refused", "error": None, "relative": None} for alpha in LADDER}
+    parts.append(cells("Lion", "valley", change=refused | {("first", a): {"error": 0.0} for a in LADDER}))
     with styled():
         figure = optimizers_figure.optimizers_figure(made(*parts), "first")
     left, middle, right = figure.axes
     assert [ax.get_title() for ax in (left, middle)] == ["bowl", "valley"]
     labels = [label.get_text() for label in left.get_yticklabels()]
-    assert labels == [r"NAdam, $\psi$ = 0.004", r"NAdam, $\psi$ = 0.5", "Adam"]
+    assert labels == [r"NAdam, $\psi$ = 0.004", r"NAdam, $\psi$ = 0.5", "Adam", "Lion"]
+    words = {(text.get_text(), text.get_position()) for text in middle.texts}
+    assert words == {("rounding", (1, 3)), ("refused", (2, 3))}
+    assert not left.texts
     for ax in (left, middle):
         for name, (model, order) in DECLARED.items():
             points = [line for line in ax.lines if line.get_gid() == name]

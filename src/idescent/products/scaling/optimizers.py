@@ -13,21 +13,24 @@ from typing import Any
 
 from idescent.analysis.orders import ABOVE_FLOOR
 from idescent.drawing.hyperparameters import short
-from idescent.drawing.markup import escaped, long_table, pipes
+from idescent.drawing.markup import escaped, long_table, pipes, status_text
 from idescent.products.formats import write_formats
 from idescent.products.product import Task
 from idescent.products.scaling.rows import Row, counts, good, meaningless
 from idescent.store.columns import finite, nullable
 from idescent.store.tables import HYPERPARAMETERS, hyperparameters, read_errors, with_others
+from idescent.trajectory import ended_well
 
-_TEXT = ("objective", "optimizer", "configuration", "solution", "model", "status", "discrete_status")
+_CELL = ("objective", "optimizer", "configuration")
+_SOLUTION = ("solution", "model", "status", "discrete_status", "horizon")
 _NUMBERS = ("alpha", "time", "error", "floor", "slope", "coefficient", "ratio")
 _RULE = (
     "Order: slope of ln(error) over ln(α) between the two smallest α of the ladder whose errors are above "
     f"{ABOVE_FLOOR:g} times the estimated error of solver and rounding. C: error divided by αᵖ at the "
     "smaller α, where p is the declared order. Error: largest error of θ over all iterations."
 )
-_ODD = "not converged"
+_EXACT = "rounding"
+_EXPLAINED = f"Rounding: no error is above {ABOVE_FLOOR:g} times the estimated error of solver and rounding."
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,8 @@ def as_table(rows: Sequence[Row]) -> Any:
     """Return :func:`last_rows` as a pyarrow table; missing values are null."""
     import pyarrow as pa
 
-    types = dict.fromkeys(_TEXT[:3], pa.string()) | dict.fromkeys(HYPERPARAMETERS, pa.float64())
-    types |= dict.fromkeys(_TEXT[3:], pa.string()) | {"declared_order": pa.int64(), "steps": pa.int64()}
+    types = dict.fromkeys(_CELL, pa.string()) | dict.fromkeys(HYPERPARAMETERS, pa.float64())
+    types |= dict.fromkeys(_SOLUTION, pa.string()) | {"declared_order": pa.int64(), "steps": pa.int64()}
     types |= dict.fromkeys(_NUMBERS, pa.float64())
     arrays = [nullable([finite(row.get(name)) for row in rows], type_) for name, type_ in types.items()]
     return with_others(pa.Table.from_arrays(arrays, names=list(types)), rows)
@@ -156,8 +159,9 @@ def _cells(row: Row | None, form: _Form) -> list[str]:
     if row is None:
         return [form.missing] * 2
     if row["coefficient"] is None:
-        odd = row["status"] if meaningless(row) else form.missing if good(row) else _ODD
-        return [odd, form.missing]
+        reason = without_number(row)
+        # One cell for both columns: a word in a column of orders would make the table wider than the page.
+        return [rf"\multicolumn{{2}}{{c}}{{{reason}}}"] if form is _LATEX else [reason, form.missing]
     order = form.missing if row["slope"] is None else form.order.format(row["slope"])
     # Two digits: more would not fit on the page, and C still changes with the learning rate.
     mantissa, exponent = f"{row['coefficient']:.1e}".split("e")
@@ -167,9 +171,20 @@ def _cells(row: Row | None, form: _Form) -> list[str]:
     return [order, form.power.format(mantissa, int(exponent))]
 
 
-def _declared(rows: Iterable[Row]) -> list[str]:
+def without_number(row: Row) -> str:
+    """Return why a row of :func:`last_rows` has no error that counts for an order."""
+    if meaningless(row) or not ended_well(row["status"]):
+        return status_text(row["status"], narrow=True)
+    if not good(row):
+        return f"run {row['discrete_status']}"
+    return "horizon cut" if row["horizon"] == "capped" else _EXACT
+
+
+def _declared(rows: Sequence[Row]) -> list[str]:
     orders = {row["solution"]: row["declared_order"] for row in rows}
-    return ["", f"Declared orders: {', '.join(f'{name} {order}' for name, order in orders.items())}."]
+    text = f"Declared orders: {', '.join(f'{name} {order}' for name, order in orders.items())}."
+    exact = any(row["coefficient"] is None and without_number(row) == _EXACT for row in rows)
+    return ["", f"{text} {_EXPLAINED}" if exact else text]
 
 
 def _configuration(row: Row) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from idescent.drawing import style
 from idescent.drawing.looks import model_look
 from idescent.drawing.saving import save, styled
 from idescent.products.product import Task
-from idescent.products.scaling.optimizers import last_rows, name_of
+from idescent.products.scaling.optimizers import last_rows, name_of, without_number
 from idescent.products.scaling.rows import Row, counts
 from idescent.store.tables import hyperparameters, read_errors
 
@@ -30,7 +30,7 @@ _ORDERS = (
     "Observed order of each continuous model of each optimizer, a panel for each objective. Large markers: "
     "slope of the error of θ between the two smallest learning rates whose errors are above ten times the "
     "estimated error of solver and rounding; bars: slopes at larger learning rates. Vertical lines: declared "
-    "orders. No marker: the model refuses the optimizer, or no two errors are above that level."
+    "orders. Rounding: no error is above that level. Refused: the model cannot express the optimizer."
 )
 _GAIN = (
     " Right: error of {reference} divided by the error of the other model, at the smaller of these learning "
@@ -146,9 +146,13 @@ def _draw_orders(
         ax.axvline(order, color=style.GREY, linewidth=0.6, zorder=1)
     places = list(labels)
     for row in rows:
-        if row["coefficient"] is None or row["slope"] is None:
-            continue
         y = places.index((row["optimizer"], row["configuration"]))
+        if row["coefficient"] is None:
+            words: dict[str, Any] = {"fontsize": 5.0, "color": style.GREY, "ha": "center", "va": "center"}
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+            ax.text(row["declared_order"], y, without_number(row), bbox=box, **words)
+        if row["slope"] is None:
+            continue
         colour, marker, size, _ = model_look(looks[row["solution"]])
         span = slopes[_place(row)]
         ax.plot([min(span), max(span)], [y, y], color=colour, linewidth=1.0, alpha=0.45, zorder=2)
