@@ -94,6 +94,21 @@ def test_the_tables_say_the_same_in_every_format(made: Any, tmp_path: Path) -> N
     assert "compagnoni" in outputs[3].read_text(encoding="utf-8")
 
 
+def test_ensembles_that_differ_in_any_hyperparameter_differ_in_tables_and_titles() -> None:
+    change = {"optimizer": "QHM", "hyperparameters": {"beta": 0.9, "nu": [0.7, 0.8]}, "batch": 4}
+    study = {**STUDY, "ensembles": [STUDY["ensembles"][0] | change | {"runs": 3, "equations": []}]}
+    settings = config.load(study).settings["ensembles"].values()
+    parts = [ensembles.make(given, lambda _: None) for given in settings]
+    table = ensembles.largest_table([row for _, worst in parts for row in worst])
+    assert set(table["optimizer.nu"].to_pylist()) == {0.7, 0.8}
+    text = ensembles_table.markdown(table.to_pylist())
+    tex = ensembles_table.latex(table.to_pylist())
+    for nu, (curves, _) in zip((0.7, 0.8), parts, strict=True):
+        assert f"| QHM | 0.9, ν = {nu} |" in text
+        assert rf"QHM & 0.9, $\nu$ = {nu} &" in tex
+        assert rf"$\nu$ = {nu}" in ensembles_figure._title(ensembles.curves_table(curves).to_pylist()[0])
+
+
 def test_a_study_names_its_ensembles_by_cell_and_batch() -> None:
     assert list(config.load(STUDY).settings["ensembles"]) == [
         "mse/RMSProp/alpha~0.05+beta~0.9+batch~4",

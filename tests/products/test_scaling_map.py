@@ -65,6 +65,18 @@ def test_rows_of_the_map_are_learning_rates_from_the_largest_and_columns_are_bet
     assert ax.get_ylim() == other.get_ylim() == (3.0, 0.0)
 
 
+def test_cells_that_differ_in_another_hyperparameter_have_rows_of_their_own():
+    found = []
+    for psi in (0.004, 0.5):
+        for row in mapped():
+            label = f"{row['configuration']},psi~{psi}"
+            found.append(row | {"configuration": label, "optimizer.psi": psi})
+    with saving.styled():
+        figure = heatmap.heatmap_figure(heatmap.heatmap_rows(found, "bowl", "RMSProp"))
+    labels = [ax.get_ylabel().partition("\n")[0] for ax in figure.axes if "learning rate" in ax.get_ylabel()]
+    assert labels == [r"$\psi$ = 0.004", r"$\psi$ = 0.5"]
+
+
 def test_the_dashed_line_is_where_the_learning_rate_is_one_minus_beta():
     (ax, _) = panels(mapped()).values()
     across, up = ax.lines[-1].get_data()

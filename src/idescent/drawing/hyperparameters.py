@@ -54,7 +54,7 @@ def number(value: Any) -> str:
 def label(arguments: Mapping[str, Any]) -> list[str]:
     r"""Return one text in TeX for each hyper-parameter: ``$\psi$ = 0.004``, ``weight decay 0.01``."""
     return [
-        f"{tex(letter(name))} {'' if name in _WORDS else '= '}{number(value)}"
+        f"{letter(name)} {value}" if name in _WORDS else f"{tex(letter(name))} = {number(value)}"
         for name, value in arguments.items()
     ]
 
