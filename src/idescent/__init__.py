@@ -17,6 +17,7 @@ _EXPORTS = {
     "AdaBelief": "optimizers",
     "AdaDelta": "optimizers",
     "AdaGrad": "optimizers",
+    "Adafactor": "optimizers",
     "Adam": "optimizers",
     "AdamL2": "optimizers",
     "AdamW": "optimizers",
@@ -27,6 +28,7 @@ _EXPORTS = {
     "Lion": "optimizers",
     "MeanSquaredError": "objectives",
     "MomentumRMSProp": "optimizers",
+    "Muon": "optimizers",
     "NAdam": "optimizers",
     "Nesterov": "optimizers",
     "Objective": "objectives",
@@ -37,6 +39,7 @@ _EXPORTS = {
     "Report": "trajectory",
     "ScheduleFreeAdamW": "optimizers",
     "ScheduleFreeSGD": "optimizers",
+    "Shampoo": "optimizers",
     "Signum": "optimizers",
     "Trajectory": "trajectory",
     "compare": "analysis.errors",
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
     from idescent.optimizers import QHM as QHM
     from idescent.optimizers import AdaBelief as AdaBelief
     from idescent.optimizers import AdaDelta as AdaDelta
+    from idescent.optimizers import Adafactor as Adafactor
     from idescent.optimizers import AdaGrad as AdaGrad
     from idescent.optimizers import Adam as Adam
     from idescent.optimizers import Adamax as Adamax
@@ -76,12 +80,14 @@ if TYPE_CHECKING:
     from idescent.optimizers import HeavyBall as HeavyBall
     from idescent.optimizers import Lion as Lion
     from idescent.optimizers import MomentumRMSProp as MomentumRMSProp
+    from idescent.optimizers import Muon as Muon
     from idescent.optimizers import NAdam as NAdam
     from idescent.optimizers import Nesterov as Nesterov
     from idescent.optimizers import Optimizer as Optimizer
     from idescent.optimizers import RMSProp as RMSProp
     from idescent.optimizers import ScheduleFreeAdamW as ScheduleFreeAdamW
     from idescent.optimizers import ScheduleFreeSGD as ScheduleFreeSGD
+    from idescent.optimizers import Shampoo as Shampoo
     from idescent.optimizers import Signum as Signum
     from idescent.solvers.fast_forward import fast_forward as fast_forward
     from idescent.solvers.solve import solve as solve

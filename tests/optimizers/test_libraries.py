@@ -28,12 +28,20 @@ OWN_LOOPS = {"QHM"}
 def described(number):
     case = ABOUT["cases"][number]
     spec = case["optimizer"]
-    values = ",".join(f"{value:g}" for value in spec["arguments"].values())
-    return f"{spec['class']}({values})-{len(case['center'])}-{case['alpha']}"
+    arguments = spec["arguments"].items()
+    values = ",".join(
+        name if value is True else f"{value:g}" if isinstance(value, float) else f"{value}".replace(" ", "")
+        for name, value in arguments
+        if value is not False
+    )
+    return f"{case['library']}-{spec['class']}({values})-{len(case['theta0'])}-{case['alpha']}"
 
 
 def run_of(case):
-    objective, optimizer = ide.Quadratic(case["center"]), registry.optimizer(case["optimizer"])
+    objective = (
+        registry.objective(case["objective"]) if "objective" in case else ide.Quadratic(case["center"])
+    )
+    optimizer = registry.optimizer(case["optimizer"])
     cell = {name: case[name] for name in ("alpha", "theta0")}
     return ide.simulate(optimizer, objective, **cell, steps=ABOUT["steps"])
 

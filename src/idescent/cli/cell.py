@@ -34,7 +34,8 @@ COMMON = """\
 classes
   optimizers: AdaGrad, RMSProp, Adam, AdamW, AdamL2, GradientDescent,
               HeavyBall, Nesterov, NAdam, AMSGrad, Adamax, AdaDelta, AdaBelief, CenteredRMSProp,
-              MomentumRMSProp, Lion, Signum, ADOPT, QHM, ScheduleFreeSGD, ScheduleFreeAdamW
+              MomentumRMSProp, Lion, Signum, ADOPT, QHM, ScheduleFreeSGD, ScheduleFreeAdamW,
+              Muon, Shampoo, Adafactor (matrices: --optimizer-set shape=[2,3])
   objectives: Quadratic, RotatedQuadratic, Rosenbrock, DoubleWell, MeanSquaredError.synthetic,
               LogisticRegression.breast_cancer, SoftmaxRegression.digits, Perceptron.digits
   schedules: Constant, Cosine, LinearWarmup, Step

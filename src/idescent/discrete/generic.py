@@ -34,6 +34,8 @@ class GenericLoop:
     plan : Plan
     values : dict
         Parameters and memories by name, after the last computed iteration.
+    dims : dict
+        Shapes of the memories of one run, by name.
     evaluations : int
         Number of gradients evaluated for the initial values of memories.
 
@@ -46,11 +48,11 @@ class GenericLoop:
     def __init__(self, setup: Setup, start: Array | None = None) -> None:
         self.plan, self.alpha, self.objective = Plan(setup.optimizer), setup.alpha, setup.objective
         start = setup.start if start is None else start
-        dims = layout(self.plan, start.shape[-1])
+        self.dims = layout(self.plan, start.shape[-1])
         needs_gradient = self.plan.starts_from_gradient
         self.evaluations = start.size // start.shape[-1] if needs_gradient else 0
         gradient = self.objective.gradient(start) if needs_gradient else np.zeros_like(start)
-        self.values = self.plan.starts(start, gradient, dims)
+        self.values = self.plan.starts(start, gradient, self.dims)
 
     def state(self) -> list[Array]:
         """Return the stored iterate, shape (..., n), and each memory, shape (..., width)."""

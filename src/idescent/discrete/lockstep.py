@@ -1,9 +1,10 @@
 r"""Many discrete runs in one call.
 
-The compiled kernel advances many *lanes* together; a lane is one coordinate of one run.  An iteration of a
-lane waits for a root and a quotient, during which the kernel advances other lanes: many short runs together
-take a fraction of their time one after the other.  Each lane has the operations of a single run in the same
-order, so that results are identical to the bit.
+For the paper's optimizers there is a compiled kernel, which advances many *lanes* together; a lane is one
+coordinate of one run.  An iteration of a lane waits for a root and a quotient, during which the kernel
+advances other lanes: many short runs together take a fraction of their time one after the other.  Each lane
+has the operations of a single run in the same order, so that results are identical to the bit.  Runs of any
+other declared optimizer share a loop in NumPy (:mod:`idescent.discrete.together`).
 
 :func:`simulate_many` works in steps:
 
@@ -12,7 +13,8 @@ order, so that results are identical to the bit.
    are independent and at most ``MOST_LANES``, and the run is computed whole, not in blocks;
 3. sort these by kind (summing, bias correction) and length, and divide them into batches (``_batches``): a
    batch has one kind, and its rows fit into one block of memory unless it is a single run;
-4. compute each batch (``kernels.fill_many``), and every other run by itself.
+4. compute each batch (``kernels.fill_many``), each group of declared optimizers
+   (:func:`idescent.discrete.together.fill`), and every other run by itself.
 
 What lives here: these steps.  What does not: a run (:mod:`idescent.discrete.loop`), the loops
 (:mod:`idescent.discrete.kernels`).
@@ -26,7 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.common.numeric import offers
-from idescent.discrete import memory
+from idescent.discrete import memory, together
 from idescent.discrete.kernels import fill_many
 from idescent.discrete.loop import BLOCK, DiscreteRun, needed
 from idescent.discrete.setup import Setup, check_objective, point
@@ -49,7 +51,9 @@ def simulate_many(
     r"""Run optimizers on one objective, with the same results as :func:`~idescent.discrete.loop.simulate`.
 
     Runs are computed in lockstep if the compiled loops support the objective and the coordinates are few and
-    independent; the others are computed one after the other.
+    independent.  So are runs of any other declared optimizer with equal hyper-parameters, if gradients and
+    functions have the same bits for many points as for each of them.  The others are computed one after the
+    other.
 
     Parameters
     ----------
@@ -112,7 +116,7 @@ def simulate_many(
 
 
 def _in_lockstep(runs: Sequence[DiscreteRun]) -> Iterator[tuple[int, Trajectory]]:
-    """Compute the runs that can be lanes; yield the index and the trajectory of each."""
+    """Compute the runs that can be lanes or share a loop; yield the index and the trajectory of each."""
     for batch in _batches(runs):
         # Runs in lanes have a library, the same one.
         library = runs[batch[0]].library
@@ -122,6 +126,11 @@ def _in_lockstep(runs: Sequence[DiscreteRun]) -> Iterator[tuple[int, Trajectory]
         for i, filled in zip(batch, rows, strict=True):
             runs[i].diverged_at = filled.first_not_finite()
             yield i, runs[i].result()
+    for group in together.groups(runs):
+        members = [runs[i] for i in group]
+        together.fill(members)
+        for i, run in zip(group, members, strict=True):
+            yield i, run.result()
 
 
 def _batches(runs: Sequence[DiscreteRun]) -> Iterator[list[int]]:

@@ -121,16 +121,17 @@ class DiscreteRun:
 
     def begin(self) -> RunRows:
         """Allocate the rows, all or a block of them, fill the first one, and return them."""
-        self._allocate()
+        self.allocate()
         return self.rows
 
-    def _allocate(self) -> None:
+    def allocate(self) -> None:
+        """Allocate the rows, all or a block of them, and fill the first one."""
         count = self.steps if self.whole else min(self.steps, max(1, BLOCK // len(self.start)))
         self.arrays, self.block_rates = self._state(count), self.rates
 
     def go(self) -> Trajectory:
         """Compute the iterations; return the trajectory."""
-        self._allocate()
+        self.allocate()
         # The report records a divergence, so overflow needs no warning.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             if self.whole:

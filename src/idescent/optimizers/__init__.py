@@ -20,6 +20,7 @@ from idescent.optimizers.optimizer import Accumulator, Optimizer
 if TYPE_CHECKING:
     from idescent.optimizers.adabelief import AdaBelief as AdaBelief
     from idescent.optimizers.adadelta import AdaDelta as AdaDelta
+    from idescent.optimizers.adafactor import Adafactor as Adafactor
     from idescent.optimizers.adagrad import AdaGrad as AdaGrad
     from idescent.optimizers.adam import Adam as Adam
     from idescent.optimizers.adamax import Adamax as Adamax
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from idescent.optimizers.gradient_descent import GradientDescent as GradientDescent
     from idescent.optimizers.heavy_ball import HeavyBall as HeavyBall
     from idescent.optimizers.lion import Lion as Lion
+    from idescent.optimizers.muon import Muon as Muon
     from idescent.optimizers.nadam import NAdam as NAdam
     from idescent.optimizers.nesterov import Nesterov as Nesterov
     from idescent.optimizers.qhm import QHM as QHM
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from idescent.optimizers.rmsprop_momentum import MomentumRMSProp as MomentumRMSProp
     from idescent.optimizers.schedule_free_adamw import ScheduleFreeAdamW as ScheduleFreeAdamW
     from idescent.optimizers.schedule_free_sgd import ScheduleFreeSGD as ScheduleFreeSGD
+    from idescent.optimizers.shampoo import Shampoo as Shampoo
     from idescent.optimizers.signum import Signum as Signum
 
 _OPTIMIZERS = {
@@ -46,6 +49,7 @@ _OPTIMIZERS = {
     "AdaBelief": "adabelief",
     "AdaDelta": "adadelta",
     "AdaGrad": "adagrad",
+    "Adafactor": "adafactor",
     "Adam": "adam",
     "AdamL2": "adaml2",
     "AdamW": "adamw",
@@ -55,12 +59,14 @@ _OPTIMIZERS = {
     "HeavyBall": "heavy_ball",
     "Lion": "lion",
     "MomentumRMSProp": "rmsprop_momentum",
+    "Muon": "muon",
     "NAdam": "nadam",
     "Nesterov": "nesterov",
     "QHM": "qhm",
     "RMSProp": "rmsprop",
     "ScheduleFreeAdamW": "schedule_free_adamw",
     "ScheduleFreeSGD": "schedule_free_sgd",
+    "Shampoo": "shampoo",
     "Signum": "signum",
 }
 
