@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import linalg
 
 import idescent as ide
 from idescent.check import check
+from idescent.objectives import RotatedQuadratic
 from idescent.optimizers import Optimizer, average
 from idescent.study import registry
 from idescent.study.arguments import known
@@ -22,7 +24,7 @@ BOWL = ide.Quadratic([4.0, -1.5, 0.3])
 
 
 # Those that no library defines, against the loop of their authors.
-OWN_LOOPS = {"QHM"}
+OWN_LOOPS = {"QHM", "Shampoo"}
 
 
 def described(number):
@@ -89,6 +91,31 @@ def test_qhm_is_the_algorithm_of_its_authors(beta, nu):
     np.testing.assert_allclose(run.theta[1:], rows, rtol=1e-12)
 
 
+def shampoo(theta, gradient, alpha, steps, eps):
+    """Algorithm 1 of Gupta, Koren and Singer (2018), as the authors write it, with roots of roots."""
+    w = theta
+    left, right = eps * np.eye(w.shape[0]), eps * np.eye(w.shape[1])
+    for _ in range(steps):
+        g = gradient(w)
+        left, right = left + g @ g.T, right + g.T @ g
+        quarters = [linalg.inv(linalg.sqrtm(linalg.sqrtm(matrix))).real for matrix in (left, right)]
+        w = w - alpha * quarters[0] @ g @ quarters[1]
+        yield w.ravel(), left.ravel(), right.ravel()
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2), (1, 6)])
+@pytest.mark.parametrize(("eps", "alpha"), [(1e-4, 0.1), (1.0, 0.1), (1e-2, 0.02)])
+def test_shampoo_is_the_algorithm_of_its_authors(shape, eps, alpha):
+    objective = RotatedQuadratic(6, 20.0, seed=1, minimum=[4.0, -1.5, 0.3, 2.0, 1.0, -0.7])
+    start = np.array([1.03, 0.52, 2.77, 0.1, -0.4, 0.9])
+    run = ide.simulate(ide.Shampoo(shape, eps), objective, alpha=alpha, theta0=start, steps=100)
+    gradient = lambda w: objective.gradient(w.ravel()).reshape(shape)  # noqa: E731
+    rows = list(shampoo(start.reshape(shape), gradient, alpha, 100, eps))
+    for name, expected in zip(("theta", "L", "R"), zip(*rows, strict=True), strict=True):
+        scale = abs(np.stack(expected)).max()
+        np.testing.assert_allclose(run.quantity(name)[1:], expected, rtol=0.0, atol=1e-12 * scale)
+
+
 def agree(one, other, rtol=1e-13):
     paths = [ide.simulate(optimizer, BOWL, **CELL).theta for optimizer in (one, other)]
     np.testing.assert_allclose(*paths, rtol=rtol, atol=1e-14)
@@ -150,5 +177,6 @@ def test_amsgrad_is_adam_while_the_second_moment_grows():
 
 @pytest.mark.parametrize("name", sorted({case["optimizer"]["class"] for case in ABOUT["cases"]} | OWN_LOOPS))
 def test_idescent_check_finds_no_fault(name):
-    verdicts = check("optimizer", getattr(ide, name), {})
+    arguments = {"shape": [2, 3]} if name in ("Muon", "Shampoo", "Adafactor") else {}
+    verdicts = check("optimizer", getattr(ide, name), arguments)
     assert not [verdict for verdict in verdicts if verdict.status in ("fail", "not checked")]

@@ -252,6 +252,33 @@ def test_an_ensemble_can_be_made_in_parts():
     assert whole.values["loss"][:, 3:5].tobytes() == part.values["loss"].tobytes()
 
 
+DECLARED = [ide.NAdam(), ide.ADOPT(), ide.Muon((2, 3)), ide.Shampoo((3, 2)), ide.Adafactor((2, 3))]
+
+
+@pytest.mark.parametrize("optimizer", DECLARED, ids=lambda o: type(o).__name__)
+def test_runs_of_a_declared_optimizer_in_lockstep_have_the_bits_of_single_runs(optimizer):
+    from idescent.objectives import RotatedQuadratic
+
+    noise = Additive(RotatedQuadratic(6, 20.0, seed=1), 0.3)
+    arguments = {"alpha": 0.05, "theta0": [1.0, 0.5, 2.7, 0.1, -0.4, 0.9], "steps": 60, "seed": 3}
+    observed = {"observe": [f"theta_{i}" for i in range(6)] + ["second_0", "loss"], "at": [0, 1, 7, 60]}
+    whole = simulate_runs(optimizer, noise, runs=5, **arguments, **observed)
+    for i in range(5):
+        single = simulate_runs(optimizer, noise, runs=1, first_run=i, **arguments, **observed)
+        for name, values in whole.values.items():
+            assert values[:, i].tobytes() == single.values[name][:, 0].tobytes(), name
+
+
+def test_gradients_for_starts_of_memories_count():
+    arguments = {"alpha": 0.05, "theta0": 0.5, "steps": 12, "runs": 6, "seed": 3}
+    for optimizer, starts in ((ide.ADOPT(), 6), (ide.NAdam(), 0)):
+        report = simulate_runs(optimizer, Batches(DATA, 5), **arguments).report
+        assert report.gradient_evaluations == 12 * 6 + starts
+        assert report.details["sample_gradients"] == 12 * 6 * 5 + starts * 60
+    report = simulate_runs(ide.ADOPT(), Additive(DATA, 0.1), **arguments).report
+    assert report.details["sample_gradients"] == 12 * 6 + 6
+
+
 def test_a_summary_has_the_mean_spread_and_quantiles_of_the_runs():
     found = simulate_runs(OPTIMIZERS[1], Batches(DATA, 5), alpha=0.1, theta0=0.5, steps=8, runs=40, seed=3)
     assert found.k.tolist() == list(range(9))

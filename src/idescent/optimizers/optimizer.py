@@ -8,6 +8,7 @@ iteration (:mod:`idescent.optimizers.plan`) and models in continuous time (:mod:
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, ClassVar, Literal
@@ -64,7 +65,8 @@ class Optimizer:
     decay : {"coupled", "decoupled"} or None
         Effect of ``weight_decay``; None if there is no weight decay, or the step contains it.
     shape : tuple of int or None
-        Shape of parameters that form a matrix or tensor; None for a vector.
+        Shape of parameters that form a matrix or tensor; None for a vector.  As an argument also a list, or a
+        text such as ``"2x3"``.
     """
 
     decay: ClassVar[Decay | None] = None
@@ -153,7 +155,7 @@ def former(kind: type) -> None:
 
 
 def check_field(optimizer: Optimizer, name: str, annotation: Any) -> None:
-    """Refuse a hyper-parameter outside its range; convert a list for ``shape`` to a tuple.
+    """Refuse a hyper-parameter outside its range; convert a list or text for ``shape`` to a tuple.
 
     Raises
     ------
@@ -167,6 +169,9 @@ def check_field(optimizer: Optimizer, name: str, annotation: Any) -> None:
         if value not in ("coordinate", "norm"):
             raise ValueError(f"{owner}.accumulator: {value!r} is not allowed: must be 'coordinate' or 'norm'")
     elif name == "shape":
+        # In a configuration a list is a grid of values: there a shape is a text, 2x3.
+        if isinstance(value, str) and re.fullmatch(r"\d+(x\d+)*", value, flags=re.ASCII):
+            value = [int(size) for size in value.split("x")]
         if isinstance(value, list):
             value = tuple(value)
             object.__setattr__(optimizer, name, value)

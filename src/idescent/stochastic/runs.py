@@ -22,7 +22,7 @@ from idescent.objectives.protocol import CountedObjective, Objective, evaluate
 from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.ratio import own, ratio_of
 from idescent.schedules import Schedule, factors
-from idescent.stochastic.noise import Noise
+from idescent.stochastic.noise import Batches, Noise
 from idescent.trajectory import Report, Trajectory
 
 Array = NDArray[np.float64]
@@ -215,6 +215,8 @@ class EnsembleState:
         Its second moment; the last memory of any other optimizer, of shape (R, 0) if it has none.
     sample_gradients : int
         Gradients of single samples so far, over all runs.
+    start_gradients : int
+        Full gradients for the initial values of memories, over all runs.
     """
 
     k: int
@@ -222,6 +224,7 @@ class EnsembleState:
     first: Array | None
     second: Array
     sample_gradients: int = 0
+    start_gradients: int = 0
 
 
 def simulate_runs(
@@ -278,7 +281,8 @@ def simulate_runs(
     for last in iterate(setup, noise, numbers, seed):
         recorder.take(last.k, last.theta, last.second)
     assert last is not None  # there is at least iteration 0
-    report = Report("", "", setup.steps * len(numbers), details={"sample_gradients": last.sample_gradients})
+    evaluations = setup.steps * len(numbers) + last.start_gradients
+    report = Report("", "", evaluations, details={"sample_gradients": last.sample_gradients})
     return recorder.ensemble(setup.alpha, numbers, last.theta, last.second, report)
 
 
@@ -317,7 +321,10 @@ def _iterate_generic(setup: Setup, noise: Noise, runs: range, seed: int) -> Iter
     theta, ratio = np.tile(setup.start, (len(runs), 1)), ratio_of(setup.optimizer)
     loop = GenericLoop(setup, theta)
     first = None if ratio is None or ratio.first is None else ratio.first_name
-    state = EnsembleState(0, theta, None, theta[:, :0])
+    # A memory may start from the full gradient, which is that of all samples.
+    samples = noise.objective.samples if isinstance(noise, Batches) else 1
+    started = loop.evaluations
+    state = EnsembleState(0, theta, None, theta[:, :0], samples * started, started)
 
     def updated() -> EnsembleState:
         state.theta, *memories = loop.state()
