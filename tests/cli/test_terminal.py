@@ -135,7 +135,10 @@ printf '%s\\n' "${COMPREPLY[@]}"
     [
         (["s"], {"simulate", "solve", "show"}),
         (["j"], set()),
-        (["simulate", "Ada"], {"AdaBelief", "AdaDelta", "AdaGrad", "Adam", "AdamL2", "AdamW", "Adamax"}),
+        (
+            ["simulate", "Ada"],
+            {"AdaBelief", "AdaDelta", "AdaGrad", "Adafactor", "Adam", "AdamL2", "AdamW", "Adamax"},
+        ),
         (["simulate", "Adam", "--objective", "Perc"], {"Perceptron", "Perceptron.digits"}),
         (["simulate", "Adam", "--beta"], {"--beta", "--beta1", "--beta2"}),
         (["simulate", "Adam", "--accumulator", ""], {"coordinate", "norm"}),
