@@ -133,6 +133,14 @@ def test_runs_computed_in_blocks_go_alone(groups, monkeypatch):
     assert groups == []
 
 
+def test_runs_of_many_parameters_go_alone(groups):
+    alphas = [0.1, 0.2]
+    ide.simulate_many(ide.Lion(), ide.Quadratic(), alpha=alphas, theta0=np.ones(2001), steps=510, keep=510)
+    assert groups == []
+    ide.simulate_many(ide.Lion(), ide.Quadratic(), alpha=alphas, theta0=np.ones(2000), steps=510, keep=510)
+    assert groups == [2]
+
+
 class Steep:
     """A hill on which runs leave the finite numbers, the sooner the larger their start."""
 

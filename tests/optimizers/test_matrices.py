@@ -128,6 +128,15 @@ def test_a_gradient_that_is_not_finite_is_a_divergence(optimizer):
     assert 1 < run.report.diverged_at < 400
 
 
+@pytest.mark.parametrize(
+    "optimizer", [ide.Muon((2, 3)), ide.Shampoo((2, 3)), ide.Adafactor((2, 3))], ids=repr
+)
+def test_a_gradient_whose_square_overflows_is_a_divergence(optimizer):
+    gradient = 1e160 * STACK[0]
+    run = ide.simulate(optimizer, Linear(gradient), alpha=0.5, theta0=np.ones(6), steps=3)
+    assert run.report.diverged_at == 1
+
+
 def test_the_factor_of_the_shape_is_that_of_more_rows_than_columns():
     for shape, factor in (((2, 3), 1.0), ((3, 2), 1.5**0.5), ((6, 1), 6**0.5), ((1, 6), 1.0)):
         step = step_of(ide.Muon(shape, eps=0.0, exact=True), STACK[0].reshape(shape))

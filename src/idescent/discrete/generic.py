@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.discrete.setup import Setup
-from idescent.optimizers.layout import layout
+from idescent.optimizers.layout import Dims, layout
 from idescent.optimizers.plan import Plan
 
 Array = NDArray[np.float64]
@@ -28,6 +28,8 @@ class GenericLoop:
     start : ndarray, shape (..., n), optional
         Initial parameters of independent runs, one for each index of the leading axes; by default those of
         the setup, one run.
+    like : GenericLoop, optional
+        Loop of an equal optimizer with n parameters, whose plan and dims are used again.
 
     Attributes
     ----------
@@ -45,10 +47,11 @@ class GenericLoop:
         If the declaration does not fit n parameters.
     """
 
-    def __init__(self, setup: Setup, start: Array | None = None) -> None:
-        self.plan, self.alpha, self.objective = Plan(setup.optimizer), setup.alpha, setup.objective
+    def __init__(self, setup: Setup, start: Array | None = None, like: GenericLoop | None = None) -> None:
+        self.alpha, self.objective = setup.alpha, setup.objective
+        self.plan: Plan = Plan(setup.optimizer) if like is None else like.plan
         start = setup.start if start is None else start
-        self.dims = layout(self.plan, start.shape[-1])
+        self.dims: Dims = layout(self.plan, start.shape[-1]) if like is None else like.dims
         needs_gradient = self.plan.starts_from_gradient
         self.evaluations = start.size // start.shape[-1] if needs_gradient else 0
         gradient = self.objective.gradient(start) if needs_gradient else np.zeros_like(start)

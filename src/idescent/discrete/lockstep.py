@@ -89,7 +89,8 @@ def simulate_many(
         text = ", ".join(f"{count} entries of {name}" for name, count in counts.items())
         raise ValueError(f"{text}: must be one for each run")
     offers("objective", objective, "value", "gradient")
-    runs = []
+    runs: list[DiscreteRun] = []
+    declared: list[DiscreteRun] = []  # one of each declared optimizer
     checked_starts: set[bytes] = set()
     size = 0
     for i in range(max(counts.values(), default=1)):
@@ -110,7 +111,10 @@ def simulate_many(
         )
         size += needed(setup, keep)
         memory.check(setup.steps, size)
-        runs.append(DiscreteRun(setup, keep))
+        like = next((run for run in declared if together.alike(run, setup.optimizer, len(start))), None)
+        runs.append(DiscreteRun(setup, keep, None if like is None else like.loop))
+        if like is None and runs[-1].loop is not None:
+            declared.append(runs[-1])
     trajectories = dict(_in_lockstep(runs))
     return [trajectories[i] if i in trajectories else run.go() for i, run in enumerate(runs)]
 

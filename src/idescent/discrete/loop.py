@@ -79,6 +79,13 @@ def simulate(
 class DiscreteRun:
     """One run: memory check, iterations and trajectory.
 
+    Parameters
+    ----------
+    setup : Setup
+    keep : int or sequence of int, or None
+    like : GenericLoop, optional
+        Loop of an equal declared optimizer with as many parameters.
+
     Attributes
     ----------
     loop : GenericLoop or None
@@ -89,7 +96,7 @@ class DiscreteRun:
         First iteration that is not finite.
     """
 
-    def __init__(self, setup: Setup, keep: Keep | None) -> None:
+    def __init__(self, setup: Setup, keep: Keep | None, like: GenericLoop | None = None) -> None:
         self.optimizer, self.objective, self.alpha = setup.optimizer, setup.objective, setup.alpha
         self.start, self.steps = setup.start, setup.steps
         memory.check(self.steps, needed(setup, keep))
@@ -99,7 +106,7 @@ class DiscreteRun:
         self.whole = keep is None or self.size <= BLOCK
         closed_form = getattr(self.objective.objective, "separable_quadratic", None)
         ratio = self.ratio = own(self.optimizer)
-        self.loop = GenericLoop(setup) if ratio is None else None
+        self.loop = GenericLoop(setup, like=like) if ratio is None else None
         known = closed_form is not None and ratio is not None and (ratio.first is None) != ratio.corrected
         self.library = compiled() if known else None
         self._separable = None if closed_form is None or ratio is None else closed_form(len(self.start))

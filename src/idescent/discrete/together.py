@@ -22,10 +22,13 @@ from numpy.typing import NDArray
 from idescent.discrete.generic import GenericLoop
 from idescent.discrete.loop import BLOCK, DiscreteRun
 from idescent.objectives.protocol import CountedObjective
+from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.plan import Plan
 
 Array = NDArray[np.float64]
 
+# Parameters of a run beyond which its arithmetic costs more than NumPy's calls, which a group shares.
+_MOST = 2000
 # Iterations that a group must save, so that the trial costs less; points and iterations of the trial.
 _SAVED = 500
 _POINTS, _ITERATIONS = 16, 3
@@ -38,11 +41,11 @@ def groups(runs: Sequence[DiscreteRun]) -> Iterator[list[int]]:
     candidates: list[list[int]] = []
     sizes: list[int] = []
     for i, run in enumerate(runs):
-        if run.loop is None or not run.whole:
+        if run.loop is None or not run.whole or len(run.start) > _MOST:
             continue
         for which, group in enumerate(candidates):
             # All rows of a group exist until those to keep are selected.
-            if sizes[which] + run.size <= BLOCK and _alike(runs[group[0]], run):
+            if sizes[which] + run.size <= BLOCK and alike(runs[group[0]], run.optimizer, len(run.start)):
                 group.append(i)
                 sizes[which] += run.size
                 break
@@ -60,10 +63,9 @@ def groups(runs: Sequence[DiscreteRun]) -> Iterator[list[int]]:
             yield group
 
 
-def _alike(one: DiscreteRun, other: DiscreteRun) -> bool:
-    """Return whether two runs differ only in start, learning rate, schedule and length."""
-    same_optimizer = type(one.optimizer) is type(other.optimizer) and one.optimizer == other.optimizer
-    return same_optimizer and len(one.start) == len(other.start)
+def alike(run: DiscreteRun, optimizer: Optimizer, n: int) -> bool:
+    """Return whether a run has the hyper-parameters of an optimizer, and ``n`` parameters."""
+    return type(run.optimizer) is type(optimizer) and run.optimizer == optimizer and len(run.start) == n
 
 
 def fill(runs: Sequence[DiscreteRun]) -> None:

@@ -60,14 +60,16 @@ def newton_schulz(matrix: Array, eps: float, coefficients: Sequence[float], iter
     Returns
     -------
     ndarray, shape (..., m, n)
-        An odd polynomial of each singular value, with the same singular vectors; 0 for the matrix 0.
+        An odd polynomial of each singular value, with the same singular vectors; 0 for the matrix 0, NaN if
+        the norm is not finite.
     """
     a, b, c = coefficients
     wide = matrix.shape[-2] <= matrix.shape[-1]
     # The smaller of the two products X X^T and X^T X.
     x = matrix if wide else transposed(matrix)
     norm = np.linalg.norm(x, axis=(-2, -1), keepdims=True) + eps
-    x = x / np.where(norm > 0.0, norm, 1.0)
+    # Over an infinite norm, that of finite entries too, a step would be 0 without a message.
+    x = np.where(norm < np.inf, x, np.nan) / np.where(norm > 0.0, norm, 1.0)
     for _ in range(iterations):
         product = x @ transposed(x)
         x = a * x + (b * product + c * (product @ product)) @ x
