@@ -15,9 +15,21 @@ from idescent.optimizers import Optimizer, average
 from idescent.study import registry
 from idescent.study.arguments import known
 
-with np.load(Path(__file__).parents[1] / "references" / "optimizers.npz") as stored:
-    LIBRARIES = {name: stored[name] for name in stored.files}
-ABOUT = json.loads(str(LIBRARIES["about"]))
+
+def read(name):
+    """Return the cases of a file of references, each with its arrays, and what the file says of itself."""
+    with np.load(Path(__file__).parents[1] / "references" / name) as stored:
+        about = json.loads(str(stored["about"]))
+        arrays = [{} for _ in about["cases"]]
+        for column in set(stored.files) - {"about"}:
+            number, _, quantity = column.partition(".")
+            arrays[int(number)][quantity] = stored[column]
+    return [case | {"arrays": values} for case, values in zip(about["cases"], arrays, strict=True)], about
+
+
+VECTORS, ABOUT = read("optimizers.npz")
+MATRICES, ABOUT_MATRICES = read("matrix_optimizers.npz")
+CASES = VECTORS + MATRICES
 KEPT = ABOUT["kept"]
 CELL = {"alpha": 0.02, "theta0": [1.03, 0.52, 2.77], "steps": 100}
 BOWL = ide.Quadratic([4.0, -1.5, 0.3])
@@ -27,8 +39,7 @@ BOWL = ide.Quadratic([4.0, -1.5, 0.3])
 OWN_LOOPS = {"QHM", "Shampoo"}
 
 
-def described(number):
-    case = ABOUT["cases"][number]
+def described(case):
     spec = case["optimizer"]
     arguments = spec["arguments"].items()
     values = ",".join(
@@ -48,14 +59,14 @@ def run_of(case):
     return ide.simulate(optimizer, objective, **cell, steps=ABOUT["steps"])
 
 
-@pytest.mark.parametrize("number", range(len(ABOUT["cases"])), ids=described)
-def test_runs_agree_with_the_library_at_every_stored_iteration(record_property, number):
-    run = run_of(ABOUT["cases"][number])
+@pytest.mark.parametrize("case", CASES, ids=described)
+def test_runs_agree_with_the_library_at_every_stored_iteration(record_property, case):
+    run = run_of(case)
     for name in ("theta", *run.moments):
-        if f"{number}.{name}" not in LIBRARIES:
+        if name not in case["arrays"]:
             assert name == "x"  # the library computes it from another point
             continue
-        found, expected = run.quantity(name)[KEPT], LIBRARIES[f"{number}.{name}"]
+        found, expected = run.quantity(name)[KEPT], case["arrays"][name]
         if name != "theta":
             found, expected = found[1:], expected[1:]  # starts differ in what no iteration shows
         difference = abs(found - expected).max() / abs(expected).max()
@@ -65,13 +76,12 @@ def test_runs_agree_with_the_library_at_every_stored_iteration(record_property, 
 
 def test_every_optimizer_of_the_package_is_compared_with_its_library():
     of_paper = {"AdaGrad", "RMSProp", "Adam", "AdamW", "AdamL2"}
-    compared = {case["optimizer"]["class"] for case in ABOUT["cases"]}
+    compared = {case["optimizer"]["class"] for case in CASES}
     assert compared | of_paper | OWN_LOOPS == set(known("optimizer"))
-    assert (ABOUT["torch"].split("+")[0], ABOUT["optax"], ABOUT["schedulefree"]) == (
-        "2.14.1",
-        "0.2.8",
-        "1.4.1",
-    )
+    versions = {"torch": "2.14.1", "optax": "0.2.8"}
+    for about, expected in ((ABOUT, versions | {"schedulefree": "1.4.1"}), (ABOUT_MATRICES, versions)):
+        assert {name: about[name].split("+")[0] for name in expected} == expected
+        assert (about["kept"], about["steps"]) == (KEPT, ABOUT["steps"])
 
 
 def quasi_hyperbolic(theta, alpha, steps, beta, nu):
@@ -175,7 +185,7 @@ def test_amsgrad_is_adam_while_the_second_moment_grows():
     np.testing.assert_allclose(*paths, rtol=1e-13)
 
 
-@pytest.mark.parametrize("name", sorted({case["optimizer"]["class"] for case in ABOUT["cases"]} | OWN_LOOPS))
+@pytest.mark.parametrize("name", sorted({case["optimizer"]["class"] for case in CASES} | OWN_LOOPS))
 def test_idescent_check_finds_no_fault(name):
     arguments = {"shape": [2, 3]} if name in ("Muon", "Shampoo", "Adafactor") else {}
     verdicts = check("optimizer", getattr(ide, name), arguments)
