@@ -197,6 +197,17 @@ class Mixing(Optimizer):
 
 
 @dataclass(frozen=True)
+class Elsewhere(Optimizer):
+    """A point of the gradient by a matrix product over all runs."""
+
+    def point(self, theta):
+        return theta @ (MIX @ MIX.T / 30.0)
+
+    def step(self, gradient):
+        return gradient
+
+
+@dataclass(frozen=True)
 class Careful(Optimizer):
     """A step for one learning rate."""
 
@@ -223,10 +234,17 @@ class Partial:
     [
         (ide.HeavyBall(0.9), Product()),
         (Mixing(), COUPLED),
+        (Elsewhere(), COUPLED),
         (Careful(), COUPLED),
         (ide.HeavyBall(0.9), Partial()),
     ],
-    ids=["gradient by a product", "step by a product", "step for one rate", "gradient that raises"],
+    ids=[
+        "gradient by a product",
+        "step by a product",
+        "point by a product",
+        "step for one rate",
+        "gradient that raises",
+    ],
 )
 def test_runs_that_would_depend_on_each_other_go_alone(groups, optimizer, objective):
     alphas = [0.1, 0.02, 0.01]

@@ -145,26 +145,28 @@ def _iterations_agree(run: DiscreteRun) -> bool:
     shape = (_POINTS, len(run.start))
     theta, *gradients = (stream.uniform(0.5, 1.5, size=shape) for _ in range(1 + _ITERATIONS))
     rates = stream.uniform(0.01, 0.9, size=_POINTS)
-    with np.errstate(all="ignore"):
-        alone = [
-            _iterated(loop, theta[i], [gradient[i] for gradient in gradients], float(rates[i]))
-            for i in range(_POINTS)
-        ]
-        try:
+    try:
+        with np.errstate(all="ignore"):
             together = _iterated(loop, theta, gradients, rates)
-        except Exception:  # a function of the user need not accept one alpha for each run
-            return False
+            alone = [
+                _iterated(loop, theta[i], [gradient[i] for gradient in gradients], float(rates[i]))
+                for i in range(_POINTS)
+            ]
+    except Exception:  # a function of the user need not accept one alpha for each run
+        return False
     return _same(together, alone)
 
 
 def _iterated(loop: GenericLoop, theta: Array, gradients: Sequence[Array], alpha: Any) -> list[Array]:
+    """Return all results of some iterations: points of the gradient, stored iterate, theta and memories."""
     plan: Plan = loop.plan
     values = plan.starts(theta, gradients[0], loop.dims)
     rate = alpha if theta.ndim == 1 else _one_each(alpha, values["theta"])
+    points = []
     for k, gradient in enumerate(gradients, start=1):
-        plan.place(values, k, rate)
+        points.append(plan.place(values, k, rate))
         plan.advance(values, gradient.copy())
-    return [plan.evaluated(values), *(values[name] for name in ("theta", *plan.memories))]
+    return [*points, plan.evaluated(values), *(values[name] for name in ("theta", *plan.memories))]
 
 
 def _same(together: Sequence[Array], alone: Sequence[Sequence[Array]]) -> bool:
