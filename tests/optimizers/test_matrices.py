@@ -1,9 +1,13 @@
 """Optimizers of matrices: polar factors, roots, degenerate gradients, shapes."""
 
+import json
+
 import numpy as np
 import pytest
+import yaml
 
 import idescent as ide
+from idescent import cli, config
 from idescent.objectives import RotatedQuadratic
 from idescent.optimizers.matrices import inverse_root, newton_schulz, polar
 from idescent.study import registry
@@ -231,3 +235,38 @@ def test_a_shape_that_does_not_fit_the_parameters_is_refused():
     with pytest.raises(ValueError, match="are 6 parameters") as refused:
         ide.simulate(ide.Muon((2, 2)), COUPLED, alpha=0.1, theta0=START, steps=1)
     assert str(refused.value) == "Muon.shape: (2, 2) is not allowed: there are 6 parameters"
+
+
+STUDY = """
+study: matrices
+objectives:
+  bowl: {class: RotatedQuadratic, arguments: {dimension: 6}}
+runs:
+  - objective: bowl
+    optimizer: Muon
+    theta0: 1.0
+    hyperparameters: {beta: 0.9, shape: [2x3, 3x2]}
+    alpha: 0.1
+    steps: 5
+solutions: {}
+"""
+
+
+def test_a_configuration_has_a_grid_of_shapes():
+    cells = config.load(yaml.safe_load(STUDY)).cells
+    optimizers = [registry.optimizer(cell.optimizer) for cell in cells]
+    assert optimizers == [ide.Muon((2, 3), 0.9), ide.Muon((3, 2), 0.9)]
+
+
+@pytest.mark.parametrize("shape", ["[2,3]", "2x3"])
+@pytest.mark.parametrize("name", ["Muon", "Shampoo", "Adafactor"])
+def test_the_command_line_runs_an_optimizer_of_matrices(name, shape, capsys):
+    objective = ["--objective", "RotatedQuadratic", "--set", "dimension=6"]
+    words = ["simulate", name, "--optimizer-set", f"shape={shape}", *objective, "--steps", "3", "--json"]
+    assert cli.main(words) in (None, 0)
+    printed = json.loads(capsys.readouterr().out)["rows"]
+    run = ide.simulate(
+        getattr(ide, name)((2, 3)), RotatedQuadratic(6), alpha=0.01, theta0=np.ones(6), steps=3
+    )
+    assert printed["loss"] == run.loss.tolist()
+    assert printed["theta"] == run.theta.tolist()
