@@ -48,6 +48,7 @@ _EXPORTS = {
     "simulate": "discrete.loop",
     "simulate_many": "discrete.lockstep",
     "solve": "solvers.solve",
+    "verify": "analysis.verification",
 }
 _MODULES = ("models", "schedules", "solvers", "stochastic")
 
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from idescent import solvers as solvers
     from idescent import stochastic as stochastic
     from idescent.analysis.errors import compare as compare
+    from idescent.analysis.verification import verify as verify
     from idescent.discrete.lockstep import simulate_many as simulate_many
     from idescent.discrete.loop import simulate as simulate
     from idescent.objectives import MeanSquaredError as MeanSquaredError

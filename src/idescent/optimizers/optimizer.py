@@ -7,17 +7,21 @@ iteration (:mod:`idescent.optimizers.plan`) and models in continuous time (:mod:
 
 from __future__ import annotations
 
+import importlib
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idescent.common.numeric import is_number, is_whole, offers, shown
 from idescent.optimizers.declared import DeclaredMemory, Recursion
+
+if TYPE_CHECKING:
+    from idescent.models.card import Card
 
 Array = NDArray[np.float64]
 Accumulator = Literal["coordinate", "norm"]
@@ -130,6 +134,12 @@ class Optimizer:
         if self.norm and squared.shape[-1] > 1:
             return np.cumsum(squared, axis=-1)[..., -1:]
         return squared
+
+    def card(self) -> Card:
+        """Return the card of the optimizer: its memories with mass and mean lag, and the models' claims."""
+        # By name: models are a layer above, and no run depends on the code of a card.
+        card: Card = importlib.import_module("idescent.models.card").card(self)
+        return card
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
