@@ -126,11 +126,39 @@ def test_what_is_broken_is_caught_by_the_check_meant_for_it_and_by_no_other(name
     assert "\n" not in failed[0][1]
 
 
-def test_an_optimizer_that_no_model_covers_is_told_so(monkeypatch, capsys):
-    monkeypatch.setattr("idescent.check.optimizer.known", lambda _: ["SignFlow", "LogRate"])
-    (models,) = [entry for entry in checked(capsys, "AdaGrad")["checks"] if entry["check"] == "models"]
-    assert models["status"] == "not offered"
-    assert models["text"].startswith("every model refuses it: LogRate: ")
+def orders(found):
+    return {
+        entry["check"]: (entry["status"], entry["text"])
+        for entry in found["checks"]
+        if entry["check"].startswith("order ")
+    }
+
+
+def test_claims_are_measured_with_short_memories(capsys):
+    found = orders(checked(capsys, "Adam"))
+    for model, claimed in (("SecondOrder", 2), ("Paper", 1)):
+        status, text = found[f"order {model}"]
+        assert status == "ok"
+        assert text.startswith(f"claimed {claimed}, slopes ")
+        assert text.endswith("(beta1 = 0.684, beta2 = 0.968)")
+
+
+def test_an_optimizer_without_a_claim_passes_and_is_told_why(capsys):
+    for name, why in (("Lion", "a sign"), ("CenteredRMSProp", "its step is not smooth")):
+        status, text = orders(checked(capsys, name))["order SecondOrder"]
+        assert status == "not offered"
+        assert text.startswith(f"no claim: {why}")
+
+
+def test_a_claim_above_the_measured_order_fails(monkeypatch, capsys):
+    monkeypatch.setattr(models.Paper, "__init__", lambda self: None)
+    monkeypatch.setattr(models.Paper, "order", 2)
+    found = checked(capsys, "HeavyBall")
+    status, text = orders(found)["order Paper"]
+    assert status == "fail"
+    assert text.startswith("claimed 2, slopes ")
+    assert "below 1.9" in text
+    assert not found["passed"]
 
 
 def test_a_person_sees_one_line_a_check_and_the_status_tells(folder, capsys):

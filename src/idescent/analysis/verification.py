@@ -40,8 +40,8 @@ WITHIN = 0.1
 SHARE = 0.01
 """Largest share of the solver and of rounding in a measured error."""
 
-_SETTLED = 0.06  # largest spread of three slopes that have settled, and distance from a multiple of 1/2
-_RISING = 0.02  # rise from one slope to the next beyond which they have not settled
+_SETTLED = 0.1  # largest distance of four slopes from a multiple of 1/2
+_STILL = 0.03  # largest change of the last slope
 _MOST = 24  # largest exponent
 _PILOT = (7, 14)  # exponents of the runs that determine the horizon
 _LONGEST = 1.0  # horizon in time, if the gradient has no zero before
@@ -49,6 +49,7 @@ _BEFORE = 0.6  # horizon as a fraction of the time of the first zero
 _FALLEN = 1e-3  # a coordinate of the gradient that falls below this fraction counts as zero
 _LAGS = 4.0  # iterations of the first run, at least, in the longest mean lag
 _STARTS = 2.0  # iterations of the first run, at least, in discrete iterations at the start of the model
+_EXACT = 3  # errors near rounding, and none above, after which a model counts as exact
 _FEWEST = 24  # iterations of the first run, at least
 _SKIPPED = 4  # largest learning rates that are left out if their runs oscillate
 _RTOL = 1e-9  # of the first solution
@@ -248,6 +249,7 @@ class _Ladder:
         self.counted = CountedObjective(objective)
         self.rungs: list[Rung] = []
         self.rtol, self.spent, self.last, self.ended = _RTOL, 0.0, 0.0, ""
+        self.exact = 0
         self.run: Trajectory | None = None
 
     def horizon(self) -> float:
@@ -323,8 +325,9 @@ class _Ladder:
             if share <= SHARE:
                 break
             if noise > 0.5 * SHARE * error or self.rtol <= _FLOOR:
+                self.exact += not self.rungs
                 self.ended = f"the error at alpha = {power(alpha)} is {error:.1e}, near rounding"
-                return False
+                return 0 < self.exact < _EXACT
             self._aim(error, run)
         else:
             self.ended = f"the solver's share of the error at alpha = {power(alpha)} is {100.0 * share:.1g} %"
@@ -393,6 +396,8 @@ class _Ladder:
         if claimed.order is None:
             return "no claim", f"{last}{ended}" if self.rungs else claimed.why
         least = claimed.order - WITHIN
+        if self.exact >= _EXACT:
+            return "ok", f"exact: the errors at {self.exact} learning rates are near rounding"
         if len(slopes) < 2:
             return "undecided", f"{len(slopes)} of 2 slopes measured{ended}"
         if min(slopes[-2:]) >= least:
@@ -402,8 +407,8 @@ class _Ladder:
         if math.isfinite(first):
             zero = f"coordinate {coordinate} of the gradient reaches 0 at t = {first:.2g}, within the horizon"
             return "undecided", f"{last}, below {least:g}, but {zero}"
-        if slopes[-1] - slopes[-2] > _RISING and len(self.rungs) > 2 and self.ended:
-            return "undecided", f"{last}, below {least:g}, but still rising{ended}"
+        if not _settled(slopes, None):
+            return "undecided", f"{last}, below {least:g}, but not settled{ended}"
         return "fail", f"{last}, below {least:g}{ended}"
 
 
@@ -431,13 +436,15 @@ def _dyadic(time: float) -> float:
 def _settled(slopes: Sequence[float], order: int | None) -> bool:
     """Whether the slopes agree with the claim, or have settled at another order.
 
-    Logarithms let slopes rest at values between two orders for a while: only a multiple of 1/2 counts.
+    Before the asymptotic range slopes rest at values between two orders, and pass lower orders: four slopes
+    must be near the same multiple of 1/2, and the last two agree.
     """
     if order is not None and len(slopes) >= 2 and min(slopes[-2:]) >= order - WITHIN:
         return abs(slopes[-1] - slopes[-2]) <= WITHIN
-    if len(slopes) < 3 or float(np.ptp(slopes[-3:])) > _SETTLED:
+    if len(slopes) < 4 or abs(slopes[-1] - slopes[-2]) > _STILL:
         return False
-    return abs(slopes[-1] - 0.5 * round(2.0 * slopes[-1])) <= _SETTLED
+    near = 0.5 * round(2.0 * slopes[-1])
+    return max(abs(slope - near) for slope in slopes[-4:]) <= _SETTLED
 
 
 def described(objective: Any) -> str:

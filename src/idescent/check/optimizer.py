@@ -14,19 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from idescent import models
+from idescent.analysis.verification import verify
 from idescent.check.model import use_of_moments
 from idescent.check.verdicts import Checks, FaultError, NotOfferedError, Verdict, in_one_line
 from idescent.discrete.kernels import compiled
 from idescent.discrete.loop import simulate
+from idescent.models.card import GENERAL, claim
 from idescent.models.equation import derive
 from idescent.objectives import DoubleWell, Quadratic
 from idescent.optimizers.layout import layout
 from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.plan import Plan
-from idescent.optimizers.ratio import own, ratio_of
-from idescent.solvers.collocation import Collocation
-from idescent.solvers.solve import solve
+from idescent.optimizers.ratio import own
 from idescent.stochastic import sde
 from idescent.stochastic.sde import Compagnoni, Malladi
 from idescent.study import registry
@@ -34,9 +33,8 @@ from idescent.study.arguments import known
 from idescent.trajectory import Trajectory
 
 _CELL: dict[str, Any] = {"alpha": 0.05, "theta0": [1.0, -0.5, 3.0], "steps": 40}
-# Gradients per iteration of a solution, for an optimizer whose step may have no derivative: with a sign that
-# changes there is no smooth solution to find.
-_BUDGET = 300.0
+# Bowl and start for the measured orders, and iterations and gradients of each measurement.
+_CENTER, _START, _WORK = (4.0, -1.0), (1.0, 1.5), 2e5
 _NOT_NUMBERS = (math.nan, math.inf, "0.5", True)
 
 
@@ -72,7 +70,8 @@ def check(make: Callable[[], Any]) -> list[Verdict]:
         checks.add(f"model {name}", partial(_model, optimizer, name), "structure", "run")
     for equation in (Malladi(), Compagnoni()):
         checks.add(f"model {type(equation).__name__}", partial(_sde, optimizer, equation), "structure", "run")
-    checks.add("models", lambda: _models(optimizer), "structure", "run")
+    for name in GENERAL:
+        checks.add(f"order {name}", partial(_order, optimizer, name), "structure", "run", "frozen")
     return checks.verdicts
 
 
@@ -243,27 +242,36 @@ def _reason(refused: ValueError) -> str:
     return f"refuses: {str(refused).partition(': ')[2]}"
 
 
-def _models(optimizer: Any) -> str:
-    derived, reason = [], ""
-    for name in sorted(known("model")):
-        try:
-            derive(registry.resolve("model", name)(), optimizer, 0.05)
-        except ValueError as error:
-            reason = reason or f"{name}: {error}"
-            continue
-        derived.append(name)
-    if not derived:
-        raise NotOfferedError(f"every model refuses it: {reason}")
-    name = "Paper" if "Paper" in derived else derived[0]
-    ratio = ratio_of(optimizer) is not None
-    solver = Collocation(max_gradients=None if ratio else _BUDGET)
-    path = solve(getattr(models, name)(), optimizer, DoubleWell(3), **_CELL, rtol=1e-6, solver=solver)
-    if not path.report.ok and not ratio:
-        raise NotOfferedError(
-            f"{', '.join(derived)}; {name} is not solved on a double well: {path.report.message}"
-        )
-    if not path.report.ok:
-        raise FaultError(
-            f"{name} is not solved: {path.report.status} ({path.report.message}): check eps and the decays"
-        )
-    return f"{', '.join(derived)}; {name} solved"
+def _order(optimizer: Any, name: str) -> str:
+    """Compare the measured slopes of a model's error with its claim."""
+    model, measured = registry.resolve("model", name)(), _short(optimizer)
+    claimed = claim(model, measured)
+    if claimed.order is None:
+        raise NotOfferedError(f"no claim: {claimed.why.removeprefix('refused: ')}")
+    n = 2 if optimizer.shape is None else math.prod(optimizer.shape)
+    bowl, start = Quadratic(np.resize(_CENTER, n)), np.resize(_START, n)
+    result = verify(measured, bowl, theta0=start, model=model, work=_WORK)
+    changed = [
+        f"{name} = {value:g}"
+        for name, value in measured.hyperparameters.items()
+        if value != getattr(optimizer, name)
+    ]
+    where = f" ({', '.join(changed)})" if changed else ""
+    if result.verdict == "fail":
+        raise FaultError(f"claimed {claimed.order}, {result.why}{where}: see idescent.verify")
+    if result.verdict != "ok":
+        raise NotOfferedError(f"{result.verdict}: claimed {claimed.order}, {result.why}{where}")
+    return f"claimed {claimed.order}, {result.why.partition(', at least')[0]}{where}"
+
+
+def _short(optimizer: Any) -> Any:
+    """Return the optimizer with short memories: the order does not depend on their lengths, its range does.
+
+    Different decay rates stay different, for equal lags may cancel.
+    """
+    betas = {
+        field.name: round(1.0 - math.sqrt(1.0 - getattr(optimizer, field.name)), 3)
+        for field in fields(optimizer)
+        if field.name.startswith("beta")
+    }
+    return replace(optimizer, **betas)

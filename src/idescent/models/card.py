@@ -135,10 +135,11 @@ def card(optimizer: Optimizer) -> Card:
 
 
 def claim(model: Model, optimizer: Optimizer) -> Claim:
-    """Return the order that a model claims for an optimizer.
+    r"""Return the order that a model claims for an optimizer.
 
-    A model claims its ``order``, with two exceptions: it refuses the optimizer; or its order is 2 or more and
-    the structure of the optimizer supports no claim.
+    A model claims its ``order``, with three exceptions: it refuses the optimizer; its order is 2 or more and
+    the structure of the optimizer supports no claim; or theta changes by O(1) within fewer than
+    :math:`1/\alpha` iterations, so that a fixed time holds ever more of its path.
     """
     try:
         derive(model, optimizer, _ALPHA)
@@ -146,6 +147,8 @@ def claim(model: Model, optimizer: Optimizer) -> Claim:
         reason = str(refused).partition(": ")[2] or str(refused)
         return Claim(model.name, None, f"refused: {reason}", refused=True)
     parts = structure(optimizer)
+    if parts.horizon.startswith("alpha^"):
+        return Claim(model.name, None, parts.why)
     if model.order < 2:
         return Claim(model.name, model.order, "declared by the model")
     return Claim(model.name, None if parts.order is None else model.order, parts.why)
