@@ -235,6 +235,11 @@ def test_a_predicted_run_is_within_its_estimate_of_the_run(folder, capsys):
         (["show", "Adam", "RMSProp"], 1, ["'RMSProp'", "a single optimizer"]),
         (["info", "nowhere"], 1, ["nowhere", "no such file"]),
         (["info", "mine_cli.py"], 1, ["mine_cli.py", ".parquet"]),
+        (["info", "adam"], 1, ["adam: there is no such file, folder or optimizer; did you mean Adam?"]),
+        (["info", "mine_cli:Nothing"], 1, ["Nothing"]),
+        (["info", "Adam", "--beta1", "2"], 1, ["Adam.beta1: 2.0 is not allowed"]),
+        (["info", "AdaGrad", "--beta1", "0.9"], 1, ["--beta1", "no argument of AdaGrad"]),
+        (["info", ".", "--beta1", "0.9"], 1, ["--beta1 is for optimizers: . is none"]),
         (["--print-completion", "fish"], 2, ["'fish'", "bash"]),
     ],
     ids=named,
@@ -289,3 +294,19 @@ def test_info_tells_of_files_folders_and_the_installation(folder, capsys):
     assert printed(capsys, "info")["numpy"] == np.__version__
     assert cli.main(["info", "run.parquet"]) == 0
     assert "Adam(beta1=0.9, beta2=0.999) on Quadratic, alpha 0.1" in capsys.readouterr().out
+
+
+def test_info_prints_the_card_of_an_optimizer(folder, capsys):
+    assert cli.main(["info", "mine_cli:MyAdam", "--beta1", "0.8"]) == 0
+    text = capsys.readouterr().out
+    card = ide.Adam(0.8, 0.999).card()
+    assert text == f"{card}\n".replace("Adam(", "MyAdam(")
+    found = printed(capsys, "info", "NAdam", "--optimizer-set", "psi=0.01")
+    assert (found["kind"], list(found["memories"])) == ("optimizer", ["m", "v"])
+    assert found["optimizer"] == repr(ide.NAdam(psi=0.01))
+    assert found["memories"]["m"]["mass"] == "1 - 0.9^k"
+
+
+def test_a_file_with_the_name_of_an_optimizer_is_described_as_a_file(folder, capsys):
+    (folder / "Adam").mkdir()
+    assert printed(capsys, "info", "Adam")["kind"] == "folder of results"

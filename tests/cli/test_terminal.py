@@ -145,6 +145,8 @@ printf '%s\\n' "${COMPREPLY[@]}"
         (["solve", "Ha"], {"HalfStep"}),
         (["solve", "HalfStep", "RMS"], {"RMSProp"}),
         (["compare", "mine"], {"mine_cli.py"}),
+        (["info", "mine"], {"mine_cli.py"}),
+        (["info", "HeavyB"], {"HeavyBall"}),
     ],
     ids=named,
 )

@@ -27,7 +27,7 @@ COMMANDS = {
     "fast-forward": ("fast_forward", "predict a long run without running it"),
     "check": ("check", "check a class of your own, or a configuration"),
     "show": ("show", "plot runs and solutions"),
-    "info": ("info", "describe a file, a folder of results or this installation"),
+    "info": ("info", "describe an optimizer, a file, a folder of results or this installation"),
 }
 """Module and summary of each public command, in the order of the help."""
 

@@ -75,18 +75,10 @@ def add_optimizer(parser: argparse.ArgumentParser) -> None:
 def add(parser: argparse.ArgumentParser, *, schedule: bool = True) -> None:
     """Add the options that describe a run, except the optimizer's name."""
     group = parser.add_argument_group("the run")
-    for name, (default, text) in HYPERPARAMETERS.items():
-        option = f"--{name.replace('_', '-')}"
-        group.add_argument(option, type=float, metavar="X", help=f"{text} (default {default:g})")
-    group.add_argument(
-        "--accumulator",
-        choices=("coordinate", "norm"),
-        help="second moment of each coordinate (default) or of the norm",
-    )
+    add_hyperparameters(group)
     group.add_argument(
         "--objective", default="Quadratic", metavar="CLASS", help="objective function (default Quadratic)"
     )
-    _add_set(group, "--optimizer-set", "any other hyper-parameter of the optimizer, for example psi=0.004")
     _add_set(group, "--set", "argument of the objective, for example center=4")
     group.add_argument(
         "--alpha", type=float, default=0.01, metavar="X", help="learning rate in (0, 1] (default 0.01)"
@@ -107,6 +99,19 @@ def add(parser: argparse.ArgumentParser, *, schedule: bool = True) -> None:
             "--schedule", metavar="CLASS", help="learning-rate schedule (default: constant learning rate)"
         )
         _add_set(group, "--schedule-set", "argument of the schedule")
+
+
+def add_hyperparameters(group: Any) -> None:
+    """Add the options of the optimizer's hyper-parameters."""
+    for name, (default, text) in HYPERPARAMETERS.items():
+        option = f"--{name.replace('_', '-')}"
+        group.add_argument(option, type=float, metavar="X", help=f"{text} (default {default:g})")
+    group.add_argument(
+        "--accumulator",
+        choices=("coordinate", "norm"),
+        help="second moment of each coordinate (default) or of the norm",
+    )
+    _add_set(group, "--optimizer-set", "any other hyper-parameter of the optimizer, for example psi=0.004")
 
 
 def add_solution(parser: argparse.ArgumentParser) -> None:
@@ -155,7 +160,7 @@ def run(options: Any) -> DescribedRun:
         "class": options.objective,
         "arguments": dict(options.set),
     }
-    optimizer = {"class": options.optimizer, "arguments": _hyperparameters(options)}
+    optimizer = optimizer_spec(options)
     cell = {
         "objective": objective,
         "optimizer": optimizer,
@@ -314,8 +319,11 @@ def _add_set(group: Any, option: str, text: str) -> None:
     group.add_argument(option, action="append", default=[], type=pair, metavar="NAME=VALUE", help=text)
 
 
-def _hyperparameters(options: Any) -> dict[str, Any]:
-    """Return the hyper-parameters that are set, and the defaults of those that the optimizer requires."""
+def optimizer_spec(options: Any) -> dict[str, Any]:
+    """Return the optimizer that the options describe, as plain data.
+
+    Its arguments are the hyper-parameters that are set, and the defaults of those that it requires.
+    """
     parameters = inspect.signature(resolved("optimizer", options.optimizer)).parameters
     hyperparameters = {}
     for name in (*HYPERPARAMETERS, "accumulator"):
@@ -325,7 +333,7 @@ def _hyperparameters(options: Any) -> dict[str, Any]:
             hyperparameters[name] = value
         elif required and name in HYPERPARAMETERS:
             hyperparameters[name] = HYPERPARAMETERS[name][0]
-    return hyperparameters | dict(options.optimizer_set)
+    return {"class": options.optimizer, "arguments": hyperparameters | dict(options.optimizer_set)}
 
 
 def called(spec: Mapping[str, Any]) -> str:

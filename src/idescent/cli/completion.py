@@ -17,7 +17,8 @@ import shtab
 from idescent.study.arguments import known
 
 _KINDS = ("optimizer", "objective", "model", "solver", "schedule")
-_FILES = ("FILE", "PATH", "RUN", "SOLUTION", "FILE|OPTIMIZER")
+_FILES = ("FILE", "RUN", "SOLUTION")
+_EITHER = ("FILE|OPTIMIZER", "PATH|OPTIMIZER")
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
@@ -26,10 +27,15 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     for kind in _KINDS:
         words = " ".join(_constructors(kind))
         functions.append(f'_idescent_{kind}() {{ compgen -W "{words}" -- "$1"; }}\n')
+    functions.append('_idescent_file_or_optimizer() { _idescent_optimizer "$1"; compgen -f -- "$1"; }\n')
     for action in _actions(parser):
         if action.dest in _KINDS and action.metavar != "SOLUTION":
             words = " ".join(_constructors(action.dest))
             action.complete = {"bash": f"_idescent_{action.dest}", "zsh": f"({words})"}  # type: ignore[attr-defined]
+        elif action.metavar in _EITHER:
+            words = " ".join(_constructors("optimizer"))
+            either = f"{{_alternative 'optimizers:optimizer:({words})' 'files:file:_files'}}"
+            action.complete = {"bash": "_idescent_file_or_optimizer", "zsh": either}  # type: ignore[attr-defined]
         elif action.metavar in _FILES:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
     preamble: Any = {"bash": "".join(functions)}

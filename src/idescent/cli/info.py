@@ -1,7 +1,7 @@
-"""``idescent info``: description of a file, a folder of results, or the installation.
+"""``idescent info``: description of an optimizer, a file, a folder of results, or the installation.
 
 What lives here: the facts about each, and their printing.  What does not: reading trajectories
-(:mod:`idescent.store.trajectories`).
+(:mod:`idescent.store.trajectories`), the card of an optimizer (:mod:`idescent.models.card`).
 """
 
 from __future__ import annotations
@@ -15,49 +15,93 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from idescent.cli import terminal
-from idescent.cli.cell import described
+from idescent.cli import cell, terminal
+from idescent.cli.words import question
 
 HELP = """\
-Describe a Parquet file, a folder of results or, without a path, this installation.
+Describe an optimizer, a Parquet file, a folder of results or, without an argument, this installation.
 
-For a trajectory file, the command prints its run, its status and the code that computed it; it reads the
-whole file and so detects damage.  For a folder, it counts the runs and solutions below it by their status.
+For an optimizer, the command prints its card: its memories with mass and mean lag, and the order that each
+model claims.  For a trajectory file, it prints the run, its status and the code that computed it; it reads
+the whole file and so detects damage.  For a folder, it counts the runs and solutions below it by their
+status.
 """
 EPILOG = """\
 examples
   idescent info
+  idescent info Adam --beta1 0.8
   idescent simulate Adam --output run.parquet
   idescent info run.parquet
   idescent info . --json
+
+for an optimizer of your own, from a file my_optimizer.py in the current folder: my_optimizer:Class
 """
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("path", nargs="?", type=Path, metavar="PATH", help="file or folder")
+    parser.add_argument(
+        "name", nargs="?", metavar="PATH|OPTIMIZER", help="file, folder, or class of an optimizer"
+    )
+    cell.add_hyperparameters(parser.add_argument_group("the optimizer"))
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(options: Any) -> None:
     """Collect the facts and print them."""
-    if options.path is None:
+    path = None if options.name is None else Path(options.name)
+    if path is not None and not path.exists() and _is_optimizer(options.name):
+        _card(options)
+        return
+    if (option := _hyperparameter(options)) is not None:
+        raise ValueError(f"{option} is for optimizers: {options.name or 'the installation'} is none")
+    if path is None:
         facts = _installation()
-    elif options.path.is_dir():
-        facts = _folder(options.path)
-    elif not options.path.is_file():
-        raise ValueError(f"{options.path}: there is no such file or folder")
-    elif options.path.suffix == ".json":
-        facts = _pack(options.path)
-    elif options.path.suffix == ".parquet":
-        facts = _parquet(options.path)
+    elif path.is_dir():
+        facts = _folder(path)
+    elif not path.is_file():
+        raise ValueError(_missing(options.name))
+    elif path.suffix == ".json":
+        facts = _pack(path)
+    elif path.suffix == ".parquet":
+        facts = _parquet(path)
     else:
-        rule = "must be a .parquet file, the .json list of a pack, or a folder"
-        raise ValueError(f"{options.path} is not allowed: {rule}")
+        rule = "must be a .parquet file, the .json list of a pack, a folder, or an optimizer"
+        raise ValueError(f"{path} is not allowed: {rule}")
     if options.json:
         terminal.write_json(facts)
     else:
         _print(facts)
+
+
+def _is_optimizer(name: str) -> bool:
+    """Whether a name is that of an optimizer of the package, or has the form ``module:Class``."""
+    from idescent.study.arguments import known
+
+    return ":" in name or name in known("optimizer")
+
+
+def _hyperparameter(options: Any) -> str | None:
+    """Return the first option of an optimizer that is set; None if none is."""
+    names = (*cell.HYPERPARAMETERS, "accumulator")
+    used = (name for name in (*names, "optimizer_set") if getattr(options, name) not in (None, []))
+    return next((f"--{name.replace('_', '-')}" for name in used), None)
+
+
+def _missing(name: str) -> str:
+    from idescent.study.arguments import known
+
+    return f"{name}: there is no such file, folder or optimizer{question(known('optimizer'), name)}"
+
+
+def _card(options: Any) -> None:
+    """Print the card of an optimizer."""
+    options.optimizer = options.name
+    card = cell.build("optimizer", cell.optimizer_spec(options), "").card()
+    if options.json:
+        terminal.write_json({"kind": "optimizer", **card.to_dict()})
+    else:
+        sys.stdout.write(f"{card}\n")
 
 
 def _installation() -> dict[str, Any]:
@@ -105,7 +149,7 @@ def _trajectory(file: Path) -> dict[str, Any]:
     return {
         "kind": "discrete run" if solution is None else "solution",
         "file": str(file),
-        "run": described(metadata["cell"]),
+        "run": cell.described(metadata["cell"]),
         "rows": len(trajectory.k),
         "iterations": trajectory.steps,
         "parameters": trajectory.theta.shape[1],
