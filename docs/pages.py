@@ -38,6 +38,7 @@ API = {
             "store.trajectories",
             "analysis.errors",
             "solvers.fast_forward",
+            "analysis.verification",
             "analysis.orders",
             "analysis.settling",
         ),
@@ -47,6 +48,7 @@ API = {
         (
             "optimizers.optimizer",
             "optimizers.declared",
+            "optimizers.structure",
             "optimizers.ratio",
             "optimizers.adagrad",
             "optimizers.rmsprop",
@@ -91,6 +93,7 @@ API = {
         "Models",
         (
             "models.equation",
+            "models.card",
             "models.paper",
             "models.half_step",
             "models.third_order",

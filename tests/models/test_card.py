@@ -71,6 +71,14 @@ def test_a_memory_without_constant_decay_has_no_mean_lag():
     assert math.isnan(entries["u"].mass_limit)
 
 
+def test_a_memory_lags_behind_its_own_source():
+    nested = ide.MomentumRMSProp(0.9, 0.9).card().memories
+    assert (nested["v"].age, nested["b"].age) == (0.5, 0.0)
+    assert (nested["v"].lag_limit, nested["b"].lag_limit) == pytest.approx((9.5, 9.0))
+    # The mean of the iterates contains theta after the step.
+    assert ide.ScheduleFreeSGD().card().memories["x"].age == 0.5
+
+
 def test_a_memory_without_decay_has_the_lag_of_its_source():
     entry = ide.QHM(0.0).card().memories["m"]
     assert (entry.mass, entry.lag, entry.lag_limit) == ("1", "0.5", 0.5)

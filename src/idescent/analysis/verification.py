@@ -40,8 +40,10 @@ WITHIN = 0.1
 SHARE = 0.01
 """Largest share of the solver and of rounding in a measured error."""
 
+_SHOWN = 1e-4  # smallest share that is shown as a number
 _SETTLED = 0.1  # largest distance of four slopes from a multiple of 1/2
 _STILL = 0.03  # largest change of the last slope
+_UNCLAIMED = 5  # largest number of learning rates without a claim
 _MOST = 24  # largest exponent
 _PILOT = (7, 14)  # exponents of the runs that determine the horizon
 _LONGEST = 1.0  # horizon in time, if the gradient has no zero before
@@ -300,6 +302,8 @@ class _Ladder:
                 return self.climb(_dyadic(_BEFORE * first), order, free)
             if not self.measure(exponent, run) or _settled(self.slopes, order):
                 break
+            if order is None and len(self.rungs) == _UNCLAIMED:
+                break
         return time
 
     def measure(self, exponent: int, run: Trajectory) -> bool:
@@ -439,7 +443,7 @@ def _settled(slopes: Sequence[float], order: int | None) -> bool:
     Before the asymptotic range slopes rest at values between two orders, and pass lower orders: four slopes
     must be near the same multiple of 1/2, and the last two agree.
     """
-    if order is not None and len(slopes) >= 2 and min(slopes[-2:]) >= order - WITHIN:
+    if len(slopes) >= 2 and order is not None and min(slopes[-2:]) >= order - WITHIN:
         return abs(slopes[-1] - slopes[-2]) <= WITHIN
     if len(slopes) < 4 or abs(slopes[-1] - slopes[-2]) > _STILL:
         return False

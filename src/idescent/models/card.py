@@ -41,7 +41,8 @@ class MemoryCard:
     fed_by : tuple of str
         Quantities on which its source depends.
     age : float
-        Age of the last source at the middle of a step: 0.5, or 1.5 with ``read="old"``.
+        Age of its source at the middle of a step, 1 more with ``read="old"``: 0.5 for the gradient and theta,
+        -0.5 for theta after the step, 0 for a source with other memories, whose lags add to this one.
     mass, lag : str
         Mass N and mean lag L at iteration k, as formulas.
     mass_limit, lag_limit : float
@@ -157,17 +158,17 @@ def claim(model: Model, optimizer: Optimizer) -> Claim:
 def _memory(declared: DeclaredMemory, part: MemoryStructure) -> MemoryCard:
     """Return the card of one memory; only memories with a constant decay rate have a mean lag."""
     fed_by = (f"square of {part.feeds[0]}",) if declared.of == "square" else part.feeds
-    late = declared.read == "old"
+    linear = Lag(declared, age=_source_age(part))
     mass = lag = "none" if declared.kind == "maximum" else _VARIES
     limits = (math.nan, math.nan)
     if declared.kind != "maximum" and declared.constant:
-        (mass, lag), limits = _formulas(Lag(declared), "(k - 1)" if late else "k")
+        (mass, lag), limits = _formulas(linear)
     return MemoryCard(
         declared.kind,
         part.beta,
         part.read,
         fed_by,
-        1.5 if late else 0.5,
+        linear.age,
         mass,
         limits[0],
         lag,
@@ -177,16 +178,21 @@ def _memory(declared: DeclaredMemory, part: MemoryStructure) -> MemoryCard:
     )
 
 
-def _formulas(lag: Lag, count: str) -> tuple[tuple[str, str], tuple[float, float]]:
-    """Return mass and mean lag as formulas in the number of updates, and their limits."""
-    beta, gain = lag.beta, lag.gain
+def _source_age(part: MemoryStructure) -> float:
+    """Return the age of a memory's source at the middle of the step that updates it."""
+    if part.depth or part.cyclic:
+        return 0.0
+    return -0.5 if part.read == "old" and set(part.feeds) <= {"theta", "k"} else 0.5
+
+
+def _formulas(lag: Lag) -> tuple[tuple[str, str], tuple[float, float]]:
+    """Return mass and mean lag as formulas in k, and their limits."""
+    beta, gain, count = lag.beta, lag.gain, "(k - 1)" if lag.late else "k"
     if beta == 1.0:
-        offset = f"{lag.age - 0.5:g} + " if lag.late else ""
-        return (count.strip("()") if gain else "0", f"{offset}{count} / 2"), (
-            math.inf if gain else 0.0,
-            math.inf,
-        )
-    limits = gain / (1.0 - beta), 1.0 / lag.rate
+        offset = lag.age - 0.5
+        mean = f"{offset:g} + {count} / 2" if offset else f"{count} / 2"
+        return (count.strip("()") if gain else "0", mean), (math.inf if gain else 0.0, math.inf)
+    limits = gain / (1.0 - beta), lag.age + beta / (1.0 - beta)
     if beta == 0.0:
         return (f"{limits[0]:g}", f"{limits[1]:g}"), limits
     present = f"1 - {beta:g}^{count}"
