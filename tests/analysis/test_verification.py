@@ -73,8 +73,12 @@ def test_a_first_order_model_that_claims_order_two_fails(optimizer):
 
 def test_an_optimizer_without_a_claim_says_why():
     result = ide.verify(Signed(), BOWL, theta0=1.0)
-    assert (result.claim, result.verdict) == (None, "no claim")
-    assert "sign" in result.claim_why
+    assert (result.claim, result.verdict, result.rungs) == (None, "no claim", ())
+    assert "sign" in result.why
+    variance = {"theta0": 1.0, "model": Paper(), "time": 0.0625, "exponents": (8, 9, 10)}
+    measured = ide.verify(ide.CenteredRMSProp(0.9), BOWL, **variance)
+    assert (measured.claim, measured.verdict, len(measured.rungs)) == (None, "no claim", 3)
+    assert measured.why.startswith("slopes ")
     refused = ide.verify(ide.GradientDescent(), BOWL, theta0=1.0, model=ide.models.HalfStep())
     assert (refused.verdict, refused.rungs) == ("no claim", ())
     assert refused.why.startswith("refused: ")

@@ -43,7 +43,6 @@ SHARE = 0.01
 _SHOWN = 1e-4  # smallest share that is shown as a number
 _SETTLED = 0.1  # largest distance of four slopes from a multiple of 1/2
 _STILL = 0.03  # largest change of the last slope
-_UNCLAIMED = 5  # largest number of learning rates without a claim
 _MOST = 24  # largest exponent
 _PILOT = (7, 14)  # exponents of the runs that determine the horizon
 _LONGEST = 1.0  # horizon in time, if the gradient has no zero before
@@ -186,7 +185,8 @@ def verify(
         Horizon.  By default it ends before the first zero of a coordinate of the gradient, which is measured
         in runs of the optimizer, and is at most 1.
     exponents : sequence of int, optional
-        Increasing exponents p; by default they are extended until the slopes settle.
+        Increasing exponents p; by default they are extended until the slopes settle, and nothing is measured
+        if the model claims no order.
     work : float
         Largest number of iterations and gradient evaluations, of all runs and solutions together.
     progress : callable, optional
@@ -207,12 +207,13 @@ def verify(
     Setup.checked(optimizer, objective, alpha=0.5, theta0=theta0, steps=1)
     claimed = claim(model, optimizer)
     ladder = _Ladder(optimizer, objective, theta0, model, work, progress)
-    if claimed.refused:
+    if claimed.refused or (claimed.order is None and exponents is None):
         return ladder.result(claimed, math.nan)
     free = time is None
     time = ladder.horizon() if time is None else time
     positive("time", time)
     if exponents is None:
+        assert claimed.order is not None
         time = ladder.climb(time, claimed.order, free)
     else:
         _check(exponents, time)
@@ -282,7 +283,7 @@ class _Ladder:
         row = int(np.argmax(small.any(axis=1)))
         return int(np.argmax(small[row])), float(run.t[row])
 
-    def climb(self, time: float, order: int | None, free: bool) -> float:
+    def climb(self, time: float, order: int, free: bool) -> float:
         """Halve the learning rate until the slopes settle or the work is done; return the horizon.
 
         If the horizon is free, and a run reaches a zero of the gradient that those at larger learning rates
@@ -300,9 +301,7 @@ class _Ladder:
                 if not self.rungs and exponent < least + _SKIPPED:
                     continue
                 return self.climb(_dyadic(_BEFORE * first), order, free)
-            if not self.measure(exponent, run) or _settled(self.slopes, order):
-                break
-            if order is None and len(self.rungs) == _UNCLAIMED:
+            if not self.measure(exponent, run) or _reached(self.slopes, order) or _settled(self.slopes):
                 break
         return time
 
@@ -398,7 +397,7 @@ class _Ladder:
         slopes, ended = self.slopes, f"; {self.ended}" if self.ended else ""
         last = f"slopes {', '.join(f'{slope:.2f}' for slope in slopes[-2:])}" if slopes else "no slopes"
         if claimed.order is None:
-            return "no claim", f"{last}{ended}" if self.rungs else claimed.why
+            return "no claim", f"{last}{ended}" if slopes else claimed.why
         least = claimed.order - WITHIN
         if self.exact >= _EXACT:
             return "ok", f"exact: the errors at {self.exact} learning rates are near rounding"
@@ -411,7 +410,7 @@ class _Ladder:
         if math.isfinite(first):
             zero = f"coordinate {coordinate} of the gradient reaches 0 at t = {first:.2g}, within the horizon"
             return "undecided", f"{last}, below {least:g}, but {zero}"
-        if not _settled(slopes, None):
+        if not _settled(slopes):
             return "undecided", f"{last}, below {least:g}, but not settled{ended}"
         return "fail", f"{last}, below {least:g}{ended}"
 
@@ -437,14 +436,17 @@ def _dyadic(time: float) -> float:
     return unit * math.floor(time / unit)
 
 
-def _settled(slopes: Sequence[float], order: int | None) -> bool:
-    """Whether the slopes agree with the claim, or have settled at another order.
+def _reached(slopes: Sequence[float], order: int) -> bool:
+    """Whether the last two slopes agree with the claim and with each other."""
+    return len(slopes) >= 2 and min(slopes[-2:]) >= order - WITHIN and abs(slopes[-1] - slopes[-2]) <= WITHIN
+
+
+def _settled(slopes: Sequence[float]) -> bool:
+    """Whether the slopes have settled at an order.
 
     Before the asymptotic range slopes rest at values between two orders, and pass lower orders: four slopes
     must be near the same multiple of 1/2, and the last two agree.
     """
-    if len(slopes) >= 2 and order is not None and min(slopes[-2:]) >= order - WITHIN:
-        return abs(slopes[-1] - slopes[-2]) <= WITHIN
     if len(slopes) < 4 or abs(slopes[-1] - slopes[-2]) > _STILL:
         return False
     near = 0.5 * round(2.0 * slopes[-1])

@@ -22,9 +22,10 @@ HELP = """\
 Check an objective, an optimizer or a model, of your own or of the package, or a configuration file.
 
 Objectives: shapes, types, batches, purity, the gradient against differences of the value, Hessians against
-differences of the gradient, speed.  Optimizers: structure, hyper-parameters, loops, models.  Models:
-equations, and the declared order against the observed one.  Configurations, by the name of the file: every
-mistake for which the workflow would refuse it, without Snakemake and without a run.
+differences of the gradient, speed.  Optimizers: structure, hyper-parameters, loops, models, and the orders
+that models claim against measured ones.  Models: equations, and the declared order against the observed one.
+Configurations, by the name of the file: every mistake for which the workflow would refuse it, without
+Snakemake and without a run.
 
 The command prints one line for each check: ok, FAIL with the correction to make, or – if there was nothing to
 check.  The exit status is 0 if no check failed, 1 if a check failed, 2 after bad input.
