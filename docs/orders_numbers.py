@@ -27,6 +27,7 @@ OBJECTIVES = {
     "rotated": (RotatedQuadratic(3, 4.0, 0), [1.5, -1.0, 2.0]),
     "Rosenbrock": (Rosenbrock(2, 10.0), [-1.5, 0.5]),
 }
+ALL = "all"
 HYPERPARAMETERS = {"beta": 0.9, "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1}
 MODELS = {"second": models.SecondOrder(), "first": models.Paper()}
 WORK = 3e6
@@ -48,9 +49,14 @@ def claimed(model: models.Model, optimizer: Optimizer) -> str:
     return f"order {one.order}" if one.order is not None else f"none: {one.why.removeprefix('refused: ')}"
 
 
+def objectives(model: models.Model, optimizer: Optimizer) -> list[str]:
+    """Return the objectives of an optimizer's rows; one row for all if the model claims nothing."""
+    return list(OBJECTIVES) if claim(model, optimizer).order is not None else [ALL]
+
+
 def row(optimizer: Optimizer, objective: str, model: models.Model) -> list[str]:
     """Measure one row."""
-    function, theta0 = OBJECTIVES[objective]
+    function, theta0 = OBJECTIVES["quadratic" if objective == ALL else objective]
     result = ide.verify(optimizer, function, theta0=theta0, model=model, work=WORK)
     named = f"`{repr(optimizer).partition('(')[0]}`"
     return [named, objective, claimed(model, optimizer), verdict(result), *numbers(result)]
@@ -83,7 +89,7 @@ def tables(text: str) -> dict[str, dict[tuple[str, str], list[str]]]:
 def table(rows: dict[tuple[str, str], list[str]]) -> str:
     """Return rows as a Markdown table, in the order of the package and of the objectives."""
     dashes = ["---"] * LEFT + ["---:"] * (len(HEAD) - LEFT)
-    order = [(name, objective) for name in sorted(_OPTIMIZERS) for objective in OBJECTIVES]
+    order = [(name, objective) for name in sorted(_OPTIMIZERS) for objective in (*OBJECTIVES, ALL)]
     lines = [HEAD, dashes, *(rows[key] for key in order if key in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -96,12 +102,12 @@ def main() -> None:
         name, rows = type(optimizer).__name__, tables(TARGET.read_text(encoding="utf-8"))
         no_claim = claim(MODELS["second"], optimizer).order is None
         for kind, model in MODELS.items():
-            measured = kind == "second" or no_claim
-            for objective in OBJECTIVES:
-                rows[kind].pop((name, objective), None)
-                if measured:
-                    rows[kind][name, objective] = line = row(optimizer, objective, model)
-                    print(" | ".join([kind, *line]), flush=True)
+            rows[kind] = {key: line for key, line in rows[kind].items() if key[0] != name}
+            if kind == "first" and not no_claim:
+                continue
+            for objective in objectives(model, optimizer):
+                rows[kind][name, objective] = line = row(optimizer, objective, model)
+                print(" | ".join([kind, *line]), flush=True)
         fill_measured(TARGET, {kind: table(lines) for kind, lines in rows.items()})
 
 

@@ -258,7 +258,8 @@ def _order(optimizer: Any, name: str) -> str:
     ]
     where = f" ({', '.join(changed)})" if changed else ""
     if result.verdict == "fail":
-        raise FaultError(f"claimed {claimed.order}, {result.why}{where}: see idescent.verify")
+        advice = "do not rely on this order; idescent.verify returns the errors"
+        raise FaultError(f"claimed {claimed.order}, {result.why}{where}: {advice}")
     if result.verdict != "ok":
         raise NotOfferedError(f"{result.verdict}: claimed {claimed.order}, {result.why}{where}")
     return f"claimed {claimed.order}, {result.why.partition(', at least')[0]}{where}"
@@ -274,4 +275,7 @@ def _short(optimizer: Any) -> Any:
         for field in fields(optimizer)
         if field.name.startswith("beta")
     }
-    return replace(optimizer, **betas)
+    try:
+        return replace(optimizer, **betas)
+    except ValueError:  # the optimizer has further rules for its decay rates
+        return optimizer
