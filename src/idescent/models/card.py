@@ -19,12 +19,14 @@ from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.plan import Plan
 from idescent.optimizers.structure import MemoryStructure, structure
 
-GENERAL = ("SecondOrder", "Paper")
+GENERAL = ("SecondOrder", "Naive", "Paper")
 """Models that are derived from any declaration, in the order of a card."""
 
 # Learning rate at which an equation is derived, to see whether the model refuses the optimizer.
 _ALPHA = 0.05
 _VARIES = "depends on k"
+# Beginnings of a natural horizon of 1/alpha iterations or more.
+_SLOW = ("1/alpha", "exp(1/alpha)")
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def claim(model: Model, optimizer: Optimizer) -> Claim:
 
     A model claims its ``order``, with three exceptions: it refuses the optimizer; its order is 2 or more and
     the structure of the optimizer supports no claim; or theta changes by O(1) within fewer than
-    :math:`1/\alpha` iterations, so that a fixed time holds ever more of its path.
+    :math:`1/\alpha` iterations, or an unknown number, so that a fixed time holds ever more of its path.
     """
     try:
         derive(model, optimizer, _ALPHA)
@@ -148,8 +150,10 @@ def claim(model: Model, optimizer: Optimizer) -> Claim:
         reason = str(refused).partition(": ")[2] or str(refused)
         return Claim(model.name, None, f"refused: {reason}", refused=True)
     parts = structure(optimizer)
-    if parts.horizon.startswith("alpha^"):
-        return Claim(model.name, None, parts.why)
+    if not parts.horizon.startswith(_SLOW):
+        return Claim(
+            model.name, None, parts.why if model.order >= 2 else f"its natural horizon is {parts.horizon}"
+        )
     if model.order < 2:
         return Claim(model.name, model.order, "declared by the model")
     return Claim(model.name, None if parts.order is None else model.order, parts.why)
