@@ -39,6 +39,7 @@ API = {
             "analysis.errors",
             "solvers.fast_forward",
             "analysis.verification",
+            "analysis.ladder",
             "analysis.orders",
             "analysis.settling",
         ),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import idescent as ide
-from idescent.analysis import verification
+from idescent.analysis import ladder
 from idescent.models import Paper
 from idescent.models.lags import Lag
 from idescent.objectives import RotatedQuadratic
@@ -31,7 +31,7 @@ def test_the_claim_of_second_order_is_verified(optimizer):
     result = ide.verify(optimizer, BOWL, theta0=1.0)
     assert (result.claim, result.verdict) == (2, "ok")
     assert all(slope >= 1.9 for slope in result.slopes[-2:])
-    assert all(rung.share <= verification.SHARE for rung in result.rungs)
+    assert all(rung.share <= ladder.SHARE for rung in result.rungs)
     assert {a.alpha / b.alpha for a, b in pairwise(result.rungs)} == {2.0}
     assert {rung.alpha * rung.steps for rung in result.rungs} == {result.time}
 
