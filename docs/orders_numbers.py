@@ -29,7 +29,7 @@ OBJECTIVES = {
 }
 ALL = "all"
 HYPERPARAMETERS = {"beta": 0.9, "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1}
-MODELS = {"second": models.SecondOrder(), "first": models.Naive()}
+MODELS = {"second": models.HalfStep(), "first": models.Naive()}
 WORK = 3e6
 HEAD = ("optimizer", "objective", "claim", "verdict", "last two slopes", "smallest α", "horizon t")
 LEFT = 4  # columns aligned left

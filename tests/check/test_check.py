@@ -136,7 +136,7 @@ def orders(found):
 
 def test_claims_are_measured_with_short_memories(capsys):
     found = orders(checked(capsys, "Adam"))
-    for model, claimed in (("SecondOrder", 2), ("Paper", 1)):
+    for model, claimed in (("HalfStep", 2), ("Paper", 1)):
         status, text = found[f"order {model}"]
         assert status == "ok"
         assert text.startswith(f"claimed {claimed}, slopes ")
@@ -145,7 +145,7 @@ def test_claims_are_measured_with_short_memories(capsys):
 
 def test_an_optimizer_without_a_claim_passes_and_is_told_why(capsys):
     for name, why in (("Lion", "a sign"), ("CenteredRMSProp", "its step is not smooth")):
-        status, text = orders(checked(capsys, name))["order SecondOrder"]
+        status, text = orders(checked(capsys, name))["order HalfStep"]
         assert status == "not offered"
         assert text.startswith(f"no claim: {why}")
 

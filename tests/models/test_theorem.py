@@ -12,7 +12,7 @@ from numpy.polynomial.legendre import leggauss
 from scipy.integrate import solve_ivp
 
 import idescent as ide
-from idescent.models import SecondOrder
+from idescent.models import HalfStep
 from idescent.objectives.double_well import DoubleWell
 from idescent.optimizers import Optimizer, average, total
 
@@ -215,7 +215,7 @@ def measured(optimizer, problem, power, steps=None, start=8):
     alpha = 2.0**-power
     cell = {"alpha": alpha, "theta0": problem.theta0, "steps": steps or round(problem.time / alpha)}
     run = ide.simulate(optimizer, problem.objective, **cell)
-    path = ide.solve(SecondOrder(start=start), optimizer, problem.objective, **cell, rtol=1e-12)
+    path = ide.solve(HalfStep(start=start), optimizer, problem.objective, **cell, rtol=1e-12)
     assert path.report.status == "converged"
     return (path.theta - run.theta)[:, 0] / alpha**2
 

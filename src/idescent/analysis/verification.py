@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from idescent.analysis.ladder import EXACT, WITHIN, Ladder, Rung, power, settled
 from idescent.common.numeric import positive, shown
 from idescent.discrete.setup import Setup
-from idescent.models import SecondOrder
+from idescent.models import HalfStep
 from idescent.models.card import Claim, claim
 from idescent.models.equation import Model
 from idescent.objectives import Objective
@@ -119,7 +119,7 @@ def verify(
     theta0 : float or array_like, shape (n,)
         Initial parameters.
     model : Model, optional
-        Default :class:`idescent.models.SecondOrder`.
+        Default :class:`idescent.models.HalfStep`.
     time : float, optional
         Horizon.  By default it ends before the first zero of a coordinate of the gradient, which is measured
         in runs of the optimizer, and is at most 1.
@@ -141,7 +141,7 @@ def verify(
         If an argument is outside its range, or the declaration has a fault.
     """
     check_declared(optimizer)
-    model = SecondOrder() if model is None else model
+    model = HalfStep() if model is None else model
     positive("work", work)
     Setup.checked(optimizer, objective, alpha=0.5, theta0=theta0, steps=1)
     claimed = claim(model, optimizer)

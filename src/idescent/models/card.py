@@ -19,7 +19,7 @@ from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.plan import Plan
 from idescent.optimizers.structure import MemoryStructure, structure
 
-GENERAL = ("SecondOrder", "Naive", "Paper")
+GENERAL = ("HalfStep", "Naive", "Paper")
 """Models that are derived from any declaration, in the order of a card."""
 
 # Learning rate at which an equation is derived, to see whether the model refuses the optimizer.
