@@ -1,6 +1,7 @@
 """Models of any declared optimizer: the paper's derivation, and the automatic one of second order."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ import idescent as ide
 from idescent.models import HalfStep, Naive, Paper
 from idescent.models.equation import derive
 from idescent.models.lags import Lag
-from idescent.objectives import RotatedQuadratic
+from idescent.objectives import DoubleWell, RotatedQuadratic
 from idescent.optimizers import Optimizer, accumulate, average, total
+from idescent.optimizers.structure import structure
 
 BOWL = ide.Quadratic(4.0)
 ROTATED = RotatedQuadratic(3, 4.0, 0)
+ROTATED_6 = RotatedQuadratic(6, 4.0, 1)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,46 @@ class Position(Optimizer):
         return m / np.sqrt(1.0 + G / k + theta * theta)
 
 
+@dataclass(frozen=True)
+class NormalisedSum(Optimizer):
+    """A sum that is fed by an average, and one that is read before its update."""
+
+    def memories(self):
+        return {
+            "v": average(0.9, of="square"),
+            "n": total(of=lambda gradient, v: gradient / (1.0 + np.sqrt(v))),
+            "G": total(of="square", read="old", start=lambda gradient: gradient * gradient),
+        }
+
+    def step(self, gradient, n, G, k):  # noqa: N803
+        return n / k + gradient / np.sqrt(G)
+
+
+@dataclass(frozen=True)
+class Before(Optimizer):
+    """A step that reads values before the iteration, and decoupled decay with theta in the step."""
+
+    weight_decay: float = 0.1
+    decay: ClassVar[str] = "decoupled"
+
+    def memories(self):
+        return {"m": average(0.9), "q": average(0.5, of=lambda gradient, m_old: gradient - m_old)}
+
+    def step(self, m, m_old, q, theta):
+        return m + 0.5 * (m - m_old) + 0.1 * q + 0.1 * theta
+
+
+@dataclass(frozen=True)
+class Growing(Optimizer):
+    """A decay rate that depends on k, of a memory of the gradient."""
+
+    def memories(self):
+        return {"m": average(lambda k: 1.0 - 1.0 / k), "b": accumulate(lambda k: 0.9 - 0.5 / k)}
+
+    def step(self, m, b):
+        return m + 0.1 * b
+
+
 def slopes(model, optimizer, objective, theta0, time, exponents):
     errors = []
     for p in exponents:
@@ -75,6 +118,17 @@ WINDOWS = [
     (ide.AdaGrad(), 1.2, (6, 7, 8, 9)),
     (SoftLion(), 1.2, (8, 9, 10, 11)),
     (Position(), 1.2, (9, 10, 11)),
+    (ide.HeavyBall(0.9, 0.5), 0.25, (14, 15, 16)),
+    (ide.ScheduleFreeSGD(), 1.0, (11, 12, 13)),
+    (ide.ScheduleFreeAdamW(0.9, 0.9, weight_decay=0.1), 1.2, (9, 10, 11)),
+    (ide.ADOPT(0.9, 0.9), 1.2, (11, 12, 13)),
+    (ide.AMSGrad(0.9, 0.9), 1.2, (8, 9, 10)),
+    (ide.Adamax(0.9, 0.99), 1.2, (7, 8, 9)),
+    (ide.MomentumRMSProp(0.9, 0.9), 0.12, (15, 16, 17)),
+    (ide.AdaBelief(0.9, 0.9, eps=10.0), 0.3, (10, 11, 12)),
+    (NormalisedSum(), 0.6, (10, 11, 12)),
+    (Before(), 0.3, (10, 11, 12)),
+    (Growing(), 1.0, (12, 13, 14)),
 ]
 
 
@@ -89,6 +143,52 @@ def named(value):
 def test_the_automatic_model_is_of_second_order(optimizer, time, exponents):
     orders, errors = slopes(HalfStep(), optimizer, BOWL, 1.0, time, exponents)
     assert (abs(orders - 2.0) <= 0.12).all(), (orders, errors)
+    assert structure(optimizer).order == 2
+
+
+def test_a_maximum_is_followed_to_second_order_where_it_begins_and_ends_to_follow():
+    """The gradient of the double well rises and falls: the maximum has a peak, which is sampled."""
+    for optimizer in (ide.AMSGrad(0.9, 0.9), ide.Adamax(0.9, 0.9)):
+        orders, errors = slopes(HalfStep(), optimizer, DoubleWell(1), 0.1, 0.7, (12, 13, 14))
+        assert (orders >= 1.65).all(), (orders, errors)
+        assert orders[1] > 1.8
+
+
+def test_a_parameter_in_the_shape_of_a_matrix():
+    theta = [1.0, 0.5, -1.0, 2.0, 1.5, -0.5]
+    orders, errors = slopes(HalfStep(), OWN[-1], ROTATED_6, theta, 0.3, (7, 8, 9))
+    assert (abs(orders - 2.0) <= 0.12).all(), (orders, errors)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "time", "exponents"),
+    [
+        (ide.HeavyBall(0.9, 0.5), 0.2, (13, 14, 15)),
+        (ide.ScheduleFreeSGD(), 1.0, (9, 10, 11)),
+        (ide.ADOPT(0.9, 0.9), 0.3, (12, 13, 14)),
+        (ide.AMSGrad(0.9, 0.9), 0.3, (11, 12, 13)),
+        (ide.Adamax(0.9, 0.99), 0.3, (10, 11, 12)),
+        (ide.AdaBelief(0.9, 0.9, eps=10.0), 0.3, (9, 10, 11)),
+    ],
+    ids=named,
+)
+def test_nested_memories_and_maxima_are_of_second_order_in_several_dimensions(optimizer, time, exponents):
+    orders, errors = slopes(HalfStep(), optimizer, ROTATED, [1.5, -1.0, 2.0], time, exponents)
+    assert (abs(orders - 2.0) <= 0.12).all(), (orders, errors)
+
+
+def test_a_nested_memory_begins_after_the_transient_of_the_memories_that_feed_it():
+    for optimizer, count in (
+        (ide.MomentumRMSProp(0.5, 0.5), 17),
+        (ide.ADOPT(0.9, 0.9), 8),
+        (ide.Adamax(), 8),
+    ):
+        assert HalfStep().equation(optimizer, 2.0**-6).held_until == count + 0.5
+    cell = {"alpha": 2.0**-6, "theta0": 1.0, "steps": 30}
+    run = ide.simulate(ide.MomentumRMSProp(0.5, 0.5), BOWL, **cell)
+    path = ide.solve(HalfStep(), ide.MomentumRMSProp(0.5, 0.5), BOWL, **cell)
+    assert path.theta[:18].tolist() == run.theta[:18].tolist()
+    assert path.theta[20:].tolist() != run.theta[20:].tolist()
 
 
 @pytest.mark.parametrize("accumulator", ["coordinate", "norm"])
@@ -259,6 +359,7 @@ REFUSED = [
         None,
         "not smooth where the gradient is constant, for example the root",
     ),
+    (ide.AdaBelief(), None, "not smooth where the gradient is constant, for example the root"),
     (OWN[-1], "its parameter is a matrix", None),
     (OWN[3], "does not start at 0", "its memory 'd' feeds on itself: no second-order model is claimed"),
 ]

@@ -73,6 +73,7 @@ def _dims(plan: Plan, theta: Array, gradient: Array) -> Dims:
         values = _state(plan, dims, theta)
         _called(plan, "point", partial(plan.place, values, _K, _ALPHA))
         values["gradient"] = initial["gradient"]
+        values |= {f"{name}_old": values[name] for name in ("theta", *plan.memories)}
         for name, source in plan.sources.items():
             if plan.memories[name].read == "old" and "direction" not in values:
                 values["direction"] = _called(plan, "step", partial(plan.direction, values))
