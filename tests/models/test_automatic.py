@@ -127,7 +127,7 @@ WINDOWS = [
     (ide.MomentumRMSProp(0.9, 0.9), 0.12, (15, 16, 17)),
     (ide.AdaBelief(0.9, 0.9, eps=10.0), 0.3, (10, 11, 12)),
     (NormalisedSum(), 0.6, (10, 11, 12)),
-    (Before(), 0.3, (10, 11, 12)),
+    (Before(), 0.3, (12, 13)),
     (Growing(), 1.0, (12, 13, 14)),
 ]
 

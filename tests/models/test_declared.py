@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from declared_optimizers import OWN as EVERY_KIND
 from members import BUILT_IN, OWN, Coupled, Decoupled, Mine
 from scipy.integrate import quad
 
@@ -14,6 +15,7 @@ from idescent import models as M  # noqa: N812  # as in other tests
 from idescent.check import check
 from idescent.models.equation import Equation, Memory, derive
 from idescent.objectives import DoubleWell
+from idescent.optimizers.structure import structure
 from idescent.solvers import Picard
 from idescent.study.arguments import known
 
@@ -229,3 +231,32 @@ def test_a_stochastic_equation_that_drops_a_moment_or_the_decay_is_refused():
     with pytest.raises(ValueError, match="compagnoni: Mine is not allowed"):
         simulate_paths(Compagnoni(), Mine(), noise, **cell)
     assert simulate_paths(Compagnoni(), BUILT_IN[3], noise, **cell).report.ok
+
+
+CATALOGUE = [
+    *(getattr(ide.optimizers, name) for name in sorted(known("optimizer"))),
+]
+ARGUMENTS = {"RMSProp": (0.9,), "Adam": (0.9, 0.9), "AdamL2": (0.9, 0.9, 0.1), "AdamW": (0.9, 0.9, 0.1)}
+DECLARED = [*(kind(*ARGUMENTS.get(kind.__name__, ())) for kind in CATALOGUE), *EVERY_KIND]
+
+
+@pytest.mark.parametrize("optimizer", DECLARED, ids=labelled)
+@pytest.mark.parametrize("name", sorted(known("model")))
+def test_every_model_of_every_optimizer_has_its_memories_or_refuses_in_one_line(name, optimizer):
+    model = getattr(M, name)()
+    if refusal(model, optimizer):
+        assert name != "Naive"
+        return
+    equation = model.equation(optimizer, 0.1)
+    names = {memory.name for memory in equation.memories}
+    assert all(memory in names | set(equation.eliminates) for memory in optimizer.moments)
+    assert all(equation.eliminates.values())
+    if name == "HalfStep":
+        claim = structure(optimizer)
+        assert claim.order == model.order or "sign" in claim.why
+
+
+@pytest.mark.parametrize("optimizer", [ide.AdaBelief(eps=0.1), ide.HeavyBall(0.9, 0.5)], ids=labelled)
+def test_the_automatic_models_cover_settings_of_their_own(optimizer):
+    for model in (M.HalfStep(), M.Naive()):
+        derive(model, optimizer, 0.1)
