@@ -48,9 +48,9 @@ _AVERAGE = np.array(
 class HalfStep:
     r"""A second-order model of any declared optimizer, without look-ahead.
 
-    In k-time, with :math:`\kappa = s + \frac12`, each memory of the gradient or its square has the mean lag L
-    and the mass N of the discrete memory at the middle of every step (``idescent.models.lags.Lag``).
-    The step D is the declared one:
+    In k-time, with :math:`\kappa = s + \frac12`, each memory has the mean lag L and the mass N of the
+    discrete memory at the middle of every step (``idescent.models.lags.Lag``).  The step D is the declared
+    one:
 
     .. math::
         \hat M' &= \frac{1-L'}{L}\,(h - \hat M), \qquad
@@ -66,9 +66,20 @@ class HalfStep:
     solution, one iteration later, of :math:`\theta' = -c\,\theta - \frac{c}{w}\,D` with
     :math:`c = -\ln(1-\alpha w)`.
 
-    The optimizer itself runs the first ``start`` iterations.  Each :math:`\hat M` then has the value that the
-    next step reads, and keeps it until the middle of that step (derivation: ``docs/theory.md``).  A step with
-    a sign is exact until the sign changes.
+    - A source that reads other memories or k is evaluated with values at mid-step: its age is 0.
+    - A value before the iteration is a memory with one iteration more of lag.
+    - For a decay rate that depends on k, N and L follow from their recursions.
+    - A sum, or a memory with such a decay rate, has the age of half an iteration for every reader; its value
+      half an iteration later or earlier is extrapolated by its rate.
+    - A maximum is sampled at the middle of every step: :math:`M_k = \max(\beta M_{k-1}, h(k-\frac12))`.
+    - A gradient at another point is evaluated there, with the memories at the end of the step.
+
+    The optimizer itself runs the first iterations: ``start`` of them, and
+    :math:`2\ln(1/\alpha)/(1-\beta)` if a memory is fed by a memory with a transient, with the largest decay
+    rate of both (:math:`\alpha^{-2/3}` for a sum).  If this is more than half of the horizon, no order is
+    claimed; up to there the solution is the discrete run itself.  Each :math:`\hat M` then has the value that
+    the next step reads, and keeps it until the middle of that step (derivation: ``docs/memories.md``).  A step
+    with a sign is exact until the sign changes.
 
     Rows of the solution contain :math:`N(k)\,\hat M(k-\frac12)` for memories that start at 0 and have
     ``read="new"``; other memories are not reported.
@@ -76,17 +87,16 @@ class HalfStep:
     Parameters
     ----------
     start : int, >= 5
-        Number of discrete iterations at the start.
+        Least number of discrete iterations at the start.
 
     Raises
     ------
     ValueError
         If ``start`` is less than 5, or ``alpha * weight_decay`` of decoupled decay is not below 1.  By
-        :meth:`equation`, if the optimizer has a maximum, a memory whose source is not the gradient or its
-        square, a decay rate that depends on k, an initial value that depends on the gradient, a step that
-        reads values before the iteration, parameters with a shape, a gradient at another point than theta, or
-        a step without a derivative at a constant gradient, for example the root of a variance: its error
-        would be of first order.
+        :meth:`equation`, if a memory feeds on itself or on the step, if the step has no derivative at a
+        constant gradient, for example the root of a variance (its error would be of first order), if the point
+        of the gradient reads a sum of gradients or values before the iteration, or if a maximum is read before
+        and after its update.
     """
 
     start: int = 8
