@@ -78,8 +78,8 @@ class HalfStep:
     :math:`2\ln(1/\alpha)/(1-\beta)` if a memory is fed by a memory with a transient, with the largest decay
     rate of both (:math:`\alpha^{-2/3}` for a sum).  If this is more than half of the horizon, no order is
     claimed; up to there the solution is the discrete run itself.  Each :math:`\hat M` then has the value that
-    the next step reads, and keeps it until the middle of that step (derivation: ``docs/memories.md``).  A step
-    with a sign is exact until the sign changes.
+    the next step reads, and keeps it until the middle of that step (derivation: ``docs/memories.md``).
+    A step with a sign is exact until the sign changes.
 
     Rows of the solution contain :math:`N(k)\,\hat M(k-\frac12)` for memories that start at 0 and have
     ``read="new"``; other memories are not reported.
@@ -94,9 +94,9 @@ class HalfStep:
     ValueError
         If ``start`` is less than 5, or ``alpha * weight_decay`` of decoupled decay is not below 1.  By
         :meth:`equation`, if a memory feeds on itself or on the step, if the step has no derivative at a
-        constant gradient, for example the root of a variance (its error would be of first order), if the point
-        of the gradient reads a sum of gradients or values before the iteration, or if a maximum is read before
-        and after its update.
+        constant gradient, for example the root of a variance (its error would be of first order), if the
+        point of the gradient reads a sum of gradients or values before the iteration, or if a maximum is read
+        before and after its update.
     """
 
     start: int = 8
