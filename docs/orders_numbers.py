@@ -30,7 +30,6 @@ OBJECTIVES = {
 ALL = "all"
 HYPERPARAMETERS = {"beta": 0.9, "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1}
 MODELS = {"second": models.HalfStep(), "first": models.Naive()}
-WORK = 3e6
 HEAD = ("optimizer", "objective", "claim", "verdict", "last two slopes", "smallest α", "horizon t")
 LEFT = 4  # columns aligned left
 
@@ -57,7 +56,7 @@ def objectives(model: models.Model, optimizer: Optimizer) -> list[str]:
 def row(optimizer: Optimizer, objective: str, model: models.Model) -> list[str]:
     """Measure one row."""
     function, theta0 = OBJECTIVES["quadratic" if objective == ALL else objective]
-    result = ide.verify(optimizer, function, theta0=theta0, model=model, work=WORK)
+    result = ide.verify(optimizer, function, theta0=theta0, model=model)
     named = f"`{repr(optimizer).partition('(')[0]}`"
     return [named, objective, claimed(model, optimizer), verdict(result), *numbers(result)]
 

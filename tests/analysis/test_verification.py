@@ -94,6 +94,23 @@ def test_the_horizon_ends_before_a_coordinate_of_the_gradient_reaches_zero():
     assert (gradient * gradient[0] > 0.0).all()
 
 
+def test_a_zero_of_the_gradient_is_found_where_the_optimizer_evaluates_it():
+    objective, start = RotatedQuadratic(3, 4.0, 0), [1.5, -1.0, 2.0]
+    result = ide.verify(ide.ScheduleFreeAdamW(0.5, 0.8), objective, theta0=start)
+    assert (result.claim, result.verdict) == (2, "ok")
+    steps = ladder.Ladder(ide.ScheduleFreeSGD(0.5), objective, start, Paper(), 1e6, None)
+    run = steps.simulated(6, 0.5)
+    gradients = []
+
+    class Counted(RotatedQuadratic):
+        def gradient(self, theta):
+            gradients.append(super().gradient(theta))
+            return gradients[-1]
+
+    ide.simulate(ide.ScheduleFreeSGD(0.5), Counted(3, 4.0, 0), alpha=2.0**-6, theta0=start, steps=run.steps)
+    np.testing.assert_allclose(objective.gradient(steps.points), gradients[-run.steps :], rtol=1e-12)
+
+
 def test_slopes_beyond_a_zero_of_the_gradient_are_not_judged():
     objective, start = RotatedQuadratic(3, 4.0, 0), [1.5, -1.0, 2.0]
     model = replace(Paper(), order=2)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from idescent.analysis import orders
 from idescent.analysis.errors import compare
@@ -24,6 +25,8 @@ from idescent.optimizers.structure import slowest
 from idescent.solvers.collocation import Collocation
 from idescent.solvers.solve import solve
 from idescent.trajectory import Trajectory
+
+Array = NDArray[np.float64]
 
 WITHIN = 0.1
 """Largest shortfall of a measured slope below the claimed order."""
@@ -46,6 +49,7 @@ _STARTS = 2.0  # iterations of the first run, at least, in discrete iterations a
 _FEWEST = 24  # iterations of the first run, at least
 _SKIPPED = 4  # largest learning rates that are left out if their runs oscillate
 _RTOL = 1e-9  # of the first solution
+_PART = 0.25  # of the remaining work that one solution may take
 _FLOOR = 3e-15  # smallest tolerance
 
 
@@ -94,8 +98,10 @@ class Ladder:
         Number of errors near rounding before the first rung.
     ended : str
         Reason of the end, if it is not that the slopes settled.
-    run : Trajectory or None
-        Run at the smallest learning rate.
+    points : ndarray, shape (r, n)
+        Points of the last run at which its gradients were evaluated.
+    alpha : float
+        Learning rate of the last run.
     """
 
     def __init__(
@@ -113,7 +119,7 @@ class Ladder:
         self.rungs: list[Rung] = []
         self.rtol, self.spent, self.last, self.ended = _RTOL, 0.0, 0.0, ""
         self.exact = 0
-        self.run: Trajectory | None = None
+        self.points, self.alpha = np.zeros((1, 1)), math.nan
 
     def horizon(self) -> float:
         """Return a time before the first zero of a coordinate of the gradient, with few binary digits."""
@@ -122,18 +128,19 @@ class Ladder:
         for exponent in range(least, max(_PILOT[1], least + 1) + 1):
             run = self.simulated(exponent, _LONGEST)
             if run.report.ok:
-                _, first = self.zero(run)
+                first = self.zero()[1]
                 if first == before or math.isclose(first, before, rel_tol=0.1):
                     break
                 before = first
         return _dyadic(min(_LONGEST, _BEFORE * first))
 
-    def zero(self, run: Trajectory) -> tuple[int, float]:
-        """Return the coordinate of the gradient that reaches 0 first, and the time; ``inf`` if none does.
+    def zero(self) -> tuple[int, float]:
+        """Return the coordinate of the last run's gradient that reaches 0 first, and the time.
 
-        A coordinate that falls below a thousandth of its initial size counts as 0.
+        The coordinate is -1 and the time ``inf`` if none does.  A coordinate that falls below a thousandth of
+        its initial size counts as 0.
         """
-        gradient = self.counted.gradient(run.theta)
+        gradient = self.counted.gradient(self.points) + self.optimizer.coupled_decay * self.points
         initial = gradient[0]
         moving = np.abs(initial) > 1e-12 * np.abs(initial).max()
         with np.errstate(invalid="ignore"):
@@ -141,7 +148,7 @@ class Ladder:
         if not small.any():
             return -1, math.inf
         row = int(np.argmax(small.any(axis=1)))
-        return int(np.argmax(small[row])), float(run.t[row])
+        return int(np.argmax(small[row])), row * self.alpha
 
     def climb(self, time: float, order: int, free: bool) -> float:
         """Halve the learning rate until the slopes settle or the work is done; return the horizon.
@@ -155,7 +162,7 @@ class Ladder:
                 self.ended = f"the work of {self.work:g} iterations and gradients is done"
                 break
             run = self.simulated(exponent, time)
-            first = self.zero(run)[1] if free else math.inf
+            first = self.zero()[1] if free else math.inf
             if math.isfinite(first):
                 # A run far outside of the stable learning rates oscillates.
                 if not self.rungs and exponent < least + _SKIPPED:
@@ -175,7 +182,6 @@ class Ladder:
         if not run.report.ok:
             self.ended = f"the run at alpha = {power(alpha)} is {run.report.status}"
             return not self.rungs
-        self.run = run
         noise = orders.floor(0.0, float(np.abs(run.theta).max()), steps)
         for _ in range(4):
             path = self._solved(alpha, steps)
@@ -211,13 +217,19 @@ class Ladder:
         self.rtol = max(_FLOOR, SHARE * error / (3.0 * scale))
 
     def simulated(self, exponent: int, time: float) -> Trajectory:
-        """Run the optimizer at the learning rate of an exponent."""
-        steps = round(time * 2.0**exponent)
+        """Run the optimizer at the learning rate of an exponent; keep the points of its gradients."""
+        self.alpha, steps = 2.0**-exponent, round(time * 2.0**exponent)
         self.spent += steps
-        return simulate(self.optimizer, self.objective, alpha=2.0**-exponent, theta0=self.theta0, steps=steps)
+        recorded = _Recorded(self.objective)
+        # Only the stored iterate is in a run; the compiled loops evaluate no gradient of an objective.
+        elsewhere = self.optimizer.point is not None
+        objective: Any = recorded if elsewhere else self.objective
+        run = simulate(self.optimizer, objective, alpha=self.alpha, theta0=self.theta0, steps=steps)
+        self.points = np.stack(recorded.points[-steps:]) if elsewhere else run.theta
+        return run
 
     def _solved(self, alpha: float, steps: int) -> Trajectory:
-        budget = max(10.0, (self.work - self.spent) / steps)
+        budget = max(10.0, _PART * (self.work - self.spent) / steps)
         path = solve(
             self.model,
             self.optimizer,
@@ -237,6 +249,22 @@ class Ladder:
     def slopes(self) -> list[float]:
         """Slopes of the errors so far."""
         return [rung.slope for rung in self.rungs[1:]]
+
+
+class _Recorded:
+    """An objective that records the points at which its gradient is evaluated."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.points: list[Array] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.objective, name)
+
+    def gradient(self, theta: Array) -> Array:
+        """Return the gradient of the objective."""
+        self.points.append(np.ravel(theta))
+        return self.objective.gradient(theta)
 
 
 def _exponent(optimizer: Optimizer, time: float) -> int:

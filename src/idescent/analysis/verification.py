@@ -202,8 +202,7 @@ def _verdict(ladder: Ladder, claimed: Claim) -> tuple[Outcome, str]:
         return "undecided", f"{len(slopes)} of 2 slopes measured{ended}"
     if min(slopes[-2:]) >= least:
         return "ok", f"{last}, at least {least:g}"
-    assert ladder.run is not None
-    coordinate, first = ladder.zero(ladder.run)
+    coordinate, first = ladder.zero()
     if math.isfinite(first):
         zero = f"coordinate {coordinate} of the gradient reaches 0 at t = {first:.2g}, within the horizon"
         return "undecided", f"{last}, below {least:g}, but {zero}"
