@@ -237,7 +237,12 @@ CATALOGUE = [
     *(getattr(ide.optimizers, name) for name in sorted(known("optimizer"))),
 ]
 ARGUMENTS = {"RMSProp": (0.9,), "Adam": (0.9, 0.9), "AdamL2": (0.9, 0.9, 0.1), "AdamW": (0.9, 0.9, 0.1)}
-DECLARED = [*(kind(*ARGUMENTS.get(kind.__name__, ())) for kind in CATALOGUE), *EVERY_KIND]
+# For two parameters, as in the points at which an equation is compared with a declaration.
+SHAPES = {name: {"shape": (1, 2)} for name in ("Adafactor", "Muon", "Shampoo")}
+DECLARED = [
+    *(kind(*ARGUMENTS.get(kind.__name__, ()), **SHAPES.get(kind.__name__, {})) for kind in CATALOGUE),
+    *EVERY_KIND,
+]
 
 
 @pytest.mark.parametrize("optimizer", DECLARED, ids=labelled)
