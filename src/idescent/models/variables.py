@@ -1,4 +1,4 @@
-r"""The memories of the automatic second-order model: which values of a declaration it needs, and when.
+r"""The memories of the half-step model: which values of a declaration it needs, and when.
 
 What lives here: :class:`Variables`, which resolves the names that the functions of a declaration ask for.
 What does not: lags (:mod:`idescent.models.lags`), the equation (:mod:`idescent.models.half_step`).
