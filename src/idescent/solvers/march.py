@@ -328,6 +328,7 @@ class March:
             max(self.rtol * scale, unknown(memory, scale, target, curvature) if self.thorough else 0.0)
             for memory, scale in zip(self.equation.memories, self.scales, strict=True)
         ]
+        targets = mesh.resolvable(self.problem, window, targets, self.rtol)
         return mesh.legendre_tails(self.problem, window, target, targets)
 
     def _accept(self, window: Window, outcome: Outcome) -> Window:
@@ -340,11 +341,8 @@ class March:
         theta = window.with_left(window.theta, self.state.theta)
         memories = [window.with_left(v, f) for v, f in zip(window.memories, self.state.memories, strict=True)]
         for e in range(accepted):
-            parts, path, length = [values[e] for values in memories], theta[e], float(window.lengths[e])
-            if self.equation.evaluate is not None:
-                s = edges[e] + length * np.concatenate(([0.0], self.problem.method.nodes))[:, None]
-                path = self.equation.evaluate(s, path, parts)
-            self.sink.take(float(edges[e]), length, path, parts)
+            s, length, parts = float(edges[e]), float(window.lengths[e]), [values[e] for values in memories]
+            self.sink.take(s, length, mesh.evaluated(self.problem, s, length, theta[e], parts), parts)
         self._last_element = float(window.lengths[accepted - 1]), theta[accepted - 1]
         self.state = State(
             float(edges[accepted]),

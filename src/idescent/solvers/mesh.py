@@ -15,6 +15,7 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 from idescent.models.equation import Equation
+from idescent.solvers.newton import source_derivative
 from idescent.solvers.problem import Problem
 from idescent.solvers.radau import Radau
 from idescent.solvers.window import Window
@@ -137,6 +138,32 @@ def legendre_tails(problem: Problem, window: Window, target: float, targets: Seq
             tail = tail * np.minimum(1.0, window.lengths)
         worst = np.maximum(worst, tail / allowed)
     return np.asarray(worst)
+
+
+def resolvable(problem: Problem, window: Window, targets: list[float], rtol: float) -> list[float]:
+    """Return tolerances of the memories, at least the change by a relative change ``rtol`` of the gradient.
+
+    A memory of differences of gradients is small beside them: to resolve it to its own size would ask for
+    more digits than the gradient has.  Only for normalised memories with a source of their own.
+    """
+    gradient, targets = window.gradient, list(targets)
+    s = (window.edges[:-1, None] + window.lengths[:, None] * problem.method.nodes)[..., None]
+    for i, memory in enumerate(problem.equation.memories):
+        if memory.source is None or memory.change is None or gradient is None:
+            continue
+        if window.memories[i].shape == gradient.shape == window.theta.shape:
+            factor = source_derivative(problem, memory, s, window.theta, gradient, window.memories)
+            if factor is not None:
+                targets[i] = max(targets[i], rtol * float(np.abs(factor * gradient).max()))
+    return targets
+
+
+def evaluated(problem: Problem, s: float, length: float, theta: Array, memories: Sequence[Array]) -> Array:
+    """Return the iterate that the solution contains at an element's left end and nodes, shape (p + 1, n)."""
+    evaluate = problem.equation.evaluate
+    if evaluate is None:
+        return theta
+    return evaluate(s + length * np.concatenate(([0.0], problem.method.nodes))[:, None], theta, memories)
 
 
 def growth(tail: float, stages: int, plain: bool) -> float:

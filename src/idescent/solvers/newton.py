@@ -100,7 +100,7 @@ def memory_terms(
         if offered and memories[i].shape == theta.shape:
             factor = 2.0 * gradient if memory.squared else None
             if memory.source is not None:
-                factor = _source_derivative(problem, memory, s, theta, gradient, memories)
+                factor = source_derivative(problem, memory, s, theta, gradient, memories)
                 if factor is None:
                     continue
             # A memory of the gradient may be 0.
@@ -114,7 +114,7 @@ def memory_terms(
     return terms
 
 
-def _source_derivative(
+def source_derivative(
     problem: Problem, memory: Memory, s: Array, theta: Array, gradient: Array, memories: list[Array]
 ) -> Array | None:
     """Return the derivative of a source by the gradient, for each coordinate; None if it is 0.

@@ -79,6 +79,8 @@ class Window:
         Memories at the nodes, computed by :func:`relax_window`.
     samples : dict of int to ndarray, shape (E, width)
         Last samples of maxima at the right ends of the elements, by index of the memory.
+    gradient : ndarray, shape (E, p, n), or None
+        Gradient at the nodes, from the last sweep.
     """
 
     start: State
@@ -86,6 +88,7 @@ class Window:
     theta: Array
     memories: list[Array] = field(default_factory=list)
     samples: dict[int, Array] = field(default_factory=dict)
+    gradient: Array | None = None
 
     @property
     def edges(self) -> Array:
@@ -181,7 +184,7 @@ def relax_window(
         else:
             known[0] = problem.gradient(window.theta[0])
             gradient = known
-        window.memories = []
+        window.memories, window.gradient = [], gradient
         # The memories as the velocity reads them: at s + lookahead.
         ahead: list[Array] = []
         parts = zip(equation.memories, propagators, start.memories, strict=True)
