@@ -69,7 +69,7 @@ def verdict(result: Verification) -> str:
 def numbers(result: Verification) -> list[str]:
     """Return the last two slopes, the smallest learning rate and the horizon."""
     if not result.rungs:
-        return ["–", "–", "–"]
+        return ["exact", "–", f"{result.time:g}"] if result.verdict == "ok" else ["–", "–", "–"]
     slopes = ", ".join(f"{slope:.2f}" for slope in result.slopes[-2:]) or "–"
     return [slopes, power(result.rungs[-1].alpha), f"{result.time:g}"]
 
