@@ -27,8 +27,14 @@ OBJECTIVES = {
     "rotated": (RotatedQuadratic(3, 4.0, 0), [1.5, -1.0, 2.0]),
     "Rosenbrock": (Rosenbrock(2, 10.0), [-1.5, 0.5]),
 }
+# Four parameters, for optimizers whose parameters form a matrix.
+MATRICES = {
+    "quadratic": (ide.Quadratic(4.0), [1.0, 1.5, 2.0, 2.5]),
+    "rotated": (RotatedQuadratic(4, 4.0, 0), [1.5, -1.0, 2.0, -0.5]),
+    "Rosenbrock": (Rosenbrock(4, 10.0), [-1.5, 0.5, -1.5, 0.5]),
+}
 ALL = "all"
-HYPERPARAMETERS = {"beta": 0.9, "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1}
+HYPERPARAMETERS = {"beta": 0.9, "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1, "shape": (2, 2)}
 MODELS = {"second": models.HalfStep(), "first": models.Naive()}
 HEAD = ("optimizer", "objective", "claim", "verdict", "last two slopes", "smallest α", "horizon t")
 LEFT = 4  # columns aligned left
@@ -55,7 +61,8 @@ def objectives(model: models.Model, optimizer: Optimizer) -> list[str]:
 
 def row(optimizer: Optimizer, objective: str, model: models.Model) -> list[str]:
     """Measure one row."""
-    function, theta0 = OBJECTIVES["quadratic" if objective == ALL else objective]
+    cells = OBJECTIVES if optimizer.shape is None else MATRICES
+    function, theta0 = cells["quadratic" if objective == ALL else objective]
     result = ide.verify(optimizer, function, theta0=theta0, model=model)
     named = f"`{repr(optimizer).partition('(')[0]}`"
     return [named, objective, claimed(model, optimizer), verdict(result), *numbers(result)]

@@ -33,8 +33,8 @@ from idescent.study.arguments import known
 from idescent.trajectory import Trajectory
 
 _CELL: dict[str, Any] = {"alpha": 0.05, "theta0": [1.0, -0.5, 3.0], "steps": 40}
-# Bowl and start for the measured orders, and iterations and gradients of each measurement.
-_CENTER, _START, _WORK = (4.0, -1.0), (1.0, 1.5), 2e5
+# Iterations and gradients of each measurement of an order.
+_WORK = 2e5
 _NOT_NUMBERS = (math.nan, math.inf, "0.5", True)
 
 
@@ -248,8 +248,9 @@ def _order(optimizer: Any, name: str) -> str:
     claimed = claim(model, measured)
     if claimed.order is None:
         raise NotOfferedError(f"no claim: {claimed.why.removeprefix('refused: ')}")
-    n = 2 if optimizer.shape is None else math.prod(optimizer.shape)
-    bowl, start = Quadratic(np.resize(_CENTER, n)), np.resize(_START, n)
+    # An irregular bowl and start: a gradient of rank one would let errors of a matrix cancel.
+    i = np.arange(2 if optimizer.shape is None else math.prod(optimizer.shape))
+    bowl, start = Quadratic(4.0 * np.cos(1.3 * i)), 1.5 + np.sin(1.7 * i)
     result = verify(measured, bowl, theta0=start, model=model, work=_WORK)
     changed = [
         f"{name} = {value:g}"
