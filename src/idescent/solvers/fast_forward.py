@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from idescent.discrete.loop import DiscreteRun, known_ratio, run_python
 from idescent.discrete.setup import Setup, check_tolerances
+from idescent.models.averages import structure
 from idescent.models.half_step import HalfStep
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer
@@ -130,9 +131,11 @@ def fast_forward(
     Raises
     ------
     ValueError
-        If an argument is outside its range.
+        If an argument is outside its range, or the step is not a ratio of moments: the estimate of the
+        model's error knows no other optimizer.
     """
     setup = Setup.checked(optimizer, objective, alpha=alpha, theta0=theta0, steps=steps)
+    structure("fast_forward", optimizer)
     check_tolerances(rtol, atol)
     rtol, atol, counted = float(rtol), float(atol), setup.objective
     model = HalfStep()
