@@ -112,8 +112,8 @@ def test_the_fewest_errors_of_a_fit_are_an_integer(value):
 
 
 @pytest.mark.parametrize("value", [*NO_COUNT, 1j], ids=named)
-def test_frozen_iterations_of_the_half_step_model_are_an_integer(value):
-    refuses("HalfStep.frozen", lambda: ide.models.HalfStep(frozen=value))
+def test_first_iterations_of_the_half_step_model_are_an_integer(value):
+    refuses("HalfStep.start", lambda: ide.models.HalfStep(start=value))
 
 
 @pytest.mark.parametrize("value", [True, "1", 1j, {}, None, math.nan], ids=named)

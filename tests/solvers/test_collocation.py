@@ -74,7 +74,7 @@ def test_a_stiff_element_is_solved_in_a_few_newton_sweeps():
     assert np.abs(window.theta[0, -1]).max() < 1e-6
 
 
-@pytest.mark.parametrize("model", [ide.models.Paper(), ide.models.HalfStep(frozen=5)], ids=lambda m: m.name)
+@pytest.mark.parametrize("model", [ide.models.Paper(), ide.models.HalfStep(start=5)], ids=lambda m: m.name)
 def test_recorded_elements_give_the_path_at_any_iteration_without_a_row_for_each(model):
     objective = ide.Quadratic(4.0)
     solver = ide.solvers.Collocation()
