@@ -153,10 +153,10 @@ class Equation:
     eliminates : mapping of str to str
         Moments of the optimizer that the equation does not contain, with the derivation that eliminates them.
     begin : callable or None
-        ``begin(theta, gradient, factors=None)`` runs the first iterations of the optimizer itself, from the
-        initial theta and the gradient of the objective, with the learning-rate ``factors`` of a schedule
-        (:func:`idescent.schedules.factors`), and returns :class:`FirstIterations`: the equation is solved
-        from the last of them, with the memories stored there instead of ``initial``.
+        ``begin(theta, gradient, steps, factors=None)`` runs the first iterations of the optimizer itself, at
+        most ``steps``, from the initial theta and the gradient of the objective, with the learning-rate
+        ``factors`` of a schedule (:func:`idescent.schedules.factors`), and returns :class:`FirstIterations`:
+        the equation is solved from the last of them, with the memories stored there instead of ``initial``.
     point : callable or None
         Point at which the gradient is evaluated, see :data:`Place`; None is theta.
     evaluate : callable or None

@@ -121,8 +121,8 @@ class HalfStep:
             coupled_decay=optimizer.coupled_decay,
             moment_offset=-0.5,
             held_until=count + 0.5,
-            begin=lambda theta, gradient, factors=None: _first_iterations(
-                system, count, theta, gradient, factors
+            begin=lambda theta, gradient, steps, factors=None: _first_iterations(
+                system, min(count, steps), theta, gradient, factors
             ),
             point=None if optimizer.point is None else system.point,
             evaluate=None if optimizer.evaluate is None else system.evaluate,

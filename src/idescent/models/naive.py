@@ -136,7 +136,7 @@ class _Iteration:
         return self.plan.evaluated(self._before(s, theta, memories, s))
 
     def begin(
-        self, theta: Array, gradient: Callable[[Array], Array], factors: Array | None = None
+        self, theta: Array, gradient: Callable[[Array], Array], steps: int, factors: Array | None = None
     ) -> FirstIterations:
         """Return the state before the first iteration."""
         plan, dims = self.plan, self._shapes(len(theta))

@@ -150,7 +150,7 @@ class Collocation:
         coarse: SolutionRows | None = None
         # Overflow in a sweep that diverges is part of the outcome, no warning.
         with np.errstate(all="ignore"):
-            first = problem.first_iterations(start)
+            first = problem.first_iterations(start, steps)
             while True:
                 rows = SolutionRows(problem, start, k, first)
                 march = March(
@@ -170,6 +170,8 @@ class Collocation:
             message = f"no solution beyond iteration {march.failed_at:.6g}: {march.reason}"
         elif not estimate <= allowed:
             status = "not converged"
+        if first is not None and 2 * first.count > steps:
+            message += f"; the first {min(first.count, steps)} iterations are the optimizer's own"
         report = Report(
             status,
             message,
@@ -192,7 +194,7 @@ class Collocation:
         """March once, without certificate, and store the elements: memory O(elements), not O(steps)."""
         problem = self._problem(model, setup)
         with np.errstate(all="ignore"):
-            first = problem.first_iterations(setup.start)
+            first = problem.first_iterations(setup.start, setup.steps)
             recorded = Recorded(problem.method, problem.equation, first)
             march = March(
                 self,

@@ -140,10 +140,10 @@ class Problem:
         values = [memory.initial * source for memory, source in zip(memories, sources, strict=True)]
         return State(0.0, theta, values), sources
 
-    def first_iterations(self, theta: Array) -> FirstIterations | None:
+    def first_iterations(self, theta: Array, steps: int) -> FirstIterations | None:
         """Run the optimizer's first iterations, if the equation begins after them; else return None."""
         begin = self.equation.begin
-        return None if begin is None else begin(theta, self.objective.gradient)
+        return None if begin is None else begin(theta, self.objective.gradient, steps)
 
     def hessian_vector(self, theta: Array, direction: Array) -> Array:
         """Hessian, coupled decay included, times ``direction``: shape of ``theta``.
