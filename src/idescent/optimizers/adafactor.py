@@ -85,7 +85,7 @@ class Adafactor(Optimizer):
         """Return the averages of the means over columns, shape (..., r, 1), and rows, shape (..., 1, c)."""
 
         def rate(k: float) -> float:
-            return float(1.0 - k**-self.tau)
+            return 1.0 - k**-self.tau
 
         def over_columns(gradient: Array) -> Array:
             return np.asarray((gradient * gradient).mean(axis=-1, keepdims=True))
