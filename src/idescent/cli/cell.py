@@ -247,7 +247,9 @@ def _check_arguments(kind: str, spec: Mapping[str, Any], option: str) -> Any:
                 raise ValueError(f"{where}: {name!r} is no argument of {spec['class']}: {allowed}")
     missing = [p.name for p in named if p.default is p.empty and p.name not in arguments]
     if missing:
-        example = f"{option} {missing[0]}=VALUE" if option else f"--{missing[0].replace('_', '-')} X"
+        example = f"--{missing[0].replace('_', '-')} X"
+        if option or missing[0] not in HYPERPARAMETERS:
+            example = f"{option or f'--{kind}-set'} {missing[0]}=VALUE"
         raise ValueError(f"{kind} {spec['class']}: {', '.join(missing)} must be set: {example}")
     return constructor
 
