@@ -71,9 +71,7 @@ class RunSpec(_Strict):
     """A block of the grid: one objective, one optimizer, all hyper-parameters times all learning rates."""
 
     objective: Name = Field(description="One of the names under objectives")
-    optimizer: ClassName = Field(
-        description="AdaGrad, RMSProp, Adam, AdamW, AdamL2, or your own as module:Class"
-    )
+    optimizer: ClassName = Field(description="A class of idescent.optimizers, or your own as module:Class")
     theta0: Start = Field(
         description="Initial parameters: a number, a list, or {seed: 1} for a start drawn by the objective"
     )
