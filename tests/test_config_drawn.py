@@ -29,7 +29,7 @@ def solutions(draw):
     if draw(st.booleans()):
         found["scheme"] = {"model": "Paper", "solver": {"class": "Picard"}, "reference": "exact"}
     if draw(st.booleans()):
-        model = {"class": "HalfStep", "arguments": {"frozen": draw(st.integers(1, 50))}}
+        model = {"class": "HalfStep", "arguments": {"start": draw(st.integers(5, 50))}}
         found["half"] = {"model": model, "solver": "Collocation", "atol": draw(st.floats(1e-15, 1e-3))}
     return found
 

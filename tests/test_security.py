@@ -37,7 +37,7 @@ OWN = [
     ("optimizer", ("runs", 0, "optimizer"), "evil:Adam"),
     ("optimizer", ("forecast", 0, "optimizer"), "evil:AdaGrad"),
     ("optimizer", ("ensembles", 0, "optimizer"), "evil:Adam"),
-    ("model", ("solutions", "half", "model"), {"class": "evil:HalfStep", "arguments": {"frozen": 20}}),
+    ("model", ("solutions", "half", "model"), {"class": "evil:HalfStep", "arguments": {"start": 20}}),
     ("solver", ("solutions", "half", "solver"), "evil:Collocation"),
     ("schedule", ("schedules", "fall"), {"class": "evil:Cosine", "arguments": {"steps": 16}}),
     (

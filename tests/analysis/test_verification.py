@@ -79,7 +79,7 @@ def test_an_optimizer_without_a_claim_says_why():
     measured = ide.verify(ide.CenteredRMSProp(0.9), BOWL, **variance)
     assert (measured.claim, measured.verdict, len(measured.rungs)) == (None, "no claim", 3)
     assert measured.why.startswith("slopes ")
-    refused = ide.verify(ide.GradientDescent(), BOWL, theta0=1.0, model=ide.models.HalfStep())
+    refused = ide.verify(ide.AdaBelief(0.9, 0.99), BOWL, theta0=1.0, model=ide.models.HalfStep())
     assert (refused.verdict, refused.rungs) == ("no claim", ())
     assert refused.why.startswith("refused: ")
 

@@ -171,7 +171,7 @@ OUT_OF_RANGE: list[tuple[tuple[Any, ...], list[Any]]] = [
     (("objectives", "mse", "arguments", "size"), [0, -1, 1.5, "big", True, 10**12, 10**400]),
     (("objectives", "mse", "arguments", "noise"), ["loud", math.inf]),
     (("objectives", "mse", "arguments", "seed"), [-1, "x", datetime.date(2024, 1, 1)]),
-    (("solutions", "half", "model", "arguments", "frozen"), [0, 1.5, "x", None]),
+    (("solutions", "half", "model", "arguments", "start"), [0, 4, 5.5, "x", None]),
     (("solutions", "half", "solver", "arguments", "stages"), ["x", 1.5, None]),
 ]
 WRONG_KIND: list[tuple[tuple[Any, ...], list[Any]]] = [

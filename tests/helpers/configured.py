@@ -94,7 +94,7 @@ def complete() -> dict[str, Any]:
             "paper.exact": {"model": "Paper", "solver": "Collocation", "rtol": 1e-6, "atol": 1e-9},
             "paper.picard": {"model": "Paper", "solver": "Picard", "reference": "paper.exact"},
             "half": {
-                "model": {"class": "HalfStep", "arguments": {"frozen": 20}},
+                "model": {"class": "HalfStep", "arguments": {"start": 20}},
                 "solver": {"class": "Collocation", "arguments": {"stages": 7}},
             },
         },

@@ -11,7 +11,7 @@ from idescent.models.card import claim
 from idescent.optimizers import _OPTIMIZERS, Optimizer, average
 from idescent.optimizers.structure import structure
 
-BETAS = {"beta": 0.9, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1}
+BETAS = {"beta": 0.9, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1, "shape": (2, 3)}
 
 
 def package(name):
@@ -32,7 +32,7 @@ def test_a_card_has_every_memory_and_the_claims_of_its_structure(name):
         assert (entry.kind, entry.read) == (declared[memory].kind, declared[memory].read)
         assert entry.depth == parts.memories[memory].depth
     claims = {one.model: one for one in card.models}
-    assert claims["second-order"].order == (None if claims["second-order"].refused else parts.order)
+    assert claims["half-step"].order == (None if claims["half-step"].refused else parts.order)
     assert all(one.why and "\n" not in one.why for one in card.models)
     assert card.to_dict()["memories"].keys() == declared.keys()
 
@@ -85,7 +85,7 @@ def test_a_memory_without_decay_has_the_lag_of_its_source():
 
 
 def test_a_refusal_is_no_claim():
-    refused = claim(ide.models.HalfStep(), ide.GradientDescent())
+    refused = claim(ide.models.HalfStep(), ide.AdaBelief(0.9, 0.99))
     assert (refused.order, refused.refused) == (None, True)
     assert refused.why.startswith("refused: ")
 

@@ -199,15 +199,18 @@ def test_check_compares_and_says_what_each_model_does():
     verdicts = {v.check: v for v in check("optimizer", Mine, {})}
     assert verdicts["model Paper"].text == "uses m, v"
     assert verdicts["model SignFlow"].text.startswith("eliminates m, v (")
-    assert verdicts["model HalfStep"].status == "not offered"
-    assert verdicts["model HalfStep"].text == "refuses: it has a first moment without bias correction"
+    assert verdicts["model HalfStep"].text == "uses m, v"
+    assert verdicts["model LogRate"].status == "not offered"
+    assert verdicts["model LogRate"].text == "refuses: it has a first moment without bias correction"
     assert verdicts["model Malladi"].text.startswith("refuses: Mine is not allowed")
     verdicts = {v.check: v for v in check("model", M.SignFlow, {})}
     assert "RMSProp: eliminates v (" in verdicts["memories"].text
 
 
 def test_a_forecast_refuses_an_optimizer_that_its_model_does_not_cover():
-    with pytest.raises(ValueError, match="^fast_forward does not model NAdam: its step is not the gradient or"):
+    with pytest.raises(
+        ValueError, match=r"^fast_forward does not model NAdam: its step is not the gradient or"
+    ):
         ide.fast_forward(ide.NAdam(), DoubleWell(2), **CELL)
     path = ide.fast_forward(Mine(), DoubleWell(2), **CELL)
     run = ide.simulate(Mine(), DoubleWell(2), **CELL)

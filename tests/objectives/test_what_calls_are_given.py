@@ -217,7 +217,7 @@ def test_settings_take_numbers_of_numpy():
         for n in (2, two)
     )  # fmt: skip
     np.testing.assert_array_equal(numbers(one), numbers(other))
-    assert HalfStep(frozen=two) == HalfStep(frozen=2)
+    assert HalfStep(start=np.int64(8)) == HalfStep(start=8)
     assert HerediaSecondOrder(lookahead=two) == HerediaSecondOrder(lookahead=2)
     assert Picard(max_sweeps=two, nodes=np.int32(9), tolerance=np.float32(1.0)).nodes == 9
     assert exact(bowl, rtol=np.float32(1e-4)).report.ok
@@ -234,7 +234,7 @@ def test_settings_take_numbers_of_numpy():
         (lambda: run_of(Bowl(), alpha=True), "alpha: True is not allowed: must be a number in (0, 1]"),
         (lambda: run_of(Bowl(), alpha="1"), "alpha: '1' is not allowed: must be a number in (0, 1]"),
         (lambda: run_of(Bowl(), steps=2.0), "steps: 2.0 is not allowed: must be an integer >= 1"),
-        (lambda: HalfStep(frozen=2.5), "HalfStep.frozen: 2.5 is not allowed: must be an integer >= 1"),
+        (lambda: HalfStep(start=5.5), "HalfStep.start: 5.5 is not allowed: must be an integer >= 5"),
         (
             lambda: Collocation(max_gradients="9"),
             "Collocation.max_gradients: '9' is not allowed: must be > 0, or None",
