@@ -14,7 +14,7 @@ other declared optimizer share a loop in NumPy (:mod:`idescent.discrete.together
 3. sort these by kind (summing, bias correction) and length, and divide them into batches (``_batches``): a
    batch has one kind, and its rows fit into one block of memory unless it is a single run;
 4. compute each batch (``kernels.fill_many``), each group of declared optimizers
-   (:func:`idescent.discrete.together.fill`), and every other run by itself.
+   (``together.fill``), and every other run by itself.
 
 What lives here: these steps.  What does not: a run (:mod:`idescent.discrete.loop`), the loops
 (:mod:`idescent.discrete.kernels`).

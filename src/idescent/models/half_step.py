@@ -28,7 +28,7 @@ from idescent.models.equation import (
 from idescent.models.variables import OLD, PLACE, STEP, Variable, Variables
 from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.plan import Plan, Values
-from idescent.optimizers.structure import feeds, slowest, structure, unsolvable
+from idescent.optimizers.structure import FIRST, feeds, slowest, structure, unsolvable
 
 Array = NDArray[np.float64]
 
@@ -99,7 +99,7 @@ class HalfStep:
         before and after its update.
     """
 
-    start: int = 8
+    start: int = FIRST
     name: str = "half-step"
     order: int = 2
 

@@ -84,7 +84,7 @@ class Adafactor(Optimizer):
     def memories(self) -> dict[str, DeclaredMemory]:
         """Return the averages of the means over columns, shape (..., r, 1), and rows, shape (..., 1, c)."""
 
-        def rate(k: float) -> float:
+        def rate(k: Any) -> Any:
             return 1.0 - k**-self.tau
 
         def over_columns(gradient: Array) -> Array:

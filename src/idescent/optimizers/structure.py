@@ -14,32 +14,17 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from idescent.optimizers.declared import DeclaredMemory
-from idescent.optimizers.layout import layout
 from idescent.optimizers.optimizer import Optimizer
-from idescent.optimizers.plan import Plan, Values
+from idescent.optimizers.plan import Plan
+from idescent.optimizers.probes import LATE, OLD, initial, smooth, steady, switches, transient
 
-Array = NDArray[np.float64]
-
-DIRECTION, OLD = "direction", "_old"
-# Functions with a value at which there is no derivative.
-_BRANCHES = frozenset(
-    (
-        *("sign", "absolute", "fabs", "maximum", "minimum", "fmax", "fmin", "clip", "where", "select"),
-        *("greater", "less", "greater_equal", "less_equal", "heaviside", "copysign", "floor", "ceil"),
-        *("rint", "trunc", "sort", "argmax", "argmin"),
-    )
-)
+DIRECTION = "direction"
+# Iterations at which the decay of the step in k is measured.
+_DECAY = (1e4, 4e4)
 # Number of discrete iterations first, if no memory is fed by a memory with a transient.
 FIRST = 8
-# Iterations of a run with a constant gradient, and the change of a source that counts as a transient.
-_RUN, _CHANGE = 64, 1e-6
-# Iteration at which the step is tested for smoothness, and two at which its decay in k is measured.
-_LATE, _DECAY = 1e4, (1e4, 4e4)
-# Largest relative change of the step by a relative change of the gradient, in units of the latter.
-_STEEP = 100.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +99,7 @@ def structure(optimizer: Optimizer) -> Structure:
 
 
 def slowest(optimizer: Optimizer) -> float | None:
-    """Return the decay rate that determines the number of first iterations; None if it is :data:`FIRST`.
+    """Return the decay rate that determines the number of first iterations; None if it is ``FIRST``.
 
     It is the largest one of memories that are fed by other memories, and of the memories that feed them, if
     the source of one of the former changes at a constant gradient: such a memory needs a source without
@@ -123,7 +108,7 @@ def slowest(optimizer: Optimizer) -> float | None:
     plan = Plan(optimizer)
     memories = _memories(plan)
     nested = [name for name, memory in memories.items() if memory.depth and not memory.cyclic]
-    if not nested or not _transient(plan, nested):
+    if not nested or not transient(plan, nested):
         return None
     chain: set[str] = set()
     for name in nested:
@@ -155,7 +140,7 @@ def feeds(plan: Plan, memory: DeclaredMemory) -> tuple[str, ...]:
 
 def _structure(optimizer: Optimizer) -> Structure:
     plan = Plan(optimizer)
-    memories, switches = _memories(plan), _switches(plan)
+    memories, branches = _memories(plan), switches(plan)
     order, why, start = 2, "flat: every memory is fed by the gradient or theta only", f"{FIRST} iterations"
     beta = slowest(optimizer)
     nested = [name for name, memory in memories.items() if memory.depth]
@@ -167,21 +152,21 @@ def _structure(optimizer: Optimizer) -> Structure:
     largest = next((name for name, memory in memories.items() if memory.kind == "maximum"), None)
     if largest is not None:
         why += f"; the maximum {largest!r} is sampled at the middle of every iteration"
-    blocked = _blocked(plan, memories, switches)
+    blocked = _blocked(plan, memories, branches)
     if blocked is not None:
-        return Structure(memories, switches, None, blocked, start, _horizon(plan, memories))
-    return Structure(memories, switches, order, why, start, _horizon(plan, memories))
+        return Structure(memories, branches, None, blocked, start, _horizon(plan, memories))
+    return Structure(memories, branches, order, why, start, _horizon(plan, memories))
 
 
 _cached = lru_cache(maxsize=256)(_structure)
 
 
-def _blocked(plan: Plan, memories: dict[str, MemoryStructure], switches: tuple[str, ...]) -> str | None:
+def _blocked(plan: Plan, memories: dict[str, MemoryStructure], branches: tuple[str, ...]) -> str | None:
     """Return the reason why no order is claimed; None if order 2 is."""
     reason = unsolvable(plan, memories)
     if reason is not None:
         return reason
-    if "sign in the step" in switches:
+    if "sign in the step" in branches:
         return "a sign: exact until the sign changes, and of first order there"
     return None
 
@@ -195,9 +180,14 @@ def unsolvable(plan: Plan, memories: dict[str, MemoryStructure]) -> str | None:
     fed = next((name for name, memory in memories.items() if DIRECTION in memory.feeds), None)
     if fed is not None:
         return f"its memory {fed!r} is fed by D: no second-order model is claimed"
-    if not _smooth(plan):
+    if not _is_smooth(plan, memories):
         return "its step is not smooth where the gradient is constant, for example the root of a variance"
     return None
+
+
+def _is_smooth(plan: Plan, memories: dict[str, MemoryStructure]) -> bool:
+    flat = [name for name, memory in memories.items() if not memory.depth and memory.kind != "maximum"]
+    return smooth(plan, flat, any(memory.depth for memory in memories.values()))
 
 
 def _memories(plan: Plan) -> dict[str, MemoryStructure]:
@@ -244,130 +234,20 @@ def _depth(plan: Plan, name: str, seen: tuple[str, ...]) -> int:
     return 1 + max(depths, default=0) if fed else 0
 
 
-def _initial(plan: Plan) -> tuple[Values, Array]:
-    """Return values before the first iteration, at an irregular point, and a gradient."""
-    n = _size(plan)
-    gradient = 1.0 + 0.5 * np.sin(1.9 + 2.3 * np.arange(1.0, n + 1.0))
-    gradient[0] *= -1.0
-    theta = 1.0 + 0.5 * np.sin(0.7 + 2.3 * np.arange(1.0, n + 1.0))
-    return plan.starts(theta, gradient, layout(plan, n)), gradient
-
-
-def _size(plan: Plan) -> int:
-    """Return a number of parameters that the declaration fits."""
-    if plan.shape is not None:
-        return int(np.prod(plan.shape))
-    starts = (m.start for m in plan.memories.values() if not callable(m.start) and np.ndim(m.start))
-    for n in (2, *(int(np.shape(start)[-1]) for start in starts)):
-        try:
-            layout(plan, n)
-        except ValueError:
-            continue
-        return n
-    return 2
-
-
-def _transient(plan: Plan, nested: list[str]) -> bool:
-    """Whether the source of a nested memory changes in a run with a constant gradient."""
-    values, gradient = _initial(plan)
-    with np.errstate(all="ignore"):
-        sources: dict[str, Array] = {}
-        for k in range(1, _RUN + 1):
-            before = {name: values[name] for name in nested}
-            plan.place(values, k, 1e-12)
-            plan.advance(values, gradient.copy())
-            for name in nested:
-                memory = plan.memories[name]
-                if not memory.constant:
-                    continue
-                source = values[name]
-                if memory.kind != "maximum":
-                    source = (source - memory.decay * before[name]) / (memory.gain or 1.0)
-                size = max(float(np.max(np.abs(source))), 1e-300)
-                if name in sources and float(np.max(np.abs(source - sources[name]))) > _CHANGE * size:
-                    return True
-                sources[name] = source
-    return False
-
-
-def _steady(plan: Plan, gradient: Array, k: float, shifts: dict[str, float]) -> Any:
-    """Return D after ``k`` iterations with a constant gradient; ``shifts`` are relative shifts of its inputs.
-
-    The shift of a memory fed by other memories is not supported: it follows from theirs.
-    """
-    values, _ = _initial(plan)
-    values |= plan.continued(np.asarray(k)) | {"alpha": 1e-12}
-    values["theta"] = np.zeros_like(values["theta"])
-    values["point"] = values["theta"]
-    shape = np.shape(values["theta"])
-    values["gradient"] = gradient.reshape(shape)
-    names = list(plan.memories)
-    for _ in range(len(names) + 1):
-        for name in names:
-            memory = plan.memories[name]
-            local = values | {f"{x}{OLD}": values[x] for x in ("theta", *names)}
-            source = np.asarray(plan.sources[name](local)) * (1.0 + shifts.get(name, 0.0))
-            mass = 1.0
-            if memory.constant and memory.kind != "maximum":
-                mass = memory.gain * _length(memory.decay, k)
-            values[name] = mass * source
-    values |= {f"{x}{OLD}": values[x] for x in ("theta", *names)}
-    values["gradient"] = values["gradient"] * (1.0 + shifts.get("gradient", 0.0))
-    return np.asarray(plan.direction(values))
-
-
-def _length(beta: float, k: float) -> float:
-    """Return the sum of the weights of a memory with the gain 1 after ``k`` iterations."""
-    if beta == 1.0:
-        return k
-    return -math.expm1(k * math.log(beta)) / (1.0 - beta) if beta else 1.0
-
-
-def _smooth(plan: Plan) -> bool:
-    """Whether D has a derivative by the gradient and by every flat memory at a constant gradient.
-
-    The root of a variance has none.  If the variance is itself a memory, D may have a kink there, but must
-    not change steeply.
-    """
-    _, gradient = _initial(plan)
-    memories = _memories(plan)
-    flat = [name for name, memory in memories.items() if not memory.depth and memory.kind != "maximum"]
-    follows = any(memory.depth for memory in memories.values())
-    with np.errstate(all="ignore"):
-        base = _steady(plan, gradient, _LATE, {})
-        size = float(np.max(np.abs(base)))
-        if not np.isfinite(base).all():
-            return False
-        for name in (*(["gradient"] if "gradient" in plan.asked else []), *flat):
-            slopes = [
-                (_steady(plan, gradient, _LATE, {name: shift}) - base) / shift
-                for shift in (1e-4, -1e-4, 1e-6)
-            ]
-            largest = max(float(np.max(np.abs(slope))) for slope in slopes)
-            if not largest <= _STEEP * max(size, 1e-300) and follows:
-                return False
-            allowed = 1e-3 * largest + 1e-6
-            if not follows and not all(
-                np.allclose(slope, slopes[0], rtol=0.1, atol=allowed) for slope in slopes
-            ):
-                return False
-    return True
-
-
 def _horizon(plan: Plan, memories: dict[str, MemoryStructure]) -> str:
     """Return the natural number of iterations from the size of D at a constant gradient."""
     if any(memory.cyclic or DIRECTION in memory.feeds for memory in memories.values()):
         return "unknown: the size of its step depends on its own history"
-    _, gradient = _initial(plan)
+    _, gradient = initial(plan)
     last = [name for name, memory in memories.items() if not memory.depth][-1:]
 
     def size(k: float, shift: float = 0.0) -> float:
-        return float(np.max(np.abs(_steady(plan, gradient, k, dict.fromkeys(last, shift)))))
+        return float(np.max(np.abs(steady(plan, gradient, k, dict.fromkeys(last, shift)))))
 
     with np.errstate(all="ignore"):
-        if not _smooth(plan):
+        if not _is_smooth(plan, memories):
             # D falls as the change of the gradient in one iteration if it is the root of a variance.
-            return "alpha^(-1/2)" if size(_LATE, 1e-5) > 6.0 * size(_LATE, 1e-3) else "1/alpha"
+            return "alpha^(-1/2)" if size(LATE, 1e-5) > 6.0 * size(LATE, 1e-3) else "1/alpha"
         if any(memory.beta == 1.0 and memory.kind == "sum" for memory in memories.values()):
             ends = [size(k) for k in _DECAY]
             power = math.log(ends[0] / ends[1]) / math.log(_DECAY[1] / _DECAY[0]) if min(ends) > 0 else 0.0
@@ -375,44 +255,3 @@ def _horizon(plan: Plan, memories: dict[str, MemoryStructure]) -> str:
                 if abs(power - value) < 0.05:
                     return text
     return "1/alpha"
-
-
-class _Traced(np.ndarray[Any, Any]):
-    """An array that records the functions applied to it."""
-
-    names: set[str] = set()  # noqa: RUF012  # reset by each trace
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **more: Any) -> Any:
-        _Traced.names.add(ufunc.__name__)
-        plain = [np.asarray(x) if isinstance(x, _Traced) else x for x in inputs]
-        if "out" in more:
-            more["out"] = tuple(np.asarray(x) for x in more["out"])
-        result = getattr(ufunc, method)(*plain, **more)
-        return result.view(_Traced) if isinstance(result, np.ndarray) else np.asarray(result).view(_Traced)
-
-    def __array_function__(self, function: Any, types: Any, arguments: Any, more: Any) -> Any:
-        _Traced.names.add(function.__name__)
-        return super().__array_function__(function, types, arguments, more)
-
-
-def _switches(plan: Plan) -> tuple[str, ...]:
-    """Return the functions without a derivative somewhere that the step, the sources and the point use."""
-    values, gradient = _initial(plan)
-    switches = [f"maximum {name}" for name, memory in plan.memories.items() if memory.kind == "maximum"]
-    with np.errstate(all="ignore"):
-        for k in (1, 2, 3):
-            plan.place(values, k, 0.1)
-            plan.advance(values, gradient.copy())
-        arrays = {
-            name: value.view(_Traced) if isinstance(value, np.ndarray) else value
-            for name, value in values.items()
-        }
-        arrays |= {f"{x}{OLD}": arrays[x] for x in ("theta", *plan.memories)}
-        places: list[tuple[str, Callable[[Values], Any]]] = [
-            (f"the source of {name}", source) for name, source in plan.sources.items()
-        ]
-        for where, function in (*places, ("the step", plan.direction)):
-            _Traced.names = set()
-            function(dict(arrays))
-            switches += [f"{name} in {where}" for name in sorted(_Traced.names & _BRANCHES)]
-    return tuple(switches)
