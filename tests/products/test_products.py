@@ -74,6 +74,13 @@ def test_the_report_shows_maps_among_ladders_in_the_order_of_the_runs() -> None:
     ]
 
 
+def test_a_study_without_solutions_has_no_overview_of_errors() -> None:
+    names = {rule.name for rule in rules_of({**minimal(), "solutions": {}})}
+    assert "overview" not in names
+    assert {"compare", "tables", "summary"} < names
+    assert "overview" in {rule.name for rule in rules_of(minimal())}
+
+
 def test_every_file_that_a_job_waits_for_is_made_by_another_rule() -> None:
     rules = rules_of({**complete(), "claims": None})
     made = {file for rule in rules for file in rule.made()}

@@ -27,9 +27,9 @@ def measured(study: Study) -> tuple[str, ...]:
 
 
 def overviews(study: Study) -> list[str]:
-    """Return the names of the dot plots of a study: none if it has scaling figures."""
+    """Return the names of the dot plots of a study: none if it has scaling figures or no solution."""
     # An overview of a ladder's many cells would be unreadable; the scaling figures show their errors.
-    if study.settings["scaling"]:
+    if study.settings["scaling"] or not any(cell.solutions for cell in study.cells):
         return []
     # Model error and total error differ only for a solution with an exact solution as its reference.
     split = any("reference" in solution for solution in study.solutions.values())
