@@ -189,7 +189,7 @@ def test_a_predicted_run_is_within_its_estimate_of_the_run(folder, capsys):
     [
         (["simulat"], 2, ["'simulat'", "simulate, solve, compare"]),
         (["simulate"], 2, ["OPTIMIZER"]),
-        (["simulate", "Adamm"], 1, ["'Adamm'", "AdaGrad, Adam,", "module:Class"]),
+        (["simulate", "Adamm"], 1, ["'Adamm'", "AdaGrad, Adafactor, Adam,", "module:Class"]),
         (["simulate", "Adam", "--beta", "0.9"], 1, ["--beta", "Adam", "beta1, beta2"]),
         (["simulate", "Adam", "--weight-decay", "0.9"], 1, ["--weight-decay", "Adam", "beta1, beta2"]),
         (["simulate", "Adam", "--beta1", "1"], 1, ["Adam.beta1", "1.0", "[0, 1)"]),
@@ -222,6 +222,7 @@ def test_a_predicted_run_is_within_its_estimate_of_the_run(folder, capsys):
             1,
             ["steps must be set: --schedule-set steps=VALUE"],
         ),
+        (["simulate", "Muon"], 1, ["shape must be set: --optimizer-set shape=VALUE"]),
         (["simulate", "Adam", "--objective", "RotatedQuadratic"], 1, ["dimension", "--set dimension=VALUE"]),
         (["fast-forward", "Adam", "--at", "0,101"], 1, ["--at", "101", "[0, 100]"]),
         (["fast-forward", "Adam", "--at", "end"], 2, ["--at", "'end'"]),
