@@ -67,10 +67,10 @@ class HalfStep:
     :math:`c = -\ln(1-\alpha w)`.
 
     - A source that reads other memories or k is evaluated with values at mid-step: its age is 0.
-    - A value before the iteration is a memory with one iteration more of lag.
     - For a decay rate that depends on k, N and L follow from their recursions.
-    - A sum, or a memory with such a decay rate, has the age of half an iteration for every reader; its value
-      half an iteration later or earlier is extrapolated by its rate.
+    - Every linear memory has the age of half an iteration, for which the variance of its lag is right up to a
+      constant.  Its value half an iteration later (a source of mid-step values) or one iteration earlier
+      (``read="old"``, ``_old``) follows from its rate.
     - A maximum is sampled at the middle of every step: :math:`M_k = \max(\beta M_{k-1}, h(k-\frac12))`.
     - A gradient at another point is evaluated there, with the memories at the end of the step.
 
@@ -153,9 +153,12 @@ def _refused(plan: Plan) -> str | None:
             plan.memories[variable.memory or ""].read == "old"
         ):
             return f"the maximum {variable.memory!r} is read before and after its update"
-        long = variable.kind == "linear" and variable.key in variables.asked[PLACE] and variable.late != 0.5
-        if long and "gradient" in feeds(plan, plan.memories[variable.memory or ""]):
-            return f"its point reads {variable.memory!r}, a sum of gradients"
+    for name in variables.asked[PLACE]:
+        if (PLACE, name) in variables.lookup:
+            variable = variables.items[variables.lookup[PLACE, name]]
+            late = variable.kind == "linear" and variable.late != 0.5
+            if late and "gradient" in feeds(plan, plan.memories[variable.memory or ""]):
+                return f"its point reads {variable.memory!r}, a sum of gradients"
     if any(name.endswith(OLD) for name in variables.asked[PLACE]):
         return "its point asks for values before the iteration"
     return None

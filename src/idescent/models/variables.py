@@ -21,7 +21,7 @@ from idescent.models.lags import Lag, VaryingLag
 from idescent.optimizers.declared import average
 from idescent.optimizers.layout import Dims, layout
 from idescent.optimizers.plan import Plan
-from idescent.optimizers.structure import inputs
+from idescent.optimizers.structure import feeds, inputs
 
 Array = NDArray[np.float64]
 
@@ -44,9 +44,10 @@ class Variable:
     kind : {"input", "linear", "maximum", "start"}
         ``start`` is the initial value of a memory, which is constant.
     lag : Lag
-        Of a linear memory or an input.  A sum, or a memory whose decay rate depends on k, always has the age
-        of half an iteration: with another age the variance of its lag would be wrong by more and more.  Its
-        value at another lateness follows from its rate.
+        Of a linear memory or an input.  A linear memory has the age of half an iteration: with this age the
+        variance of its lag is that of the discrete memory plus a quarter; with another age it would be wrong
+        by more, the longer the memory.  Its value at another lateness follows from its rate.  Only a memory
+        that a point reads has the lateness of the point: a point cannot depend on the gradient there.
     flat : bool
         Whether the source is a function of the present gradient, theta or point.
     late : float
@@ -146,8 +147,11 @@ class Variables:
 
     def _add(self, name: str, late: float) -> str:
         memory = self.plan.memories[name]
-        long = memory.kind != "maximum" and (not memory.constant or memory.decay == 1.0)
-        key = name if long else self._named(name, late)
+        # A point cannot depend on the gradient that is evaluated there.
+        apart = (
+            late == 0.5 and memory.constant and memory.decay < 1.0 and "gradient" in feeds(self.plan, memory)
+        )
+        key = self._named(name, late) if apart or memory.kind == "maximum" else name
         if key in self.items:
             return key
         asked = [x for x in self.asked[name] if x != "alpha"]
@@ -164,7 +168,7 @@ class Variables:
         if memory.kind == "maximum":
             self.items[key] = Variable(key, name, "maximum", Lag(average(0.0)), False, late)
             return key
-        if long:
+        if not apart:
             late = 0.5 - age
         lag = Lag(memory, late, age) if memory.constant else VaryingLag(memory, late, age, self._decays(name))
         self.items[key] = Variable(key, name, "linear", lag, flat, late)
@@ -177,7 +181,7 @@ class Variables:
         """Return a key: the memory's own name for the value that the step reads, or the only one needed."""
         lates = {x for memory, x in self._needed if memory == name}
         own = self._natural(name)
-        own = own if own in lates or not lates else min(lates)
+        own = own if own in lates or not lates else max(lates - {0.5}, default=0.5)
         return name if late == own else f"{name}_{({0.0: 'new', 0.5: 'end', 1.0: 'old'})[late]}"
 
     def _decays(self, name: str) -> Callable[[Array], list[float]]:
