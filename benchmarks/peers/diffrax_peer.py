@@ -34,11 +34,16 @@ def slope_of(given, gradient):
         theta = -alpha * root / mass * y[1] / (jnp.sqrt(jnp.maximum(y[2], 0.0)) + eps * root)
         return jnp.stack([theta, (1 - b1) * (g - y[1]), (1 - b2) * (g * g - y[2])])
 
+    def rate(kappa, beta):
+        kept = beta**kappa
+        mass = 1 - kept
+        lag = (1 + beta) / (2 * (1 - beta)) - kappa * kept / mass
+        return (1 + kept / mass * (1 + kappa * jnp.log(beta) / mass)) / lag
+
     def half_step(s, y, _):
-        g, (r1, r2) = gradient(y[0]), (2 * (1 - b) / (1 + b) for b in (b1, b2))
-        under = jnp.maximum(y[2], 0.0) / (1 - b2 * jnp.exp(-r2 * (s - 0.5)))
-        first = y[1] / (1 - b1 * jnp.exp(-r1 * (s - 0.5)))
-        return jnp.stack([-alpha * first / (jnp.sqrt(under) + eps), r1 * (g - y[1]), r2 * (g * g - y[2])])
+        g, (r1, r2) = gradient(y[0]), (rate(s + 0.5, b) for b in (b1, b2))
+        theta = -alpha * y[1] / (jnp.sqrt(jnp.maximum(y[2], 0.0)) + eps)
+        return jnp.stack([theta, r1 * (g - y[1]), r2 * (g * g - y[2])])
 
     return {"paper": paper, "half-step": half_step}[given["model"]]
 
@@ -52,7 +57,8 @@ def solver_of(given, counting):
 
     term = diffrax.ODETerm(slope_of(given, counted if counting else gradient))
     controller = diffrax.PIDController(rtol=given["rtol"], atol=given["atol"])
-    saved = diffrax.SaveAt(ts=jnp.arange(1.0, given["steps"] + 1.0))
+    # The optimizer's own iterations come before.
+    saved = diffrax.SaveAt(ts=jnp.arange(len(given["first"]) + 1.0, given["steps"] + 1.0))
 
     @jax.jit
     def solve(start):
@@ -86,11 +92,12 @@ def answer(given):
         found.ys.block_until_ready()
         times.append(time.perf_counter() - begin)
     status = "converged" if bool(found.result == diffrax.RESULTS.successful) else "not converged"
-    theta = [given["theta0"], *found.ys[:, 0].tolist()]
+    theta = [given["theta0"], *given["first"], *found.ys[:, 0].tolist()]
     return {
         "theta": theta,
         "seconds": times,
-        "gradients": gradients,
+        # One more than its iterations, for the memories that the next step reads.
+        "gradients": gradients + (len(given["first"]) + 1 if given["first"] else 0),
         "sweeps": None,
         "status": status,
         "estimate": None,

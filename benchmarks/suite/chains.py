@@ -21,17 +21,28 @@ from suite.problems import Problem
 Array = NDArray[np.float64]
 # Equation (5) is 0/0 at s = 0.
 FIRST = 1e-9
-FROZEN = 30
+# Iterations of the optimizer itself at the start of a half-step model.
+START = 8
+# D - δ²D/24 + 3δ⁴D/640 - 5δ⁶D/7168 + 35δ⁸D/294912 as weights of D at κ - 4, ..., κ + 4.
+SHIFTS = np.arange(-4.0, 5.0)
+WEIGHTS = sum(
+    c * np.diff(np.eye(9), 2 * j, axis=0)[4 - j]
+    for j, c in enumerate((1.0, -1 / 24, 3 / 640, -5 / 7168, 35 / 294912))
+)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """``y' = slope(s, y)`` from ``y(begin) = start``, theta first; ``breaks`` end a smooth piece each."""
+    """``y' = slope(s, y)`` from ``y(begin) = start``, theta first; ``breaks`` end a smooth piece each.
+
+    ``first`` has theta after each iteration that the optimizer itself runs before ``begin``.
+    """
 
     begin: float
     start: list[float]
     slope: Callable[[float, Any], list[float]]
     breaks: tuple[float, ...] = ()
+    first: tuple[float, ...] = ()
 
 
 def chain(problem: Problem, gradient: Callable[[float], float]) -> Chain | None:
@@ -75,35 +86,50 @@ def _half_step(
     summing: bool,
     corrected: bool,
 ) -> Chain:
-    rate1, rate2 = (2 * (1 - b) / (1 + b) for b in (b1, b2))
-    y2 = 0.0 if summing else -math.log(b2)
+    def mass(kappa: Any) -> Any:
+        """Return the sum of the weights of the second memory."""
+        return kappa if summing else 1 - b2**kappa
 
-    def smooth(s: float) -> float:
-        x = s + 0.5
-        if summing:
-            return x + 1 / (16 * x)
-        return x + y2 / 24 + y2 / 16 / math.expm1(min(y2 * x, 700.0))
+    def direction(s: float, first: float, second: float) -> float:
+        """Return the averaged step for the two normalised memories."""
+        second = max(second, 0.0)
+        if corrected:
+            return first / (math.sqrt(second) + eps)
+        return float(WEIGHTS @ (first / (np.sqrt(mass(s + 0.5 + SHIFTS) * second) + eps)))
 
     def slope(s: float, y: Any) -> list[float]:
-        g, second = gradient(y[0]), max(y[2], 0.0)
-        # ceil(s) within a piece; its right end is for the next one.
-        count = math.floor(s) + 1 if s < FROZEN else smooth(s)
-        if summing:
-            under, feed = count * second / (s + 0.5), g * g
-        else:
-            under = second / (1 - b2 * math.exp(-rate2 * (s - 0.5)))
-            under *= 1.0 if corrected else -math.expm1(-count * y2)
-            feed = rate2 * (g * g - y[2])
-        first = y[1] / (1 - b1 * math.exp(-rate1 * (s - 0.5)))
-        return [-alpha * first / (math.sqrt(under) + eps), rate1 * (g - y[1]), feed]
+        theta = -alpha * direction(s, y[1], y[2])
+        # The memories are constant until the middle of the first step after the optimizer's own iterations.
+        if s < START + 0.5:
+            return [theta, 0.0, 0.0]
+        g = gradient(y[0])
+        rate2 = 1 / (s + 0.5) if summing else _rate(s + 0.5, b2)
+        return [theta, _rate(s + 0.5, b1) * (g - y[1]), rate2 * (g * g - y[2])]
 
-    # Up to 1/2 all memories are held at the optimizer's first moments, and so is the velocity.
-    g0 = gradient(theta0)
-    second = g0 * g0 if summing else (1 - b2) * g0 * g0
-    under0 = g0 * g0 if summing or corrected else (1 - b2) * g0 * g0
-    theta = theta0 - 0.5 * alpha * g0 / (math.sqrt(under0) + eps)
-    breaks = () if corrected else tuple(float(k) for k in range(1, FROZEN + 1))
-    return Chain(0.5, [theta, (1 - b1) * g0, second], slope, breaks)
+    theta, m, v, rows = theta0, 0.0, 0.0, []
+    for k in range(1, START + 2):
+        g = gradient(theta)
+        m, v = b1 * m + (1 - b1) * g, v + g * g if summing else b2 * v + (1 - b2) * g * g
+        if k <= START:
+            theta -= alpha * m / (1 - b1**k) / (math.sqrt(v / mass(k) if corrected else v) + eps)
+            rows.append(theta)
+    start = [theta, m / (1 - b1 ** (START + 1)), v / mass(START + 1)]
+    if not corrected:
+        return Chain(START, start, slope, (START + 0.5,), tuple(rows))
+    # The masses cancel: while the memories are constant, so is the velocity.
+    start[0] += 0.5 * slope(START, start)[0]
+    return Chain(START + 0.5, start, slope, (), tuple(rows))
+
+
+def _rate(kappa: float, beta: float) -> float:
+    """Return (1 - L')/L of the mean lag L of an average."""
+    if beta == 0.0:
+        return 2.0
+    kept = beta**kappa
+    mass = 1 - kept
+    lag = (1 + beta) / (2 * (1 - beta)) - kappa * kept / mass
+    slope = -kept / mass * (1 + kappa * math.log(beta) / mass)
+    return (1 - slope) / lag
 
 
 def by_hand(problem: Problem, gradient: Callable[[float], float], **options: Any) -> Array:
@@ -128,7 +154,9 @@ def by_hand(problem: Problem, gradient: Callable[[float], float], **options: Any
     made = chain(problem, gradient)
     if made is None:
         raise RuntimeError(f"{problem.title}: it looks ahead and is no ordinary equation")
-    theta = np.full(problem.steps + 1, problem.theta0)
+    theta = np.array([problem.theta0, *made.first, *[math.nan] * problem.steps])[: problem.steps + 1]
+    if problem.steps <= made.begin:
+        return theta
     at, state = made.begin, made.start
     for end in (*(s for s in made.breaks if s < problem.steps), float(problem.steps)):
         last = math.nextafter(end, at)
@@ -141,6 +169,7 @@ def by_hand(problem: Problem, gradient: Callable[[float], float], **options: Any
         )
         if not found.success:
             raise RuntimeError(f"{problem.title}: {found.message}")
-        theta[np.round(found.t).astype(int)] = found.y[0]
+        whole = found.t == np.round(found.t)
+        theta[found.t[whole].astype(int)] = found.y[0, whole]
         at, state = end, found.y[:, -1]
     return theta

@@ -288,8 +288,8 @@ FIGURES: dict[str, tuple[Callable[[Rows], Figure], tuple[str, ...], str, str]] =
         ("precision",),
         "Work and precision, half-step models",
         "The same for the half-step models, which are ordinary equations; solve_ivp and diffrax solve "
-        "them as written by hand. Those of RMSProp and AdaGrad jump at the first thirty iterations, where "
-        "solve_ivp was stopped and started by hand.",
+        "them as written by hand. The first eight iterations are the optimizer's own, and the memories are "
+        "constant for half an iteration more; solve_ivp was started there by hand.",
     ),
     "growth": (
         growth,

@@ -149,6 +149,7 @@ def _others(problem: Problem, quick: bool) -> dict[str, list[tuple[str, float, d
             "eps": optimizer.eps,
             "begin": made.begin,
             "start": made.start,
+            "first": made.first,
         }
         peers["diffrax"] = [
             (f"rtol {rtol:.0e}", rtol, given | {"rtol": rtol, "atol": rtol / 1000})
