@@ -342,10 +342,14 @@ def test_the_variances_of_the_two_kernels_differ_as_documented():
         mean = weights @ (lags + age)
         variance = weights @ (lags + age - mean) ** 2
         assert abs(mean**2 - variance - (age**2 + (2 * age - 1) * 9.0)) < 1e-9
-    # The mixture for sources of age 0: mean and second moment.
-    share, length = 0.1 / 1.9, 1.9 / 0.2
-    moments = [(1.0 - share) * length, (1.0 - share) * 2.0 * length**2]
-    np.testing.assert_allclose([weights @ lags, weights @ lags**2], moments, rtol=1e-9)
+    # The kernel of age 1/2, read a time later or earlier: mean lag and variance.
+    length = 0.5 + 9.0
+    for later, age in ((0.5, 0.0), (0.0, 0.5), (-0.5, 1.0), (-1.0, 1.5)):
+        share = later / length
+        mean, second = (1.0 - share) * length, (1.0 - share) * 2.0 * length**2
+        assert abs(mean - weights @ (lags + age)) < 1e-9
+        variance = weights @ (lags + age - mean) ** 2
+        assert abs(second - mean**2 - variance - (0.25 - later**2)) < 1e-9
 
 
 def test_a_sum_that_is_read_old_is_of_second_order_like_the_new_sum_without_its_source():
