@@ -58,7 +58,7 @@ class MemoryStructure:
 
 @dataclass(frozen=True)
 class Structure:
-    """Memories of an optimizer, and the claim of the automatic second-order model.
+    """Memories of an optimizer, and the claim of the half-step model.
 
     Attributes
     ----------
@@ -172,7 +172,7 @@ def _blocked(plan: Plan, memories: dict[str, MemoryStructure], branches: tuple[s
 
 
 def unsolvable(plan: Plan, memories: dict[str, MemoryStructure]) -> str | None:
-    """Return the reason why the automatic second-order model refuses an optimizer; None if it does not."""
+    """Return the reason why the half-step model refuses an optimizer; None if it does not."""
     cycle = next((name for name, memory in memories.items() if memory.cyclic), None)
     if cycle is not None:
         through = " through D" if DIRECTION in memories[cycle].feeds else ""
