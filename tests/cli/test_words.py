@@ -78,7 +78,7 @@ def test_a_misspelt_word_is_answered_with_the_one_that_is_meant(words, meant, fo
 def test_a_word_like_no_other_is_answered_with_those_that_there_are(folder, capsys):
     status, said = refusal(capsys, "simulate", "Xyzzy")
     assert status == 1
-    assert "must be one of ADOPT, AMSGrad, AdaBelief, AdaDelta, AdaGrad, Adam, " in said
+    assert "must be one of ADOPT, AMSGrad, AdaBelief, AdaDelta, AdaGrad, Adafactor, Adam, " in said
     assert "did you mean" not in said
 
 
