@@ -164,6 +164,14 @@ REDUCTIONS = {
     "damped heavy ball without momentum, too": (ide.HeavyBall(0.0, 0.5), ide.GradientDescent()),
     "Nesterov without momentum is gradient descent": (ide.Nesterov(0.0), ide.GradientDescent()),
     "RMSProp with momentum 0 is RMSProp": (ide.MomentumRMSProp(0.9, 0.0), ide.RMSProp(0.9)),
+    "and with one accumulator": (
+        ide.MomentumRMSProp(0.9, 0.0, accumulator="norm"),
+        ide.RMSProp(0.9, accumulator="norm"),
+    ),
+    "NAdam without a first moment and with one accumulator is Adam": (
+        ide.NAdam(0.0, 0.99, accumulator="norm"),
+        ide.Adam(0.0, 0.99, accumulator="norm"),
+    ),
 }
 
 
@@ -179,10 +187,32 @@ def test_schedule_free_without_interpolation_is_the_mean_of_gradient_descent():
     np.testing.assert_allclose(free.theta[1:], means, rtol=1e-13)
 
 
-def test_amsgrad_is_adam_while_the_second_moment_grows():
+@pytest.mark.parametrize("accumulator", ["coordinate", "norm"])
+def test_amsgrad_is_adam_while_the_second_moment_grows(accumulator):
     short = CELL | {"steps": 10}
-    paths = [ide.simulate(o(0.9, 0.999), BOWL, **short).theta for o in (ide.AMSGrad, ide.Adam)]
+    kinds = (ide.AMSGrad, ide.Adam)
+    paths = [ide.simulate(o(0.9, 0.999, accumulator=accumulator), BOWL, **short).theta for o in kinds]
     np.testing.assert_allclose(*paths, rtol=1e-13)
+
+
+def test_adopt_and_schedule_free_adamw_with_one_accumulator_are_their_equations():
+    alpha, theta0 = CELL["alpha"], np.array(CELL["theta0"], dtype=float)
+    adopt = ide.simulate(ide.ADOPT(0.9, 0.99, accumulator="norm"), BOWL, **CELL)
+    theta, m, v = theta0, 0.0, (BOWL.gradient(theta0) ** 2).sum()
+    for k in range(1, CELL["steps"] + 1):
+        g = BOWL.gradient(theta)
+        bound = k**0.25
+        m = 0.9 * m + 0.1 * np.clip(g / max(np.sqrt(v), 1e-6), -bound, bound)
+        theta, v = theta - alpha * m, 0.99 * v + 0.01 * (g**2).sum()
+        np.testing.assert_allclose(adopt.theta[k], theta, rtol=1e-12, atol=1e-14)
+    free = ide.simulate(ide.ScheduleFreeAdamW(0.9, 0.99, accumulator="norm"), BOWL, **CELL)
+    z, x, v = theta0, theta0, 0.0
+    for k in range(1, CELL["steps"] + 1):
+        g = BOWL.gradient(0.1 * z + 0.9 * x)
+        v = 0.99 * v + 0.01 * (g**2).sum()
+        z = z - alpha * g / (np.sqrt(v / (1.0 - 0.99**k)) + 1e-8)
+        x = x + (z - x) / k
+        np.testing.assert_allclose(free.theta[k], x, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", sorted({case["optimizer"]["class"] for case in CASES} | OWN_LOOPS))

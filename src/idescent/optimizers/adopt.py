@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from idescent.optimizers.declared import DeclaredMemory, average
-from idescent.optimizers.optimizer import Array, Optimizer
+from idescent.optimizers.optimizer import Accumulator, Array, Optimizer
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class ADOPT(Optimizer):
     ----------
     beta1, beta2 : float in [0, 1)
     eps : float, >= 0
+    accumulator : {"coordinate", "norm"}
+        Square of each coordinate, or :math:`|g|^2` for all.
 
     Raises
     ------
@@ -37,6 +39,7 @@ class ADOPT(Optimizer):
     beta1: float = 0.9
     beta2: float = 0.9999
     eps: float = 1e-6
+    accumulator: Accumulator = "coordinate"
 
     def memories(self) -> dict[str, DeclaredMemory]:
         """Return the averages of normalised gradients and of squares; the latter is updated last."""
@@ -44,7 +47,7 @@ class ADOPT(Optimizer):
         def normalised(gradient: Array, v: Array, k: float) -> Array:
             return np.clip(gradient / np.maximum(np.sqrt(v), self.eps), -(k**0.25), k**0.25)
 
-        squares = average(self.beta2, of="square", read="old", start=lambda gradient: gradient * gradient)
+        squares = average(self.beta2, of="square", read="old", start=self.squares)
         return {"m": average(self.beta1, of=normalised), "v": squares}
 
     def step(self, m: Array) -> Array:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from idescent.optimizers.declared import DeclaredMemory, average, maximum
-from idescent.optimizers.optimizer import Array, Optimizer
+from idescent.optimizers.optimizer import Accumulator, Array, Optimizer
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class AMSGrad(Optimizer):
     ----------
     beta1, beta2 : float in [0, 1)
     eps : float, >= 0
+    accumulator : {"coordinate", "norm"}
+        Square of each coordinate, or :math:`|g|^2` for all.
 
     Raises
     ------
@@ -36,6 +38,7 @@ class AMSGrad(Optimizer):
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
+    accumulator: Accumulator = "coordinate"
 
     def memories(self) -> dict[str, DeclaredMemory]:
         """Return both moments, and the largest second moment so far."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from idescent.optimizers.declared import DeclaredMemory, Recursion, average, recursion
-from idescent.optimizers.optimizer import Array, Optimizer
+from idescent.optimizers.optimizer import Accumulator, Array, Optimizer
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class NAdam(Optimizer):
     eps : float, >= 0
     psi : float, >= 0
         PyTorch's ``momentum_decay``.
+    accumulator : {"coordinate", "norm"}
+        Square of each coordinate, or :math:`|g|^2` for all.
 
     Raises
     ------
@@ -42,6 +44,7 @@ class NAdam(Optimizer):
     beta2: float = 0.999
     eps: float = 1e-8
     psi: float = 4e-3
+    accumulator: Accumulator = "coordinate"
 
     def memories(self) -> dict[str, DeclaredMemory]:
         """Return the first and the second moment."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from idescent.optimizers.declared import DeclaredMemory, accumulate, average
-from idescent.optimizers.optimizer import Array, Optimizer
+from idescent.optimizers.optimizer import Accumulator, Array, Optimizer
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class MomentumRMSProp(Optimizer):
     beta1 : float in [0, 1)
         :math:`\mu`, PyTorch's ``momentum``.
     eps : float, >= 0
+    accumulator : {"coordinate", "norm"}
+        Square of each coordinate, or :math:`|g|^2` for all.
 
     Raises
     ------
@@ -36,6 +38,7 @@ class MomentumRMSProp(Optimizer):
     beta: float = 0.99
     beta1: float = 0.9
     eps: float = 1e-8
+    accumulator: Accumulator = "coordinate"
 
     def memories(self) -> dict[str, DeclaredMemory]:
         """Return the average of squares and the accumulated steps."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from idescent.optimizers.declared import DeclaredMemory, average
-from idescent.optimizers.optimizer import Array, Optimizer
+from idescent.optimizers.optimizer import Accumulator, Array, Optimizer
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class ScheduleFreeAdamW(Optimizer):
     beta1, beta2 : float in [0, 1)
     eps : float, >= 0
     weight_decay : float, >= 0
+    accumulator : {"coordinate", "norm"}
+        Square of each coordinate, or :math:`|g|^2` for all.
 
     Raises
     ------
@@ -40,6 +42,7 @@ class ScheduleFreeAdamW(Optimizer):
     beta2: float = 0.999
     eps: float = 1e-8
     weight_decay: float = 0.0
+    accumulator: Accumulator = "coordinate"
 
     def memories(self) -> dict[str, DeclaredMemory]:
         """Return the second moment and the mean of the iterates."""
