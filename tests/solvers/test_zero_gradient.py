@@ -106,7 +106,7 @@ def test_a_path_that_begins_at_the_minimum_is_found_with_little_work(model, opti
 @pytest.mark.parametrize("model", [M.HalfStep(), M.Paper()])
 @pytest.mark.parametrize("away", [1e-5, 1e-8])
 def test_a_path_that_begins_beside_the_minimum_ends_there(model, optimizer, away):
-    path = ide.solve(model, optimizer, QUADRATIC, alpha=0.1, theta0=4.0 + away, steps=20)
+    path = ide.solve(model, optimizer, QUADRATIC, alpha=0.1, theta0=4.0 + away, steps=40)
     assert path.report.ok, path.report.message
     assert path.report.gradient_evaluations < 100_000
     assert path.theta[-1, 0] == pytest.approx(4.0, abs=1e-8)
