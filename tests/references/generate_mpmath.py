@@ -23,7 +23,7 @@ floating-point numbers themselves, not the decimals that they stand for.  To mak
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -56,6 +56,8 @@ CELLS: list[tuple[str, dict[str, Any], str, dict[str, Any], float, list[float], 
     ("AdamL2", SHALLOW, "AdamL2", {"beta1": 0.8, "beta2": 0.95, "weight_decay": 0.1}, 0.02, [0.5], 60),
 ]
 MODELS = ("paper", "half-step")
+HELD = 8
+"""Discrete iterations at the start of the half-step model."""
 
 
 @dataclass(frozen=True)
@@ -126,13 +128,12 @@ class Cell:
         return lambda time: [mp.sign(x) / mp.sqrt(1 - ratio * mp.exp(-2 * time))]
 
 
-def discrete(cell: Cell) -> Rows:
-    """Return theta and the moments at the stored iterations: Algorithms 1-3 of the paper."""
+def iterates(cell: Cell, steps: int) -> Iterator[tuple[int, Vector, Vector, Vector]]:
+    """Yield k, theta and the moments after each iteration: Algorithms 1-3 of the paper."""
     theta, alpha = cell.theta0, cell.alpha
     m = [mpf(0)] * len(theta)
     second = [mpf(0)] * (1 if cell.norm else len(theta))
-    rows: Rows = {name: {} for name in names(cell)}
-    for k in range(1, cell.steps + 1):
+    for k in range(1, steps + 1):
         g = cell.gradient(theta)
         h = cell.squares(g)
         if cell.summing:
@@ -145,8 +146,15 @@ def discrete(cell: Cell) -> Rows:
             a / mass1 / (mp.sqrt(v / mass2) + cell.eps) for a, v in zip(m, wide(second, theta), strict=True)
         ]
         theta = [(1 - alpha * cell.decoupled) * x - alpha * d for x, d in zip(theta, direction, strict=True)]
+        yield k, theta, m, second
+
+
+def discrete(cell: Cell) -> Rows:
+    """Return theta and the moments at the stored iterations."""
+    rows: Rows = {name: {} for name in names(cell)}
+    for k, *values in iterates(cell, cell.steps):
         if k in cell.stored:
-            put(rows, k, theta, m, second)
+            put(rows, k, *values)
     return rows
 
 
@@ -241,62 +249,73 @@ def paper_lookahead(cell: Cell, resolution: Resolution) -> Rows:
 
 
 def half_step(cell: Cell, resolution: Resolution) -> Rows:
-    """The half-step model, as its class states it: memories held until s = 1/2, frozen for 30 iterations."""
-    n, gauss = len(cell.theta0), Gauss(resolution.nodes)
-    beta1, beta2, alpha, half = cell.beta1, cell.beta2, cell.alpha, mpf(1) / 2
-    shrink = -mp.log(1 - alpha * cell.decoupled) if cell.decoupled else mpf(0)
-    push = shrink / (alpha * cell.decoupled) if cell.decoupled else mpf(1)
-    rate1, rate2 = (2 * (1 - b) / (1 + b) for b in (beta1, beta2))
-
-    def mass(beta: mpf, rate: mpf, s: mpf) -> mpf:
-        return 1 - beta * mp.exp(-rate * max(s - half, mpf(0)))
-
-    def count(s: mpf) -> mpf:
-        kappa, y = s + half, -mp.log(beta2) if beta2 else None
-        if s < 30:
-            return mp.ceil(s)
-        if cell.summing:
-            return kappa + 1 / (16 * kappa)
-        assert y is not None
-        return kappa + y / 24 + y / (16 * mp.expm1(y * kappa))
+    """The half-step model, as its class states it: 8 discrete iterations, then memories of equal mean lag."""
+    n, gauss, half = len(cell.theta0), Gauss(resolution.nodes), mpf(1) / 2
+    shrink = -mp.log(1 - cell.alpha * cell.decoupled) if cell.decoupled else mpf(0)
+    push = shrink / (cell.alpha * cell.decoupled) if cell.decoupled else mpf(1)
+    # A first memory without decay is the gradient, half an iteration late.
+    beta1, beta2 = cell.beta1, mpf(1) if cell.summing else cell.beta2
 
     @cache
-    def scales(s: mpf) -> tuple[mpf, mpf]:
-        """Mass of m, and what turns the second memory into the square under the root."""
-        if cell.summing:
-            return mpf(1), count(s) / (1 + max(s - half, mpf(0)))
-        share = 1 if cell.corrected else 1 - beta2 ** count(s)
-        return mass(beta1, rate1, s), share / mass(beta2, rate2, s)
+    def rate(beta: mpf, kappa: mpf) -> mpf:
+        """(1 - L')/L of the mean lag L."""
+        if beta == 0:
+            return mpf(2)
+        if beta == 1:
+            return 1 / kappa
+        y = -mp.log(beta)
+        grown = mp.exp(y * kappa)
+        lag = half + beta / (1 - beta) - kappa / (grown - 1)
+        slope = -(grown - 1 - y * kappa * grown) / (grown - 1) ** 2
+        return (1 - slope) / lag
 
-    def slope(s: mpf, y: Vector) -> Vector:
-        theta, m, second = y[:n], y[n : 2 * n], y[2 * n :]
-        g = cell.gradient(theta)
-        h = cell.squares(g)
-        mass1, scale = scales(s)
-        hat = [scale * v for v in second]
-        moved = [
-            -push * alpha * a / mass1 / (mp.sqrt(b) + cell.eps) - shrink * x
-            for x, a, b in zip(theta, m, wide(hat, theta), strict=True)
-        ]
-        if s < half:
+    def mass(beta: mpf, kappa: mpf) -> mpf:
+        return kappa if beta == 1 else 1 - beta**kappa
+
+    # The middle of nine values with its central differences of order 0, 2, ..., 8.
+    coefficients = mpf(1), -mpf(1) / 24, mpf(3) / 640, -mpf(5) / 7168, mpf(35) / 294912
+    weights = [
+        mp.fsum(c * (-1) ** (i + j) * mp.binomial(2 * i, i + j) for i, c in enumerate(coefficients))
+        for j in range(-4, 5)
+    ]
+
+    @cache
+    def roots(kappa: mpf) -> list[mpf]:
+        """Roots of what turns the normalised second memory into the square, around kappa."""
+        return [mp.sqrt(mass(beta2, kappa + j)) for j in range(-4, 5)]
+
+    def step(a: mpf, v: mpf, kappa: mpf) -> mpf:
+        root = mp.sqrt(v)
+        if cell.corrected:
+            return a / (root + cell.eps)
+        return a * mp.fdot(weights, [1 / (r * root + cell.eps) for r in roots(kappa)])
+
+    def field(s: mpf, y: Vector) -> Vector:
+        theta, first, second, kappa = y[:n], y[n : 2 * n], y[2 * n :], s + half
+        steps = [step(a, v, kappa) for a, v in zip(first, wide(second, theta), strict=True)]
+        moved = [-push * cell.alpha * d - shrink * x for x, d in zip(theta, steps, strict=True)]
+        if s < HELD + half:
             return moved + [mpf(0)] * (len(y) - n)
-        turned = [rate1 * (x - a) for x, a in zip(g, m, strict=True)]
+        g = cell.gradient(theta)
         return (
             moved
-            + turned
-            + (h if cell.summing else [rate2 * (x - v) for x, v in zip(h, second, strict=True)])
+            + [rate(beta1, kappa) * (x - a) for x, a in zip(g, first, strict=True)]
+            + [rate(beta2, kappa) * (x - v) for x, v in zip(cell.squares(g), second, strict=True)]
         )
 
-    g = cell.gradient(cell.theta0)
-    h = cell.squares(g)
-    start = cell.theta0 + [(1 - beta1) * x for x in g] + (h if cell.summing else [(1 - beta2) * x for x in h])
-    ends = integrate(slope, start, lambda s: start, 2 * cell.steps, gauss)
     rows: Rows = {name: {} for name in names(cell)}
-    for k in cell.stored:
-        theta, middle = ends[2 * k][:n], ends[2 * k - 1]
-        share1 = (1 - beta1**k) / mass(beta1, rate1, k - half)
-        share2 = mpf(1) if cell.summing else (1 - beta2**k) / mass(beta2, rate2, k - half)
-        put(rows, k, theta, [share1 * m for m in middle[n : 2 * n]], [share2 * v for v in middle[2 * n :]])
+    # The next step reads the memories after one more iteration.
+    *run, (_, _, m, second) = iterates(cell, HELD + 1)
+    for k, *values in run:
+        if k in cell.stored:
+            put(rows, k, *values)
+    masses = 1 - beta1 ** (HELD + 1), mass(beta2, mpf(HELD + 1))
+    start = run[-1][1] + [a / masses[0] for a in m] + [v / masses[1] for v in second]
+    ends = integrate(lambda s, y: field(s + HELD, y), start, lambda s: start, 2 * (cell.steps - HELD), gauss)
+    for k in (k for k in cell.stored if k > HELD):
+        theta, middle = ends[2 * (k - HELD)][:n], ends[2 * (k - HELD) - 1]
+        m, second = middle[n : 2 * n], middle[2 * n :]
+        put(rows, k, theta, [(1 - beta1**k) * a for a in m], [mass(beta2, mpf(k)) * v for v in second])
     return rows
 
 
