@@ -34,7 +34,7 @@ NEIGHBOURS = 3
 # Iterations of a spot check, a discrete run that starts from a predicted state.
 SPOT = 64
 # Safety factor of the extrapolated error of the pilot runs.
-SAFETY = 4.0
+SAFETY = 10.0
 # Safety factor of the error of a spot check.
 SAFETY_SPOT = 2.0
 # Tolerances of the solutions, relative to the one asked for.  The difference of two solutions is the error of
