@@ -1,0 +1,372 @@
+r"""Collocation of an optimizer's own difference equation on one long element of iterations.
+
+What lives here: the operators of an element (:class:`Operators`), and the fixed point on it
+(:class:`Element`, :func:`collocate`).  What does not: the choice of elements and the checks between them
+(:mod:`idescent.solvers.leap`), and continuous models.
+
+On an element of H iterations after iteration a, theta and every memory are polynomials of degree n of the
+iteration k.  P evaluates them at the n Gauss nodes k = a + x, and E takes their backward difference there, so
+that P - E evaluates them one iteration earlier.  Each memory and theta satisfy the equations of the optimizer
+at the nodes, and begin at the state after iteration a:
+
+.. math::
+    \bigl((1-\beta)P + \beta E\bigr) M &= c\,h, \\
+    E\,\theta &= -\alpha\,\bigl(D + w\,(P-E)\,\theta\bigr)
+
+No term is approximated by a derivative: a polynomial that satisfies them is the run, up to its own
+resolution, for any number of iterations.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.polynomial import legendre
+from numpy.typing import NDArray
+
+from idescent.objectives.protocol import CountedObjective
+from idescent.optimizers.declared import DeclaredMemory
+from idescent.optimizers.plan import Plan, Values
+from idescent.solvers.acceleration import Anderson
+
+Array = NDArray[np.float64]
+State = dict[str, Array]
+"""Theta and the memories by name, in the shapes of one run."""
+Rate = Callable[[Array], Array]
+"""Learning rate of any iterations k, real numbers."""
+
+NODES = 12
+# Differences that the acceleration stores, and the most sweeps of an element.
+DEPTH, SWEEPS = 10, 30
+# Corrections smaller than this, relative to a field, are rounding.
+ROUNDING = 1e-14
+# A fixed point whose correction exceeds its smallest one by this factor diverges.
+DIVERGED = 1e3
+
+
+class Unable(Exception):
+    """The declaration of the optimizer cannot be evaluated at several iterations in one call."""
+
+
+@lru_cache(maxsize=1)
+def _tables() -> tuple[Array, Array, Array, Array]:
+    """Return the Gauss nodes in (0, 1), interpolation, derivatives there, and Legendre coefficients.
+
+    Arrays of shape (n,), (n, n), (n, n, n) and (n, n).  Interpolation and derivatives act on the values,
+    minus the initial one, at the n last of n + 1 Chebyshev points of the closed element.
+    """
+    u, weights = legendre.leggauss(NODES)
+    points = -np.cos(np.pi * np.arange(NODES + 1) / NODES)
+    inverse = np.linalg.inv(legendre.legvander(points, NODES))
+    powers = [
+        legendre.legval(u, legendre.legder(np.eye(NODES + 1), order)).T @ inverse
+        for order in range(NODES + 1)
+    ]
+    degree = np.arange(NODES)
+    coefficients = legendre.legvander(u, NODES - 1).T * weights * (degree[:, None] + 0.5)
+    return 0.5 * (u + 1.0), powers[0][:, 1:], np.stack(powers[1:])[:, :, 1:], coefficients
+
+
+@lru_cache(maxsize=1)
+def _inverse() -> Array:
+    """Return the matrix from the n last values on an element to Legendre coefficients, (n + 1, n)."""
+    points = -np.cos(np.pi * np.arange(NODES + 1) / NODES)
+    return np.asarray(np.linalg.inv(legendre.legvander(points, NODES))[:, 1:])
+
+
+class Operators:
+    """Interpolation P and backward difference E on an element of ``length`` iterations.
+
+    Attributes
+    ----------
+    x : ndarray, shape (n,)
+        Gauss nodes in (0, length).
+    at, difference : ndarray, shape (n, n)
+        P and E, acting on values minus the initial one.
+    """
+
+    def __init__(self, length: int) -> None:
+        nodes, self.at, derivatives, _ = _tables()
+        self.x = length * nodes
+        # E is the Taylor series of a polynomial, which ends: differences of P lose digits as length grows.
+        self.difference = np.zeros_like(self.at)
+        factor = -1.0
+        for order, derivative in enumerate(derivatives, start=1):
+            factor *= -2.0 / (length * order)
+            self.difference += factor * derivative
+
+    def solve(self, rate: Any, right: Array, start: Array) -> Array:
+        """Solve ((1 - rate) P + rate E) M = right, M(a) = start; return M - start, shape (n, width)."""
+        rate = np.asarray(rate, dtype=np.float64).reshape(-1, 1)
+        matrix = (1.0 - rate) * self.at + rate * self.difference
+        return np.linalg.solve(matrix, right - (1.0 - rate) * start)
+
+
+def tail(values: Array) -> Array:
+    """Return the largest of the last two Legendre coefficients of values at the Gauss nodes, by column."""
+    coefficients = _tables()[3][-2:] @ values
+    return np.asarray(np.abs(coefficients).max(axis=0))
+
+
+@dataclass(frozen=True)
+class Element:
+    """Polynomials of the run from iteration ``first`` to ``first + length``.
+
+    Attributes
+    ----------
+    first, length : int
+    start : dict of str to ndarray
+        State after iteration ``first``.
+    changes : dict of str to ndarray, shape (n, width)
+        Values minus those of the start, at the n last Chebyshev points of the element.
+    """
+
+    first: int
+    length: int
+    start: State
+    changes: dict[str, Array]
+
+    def state(self, k: Array) -> State:
+        """Return theta and the memories after iterations ``k``, real numbers, shape (m,)."""
+        u = 2.0 * (np.asarray(k, dtype=np.float64) - self.first) / self.length - 1.0
+        matrix = legendre.legvander(u, NODES) @ _inverse()
+        return {
+            name: start + (matrix @ self.changes[name]).reshape(u.shape + start.shape)
+            for name, start in self.start.items()
+        }
+
+    def end(self) -> State:
+        """Return the state after the last iteration."""
+        return {
+            name: start + self.changes[name][-1].reshape(start.shape) for name, start in self.start.items()
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An element with the measures of its resolution.
+
+    Attributes
+    ----------
+    element : Element or None
+        None if the fixed point did not converge.
+    sweeps : int
+    error : float
+        Estimated error of theta from the resolution of the element.
+    relative : float
+        Resolution of D and the memories, relative to their size.
+    size : float
+        Largest change of theta if D kept its largest absolute value.
+    """
+
+    element: Element | None
+    sweeps: int
+    error: float = math.inf
+    relative: float = math.inf
+    size: float = math.nan
+
+
+class Difference:
+    """The difference equation of an optimizer on an objective.
+
+    Parameters
+    ----------
+    plan : Plan
+    objective : CountedObjective
+    rate : callable
+        Learning rate of iterations k.
+    """
+
+    def __init__(self, plan: Plan, objective: CountedObjective, rate: Rate) -> None:
+        self.plan, self.objective, self.rate = plan, objective, rate
+        self.ndim = len(plan.shape or (1,))
+
+    def values(self, old: State, k: Array) -> Values:
+        """Return the values by name before iterations ``k``, shape (m,), in a new dict."""
+        shape = (-1,) + (1,) * self.ndim
+        values: Values = {name: value.reshape(shape) for name, value in self._numbers(k).items()}
+        values["alpha"] = self.rate(k).reshape(shape)
+        return values | old
+
+    def _numbers(self, k: Array) -> dict[str, Array]:
+        try:
+            numbers = self.plan.continued(k)
+            return {name: np.broadcast_to(value, k.shape) for name, value in numbers.items()}
+        except (TypeError, ValueError) as error:
+            raise Unable("a sequence takes one iteration at a time") from error
+
+    def decay(self, memory: DeclaredMemory, values: Values) -> Any:
+        """Return the decay rate of a memory: a number, or one for each iteration."""
+        if memory.constant:
+            return memory.decay
+        names = [name for name in inspect.signature(memory.beta).parameters if name in values]  # type: ignore[arg-type]
+        rate = memory.beta(*(values[name] for name in names))  # type: ignore[operator]
+        return np.broadcast_to(rate, np.shape(values["k"])).ravel()
+
+    def collocate(
+        self, start: State, first: int, length: int, guess: Array, allowed: float, falling: dict[str, Array]
+    ) -> Outcome:
+        """Solve the equations of an element by an accelerated fixed point.
+
+        Parameters
+        ----------
+        start : dict of str to ndarray
+            State after iteration ``first``.
+        first, length : int
+        guess : ndarray, shape (n,)
+            Change of theta in an iteration.
+        allowed : float
+            Error of theta up to which the fixed point converges.
+        falling : dict of str to ndarray of bool
+            For each maximum, the coordinates at which it decays.
+        """
+        sweep = _Sweep(self, start, first, length, falling)
+        changes = {name: np.zeros((NODES, value.size)) for name, value in start.items()}
+        points = 0.5 * (1.0 - np.cos(np.pi * np.arange(1, NODES + 1) / NODES))
+        changes["theta"] = length * points[:, None] * guess.ravel()
+        anderson, least, fixed = Anderson(DEPTH), math.inf, dict[str, Array]()
+        for count in range(1, SWEEPS + 1):
+            with np.errstate(all="ignore"):
+                new = sweep(changes)
+            if new is None:
+                return Outcome(None, count)
+            scales = sweep.scales(new)
+            correction = np.concatenate([((new[n] - changes[n]) / scales[n]).ravel() for n in new])
+            size = float(np.abs(correction).max())
+            least = min(least, size)
+            if not size <= DIVERGED * least or (count > 12 and size > 1e-2):
+                return Outcome(None, count)
+            aim = max(ROUNDING, min(1e-9, 0.03 * allowed / max(sweep.size, 1e-300)))
+            if size <= aim:
+                relative = sweep.resolution(new, scales)
+                error = sweep.size * relative
+                element = Element(first, length, start, new) if sweep.one_branch() else None
+                return Outcome(element, count, error, relative, sweep.size)
+            if count == 1:
+                # The scales of all later sweeps: the acceleration needs one norm.
+                changes, fixed = new, scales
+                continue
+            point = np.concatenate([(changes[n] / fixed[n]).ravel() for n in changes])
+            correction = np.concatenate([((new[n] - changes[n]) / fixed[n]).ravel() for n in changes])
+            step = anderson.step(point, correction)
+            changes, at = dict(changes), 0
+            for name, value in changes.items():
+                part = step[at : at + value.size].reshape(value.shape)
+                changes[name] = value + part * fixed[name]
+                at += value.size
+        return Outcome(None, SWEEPS)
+
+
+class _Sweep:
+    """One sweep over an element: gradients, memories in the order of their updates, and theta."""
+
+    def __init__(
+        self, equation: Difference, start: State, first: int, length: int, falling: dict[str, Array]
+    ) -> None:
+        self.equation, self.start, self.first, self.length = equation, start, first, length
+        self.falling = falling
+        self.operators = Operators(length)
+        self.k = first + self.operators.x
+        self.constants = equation.values({}, self.k)
+        self.sources: dict[str, Array] = {}
+        self.margins: list[Array] = []
+        self.size = math.nan
+
+    def __call__(self, changes: dict[str, Array]) -> dict[str, Array] | None:
+        """Return new changes; None if a number is not finite."""
+        equation, plan, start = self.equation, self.equation.plan, self.start
+        old_matrix = self.operators.at - self.operators.difference
+        old = {
+            name: value + (old_matrix @ changes[name]).reshape((NODES, *value.shape))
+            for name, value in start.items()
+        }
+        values = self.constants | old
+        try:
+            point = plan.locate(values)
+        except (TypeError, ValueError) as error:
+            raise Unable("point takes one iteration at a time") from error
+        if not np.isfinite(point).all():
+            return None
+        gradient = equation.objective.gradient(point)
+        if plan.shape is not None:
+            gradient = gradient.reshape(gradient.shape[:-1] + plan.shape)
+        values["gradient"] = gradient + plan.coupled * values["point"] if plan.coupled else gradient
+        values |= {f"{name}_old": value for name, value in old.items()}
+        new: dict[str, Array] = {}
+        self.margins = []
+        try:
+            for name, memory in plan.memories.items():
+                if memory.read == "new":
+                    new[name] = self._memory(name, memory, values)
+            direction = np.broadcast_to(plan.direction(values), old["theta"].shape)
+            rate = values["alpha"]
+            moved = rate * (direction + plan.decoupled * old["theta"]) if plan.decoupled else rate * direction
+            flat = moved.reshape(NODES, -1)
+            self.sources["theta"] = flat
+            new["theta"] = self.operators.solve(1.0, -flat, np.zeros(flat.shape[1]))
+            values["theta"] = self._at(new["theta"], start["theta"])
+            values["direction"] = direction
+            for name, memory in plan.memories.items():
+                if memory.read == "old":
+                    new[name] = self._memory(name, memory, values)
+        except (TypeError, ValueError, np.linalg.LinAlgError) as error:
+            raise Unable("a function of the declaration takes one iteration at a time") from error
+        self.size = self.length * float(np.abs(flat).max())
+        new = {name: new[name] for name in start}
+        return new if all(np.isfinite(value).all() for value in new.values()) else None
+
+    def _at(self, change: Array, start: Array) -> Array:
+        return start + (self.operators.at @ change).reshape((NODES, *start.shape))
+
+    def _memory(self, name: str, memory: DeclaredMemory, values: Values) -> Array:
+        start = self.start[name]
+        source = np.broadcast_to(self.equation.plan.sources[name](values), (NODES, *start.shape))
+        source = source.reshape(NODES, -1)
+        rate = self.equation.decay(memory, values)
+        if memory.kind == "maximum":
+            falling = self.falling[name].ravel()
+            change = self.operators.solve(0.0, source, start.ravel())
+            if falling.any():
+                zero = np.zeros_like(source)
+                change = np.where(falling, self.operators.solve(rate, zero, start.ravel()), change)
+            faded = np.reshape(rate, (-1, 1)) * values[name].reshape(NODES, -1)
+            margin = np.where(falling, faded - source, source - faded)
+            self.margins.append(margin + 1e-13 * np.abs(faded))
+        else:
+            gain = np.reshape(1.0 - np.asarray(rate), (-1, 1)) if memory.kind == "average" else 1.0
+            self.sources[name] = source
+            change = self.operators.solve(rate, gain * source, start.ravel())
+        values[name] = self._at(change, start)
+        return change
+
+    def scales(self, new: dict[str, Array]) -> dict[str, Array]:
+        """Return the size of each field by coordinate, shape (width,)."""
+        sizes: dict[str, Array] = {}
+        for name, start in self.start.items():
+            size = np.abs(new[name] + start.ravel()).max(axis=0)
+            if name == "theta":
+                size = np.full_like(size, max(self.size, 1e-300))
+            sizes[name] = np.maximum(size, max(float(size.max()) * 1e-12, 1e-300))
+        return sizes
+
+    def resolution(self, new: dict[str, Array], scales: dict[str, Array]) -> float:
+        """Return the largest of the last coefficients, relative to the size of theta's change or a field."""
+        worst = float(tail(self.sources["theta"]).max()) * self.length / max(self.size, 1e-300)
+        for name, change in new.items():
+            if name != "theta":
+                at = self.operators.at @ change
+                worst = max(worst, float((tail(at) / scales[name]).max()))
+        return worst
+
+    def one_branch(self) -> bool:
+        """Whether each maximum decays, or follows its source, all over the element."""
+        if not self.margins:
+            return True
+        fine = legendre.legvander(np.linspace(-1.0, 1.0, 8 * NODES + 1), NODES - 1) @ _tables()[3]
+        return all(bool((fine @ margin >= 0.0).all()) for margin in self.margins)

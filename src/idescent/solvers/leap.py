@@ -1,0 +1,446 @@
+r"""The discrete run of any declared optimizer, with smooth stretches of iterations in one element.
+
+What lives here: :func:`leap`, its result :class:`Leap`, and the choice and the checks of elements.  What does
+not: the equations of an element (:mod:`idescent.solvers.difference`), and predictions from a model
+(:mod:`idescent.solvers.fast_forward`).
+
+Between two elements some iterations are made one by one, together with a neighbour of the run.  An element is
+accepted if
+
+1. its fixed point converged, and its last coefficients are below the tolerance;
+2. continued by one iteration to the left, it meets the iterate that was made there: no fast oscillation is
+   left out;
+3. the neighbour of the run does not depart from it, before and after the element: the smooth path is stable.
+
+Otherwise the element is halved; below a length of 72 iterations they are made one by one.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from idescent.common.numeric import fraction, integer, shown
+from idescent.discrete.generic import GenericLoop
+from idescent.discrete.setup import Setup
+from idescent.objectives.protocol import CountedObjective, Objective
+from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.plan import Plan
+from idescent.schedules import Schedule, check
+from idescent.solvers.difference import Difference, Element, State, Unable
+from idescent.trajectory import Report
+
+Array = NDArray[np.float64]
+
+# Iterations at the start, and between two elements with a neighbour.
+START, PROBE = 40, 24
+# Shortest element.
+SHORTEST = 72
+# Relative distance of the neighbour, and its largest growth over an element.
+DISTANCE, GROWTH = 1e-7, 1e3
+# Growth of the length after an element.
+FASTER = 4.0
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class Iterations:
+    """Iterations that were made one by one: rows of theta and the memories, row 0 after ``first``."""
+
+    first: int
+    rows: dict[str, Array]
+
+    @property
+    def length(self) -> int:
+        """Number of iterations."""
+        return len(self.rows["theta"]) - 1
+
+    def state(self, k: Array) -> State:
+        """Return theta and the memories after iterations ``k``, shape (m,)."""
+        at = np.asarray(k, dtype=np.int64) - self.first
+        return {name: rows[at] for name, rows in self.rows.items()}
+
+
+@dataclass(frozen=True)
+class Leap:
+    """A run whose smooth stretches were computed element by element.
+
+    Attributes
+    ----------
+    steps : int
+        Horizon in iterations.
+    reached : int
+        Last iteration that was computed: ``steps``, unless the report has another status than ``converged``.
+    report : Report
+        ``gradient_evaluations`` counts everything.  ``error_estimate`` is that of theta in the sup norm over
+        k = 0 ... ``reached``, the rounding of the discrete run included.  Details: ``elements``,
+        ``iterations`` (made one by one), ``where`` (their first and last k, by stretch), ``lengths`` of the
+        elements, ``rejected`` elements, and the parts ``resolution`` and ``rounding`` of the estimate.
+    """
+
+    steps: int
+    reached: int
+    report: Report
+    parts: tuple[Iterations | Element, ...] = field(repr=False)
+    equation: Difference = field(repr=False)
+
+    def __call__(self, k: ArrayLike) -> Array:
+        """Return theta after any iterations, the iterate that the discrete run stores.
+
+        Parameters
+        ----------
+        k : array_like of int, shape (m,) or ()
+            Iterations in [0, reached], in any order.
+
+        Returns
+        -------
+        ndarray, shape (m, n) or (n,)
+
+        Raises
+        ------
+        ValueError
+            If an iteration is no integer or was not computed.
+        """
+        points = self._checked(k)
+        plan = self.equation.plan
+        theta = np.empty((points.size, self.parts[0].state(np.zeros(1))["theta"].size))
+        for chosen, values in self._states(points.ravel()):
+            if plan._evaluate is not None:
+                iterations = points.ravel()[chosen]
+                before = np.maximum(iterations - 1, 0)
+                old = self._gathered(before)
+                values = self.equation.values(values, iterations.astype(np.float64)) | {
+                    f"{name}_old": value for name, value in old.items()
+                }
+            theta[chosen] = plan.evaluated(values).reshape(len(chosen), -1)
+        return theta.reshape((*points.shape, -1))
+
+    def moments(self, k: ArrayLike) -> dict[str, Array]:
+        """Return the memories by name after any iterations, shape (m, width) or (width,) each.
+
+        Raises
+        ------
+        ValueError
+            If an iteration is no integer or was not computed.
+        """
+        points = self._checked(k)
+        states = self._gathered(points.ravel())
+        return {name: values.reshape((*points.shape, -1)) for name, values in states.items() if name != "theta"}
+
+    def _gathered(self, k: NDArray[np.int64]) -> State:
+        initial = self.parts[0].state(np.zeros(1))
+        gathered = {name: np.empty((k.size, *value.shape[1:])) for name, value in initial.items()}
+        for chosen, values in self._states(k):
+            for name, value in values.items():
+                gathered[name][chosen] = value
+        return gathered
+
+    def _states(self, k: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], State]]:
+        """Return the states after iterations ``k`` by part, with their indices in ``k``."""
+        firsts = np.array([part.first for part in self.parts])
+        part_of = np.searchsorted(firsts, k, side="right") - 1
+        chosen = [(int(i), np.flatnonzero(part_of == i)) for i in np.unique(part_of)]
+        return [(at, self.parts[i].state(k[at].astype(np.float64))) for i, at in chosen]
+
+    def _checked(self, k: ArrayLike) -> NDArray[np.int64]:
+        try:
+            points = np.asarray(k, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"k: {shown(k)} is not allowed: must be integers") from error
+        if points.ndim > 1 or not (points == np.floor(points)).all():
+            raise ValueError(f"k: {shown(k)} is not allowed: must be an integer or integers, shape (m,)")
+        if points.size and not (points.min() >= 0.0 and points.max() <= self.reached):
+            raise ValueError(
+                f"k: {points.min():g} ... {points.max():g} is not allowed: must be in [0, {self.reached}]"
+            )
+        return points.astype(np.int64)
+
+
+def leap(
+    optimizer: Optimizer,
+    objective: Objective,
+    *,
+    alpha: float,
+    theta0: ArrayLike,
+    steps: int,
+    rtol: float = 1e-10,
+    schedule: Schedule | None = None,
+    limit: int = 100_000,
+) -> Leap:
+    r"""Compute the discrete run of a declared optimizer, without making each of its iterations.
+
+    On a stretch on which the run is smooth, theta and every memory are polynomials of the iteration that
+    satisfy the optimizer's own difference equation at collocation points, the shift by one iteration
+    included.  The stretch costs about a hundred gradients, however many iterations it has, and there is no
+    error of a model.  Where the run is not smooth (the first iterations, a zero of a gradient, an oscillation
+    about a minimum, chaos) the iterations are made one by one, as in a discrete run.
+
+    Multi-revolution methods (Calvo, Jay, Montijano and Rández 2004, Numer. Algorithms 37) and envelope
+    following (Petzold 1981, SIAM J. Numer. Anal. 18) skip revolutions of an oscillation in this way.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    objective : Objective
+        Without noise.
+    alpha : float in (0, 1]
+        Learning rate.
+    theta0 : float or array_like, shape (n,)
+        Initial parameters.
+    steps : int, >= 1
+        Horizon in iterations.
+    rtol : float in (0, 1)
+        Tolerance of an element, relative to the size of theta.
+    schedule : Schedule, optional
+        Factors of the learning rate.
+    limit : int, >= 1
+        Number of gradients after which the computation ends, with the status ``not converged``.
+
+    Returns
+    -------
+    Leap
+        Call it with any iterations.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its range, or two gradients at ``theta0`` differ.
+    """
+    setup = Setup.checked(
+        optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, schedule=schedule
+    )
+    fraction("rtol", rtol)
+    integer("limit", limit)
+    if schedule is not None:
+        check(schedule)
+    uncounted = CountedObjective(objective)
+    if not np.array_equal(uncounted.gradient(setup.start), uncounted.gradient(setup.start)):
+        raise ValueError("objective.gradient: two gradients at theta0 differ: leap takes no noise")
+    return _Walk(setup, float(rtol), limit).go()
+
+
+class _Walk:
+    """A run in progress: parts up to iteration ``k``, and the next element's length."""
+
+    def __init__(self, setup: Setup, rtol: float, limit: int) -> None:
+        self.setup, self.rtol, self.limit = setup, rtol, limit
+        self.loop = GenericLoop(setup)
+        self.plan: Plan = self.loop.plan
+        self.equation = Difference(self.plan, setup.objective, self.rate)
+        breaks = () if setup.schedule is None else setup.schedule.breaks(setup.steps)
+        self.breaks = [*breaks, math.inf]
+        self.k, self.parts = 0, list[Iterations | Element]()
+        self.rows: dict[str, list[Array]] = {name: [value] for name, value in self.state().items()}
+        self.first = 0
+        self.length, self.wait = float(SHORTEST), PROBE
+        self.growth = 0.0
+        self.sweeps = self.rejected = 0
+        self.error = self.rounding = 0.0
+        self.unable = ""
+        self.diverged_at: int | None = None
+
+    def rate(self, k: Array) -> Array:
+        """Return the learning rate of iterations ``k``."""
+        schedule = self.setup.schedule
+        factor = np.ones_like(k) if schedule is None else schedule.rate(k - 0.5)
+        return self.setup.alpha * np.asarray(factor)
+
+    def state(self) -> State:
+        """Return theta and the memories after iteration ``k``."""
+        return {name: self.loop.values[name] for name in ("theta", *self.plan.memories)}
+
+    def go(self) -> Leap:
+        """Compute all parts; return the result."""
+        steps = self.setup.steps
+        with np.errstate(all="ignore"):
+            self.iterate(min(START, steps))
+            while self.going():
+                room = self.room()
+                if room < SHORTEST or self.unable or not self.smooth():
+                    self.iterate(min(self.wait, steps - self.k))
+                    continue
+                if self.element(room):
+                    self.wait = PROBE
+                else:
+                    self.iterate(min(self.wait, steps - self.k))
+                    self.wait = min(2 * self.wait, max(PROBE, self.k // 8))
+        self.close()
+        return Leap(steps, self.k, self.report(), tuple(self.parts), self.equation)
+
+    def going(self) -> bool:
+        """Whether there are iterations left, and gradients for them."""
+        left = self.setup.objective.gradients < self.limit
+        return left and self.diverged_at is None and self.k < self.setup.steps
+
+    def room(self) -> int:
+        """Return the largest length of an element that begins here."""
+        # The iterations of a probe follow the element.
+        room = self.setup.steps - PROBE - self.k
+        following = self.breaks[bisect_right(self.breaks, self.k - 1.0)]
+        return int(min(room, following - self.k))
+
+    def iterate(self, count: int) -> None:
+        """Make iterations one by one."""
+        rates = self.rate(np.arange(self.k + 1.0, self.k + count + 1.0))
+        for rate in rates:
+            self.loop.iterate(self.k + 1, float(rate))
+            self.k += 1
+            state = self.state()
+            for name, value in state.items():
+                self.rows[name].append(value)
+            if not all(np.isfinite(value).all() for value in state.values()):
+                self.diverged_at = self.k
+                return
+            if not self.setup.objective.gradients < self.limit:
+                return
+
+    def probe(self) -> float:
+        """Make iterations with a neighbour of the run; return its growth, a logarithm by iteration."""
+        state, loop = self.state(), self.loop
+        values = dict(loop.values)
+        for i, (name, value) in enumerate(state.items()):
+            sign = np.sign(np.sin(1.0 + i + 2.3 * np.arange(value.size))).reshape(value.shape)
+            # A memory that must not be negative keeps its sign.
+            values[name] = np.stack((value, value + DISTANCE * sign * np.abs(value)))
+        loop.values = values
+        distances = []
+        for rate in self.rate(np.arange(self.k + 1.0, self.k + PROBE + 1.0)):
+            loop.iterate(self.k + 1, float(rate))
+            self.k += 1
+            both = self.state()
+            for name, value in both.items():
+                self.rows[name].append(value[0])
+            # A memory may relax towards a larger distance: only theta tells an unstable run.
+            distances.append(float(np.abs(both["theta"][1] - both["theta"][0]).max()))
+        for name in state:
+            loop.values[name] = loop.values[name][0]
+        half = PROBE // 2
+        first, last = max(distances[half - 4 : half]), max(distances[-4:])
+        if not math.isfinite(last) or first <= 0.0:
+            return math.inf if not math.isfinite(last) else 0.0
+        return math.log(max(last, 1e-300) / first) / half
+
+    def smooth(self) -> bool:
+        """Whether the last iterations are smooth enough to try an element."""
+        rows = np.array([value.ravel() for value in self.rows["theta"][-17:]])
+        if len(rows) < 17:
+            return False
+        moves = np.diff(rows, axis=0)
+        size = float(np.abs(moves).max())
+        noise = 512.0 * EPSILON * float(np.abs(rows).max())
+        return float(np.abs(np.diff(moves, n=8, axis=0)).max()) <= 0.05 * size + noise
+
+    def falling(self) -> dict[str, Array] | None:
+        """Return for each maximum the coordinates at which it decays; None if this has just changed."""
+        falling: dict[str, Array] = {}
+        for name, memory in self.plan.memories.items():
+            if memory.kind == "maximum":
+                rows = np.array(self.rows[name][-6:])
+                if not memory.constant:
+                    return None
+                decays = rows[1:] == memory.decay * rows[:-1]
+                if (decays != decays[0]).any():
+                    return None
+                falling[name] = decays[0]
+        return falling
+
+    def element(self, room: int) -> bool:
+        """Try an element, and shorter ones; whether one was accepted, with the iterations that follow."""
+        falling = self.falling()
+        if falling is None:
+            return False
+        state, first = self.state(), self.k
+        before = {name: rows[-2] for name, rows in self.rows.items()}
+        guess = state["theta"] - before["theta"]
+        length = min(self.length, room)
+        if self.growth > 0.0:
+            length = min(length, math.log(GROWTH) / self.growth)
+        while length >= SHORTEST and self.setup.objective.gradients < self.limit:
+            count = int(length)
+            size = max(float(np.abs(state["theta"]).max()), 1e-300)
+            allowed = self.rtol * size
+            try:
+                outcome = self.equation.collocate(state, first, count, guess, allowed, falling)
+            except Unable as error:
+                self.unable = str(error)
+                return False
+            self.sweeps += outcome.sweeps
+            found = outcome.element
+            ratio = max(outcome.error / (0.1 * allowed), outcome.relative / (10.0 * self.rtol), 1e-300)
+            if found is not None and ratio <= 1.0 and self.meets(found, before, 0.1 * allowed, outcome.size):
+                if self.after(found):
+                    self.error += outcome.error
+                    self.length = count * min(FASTER, max(0.5, 0.8 * ratio ** (-1.0 / 11.0)))
+                    return True
+                length = 0.5 * count
+            elif found is None or not math.isfinite(ratio):
+                length = 0.4 * count
+            else:
+                length = count * max(0.2, min(0.7, 0.8 * ratio ** (-1.0 / 11.0)))
+            self.rejected += 1
+        self.length = float(SHORTEST)
+        return False
+
+    def meets(self, element: Element, before: State, allowed: float, size: float) -> bool:
+        """Whether the element, continued by one iteration to the left, meets the iterate there."""
+        continued = element.state(np.array([element.first - 1.0]))
+        worst = float(np.abs(continued["theta"][0] - before["theta"]).max())
+        return worst <= max(allowed, 8.0 * EPSILON * float(np.abs(before["theta"]).max()))
+
+    def after(self, element: Element) -> bool:
+        """Make the iterations after an element; whether the run is stable there, else they are undone."""
+        saved = dict(self.loop.values), self.k, self.rows, self.first, len(self.parts), self.growth
+        self.close()
+        self.parts.append(element)
+        self.k = self.first = element.first + element.length
+        self.loop.values |= element.end()
+        self.rows = {name: [value] for name, value in self.state().items()}
+        self.growth = self.probe()
+        stable = max(self.growth, 0.0) * element.length <= math.log(GROWTH)
+        if stable and all(np.isfinite(value).all() for value in self.state().values()):
+            return True
+        self.loop.values, self.k, self.rows, self.first, parts, self.growth = saved
+        del self.parts[parts:]
+        return False
+
+    def close(self) -> None:
+        """Store the iterations since the last element."""
+        self.parts.append(Iterations(self.first, {name: np.array(rows) for name, rows in self.rows.items()}))
+
+    def report(self) -> Report:
+        """Return status, cost and error estimate."""
+        steps, gradients = self.setup.steps, self.setup.objective.gradients + self.loop.evaluations
+        elements = [part for part in self.parts if isinstance(part, Element)]
+        single = [part for part in self.parts if isinstance(part, Iterations)]
+        count = sum(part.length for part in single)
+        status, message = "converged", f"{len(elements)} elements, {count} iterations made one by one"
+        if self.diverged_at is not None:
+            status, message = "diverged", f"iteration {self.diverged_at} is not finite; {message}"
+        elif self.k < steps:
+            status = "not converged"
+            message = f"the limit of {self.limit} gradients ended it at iteration {self.k}; {message}"
+        if self.unable:
+            message += f": {self.unable}"
+        return Report(
+            status,
+            message,
+            gradient_evaluations=gradients,
+            sweeps=self.sweeps,
+            error_estimate=self.error,
+            rtol=self.rtol,
+            diverged_at=self.diverged_at,
+            details={
+                "elements": len(elements),
+                "lengths": [part.length for part in elements],
+                "rejected": self.rejected,
+                "iterations": count,
+                "where": [(part.first, part.first + part.length) for part in single],
+                "resolution": self.error,
+            },
+        )
