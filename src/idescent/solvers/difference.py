@@ -160,7 +160,7 @@ class Outcome:
     error : float
         Estimated error of theta from the resolution of the element.
     relative : float
-        Resolution of D and the memories, relative to their size.
+        Resolution of D and the memories, relative to its limit.
     size : float
         Largest change of theta if D kept its largest absolute value.
     """
@@ -170,6 +170,24 @@ class Outcome:
     error: float = math.inf
     relative: float = math.inf
     size: float = math.nan
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Accuracy of an element.
+
+    Attributes
+    ----------
+    theta : float
+        Error of theta.
+    relative : float
+        Error of a memory, relative to its largest absolute value ``largest`` in the run, by name.
+    largest : dict of str to float
+    """
+
+    theta: float
+    relative: float
+    largest: dict[str, float]
 
 
 class Difference:
@@ -210,7 +228,7 @@ class Difference:
         return np.broadcast_to(rate, np.shape(values["k"])).ravel()
 
     def collocate(
-        self, start: State, first: int, length: int, guess: Array, allowed: float, falling: dict[str, Array]
+        self, start: State, first: int, length: int, guess: Array, aim: Aim, falling: dict[str, Array]
     ) -> Outcome:
         """Solve the equations of an element by an accelerated fixed point.
 
@@ -221,8 +239,7 @@ class Difference:
         first, length : int
         guess : ndarray, shape (n,)
             Change of theta in an iteration.
-        allowed : float
-            Error of theta up to which the fixed point converges.
+        aim : Aim
         falling : dict of str to ndarray of bool
             For each maximum, the coordinates at which it decays.
         """
@@ -242,12 +259,12 @@ class Difference:
             least = min(least, size)
             if not size <= DIVERGED * least or (count > 12 and size > 1e-2):
                 return Outcome(None, count)
-            aim = max(ROUNDING, min(1e-9, 0.03 * allowed / max(sweep.size, 1e-300)))
-            if size <= aim:
+            least_change = max(ROUNDING, min(1e-5, 0.03 * aim.theta / max(sweep.size, 1e-300)))
+            if size <= least_change and sweep.memories_meet(new, changes, aim):
                 relative = sweep.resolution(new, scales)
                 error = sweep.size * relative
                 element = Element(first, length, start, new) if sweep.one_branch() else None
-                return Outcome(element, count, error, relative, sweep.size)
+                return Outcome(element, count, error, max(relative / 1e-4, sweep.unresolved(new, aim)), sweep.size)
             if count == 1:
                 # The scales of all later sweeps: the acceleration needs one norm.
                 changes, fixed = new, scales
@@ -306,7 +323,10 @@ class _Sweep:
                     new[name] = self._memory(name, memory, values)
             direction = np.broadcast_to(plan.direction(values), old["theta"].shape)
             rate = values["alpha"]
-            moved = rate * (direction + plan.decoupled * old["theta"]) if plan.decoupled else rate * direction
+            moved = rate * direction
+            if plan.decoupled:
+                # The run multiplies by the rounded 1 - alpha w: its complement is exact.
+                moved = moved + (1.0 - (1.0 - rate * plan.decoupled)) * old["theta"]
             flat = moved.reshape(NODES, -1)
             self.sources["theta"] = flat
             new["theta"] = self.operators.solve(1.0, -flat, np.zeros(flat.shape[1]))
@@ -363,6 +383,20 @@ class _Sweep:
                 at = self.operators.at @ change
                 worst = max(worst, float((tail(at) / scales[name]).max()))
         return worst
+
+    def memories_meet(self, new: dict[str, Array], old: dict[str, Array], aim: Aim) -> bool:
+        """Whether the memories changed by less than their accuracy."""
+        least = max(0.1 * aim.relative, ROUNDING)
+        return all(
+            float(np.abs(new[name] - old[name]).max()) <= least * largest
+            for name, largest in aim.largest.items()
+        )
+
+    def unresolved(self, new: dict[str, Array], aim: Aim) -> float:
+        """Return the largest last coefficient of a memory, relative to its accuracy."""
+        tails = {name: float(tail(self.operators.at @ new[name]).max()) for name in aim.largest}
+        parts = (value / (aim.relative * aim.largest[name]) for name, value in tails.items())
+        return max(parts, default=0.0)
 
     def one_branch(self) -> bool:
         """Whether each maximum decays, or follows its source, all over the element."""

@@ -33,7 +33,7 @@ from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.plan import Plan
 from idescent.schedules import Schedule, check
-from idescent.solvers.difference import Difference, Element, State, Unable
+from idescent.solvers.difference import Aim, Difference, Element, State, Unable
 from idescent.trajectory import Report
 
 Array = NDArray[np.float64]
@@ -225,6 +225,21 @@ def leap(
     return _Walk(setup, float(rtol), limit).go()
 
 
+def rounding(element: Element) -> float:
+    r"""Return an estimate of the rounding error of theta in the iterations of an element.
+
+    In each iteration theta is rounded by up to half a unit in its last place u.  These errors are independent
+    if the move :math:`\alpha D` passes many units during the element, and sum up if it is constant: over W
+    units the phase is stationary at most for a part :math:`W^{-1/2}` of the iterations.
+    """
+    last = np.array([element.first + 0.0, element.first + 1.0])
+    moves = [np.diff(element.state(at)["theta"], axis=0) for at in (last, last + element.length - 1.0)]
+    half = 0.5 * EPSILON * np.maximum(np.abs(element.start["theta"]), np.abs(element.end()["theta"]))
+    units = np.abs(moves[1] - moves[0])[0] / np.maximum(2.0 * half, 1e-300)
+    count = float(element.length)
+    return float((half * (3.0 * math.sqrt(count) + count / np.sqrt(np.maximum(units, 1.0)))).max())
+
+
 class _Walk:
     """A run in progress: parts up to iteration ``k``, and the next element's length."""
 
@@ -240,6 +255,7 @@ class _Walk:
         self.first = 0
         self.length, self.wait = float(SHORTEST), PROBE
         self.growth = 0.0
+        self.largest: dict[str, float] = {}
         self.sweeps = self.rejected = 0
         self.error = self.rounding = 0.0
         self.unable = ""
@@ -262,7 +278,7 @@ class _Walk:
             self.iterate(min(START, steps))
             while self.going():
                 room = self.room()
-                if room < SHORTEST or self.unable or not self.smooth():
+                if room < 2 * SHORTEST or self.unable or not self.smooth():
                     self.iterate(min(self.wait, steps - self.k))
                     continue
                 if self.element(room):
@@ -365,17 +381,21 @@ class _Walk:
             count = int(length)
             size = max(float(np.abs(state["theta"]).max()), 1e-300)
             allowed = self.rtol * size
+            aim = Aim(allowed, self.rtol, self.sizes())
             try:
-                outcome = self.equation.collocate(state, first, count, guess, allowed, falling)
+                outcome = self.equation.collocate(state, first, count, guess, aim, falling)
             except Unable as error:
                 self.unable = str(error)
                 return False
             self.sweeps += outcome.sweeps
             found = outcome.element
-            ratio = max(outcome.error / (0.1 * allowed), outcome.relative / (10.0 * self.rtol), 1e-300)
+            ratio = max(outcome.error / (0.1 * allowed), outcome.relative, 1e-300)
             if found is not None and ratio <= 1.0 and self.meets(found, before, 0.1 * allowed, outcome.size):
+                growth = self.growth
                 if self.after(found):
-                    self.error += outcome.error
+                    growth = max(0.0, 0.5 * (growth + self.growth)) * count
+                    self.error = self.error * math.exp(growth) + outcome.error
+                    self.rounding = self.rounding * math.exp(growth) + rounding(found)
                     self.length = count * min(FASTER, max(0.5, 0.8 * ratio ** (-1.0 / 11.0)))
                     return True
                 length = 0.5 * count
@@ -386,6 +406,13 @@ class _Walk:
             self.rejected += 1
         self.length = float(SHORTEST)
         return False
+
+    def sizes(self) -> dict[str, float]:
+        """Return the largest absolute value of each memory, of the iterations that were made one by one."""
+        for name in self.plan.memories:
+            largest = max(float(np.abs(value).max()) for value in self.rows[name][-PROBE:])
+            self.largest[name] = max(self.largest.get(name, 1e-300), largest)
+        return dict(self.largest)
 
     def meets(self, element: Element, before: State, allowed: float, size: float) -> bool:
         """Whether the element, continued by one iteration to the left, meets the iterate there."""
@@ -432,7 +459,7 @@ class _Walk:
             message,
             gradient_evaluations=gradients,
             sweeps=self.sweeps,
-            error_estimate=self.error,
+            error_estimate=self.error + self.rounding,
             rtol=self.rtol,
             diverged_at=self.diverged_at,
             details={
@@ -442,5 +469,6 @@ class _Walk:
                 "iterations": count,
                 "where": [(part.first, part.first + part.length) for part in single],
                 "resolution": self.error,
+                "rounding": self.rounding,
             },
         )
