@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from idescent.objectives.protocol import CountedObjective
 from idescent.optimizers.declared import DeclaredMemory
 from idescent.optimizers.plan import Plan, Values
+from idescent.optimizers.structure import structure
 from idescent.solvers.acceleration import Anderson
 
 Array = NDArray[np.float64]
@@ -41,9 +42,11 @@ State = dict[str, Array]
 Rate = Callable[[Array], Array]
 """Learning rate of any iterations k, real numbers."""
 
-NODES = 12
+NODES = 16
 # Differences that the acceleration stores, and the most sweeps of an element.
-DEPTH, SWEEPS = 10, 30
+DEPTH, SWEEPS, INNER = 10, 30, 60
+# Resolution of D and the memories, relative to their size on the element.
+LOCAL = 1e-4
 # Corrections smaller than this, relative to a field, are rounding.
 ROUNDING = 1e-14
 # A fixed point whose correction exceeds its smallest one by this factor diverges.
@@ -183,11 +186,14 @@ class Aim:
     relative : float
         Error of a memory, relative to its largest absolute value ``largest`` in the run, by name.
     largest : dict of str to float
+    noise : dict of str to float
+        Rounding of a memory in the last iterations: its own digits need not be resolved below.
     """
 
     theta: float
     relative: float
     largest: dict[str, float]
+    noise: dict[str, float]
 
 
 class Difference:
@@ -204,6 +210,8 @@ class Difference:
     def __init__(self, plan: Plan, objective: CountedObjective, rate: Rate) -> None:
         self.plan, self.objective, self.rate = plan, objective, rate
         self.ndim = len(plan.shape or (1,))
+        memories = structure(plan.optimizer).memories.values()
+        self.cyclic = any(memory.cyclic or "direction" in memory.feeds for memory in memories)
 
     def values(self, old: State, k: Array) -> Values:
         """Return the values by name before iterations ``k``, shape (m,), in a new dict."""
@@ -247,37 +255,67 @@ class Difference:
         changes = {name: np.zeros((NODES, value.size)) for name, value in start.items()}
         points = 0.5 * (1.0 - np.cos(np.pi * np.arange(1, NODES + 1) / NODES))
         changes["theta"] = length * points[:, None] * guess.ravel()
-        anderson, least, fixed = Anderson(DEPTH), math.inf, dict[str, Array]()
+        mixing, least, limit = _Mixing(), math.inf, LOCAL
         for count in range(1, SWEEPS + 1):
-            with np.errstate(all="ignore"):
-                new = sweep(changes)
+            new = sweep(changes)
+            if new is not None and self.cyclic:
+                new = self._inner(sweep, changes, new)
             if new is None:
                 return Outcome(None, count)
             scales = sweep.scales(new)
-            correction = np.concatenate([((new[n] - changes[n]) / scales[n]).ravel() for n in new])
-            size = float(np.abs(correction).max())
+            floors = {name: aim.noise.get(name, 0.0) / (0.1 * LOCAL) for name in new}
+            size = max(
+                float((np.abs(new[name] - changes[name]) / np.maximum(scale, floors[name])).max())
+                for name, scale in scales.items()
+            )
             least = min(least, size)
             if not size <= DIVERGED * least or (count > 12 and size > 1e-2):
                 return Outcome(None, count)
-            least_change = max(ROUNDING, min(1e-5, 0.03 * aim.theta / max(sweep.size, 1e-300)))
+            least_change = max(ROUNDING, min(0.1 * LOCAL, 0.03 * aim.theta / max(sweep.size, 1e-300)))
             if size <= least_change and sweep.memories_meet(new, changes, aim):
-                relative = sweep.resolution(new, scales)
-                error = sweep.size * relative
+                error = sweep.size * sweep.resolution(new, scales, {})
+                relative = sweep.resolution(new, scales, floors) / limit if sweep.size > 0.0 else 0.0
                 element = Element(first, length, start, new) if sweep.one_branch() else None
-                return Outcome(element, count, error, max(relative / 1e-4, sweep.unresolved(new, aim)), sweep.size)
-            if count == 1:
-                # The scales of all later sweeps: the acceleration needs one norm.
-                changes, fixed = new, scales
-                continue
-            point = np.concatenate([(changes[n] / fixed[n]).ravel() for n in changes])
-            correction = np.concatenate([((new[n] - changes[n]) / fixed[n]).ravel() for n in changes])
-            step = anderson.step(point, correction)
-            changes, at = dict(changes), 0
-            for name, value in changes.items():
-                part = step[at : at + value.size].reshape(value.shape)
-                changes[name] = value + part * fixed[name]
-                at += value.size
+                return Outcome(element, count, error, max(relative, sweep.unresolved(new, aim)), sweep.size)
+            changes = mixing.step(changes, new, scales)
         return Outcome(None, SWEEPS)
+
+    def _inner(self, sweep: _Sweep, changes: dict[str, Array], new: dict[str, Array] | None) -> Any:
+        """Solve the equations of memories that feed themselves, with the gradients of the last sweep."""
+        mixing = _Mixing()
+        for _ in range(INNER):
+            if new is None:
+                return None
+            scales = sweep.scales(new)
+            size = max(float((np.abs(new[n] - changes[n]) / scale).max()) for n, scale in scales.items())
+            if size <= 1e-13:
+                break
+            changes = mixing.step(changes, new, scales)
+            new = sweep(changes, fresh=False)
+        return new
+
+
+class _Mixing:
+    """Anderson acceleration of the fields of an element, in the scales of its first call."""
+
+    def __init__(self) -> None:
+        self.anderson, self.scales = Anderson(DEPTH), dict[str, Array]()
+
+    def step(
+        self, changes: dict[str, Array], new: dict[str, Array], scales: dict[str, Array]
+    ) -> dict[str, Array]:
+        """Return the next fields from the last ones, and from those that a sweep returned."""
+        if not self.scales:
+            self.scales = scales
+            return new
+        point = np.concatenate([(changes[n] / scale).ravel() for n, scale in self.scales.items()])
+        moves = [((new[n] - changes[n]) / scale).ravel() for n, scale in self.scales.items()]
+        step, at, mixed = self.anderson.step(point, np.concatenate(moves)), 0, dict(changes)
+        for name, value in changes.items():
+            part = step[at : at + value.size].reshape(value.shape)
+            mixed[name] = value + part * self.scales[name]
+            at += value.size
+        return mixed
 
 
 class _Sweep:
@@ -293,10 +331,13 @@ class _Sweep:
         self.constants = equation.values({}, self.k)
         self.sources: dict[str, Array] = {}
         self.margins: list[Array] = []
-        self.size = math.nan
+        self.size, self.gradient = math.nan, np.empty(0)
 
-    def __call__(self, changes: dict[str, Array]) -> dict[str, Array] | None:
-        """Return new changes; None if a number is not finite."""
+    def __call__(self, changes: dict[str, Array], *, fresh: bool = True) -> dict[str, Array] | None:
+        """Return new changes; None if a number is not finite.
+
+        If it is not ``fresh``, the gradients are those of the last call.
+        """
         equation, plan, start = self.equation, self.equation.plan, self.start
         old_matrix = self.operators.at - self.operators.difference
         old = {
@@ -310,7 +351,7 @@ class _Sweep:
             raise Unable("point takes one iteration at a time") from error
         if not np.isfinite(point).all():
             return None
-        gradient = equation.objective.gradient(point)
+        gradient = self.gradient = equation.objective.gradient(point) if fresh else self.gradient
         if plan.shape is not None:
             gradient = gradient.reshape(gradient.shape[:-1] + plan.shape)
         values["gradient"] = gradient + plan.coupled * values["point"] if plan.coupled else gradient
@@ -375,13 +416,15 @@ class _Sweep:
             sizes[name] = np.maximum(size, max(float(size.max()) * 1e-12, 1e-300))
         return sizes
 
-    def resolution(self, new: dict[str, Array], scales: dict[str, Array]) -> float:
+    def resolution(
+        self, new: dict[str, Array], scales: dict[str, Array], floors: dict[str, float]
+    ) -> float:
         """Return the largest of the last coefficients, relative to the size of theta's change or a field."""
         worst = float(tail(self.sources["theta"]).max()) * self.length / max(self.size, 1e-300)
         for name, change in new.items():
             if name != "theta":
                 at = self.operators.at @ change
-                worst = max(worst, float((tail(at) / scales[name]).max()))
+                worst = max(worst, float((tail(at) / np.maximum(scales[name], floors.get(name, 0.0))).max()))
         return worst
 
     def memories_meet(self, new: dict[str, Array], old: dict[str, Array], aim: Aim) -> bool:

@@ -33,7 +33,7 @@ from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.plan import Plan
 from idescent.schedules import Schedule, check
-from idescent.solvers.difference import Aim, Difference, Element, State, Unable
+from idescent.solvers.difference import NODES, Aim, Difference, Element, State, Unable
 from idescent.trajectory import Report
 
 Array = NDArray[np.float64]
@@ -43,7 +43,7 @@ START, PROBE = 40, 24
 # Shortest element.
 SHORTEST = 72
 # Relative distance of the neighbour, and its largest growth over an element.
-DISTANCE, GROWTH = 1e-7, 1e3
+DISTANCE, GROWTH = 1e-9, 1e3
 # Growth of the length after an element.
 FASTER = 4.0
 EPSILON = float(np.finfo(np.float64).eps)
@@ -281,9 +281,10 @@ class _Walk:
                 if room < 2 * SHORTEST or self.unable or not self.smooth():
                     self.iterate(min(self.wait, steps - self.k))
                     continue
-                if self.element(room):
+                gradients, first = self.setup.objective.gradients, self.k
+                if self.element(room) and self.setup.objective.gradients - gradients < self.k - first:
                     self.wait = PROBE
-                else:
+                elif self.going():
                     self.iterate(min(self.wait, steps - self.k))
                     self.wait = min(2 * self.wait, max(PROBE, self.k // 8))
         self.close()
@@ -322,8 +323,8 @@ class _Walk:
         values = dict(loop.values)
         for i, (name, value) in enumerate(state.items()):
             sign = np.sign(np.sin(1.0 + i + 2.3 * np.arange(value.size))).reshape(value.shape)
-            # A memory that must not be negative keeps its sign.
-            values[name] = np.stack((value, value + DISTANCE * sign * np.abs(value)))
+            other = value + DISTANCE * sign * np.abs(value).max() if name == "theta" else value
+            values[name] = np.stack((value, other))
         loop.values = values
         distances = []
         for rate in self.rate(np.arange(self.k + 1.0, self.k + PROBE + 1.0)):
@@ -381,7 +382,7 @@ class _Walk:
             count = int(length)
             size = max(float(np.abs(state["theta"]).max()), 1e-300)
             allowed = self.rtol * size
-            aim = Aim(allowed, self.rtol, self.sizes())
+            aim = Aim(allowed, self.rtol, self.sizes(), self.noise())
             try:
                 outcome = self.equation.collocate(state, first, count, guess, aim, falling)
             except Unable as error:
@@ -396,13 +397,13 @@ class _Walk:
                     growth = max(0.0, 0.5 * (growth + self.growth)) * count
                     self.error = self.error * math.exp(growth) + outcome.error
                     self.rounding = self.rounding * math.exp(growth) + rounding(found)
-                    self.length = count * min(FASTER, max(0.5, 0.8 * ratio ** (-1.0 / 11.0)))
+                    self.length = count * min(FASTER, max(0.5, 0.9 * ratio ** (-1.0 / (NODES - 1))))
                     return True
                 length = 0.5 * count
             elif found is None or not math.isfinite(ratio):
                 length = 0.4 * count
             else:
-                length = count * max(0.2, min(0.7, 0.8 * ratio ** (-1.0 / 11.0)))
+                length = count * max(0.2, min(0.7, 0.9 * ratio ** (-1.0 / (NODES - 1))))
             self.rejected += 1
         self.length = float(SHORTEST)
         return False
@@ -413,6 +414,15 @@ class _Walk:
             largest = max(float(np.abs(value).max()) for value in self.rows[name][-PROBE:])
             self.largest[name] = max(self.largest.get(name, 1e-300), largest)
         return dict(self.largest)
+
+    def noise(self) -> dict[str, float]:
+        """Return the rounding of each memory from the last iterations: what no polynomial resolves."""
+        noise: dict[str, float] = {}
+        for name in self.plan.memories:
+            rows = np.array([value.ravel() for value in self.rows[name][-17:]])
+            # Eighth differences of independent errors of size 1 have the size sqrt(12870).
+            noise[name] = float(np.abs(np.diff(rows, n=8, axis=0)).max()) / 113.0
+        return noise
 
     def meets(self, element: Element, before: State, allowed: float, size: float) -> bool:
         """Whether the element, continued by one iteration to the left, meets the iterate there."""
