@@ -49,6 +49,8 @@ DEPTH, SWEEPS, INNER = 10, 30, 60
 LOCAL = 1e-4
 # Corrections smaller than this, relative to a field, are rounding.
 ROUNDING = 1e-14
+# Largest change of theta on an element at rest, relative to theta.
+REST = 256.0 * float(np.finfo(np.float64).eps)
 # A fixed point whose correction exceeds its smallest one by this factor diverges.
 DIVERGED = 1e3
 
@@ -255,7 +257,7 @@ class Difference:
         changes = {name: np.zeros((NODES, value.size)) for name, value in start.items()}
         points = 0.5 * (1.0 - np.cos(np.pi * np.arange(1, NODES + 1) / NODES))
         changes["theta"] = length * points[:, None] * guess.ravel()
-        mixing, least, limit = _Mixing(), math.inf, LOCAL
+        mixing, least = _Mixing(), math.inf
         for count in range(1, SWEEPS + 1):
             new = sweep(changes)
             if new is not None and self.cyclic:
@@ -269,12 +271,14 @@ class Difference:
                 for name, scale in scales.items()
             )
             least = min(least, size)
-            if not size <= DIVERGED * least or (count > 12 and size > 1e-2):
+            # At rest theta moves by rounding, and so do its gradient and the memories, beside their size.
+            rest = sweep.size <= REST * float(np.abs(start["theta"]).max())
+            if not rest and (not size <= DIVERGED * least or (count > 12 and size > 1e-2)):
                 return Outcome(None, count)
             least_change = max(ROUNDING, min(0.1 * LOCAL, 0.03 * aim.theta / max(sweep.size, 1e-300)))
-            if size <= least_change and sweep.memories_meet(new, changes, aim):
-                error = sweep.size * sweep.resolution(new, scales, {})
-                relative = sweep.resolution(new, scales, floors) / limit if sweep.size > 0.0 else 0.0
+            if (rest or size <= least_change) and sweep.memories_meet(new, changes, aim):
+                error = sweep.size * (1.0 if rest else sweep.resolution(new, scales, {}))
+                relative = 0.0 if rest else sweep.resolution(new, scales, floors) / LOCAL
                 element = Element(first, length, start, new) if sweep.one_branch() else None
                 return Outcome(element, count, error, max(relative, sweep.unresolved(new, aim)), sweep.size)
             changes = mixing.step(changes, new, scales)

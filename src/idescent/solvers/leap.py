@@ -44,6 +44,10 @@ START, PROBE = 40, 24
 SHORTEST = 72
 # Relative distance of the neighbour, and its largest growth over an element.
 DISTANCE, GROWTH = 1e-9, 1e3
+# Least relative distance of the neighbour of iterations that are made one by one.
+NEAR = 1e-13
+# Safety factor of the error estimate.
+SAFETY = 2.0
 # Growth of the length after an element.
 FASTER = 4.0
 EPSILON = float(np.finfo(np.float64).eps)
@@ -240,6 +244,13 @@ def rounding(element: Element) -> float:
     return float((half * (3.0 * math.sqrt(count) + count / np.sqrt(np.maximum(units, 1.0)))).max())
 
 
+class _Neighbour:
+    """A run that begins at a distance ``size`` from another one, with its relative distances from it."""
+
+    def __init__(self, state: State, size: float) -> None:
+        self.state, self.size, self.distances = state, size, list[float]()
+
+
 class _Walk:
     """A run in progress: parts up to iteration ``k``, and the next element's length."""
 
@@ -255,6 +266,8 @@ class _Walk:
         self.first = 0
         self.length, self.wait = float(SHORTEST), PROBE
         self.growth = 0.0
+        self.neighbour: _Neighbour | None = None
+        self.before = 0.0, 0.0
         self.largest: dict[str, float] = {}
         self.sweeps = self.rejected = 0
         self.error = self.rounding = 0.0
@@ -303,45 +316,75 @@ class _Walk:
         return int(min(room, following - self.k))
 
     def iterate(self, count: int) -> None:
-        """Make iterations one by one."""
-        rates = self.rate(np.arange(self.k + 1.0, self.k + count + 1.0))
-        for rate in rates:
-            self.loop.iterate(self.k + 1, float(rate))
+        """Make iterations one by one; after an element with a neighbour, which bounds how its error grows."""
+        size = float(np.abs(self.loop.values["theta"]).max())
+        self.rounding += 1.5 * EPSILON * size * math.sqrt(count)
+        if any(isinstance(part, Element) for part in self.parts):
+            if self.neighbour is None:
+                self.neighbour = self.displaced(max(self.error + self.rounding, NEAR * size))
+                self.before = self.error, self.rounding
+            peak = max(self.together(count), 1.0)
+            self.error, self.rounding = peak * self.before[0], max(self.rounding, peak * self.before[1])
+            return
+        for rate in self.rates(count):
+            self.loop.iterate(self.k + 1, rate)
             self.k += 1
-            state = self.state()
-            for name, value in state.items():
-                self.rows[name].append(value)
-            if not all(np.isfinite(value).all() for value in state.values()):
-                self.diverged_at = self.k
-                return
-            if not self.setup.objective.gradients < self.limit:
+            if not self.store(self.state()) or not self.setup.objective.gradients < self.limit:
                 return
 
-    def probe(self) -> float:
-        """Make iterations with a neighbour of the run; return its growth, a logarithm by iteration."""
-        state, loop = self.state(), self.loop
-        values = dict(loop.values)
-        for i, (name, value) in enumerate(state.items()):
-            sign = np.sign(np.sin(1.0 + i + 2.3 * np.arange(value.size))).reshape(value.shape)
-            other = value + DISTANCE * sign * np.abs(value).max() if name == "theta" else value
-            values[name] = np.stack((value, other))
-        loop.values = values
-        distances = []
-        for rate in self.rate(np.arange(self.k + 1.0, self.k + PROBE + 1.0)):
-            loop.iterate(self.k + 1, float(rate))
+    def rates(self, count: int) -> list[float]:
+        """Return the learning rates of the next iterations."""
+        rates: list[float] = self.rate(np.arange(self.k + 1.0, self.k + count + 1.0)).tolist()
+        return rates
+
+    def store(self, state: State) -> bool:
+        """Store the state after iteration ``k``; whether it is finite."""
+        for name, value in state.items():
+            self.rows[name].append(value)
+        if all(np.isfinite(value).all() for value in state.values()):
+            return True
+        self.diverged_at = self.k
+        return False
+
+    def displaced(self, size: float) -> _Neighbour:
+        """Return a neighbour of the run at a distance in theta."""
+        state = self.state()
+        signs = np.sign(np.sin(1.0 + 2.3 * np.arange(state["theta"].size))).reshape(state["theta"].shape)
+        return _Neighbour(state | {"theta": state["theta"] + size * signs}, max(size, 1e-300))
+
+    def together(self, count: int) -> float:
+        """Make iterations with the neighbour; return its largest distance, relative to the first one.
+
+        A memory may relax towards a larger distance: only theta tells an unstable run.
+        """
+        neighbour, loop = self.neighbour, self.loop
+        assert neighbour is not None
+        pairs = {name: np.stack((value, neighbour.state[name])) for name, value in self.state().items()}
+        loop.values = loop.values | pairs
+        for rate in self.rates(count):
+            loop.iterate(self.k + 1, rate)
             self.k += 1
             both = self.state()
-            for name, value in both.items():
-                self.rows[name].append(value[0])
-            # A memory may relax towards a larger distance: only theta tells an unstable run.
-            distances.append(float(np.abs(both["theta"][1] - both["theta"][0]).max()))
-        for name in state:
-            loop.values[name] = loop.values[name][0]
-        half = PROBE // 2
-        first, last = max(distances[half - 4 : half]), max(distances[-4:])
-        if not math.isfinite(last) or first <= 0.0:
-            return math.inf if not math.isfinite(last) else 0.0
-        return math.log(max(last, 1e-300) / first) / half
+            distance = float(np.abs(both["theta"][1] - both["theta"][0]).max()) / neighbour.size
+            neighbour.distances.append(distance if math.isfinite(distance) else math.inf)
+            finite = self.store({name: value[0] for name, value in both.items()})
+            if not finite or not self.setup.objective.gradients < self.limit:
+                break
+        both = self.state()
+        neighbour.state = {name: value[1] for name, value in both.items()}
+        loop.values |= {name: value[0] for name, value in both.items()}
+        return max(neighbour.distances)
+
+    def probe(self) -> float:
+        """Make iterations with a new neighbour; return its growth, a logarithm by iteration."""
+        self.neighbour = self.displaced(DISTANCE * float(np.abs(self.loop.values["theta"]).max()))
+        self.together(PROBE)
+        distances, half = self.neighbour.distances, PROBE // 2
+        self.neighbour = None
+        first, last = max(distances[half - 4 : half], default=0.0), max(distances[-4:])
+        if not math.isfinite(last):
+            return math.inf
+        return math.log(max(last, 1e-300) / first) / half if first > 0.0 else 0.0
 
     def smooth(self) -> bool:
         """Whether the last iterations are smooth enough to try an element."""
@@ -469,7 +512,7 @@ class _Walk:
             message,
             gradient_evaluations=gradients,
             sweeps=self.sweeps,
-            error_estimate=self.error + self.rounding,
+            error_estimate=SAFETY * (self.error + self.rounding),
             rtol=self.rtol,
             diverged_at=self.diverged_at,
             details={
