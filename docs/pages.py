@@ -38,6 +38,7 @@ API = {
             "store.trajectories",
             "analysis.errors",
             "solvers.fast_forward",
+            "solvers.leap",
             "analysis.verification",
             "analysis.ladder",
             "analysis.orders",

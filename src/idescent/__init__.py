@@ -44,6 +44,7 @@ _EXPORTS = {
     "Trajectory": "trajectory",
     "compare": "analysis.errors",
     "fast_forward": "solvers.fast_forward",
+    "leap": "solvers.leap",
     "read_table": "store.tables",
     "simulate": "discrete.loop",
     "simulate_many": "discrete.lockstep",
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from idescent.optimizers import Shampoo as Shampoo
     from idescent.optimizers import Signum as Signum
     from idescent.solvers.fast_forward import fast_forward as fast_forward
+    from idescent.solvers.leap import leap as leap
     from idescent.solvers.solve import solve as solve
     from idescent.store.tables import read_table as read_table
     from idescent.trajectory import Report as Report

@@ -1,8 +1,8 @@
 r"""Collocation of an optimizer's own difference equation on one long element of iterations.
 
-What lives here: the operators of an element (:class:`Operators`), and the fixed point on it
-(:class:`Element`, :func:`collocate`).  What does not: the choice of elements and the checks between them
-(:mod:`idescent.solvers.leap`), and continuous models.
+What lives here: :class:`Difference`, the equations and their fixed point.  What does not: the polynomials of
+an element (:mod:`idescent.solvers.element`), the choice of elements and the checks between them
+(:mod:`idescent.solvers.walk`), and continuous models.
 
 On an element of H iterations after iteration a, theta and every memory are polynomials of degree n of the
 iteration k.  P evaluates them at the n Gauss nodes k = a + x, and E takes their backward difference there, so
@@ -23,7 +23,6 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,14 +34,12 @@ from idescent.optimizers.declared import DeclaredMemory
 from idescent.optimizers.plan import Plan, Values
 from idescent.optimizers.structure import structure
 from idescent.solvers.acceleration import Anderson
+from idescent.solvers.element import NODES, Element, Operators, State, tables, tail
 
 Array = NDArray[np.float64]
-State = dict[str, Array]
-"""Theta and the memories by name, in the shapes of one run."""
 Rate = Callable[[Array], Array]
 """Learning rate of any iterations k, real numbers."""
 
-NODES = 16
 # Differences that the acceleration stores, and the most sweeps of an element.
 DEPTH, SWEEPS, INNER = 10, 30, 60
 # Resolution of D and the memories, relative to their size on the element.
@@ -55,102 +52,8 @@ REST = 256.0 * float(np.finfo(np.float64).eps)
 DIVERGED = 1e3
 
 
-class Unable(Exception):
+class UnableError(Exception):
     """The declaration of the optimizer cannot be evaluated at several iterations in one call."""
-
-
-@lru_cache(maxsize=1)
-def _tables() -> tuple[Array, Array, Array, Array]:
-    """Return the Gauss nodes in (0, 1), interpolation, derivatives there, and Legendre coefficients.
-
-    Arrays of shape (n,), (n, n), (n, n, n) and (n, n).  Interpolation and derivatives act on the values,
-    minus the initial one, at the n last of n + 1 Chebyshev points of the closed element.
-    """
-    u, weights = legendre.leggauss(NODES)
-    points = -np.cos(np.pi * np.arange(NODES + 1) / NODES)
-    inverse = np.linalg.inv(legendre.legvander(points, NODES))
-    powers = [
-        legendre.legval(u, legendre.legder(np.eye(NODES + 1), order)).T @ inverse
-        for order in range(NODES + 1)
-    ]
-    degree = np.arange(NODES)
-    coefficients = legendre.legvander(u, NODES - 1).T * weights * (degree[:, None] + 0.5)
-    return 0.5 * (u + 1.0), powers[0][:, 1:], np.stack(powers[1:])[:, :, 1:], coefficients
-
-
-@lru_cache(maxsize=1)
-def _inverse() -> Array:
-    """Return the matrix from the n last values on an element to Legendre coefficients, (n + 1, n)."""
-    points = -np.cos(np.pi * np.arange(NODES + 1) / NODES)
-    return np.asarray(np.linalg.inv(legendre.legvander(points, NODES))[:, 1:])
-
-
-class Operators:
-    """Interpolation P and backward difference E on an element of ``length`` iterations.
-
-    Attributes
-    ----------
-    x : ndarray, shape (n,)
-        Gauss nodes in (0, length).
-    at, difference : ndarray, shape (n, n)
-        P and E, acting on values minus the initial one.
-    """
-
-    def __init__(self, length: int) -> None:
-        nodes, self.at, derivatives, _ = _tables()
-        self.x = length * nodes
-        # E is the Taylor series of a polynomial, which ends: differences of P lose digits as length grows.
-        self.difference = np.zeros_like(self.at)
-        factor = -1.0
-        for order, derivative in enumerate(derivatives, start=1):
-            factor *= -2.0 / (length * order)
-            self.difference += factor * derivative
-
-    def solve(self, rate: Any, right: Array, start: Array) -> Array:
-        """Solve ((1 - rate) P + rate E) M = right, M(a) = start; return M - start, shape (n, width)."""
-        rate = np.asarray(rate, dtype=np.float64).reshape(-1, 1)
-        matrix = (1.0 - rate) * self.at + rate * self.difference
-        return np.linalg.solve(matrix, right - (1.0 - rate) * start)
-
-
-def tail(values: Array) -> Array:
-    """Return the largest of the last two Legendre coefficients of values at the Gauss nodes, by column."""
-    coefficients = _tables()[3][-2:] @ values
-    return np.asarray(np.abs(coefficients).max(axis=0))
-
-
-@dataclass(frozen=True)
-class Element:
-    """Polynomials of the run from iteration ``first`` to ``first + length``.
-
-    Attributes
-    ----------
-    first, length : int
-    start : dict of str to ndarray
-        State after iteration ``first``.
-    changes : dict of str to ndarray, shape (n, width)
-        Values minus those of the start, at the n last Chebyshev points of the element.
-    """
-
-    first: int
-    length: int
-    start: State
-    changes: dict[str, Array]
-
-    def state(self, k: Array) -> State:
-        """Return theta and the memories after iterations ``k``, real numbers, shape (m,)."""
-        u = 2.0 * (np.asarray(k, dtype=np.float64) - self.first) / self.length - 1.0
-        matrix = legendre.legvander(u, NODES) @ _inverse()
-        return {
-            name: start + (matrix @ self.changes[name]).reshape(u.shape + start.shape)
-            for name, start in self.start.items()
-        }
-
-    def end(self) -> State:
-        """Return the state after the last iteration."""
-        return {
-            name: start + self.changes[name][-1].reshape(start.shape) for name, start in self.start.items()
-        }
 
 
 @dataclass(frozen=True)
@@ -164,17 +67,17 @@ class Outcome:
     sweeps : int
     error : float
         Estimated error of theta from the resolution of the element.
+    correction : float
+        Last change of theta in the fixed point.
     relative : float
         Resolution of D and the memories, relative to its limit.
-    size : float
-        Largest change of theta if D kept its largest absolute value.
     """
 
     element: Element | None
     sweeps: int
     error: float = math.inf
+    correction: float = math.inf
     relative: float = math.inf
-    size: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -227,7 +130,7 @@ class Difference:
             numbers = self.plan.continued(k)
             return {name: np.broadcast_to(value, k.shape) for name, value in numbers.items()}
         except (TypeError, ValueError) as error:
-            raise Unable("a sequence takes one iteration at a time") from error
+            raise UnableError("a sequence takes one iteration at a time") from error
 
     def decay(self, memory: DeclaredMemory, values: Values) -> Any:
         """Return the decay rate of a memory: a number, or one for each iteration."""
@@ -280,7 +183,8 @@ class Difference:
                 error = sweep.size * (1.0 if rest else sweep.resolution(new, scales, {}))
                 relative = 0.0 if rest else sweep.resolution(new, scales, floors) / LOCAL
                 element = Element(first, length, start, new) if sweep.one_branch() else None
-                return Outcome(element, count, error, max(relative, sweep.unresolved(new, aim)), sweep.size)
+                relative = max(relative, sweep.unresolved(new, aim))
+                return Outcome(element, count, error, sweep.size * min(size, 1.0), relative)
             changes = mixing.step(changes, new, scales)
         return Outcome(None, SWEEPS)
 
@@ -352,7 +256,7 @@ class _Sweep:
         try:
             point = plan.locate(values)
         except (TypeError, ValueError) as error:
-            raise Unable("point takes one iteration at a time") from error
+            raise UnableError("point takes one iteration at a time") from error
         if not np.isfinite(point).all():
             return None
         gradient = self.gradient = equation.objective.gradient(point) if fresh else self.gradient
@@ -381,7 +285,7 @@ class _Sweep:
                 if memory.read == "old":
                     new[name] = self._memory(name, memory, values)
         except (TypeError, ValueError, np.linalg.LinAlgError) as error:
-            raise Unable("a function of the declaration takes one iteration at a time") from error
+            raise UnableError("a function of the declaration takes one iteration at a time") from error
         self.size = self.length * float(np.abs(flat).max())
         new = {name: new[name] for name in start}
         return new if all(np.isfinite(value).all() for value in new.values()) else None
@@ -420,9 +324,7 @@ class _Sweep:
             sizes[name] = np.maximum(size, max(float(size.max()) * 1e-12, 1e-300))
         return sizes
 
-    def resolution(
-        self, new: dict[str, Array], scales: dict[str, Array], floors: dict[str, float]
-    ) -> float:
+    def resolution(self, new: dict[str, Array], scales: dict[str, Array], floors: dict[str, float]) -> float:
         """Return the largest of the last coefficients, relative to the size of theta's change or a field."""
         worst = float(tail(self.sources["theta"]).max()) * self.length / max(self.size, 1e-300)
         for name, change in new.items():
@@ -449,5 +351,5 @@ class _Sweep:
         """Whether each maximum decays, or follows its source, all over the element."""
         if not self.margins:
             return True
-        fine = legendre.legvander(np.linspace(-1.0, 1.0, 8 * NODES + 1), NODES - 1) @ _tables()[3]
+        fine = legendre.legvander(np.linspace(-1.0, 1.0, 8 * NODES + 1), NODES - 1) @ tables()[3]
         return all(bool((fine @ margin >= 0.0).all()) for margin in self.margins)

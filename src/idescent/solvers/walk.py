@@ -1,0 +1,395 @@
+r"""The choice and the checks of the elements of a leap.
+
+What lives here: :class:`Walk`.  What does not: its public form (:mod:`idescent.solvers.leap`), and the
+equations of an element (:mod:`idescent.solvers.difference`).
+
+Between two elements some iterations are made one by one, together with a neighbour of the run.  An element is
+accepted if
+
+1. its fixed point converged, and its last coefficients are below the tolerance;
+2. continued by one iteration to the left, it meets the iterate that was made there: no fast oscillation is
+   left out;
+3. the neighbour of the run does not depart from it, before and after the element: the smooth path is stable.
+
+Otherwise the element is halved; below a length of 72 iterations they are made one by one.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idescent.discrete.generic import GenericLoop
+from idescent.discrete.setup import Setup
+from idescent.optimizers.plan import Plan
+from idescent.solvers.difference import Aim, Difference, UnableError
+from idescent.solvers.element import NODES, Element, State
+from idescent.trajectory import Report
+
+Array = NDArray[np.float64]
+
+# Iterations at the start, and between two elements with a neighbour.
+START, PROBE = 40, 24
+# Shortest element.
+SHORTEST = 72
+# Relative distance of the neighbour, and its largest growth over an element.
+DISTANCE, GROWTH = 1e-9, 1e3
+# Least relative distance of the neighbour of iterations that are made one by one.
+NEAR = 1e-13
+# Safety factor of the error estimate.
+SAFETY, CHAOS = 3.0, 4.0
+# Part of a new direction in that of a neighbour.
+FRESH = 0.1
+# Units in the last place below which the rounding of a move is as good as constant.
+FEW = 8.0
+# Growth of the length after an element.
+FASTER = 4.0
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class Iterations:
+    """Iterations that were made one by one: rows of theta and the memories, row 0 after ``first``."""
+
+    first: int
+    rows: dict[str, Array]
+
+    @property
+    def length(self) -> int:
+        """Number of iterations."""
+        return len(self.rows["theta"]) - 1
+
+    def state(self, k: Array) -> State:
+        """Return theta and the memories after iterations ``k``, shape (m,)."""
+        at = np.asarray(k, dtype=np.int64) - self.first
+        return {name: rows[at] for name, rows in self.rows.items()}
+
+
+def rounding(element: Element) -> float:
+    r"""Return an estimate of the rounding error of theta in the iterations of an element.
+
+    In each iteration theta is rounded by up to half a unit in its last place u.  These errors are independent
+    if the move :math:`\alpha D` passes many units during the element, and sum up if it is constant: over W
+    units the phase is stationary at most for a part :math:`W^{-1/2}` of the iterations.
+    """
+    at = element.first + np.linspace(0.0, element.length, 33)
+    theta = element.state(at)["theta"]
+    half = 0.5 * EPSILON * np.abs(theta).max(axis=0)
+    moves = np.diff(theta, axis=0) / (element.length / 32.0) / np.maximum(2.0 * half, 1e-300)
+    count = float(element.length)
+    constant = 1.0 / np.sqrt(np.maximum(np.ptp(moves, axis=0), 1.0))
+    # A move of a few units is as good as constant: its rounding drifts slowly.
+    constant = np.maximum(constant, (np.abs(moves) < FEW).mean(axis=0))
+    return float((half * (3.0 * math.sqrt(count) + count * constant)).max())
+
+
+def mean_growth(start: float, end: float) -> float:
+    """Return the mean of a growth that falls or rises exponentially between two values, 0 if both are <= 0.
+
+    A value that is not positive counts as a thousandth of the other.
+    """
+    large = max(start, end)
+    if large <= 0.0:
+        return 0.0
+    small = max(min(start, end), 1e-3 * large)
+    return (large - small) / math.log(large / small) if small < 0.999 * large else large
+
+
+class _Neighbour:
+    """A run that begins at a distance ``size`` from another one, with its relative distances from it."""
+
+    def __init__(self, state: State, size: float) -> None:
+        self.state, self.size, self.distances = state, size, list[float]()
+
+
+class Walk:
+    """A run in progress: parts up to iteration ``k``, and the next element's length."""
+
+    def __init__(self, setup: Setup, rtol: float, limit: int) -> None:
+        self.setup, self.rtol, self.limit = setup, rtol, limit
+        self.loop = GenericLoop(setup)
+        self.plan: Plan = self.loop.plan
+        self.equation = Difference(self.plan, setup.objective, self.rate)
+        breaks = () if setup.schedule is None else setup.schedule.breaks(setup.steps)
+        self.breaks = [*breaks, math.inf]
+        self.k, self.parts = 0, list[Iterations | Element]()
+        self.rows: dict[str, list[Array]] = {name: [value] for name, value in self.state().items()}
+        self.first = 0
+        self.length, self.wait = float(SHORTEST), PROBE
+        self.growth = 0.0
+        self.scale = max(float(np.abs(setup.start).max()), 1e-300)
+        self.neighbour: _Neighbour | None = None
+        self.direction: Array | None = None
+        self.before = 0.0, 0.0
+        self.largest: dict[str, float] = {}
+        self.sweeps = self.rejected = 0
+        self.error = self.rounding = 0.0
+        self.unable = ""
+        self.diverged_at: int | None = None
+
+    def rate(self, k: Array) -> Array:
+        """Return the learning rate of iterations ``k``."""
+        schedule = self.setup.schedule
+        factor = np.ones_like(k) if schedule is None else schedule.rate(k - 0.5)
+        return self.setup.alpha * np.asarray(factor)
+
+    def state(self) -> State:
+        """Return theta and the memories after iteration ``k``."""
+        return {name: self.loop.values[name] for name in ("theta", *self.plan.memories)}
+
+    def go(self) -> None:
+        """Compute all parts."""
+        steps = self.setup.steps
+        with np.errstate(all="ignore"):
+            self.iterate(min(START, steps))
+            while self.going():
+                room = self.room()
+                if room < 2 * SHORTEST or self.unable or not self.smooth():
+                    self.iterate(min(self.wait, steps - self.k))
+                    continue
+                gradients, first = self.setup.objective.gradients, self.k
+                if self.element(room) and self.setup.objective.gradients - gradients < self.k - first:
+                    self.wait = PROBE
+                elif self.going():
+                    self.iterate(min(self.wait, steps - self.k))
+                    self.wait = min(2 * self.wait, max(PROBE, self.k // 8))
+        self.close()
+
+    def going(self) -> bool:
+        """Whether there are iterations left, and gradients for them."""
+        left = self.setup.objective.gradients < self.limit
+        return left and self.diverged_at is None and self.k < self.setup.steps
+
+    def room(self) -> int:
+        """Return the largest length of an element that begins here."""
+        # The iterations of a probe follow the element.
+        room = self.setup.steps - PROBE - self.k
+        following = self.breaks[bisect_right(self.breaks, self.k - 1.0)]
+        return int(min(room, following - self.k))
+
+    def iterate(self, count: int) -> None:
+        """Make iterations one by one; after an element with a neighbour, which bounds how its error grows."""
+        if any(isinstance(part, Element) for part in self.parts):
+            if self.neighbour is None:
+                self.neighbour = self.displaced(max(self.error + self.rounding, NEAR * self.size()))
+                self.before = self.error, self.rounding
+            peak = max(self.together(count), 1.0)
+            # In chaos the distance is bounded by that of two points of an attractor, here a sample of it.
+            peak *= CHAOS if peak > GROWTH else 1.0
+            self.error, self.rounding = peak * self.before[0], max(self.rounding, peak * self.before[1])
+            self.rounding += 1.5 * EPSILON * self.size() * math.sqrt(count)
+            return
+        for rate in self.rates(count):
+            self.loop.iterate(self.k + 1, rate)
+            self.k += 1
+            if not self.store(self.state()) or not self.setup.objective.gradients < self.limit:
+                break
+        self.rounding += 1.5 * EPSILON * self.size() * math.sqrt(count)
+
+    def size(self) -> float:
+        """Return the largest absolute value of theta among the iterations since the last element."""
+        return max(float(np.abs(rows).max()) for rows in self.rows["theta"][-PROBE:])
+
+    def rates(self, count: int) -> list[float]:
+        """Return the learning rates of the next iterations."""
+        rates: list[float] = self.rate(np.arange(self.k + 1.0, self.k + count + 1.0)).tolist()
+        return rates
+
+    def store(self, state: State) -> bool:
+        """Store the state after iteration ``k``; whether it is finite."""
+        for name, value in state.items():
+            self.rows[name].append(value)
+        if all(np.isfinite(value).all() for value in state.values()):
+            return True
+        self.diverged_at = self.k
+        return False
+
+    def displaced(self, size: float) -> _Neighbour:
+        """Return a neighbour of the run at a distance in theta."""
+        state = self.state()
+        signs = np.sign(np.sin(1.0 + 2.3 * np.arange(state["theta"].size))).reshape(state["theta"].shape)
+        # The direction of the last neighbour has turned to that of growth; a new one would grow at first.
+        direction = signs if self.direction is None else self.direction + FRESH * signs
+        direction = direction / np.abs(direction).max()
+        return _Neighbour(state | {"theta": state["theta"] + size * direction}, max(size, 1e-300))
+
+    def together(self, count: int) -> float:
+        """Make iterations with the neighbour; return its largest distance, relative to the first one.
+
+        A memory may relax towards a larger distance: only theta tells an unstable run.
+        """
+        neighbour, loop = self.neighbour, self.loop
+        assert neighbour is not None
+        pairs = {name: np.stack((value, neighbour.state[name])) for name, value in self.state().items()}
+        loop.values = loop.values | pairs
+        for rate in self.rates(count):
+            loop.iterate(self.k + 1, rate)
+            self.k += 1
+            both = self.state()
+            distance = float(np.abs(both["theta"][1] - both["theta"][0]).max()) / neighbour.size
+            neighbour.distances.append(distance if math.isfinite(distance) else math.inf)
+            finite = self.store({name: value[0] for name, value in both.items()})
+            if not finite or not self.setup.objective.gradients < self.limit:
+                break
+        both = self.state()
+        neighbour.state = {name: value[1] for name, value in both.items()}
+        apart = both["theta"][1] - both["theta"][0]
+        if 0.0 < np.abs(apart).max() < math.inf:
+            self.direction = apart / np.abs(apart).max()
+        loop.values |= {name: value[0] for name, value in both.items()}
+        return max(neighbour.distances)
+
+    def probe(self) -> float:
+        """Make iterations with a new neighbour; return its growth, a logarithm by iteration."""
+        self.neighbour = self.displaced(DISTANCE * float(np.abs(self.loop.values["theta"]).max()))
+        self.together(PROBE)
+        distances, half = self.neighbour.distances, PROBE // 2
+        self.neighbour = None
+        first, last = max(distances[half - 4 : half], default=0.0), max(distances[-4:])
+        if not math.isfinite(last):
+            return math.inf
+        return math.log(max(last, 1e-300) / first) / half if first > 0.0 else 0.0
+
+    def smooth(self) -> bool:
+        """Whether the last iterations are smooth enough to try an element."""
+        rows = np.array([value.ravel() for value in self.rows["theta"][-17:]])
+        if len(rows) < 17:
+            return False
+        moves = np.diff(rows, axis=0)
+        size = float(np.abs(moves).max())
+        noise = 512.0 * EPSILON * float(np.abs(rows).max())
+        return float(np.abs(np.diff(moves, n=8, axis=0)).max()) <= 0.05 * size + noise
+
+    def falling(self) -> dict[str, Array] | None:
+        """Return for each maximum the coordinates at which it decays; None if this has just changed."""
+        falling: dict[str, Array] = {}
+        for name, memory in self.plan.memories.items():
+            if memory.kind == "maximum":
+                rows = np.array(self.rows[name][-6:])
+                if not memory.constant:
+                    return None
+                decays = rows[1:] == memory.decay * rows[:-1]
+                if (decays != decays[0]).any():
+                    return None
+                falling[name] = decays[0]
+        return falling
+
+    def element(self, room: int) -> bool:
+        """Try an element, and shorter ones; whether one was accepted, with the iterations that follow."""
+        falling = self.falling()
+        if falling is None:
+            return False
+        state, first = self.state(), self.k
+        before = {name: rows[-2] for name, rows in self.rows.items()}
+        guess = state["theta"] - before["theta"]
+        length = min(self.length, room)
+        if self.growth > 0.0:
+            length = min(length, math.log(GROWTH) / self.growth)
+        while length >= SHORTEST and self.setup.objective.gradients < self.limit:
+            count = int(length)
+            self.scale = max(self.scale, self.size())
+            allowed = self.rtol * self.scale
+            aim = Aim(allowed, self.rtol, self.sizes(), self.noise())
+            try:
+                outcome = self.equation.collocate(state, first, count, guess, aim, falling)
+            except UnableError as error:
+                self.unable = str(error)
+                return False
+            self.sweeps += outcome.sweeps
+            found = outcome.element
+            ratio = max(outcome.error / (0.1 * allowed), outcome.relative, 1e-300)
+            if found is not None and ratio <= 1.0 and self.meets(found, before, 0.1 * allowed):
+                growth = self.growth
+                if self.after(found):
+                    growth = mean_growth(growth, self.growth) * count
+                    self.error = self.error * math.exp(growth) + outcome.error + outcome.correction
+                    self.rounding = self.rounding * math.exp(growth) + rounding(found)
+                    self.length = count * min(FASTER, max(0.5, 0.9 * ratio ** (-1.0 / (NODES - 1))))
+                    return True
+                length = 0.5 * count
+            elif found is None or not math.isfinite(ratio):
+                length = 0.4 * count
+            else:
+                length = count * max(0.2, min(0.7, 0.9 * ratio ** (-1.0 / (NODES - 1))))
+            self.rejected += 1
+        self.length = float(SHORTEST)
+        return False
+
+    def sizes(self) -> dict[str, float]:
+        """Return the largest absolute value of each memory, of the iterations that were made one by one."""
+        for name in self.plan.memories:
+            largest = max(float(np.abs(value).max()) for value in self.rows[name][-PROBE:])
+            self.largest[name] = max(self.largest.get(name, 1e-300), largest)
+        return dict(self.largest)
+
+    def noise(self) -> dict[str, float]:
+        """Return the rounding of each memory from the last iterations: what no polynomial resolves."""
+        noise: dict[str, float] = {}
+        for name in self.plan.memories:
+            rows = np.array([value.ravel() for value in self.rows[name][-17:]])
+            # Eighth differences of independent errors of size 1 have the size sqrt(12870).
+            noise[name] = float(np.abs(np.diff(rows, n=8, axis=0)).max()) / 113.0
+        return noise
+
+    def meets(self, element: Element, before: State, allowed: float) -> bool:
+        """Whether the element, continued by one iteration to the left, meets the iterate there."""
+        continued = element.state(np.array([element.first - 1.0]))
+        worst = float(np.abs(continued["theta"][0] - before["theta"]).max())
+        return worst <= max(allowed, 8.0 * EPSILON * float(np.abs(before["theta"]).max()))
+
+    def after(self, element: Element) -> bool:
+        """Make the iterations after an element; whether the run is stable there, else they are undone."""
+        saved = dict(self.loop.values), self.k, self.rows, self.first, len(self.parts), self.growth
+        self.close()
+        self.parts.append(element)
+        self.k = self.first = element.first + element.length
+        self.loop.values |= element.end()
+        self.rows = {name: [value] for name, value in self.state().items()}
+        self.growth = self.probe()
+        stable = max(self.growth, 0.0) * element.length <= math.log(GROWTH)
+        if stable and all(np.isfinite(value).all() for value in self.state().values()):
+            return True
+        self.loop.values, self.k, self.rows, self.first, parts, self.growth = saved
+        del self.parts[parts:]
+        return False
+
+    def close(self) -> None:
+        """Store the iterations since the last element."""
+        self.parts.append(Iterations(self.first, {name: np.array(rows) for name, rows in self.rows.items()}))
+
+    def report(self) -> Report:
+        """Return status, cost and error estimate."""
+        steps, gradients = self.setup.steps, self.setup.objective.gradients + self.loop.evaluations
+        elements = [part for part in self.parts if isinstance(part, Element)]
+        single = [part for part in self.parts if isinstance(part, Iterations)]
+        count = sum(part.length for part in single)
+        status, message = "converged", f"{len(elements)} elements, {count} iterations made one by one"
+        if self.diverged_at is not None:
+            status, message = "diverged", f"iteration {self.diverged_at} is not finite; {message}"
+        elif self.k < steps:
+            status = "not converged"
+            message = f"the limit of {self.limit} gradients ended it at iteration {self.k}; {message}"
+        if self.unable:
+            message += f": {self.unable}"
+        return Report(
+            status,
+            message,
+            gradient_evaluations=gradients,
+            sweeps=self.sweeps,
+            error_estimate=SAFETY * (self.error + self.rounding),
+            rtol=self.rtol,
+            diverged_at=self.diverged_at,
+            details={
+                "elements": len(elements),
+                "lengths": [part.length for part in elements],
+                "rejected": self.rejected,
+                "iterations": count,
+                "where": [(part.first, part.first + part.length) for part in single],
+                "resolution": self.error,
+                "rounding": self.rounding,
+            },
+        )
