@@ -137,8 +137,10 @@ class Difference:
         if memory.constant:
             return memory.decay
         names = [name for name in inspect.signature(memory.beta).parameters if name in values]  # type: ignore[arg-type]
-        rate = memory.beta(*(values[name] for name in names))  # type: ignore[operator]
-        return np.broadcast_to(rate, np.shape(values["k"])).ravel()
+        # One by one: a decay rate need not take arrays.
+        columns = [np.ravel(values[name]).tolist() for name in names]
+        rates = [memory.beta(*numbers) for numbers in zip(*columns, strict=True)]  # type: ignore[operator]
+        return np.array(rates, dtype=np.float64)
 
     def collocate(
         self, start: State, first: int, length: int, guess: Array, aim: Aim, falling: dict[str, Array]

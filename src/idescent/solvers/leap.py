@@ -182,4 +182,4 @@ def leap(
         raise ValueError("objective.gradient: two gradients at theta0 differ: leap takes no noise")
     walk = Walk(setup, float(rtol), limit)
     walk.go()
-    return Leap(setup.steps, walk.k, walk.report(), tuple(walk.parts), walk.equation)
+    return Leap(setup.steps, walk.reached, walk.report(), tuple(walk.parts), walk.equation)

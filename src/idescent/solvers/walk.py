@@ -131,6 +131,11 @@ class Walk:
         self.unable = ""
         self.diverged_at: int | None = None
 
+    @property
+    def reached(self) -> int:
+        """Last iteration whose state is finite."""
+        return self.k if self.diverged_at is None else self.diverged_at - 1
+
     def rate(self, k: Array) -> Array:
         """Return the learning rate of iterations ``k``."""
         schedule = self.setup.schedule
@@ -249,9 +254,9 @@ class Walk:
         self.together(PROBE)
         distances, half = self.neighbour.distances, PROBE // 2
         self.neighbour = None
-        first, last = max(distances[half - 4 : half], default=0.0), max(distances[-4:])
-        if not math.isfinite(last):
+        if len(distances) < PROBE or not math.isfinite(max(distances)):
             return math.inf
+        first, last = max(distances[half - 4 : half]), max(distances[-4:])
         return math.log(max(last, 1e-300) / first) / half if first > 0.0 else 0.0
 
     def smooth(self) -> bool:
@@ -354,6 +359,7 @@ class Walk:
         if stable and all(np.isfinite(value).all() for value in self.state().values()):
             return True
         self.loop.values, self.k, self.rows, self.first, parts, self.growth = saved
+        self.diverged_at = None
         del self.parts[parts:]
         return False
 
@@ -363,7 +369,7 @@ class Walk:
 
     def report(self) -> Report:
         """Return status, cost and error estimate."""
-        steps, gradients = self.setup.steps, self.setup.objective.gradients + self.loop.evaluations
+        steps, gradients = self.setup.steps, self.setup.objective.gradients
         elements = [part for part in self.parts if isinstance(part, Element)]
         single = [part for part in self.parts if isinstance(part, Iterations)]
         count = sum(part.length for part in single)
