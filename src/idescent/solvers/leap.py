@@ -77,7 +77,7 @@ class Leap:
                     f"{name}_old": value for name, value in old.items()
                 }
             theta[chosen] = plan.evaluated(values).reshape(len(chosen), -1)
-        return theta.reshape((*points.shape, -1))
+        return theta.reshape((*points.shape, theta.shape[-1]))
 
     def moments(self, k: ArrayLike) -> dict[str, Array]:
         """Return the memories by name after any iterations, shape (m, width) or (width,) each.
@@ -89,9 +89,8 @@ class Leap:
         """
         points = self._checked(k)
         states = self._gathered(points.ravel())
-        return {
-            name: values.reshape((*points.shape, -1)) for name, values in states.items() if name != "theta"
-        }
+        shapes = {name: (*points.shape, int(np.prod(value.shape[1:]))) for name, value in states.items()}
+        return {name: value.reshape(shapes[name]) for name, value in states.items() if name != "theta"}
 
     def _gathered(self, k: NDArray[np.int64]) -> State:
         initial = self.parts[0].state(np.zeros(1))

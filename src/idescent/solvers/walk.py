@@ -121,7 +121,7 @@ class Walk:
         self.first = 0
         self.length, self.wait = float(SHORTEST), PROBE
         self.growth = 0.0
-        self.scale = max(float(np.abs(setup.start).max()), 1e-300)
+        self.scale = max(float(np.abs(setup.start).max()), setup.alpha)
         self.neighbour: _Neighbour | None = None
         self.direction: Array | None = None
         self.before = 0.0, 0.0
@@ -177,23 +177,17 @@ class Walk:
         return int(min(room, following - self.k))
 
     def iterate(self, count: int) -> None:
-        """Make iterations one by one; after an element with a neighbour, which bounds how its error grows."""
-        if any(isinstance(part, Element) for part in self.parts):
-            if self.neighbour is None:
-                self.neighbour = self.displaced(max(self.error + self.rounding, NEAR * self.size()))
-                self.before = self.error, self.rounding
-            peak = max(self.together(count), 1.0)
-            # In chaos the distance is bounded by that of two points of an attractor, here a sample of it.
-            peak *= CHAOS if peak > GROWTH else 1.0
-            self.error, self.rounding = peak * self.before[0], max(self.rounding, peak * self.before[1])
-            self.rounding += 1.5 * EPSILON * self.size() * math.sqrt(count)
-            return
-        for rate in self.rates(count):
-            self.loop.iterate(self.k + 1, rate)
-            self.k += 1
-            if not self.store(self.state()) or not self.setup.objective.gradients < self.limit:
-                break
-        self.rounding += 1.5 * EPSILON * self.size() * math.sqrt(count)
+        """Make iterations one by one, with a neighbour that bounds how an error grows."""
+        if self.neighbour is None:
+            self.neighbour = self.displaced(max(self.error + self.rounding, NEAR * self.scale))
+            self.before = self.error, self.rounding
+        peak = max(self.together(count), 1.0)
+        error, rounding = self.before
+        rounding += 1.5 * EPSILON * self.size() * math.sqrt(len(self.neighbour.distances))
+        if peak > GROWTH:
+            # In chaos an error becomes the distance of two points of an attractor, here a sample of it.
+            error, peak = max(error, self.neighbour.size), CHAOS * peak
+        self.error, self.rounding = max(self.error, peak * error), max(self.rounding, peak * rounding)
 
     def size(self) -> float:
         """Return the largest absolute value of theta among the iterations since the last element."""

@@ -1,0 +1,270 @@
+"""Leaps: the discrete run itself, its error estimate, and its cost."""
+
+import itertools
+
+import mpmath
+import numpy as np
+import pytest
+from problems import DoubleWell, Rotated
+
+import idescent as ide
+
+
+class Crossing:
+    """A quadratic on which the gradient by the first coordinate passes zero long before the minimum."""
+
+    matrix = np.array([[1.0, 2.0], [2.0, 8.0]])
+
+    def value(self, theta):
+        return 0.5 * np.einsum("...i,ij,...j", theta, self.matrix, theta)
+
+    def gradient(self, theta):
+        return theta @ self.matrix
+
+
+QUADRATIC = ide.Quadratic(4.0)
+SMOOTH = [
+    ide.Adam(0.9, 0.999),
+    ide.AdaGrad(),
+    ide.RMSProp(0.99),
+    ide.NAdam(),
+    ide.HeavyBall(),
+    ide.ScheduleFreeSGD(),
+    ide.MomentumRMSProp(),
+    ide.ADOPT(),
+    ide.AdaBelief(eps_root=1e-8),
+    ide.AdaDelta(),
+    ide.AdamW(0.9, 0.99, 0.1),
+    ide.Adam(0.9, 0.99, accumulator="norm"),
+    # Before the switch of their maximum or sign.
+    ide.Adamax(),
+    ide.AMSGrad(0.9, 0.99),
+    ide.Lion(),
+]
+
+
+def compared(optimizer, objective, alpha, theta0, steps, rtol=1e-12, **settings):
+    """Return a leap, and its sup error against the run."""
+    leap = ide.leap(optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, rtol=rtol, **settings)
+    run = ide.simulate(
+        optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, schedule=settings.get("schedule")
+    )
+    k = np.arange(leap.reached + 1)
+    for name, values in leap.moments(k).items():
+        scale = np.abs(run.moments[name]).max()
+        if leap.report.error_estimate <= 1e-9:
+            assert np.abs(values - run.moments[name][k]).max() <= 1e-6 * scale
+    return leap, np.abs(leap(k) - run.theta[k]).max()
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 2e-4])
+@pytest.mark.parametrize("optimizer", SMOOTH, ids=lambda optimizer: type(optimizer).__name__)
+def test_a_leap_is_the_run_to_rounding(optimizer, alpha):
+    leap, error = compared(optimizer, QUADRATIC, alpha, 1.0, round(1.5 / alpha))
+    assert error <= (1e-10 if isinstance(optimizer, ide.AdaDelta) else 1e-11)
+    assert error <= leap.report.error_estimate <= 1e-8
+    assert leap.report.ok
+    assert leap.report.details["elements"] >= 3
+
+
+def test_two_million_iterations_of_adam_cost_two_thousand_gradients():
+    optimizer, steps = ide.Adam(0.9, 0.999), 2_000_000
+    leap = ide.leap(optimizer, QUADRATIC, alpha=1e-6, theta0=1.0, steps=steps)
+    run = ide.simulate(optimizer, QUADRATIC, alpha=1e-6, theta0=1.0, steps=steps)
+    k = np.unique(np.concatenate((np.arange(5000), np.linspace(0, steps, 50_001).astype(int))))
+    assert leap.report.gradient_evaluations <= 2_500
+    assert np.abs(leap(k) - run.theta[k]).max() <= min(1e-10, leap.report.error_estimate)
+
+
+def test_the_cost_does_not_grow_with_the_length():
+    costs = []
+    for alpha in (1e-5, 1e-6, 1e-7, 1e-8):
+        leap = ide.leap(ide.Adam(0.9, 0.999), QUADRATIC, alpha=alpha, theta0=1.0, steps=round(2 / alpha))
+        assert leap.report.ok
+        costs.append(leap.report.gradient_evaluations)
+    assert max(costs) <= 2_500
+
+
+def test_two_million_iterations_of_adagrad():
+    optimizer, steps = ide.AdaGrad(), 2_000_000
+    leap = ide.leap(optimizer, QUADRATIC, alpha=1e-3, theta0=1.0, steps=steps)
+    run = ide.simulate(optimizer, QUADRATIC, alpha=1e-3, theta0=1.0, steps=steps)
+    k = np.linspace(0, steps, 50_001).astype(int)
+    assert leap.report.gradient_evaluations <= 4_000
+    assert np.abs(leap(k) - run.theta[k]).max() <= min(1e-10, leap.report.error_estimate)
+
+
+def test_a_zero_of_the_gradient_costs_the_logarithm_of_the_learning_rate():
+    costs = []
+    for power in (12, 14, 16):
+        alpha = 2.0**-power
+        leap, error = compared(ide.Adam(0.9, 0.99), Crossing(), alpha, [-2.0, 1.5], round(1.0 / alpha))
+        gradient = leap(np.arange(leap.steps + 1)) @ Crossing.matrix
+        assert gradient[0, 0] > 0.0 > gradient[-1, 0]
+        assert error <= 1e-11
+        costs.append(leap.report.gradient_evaluations)
+    assert max(np.diff(costs)) <= 2_500
+    assert costs[-1] <= 9_000
+
+
+@pytest.mark.parametrize("schedule", [ide.schedules.Cosine(6000), ide.schedules.LinearWarmup(2000)])
+def test_a_leap_follows_a_schedule(schedule):
+    leap, error = compared(ide.Adam(0.9, 0.99), QUADRATIC, 2e-4, 1.0, 6000, schedule=schedule)
+    assert error <= 1e-11
+    assert leap.report.details["elements"] >= 3
+
+
+@pytest.mark.parametrize(
+    "optimizer", [ide.Shampoo(shape=(2, 2)), ide.Muon(shape=(2, 2)), ide.Adafactor(shape=(2, 2))]
+)
+def test_a_leap_moves_matrices(optimizer):
+    leap, error = compared(optimizer, ide.Quadratic([1.0, 2.0, 3.0, 4.0]), 1e-3, [0.0, 0.2, 0.0, 0.1], 2000)
+    assert error <= 1e-11
+    assert leap.report.details["elements"] >= 3
+
+
+def test_the_estimate_covers_the_true_error_on_a_grid_of_cells():
+    """96 cells: 8 optimizers, 3 objectives, 2 learning rates, horizons before and beyond the minimum."""
+    optimizers = [
+        ide.Adam(0.9, 0.99),
+        ide.Adam(0.0, 0.9),
+        ide.RMSProp(0.9),
+        ide.AdaGrad(),
+        ide.QHM(),
+        ide.Nesterov(),
+        ide.CenteredRMSProp(),
+        ide.GradientDescent(),
+    ]
+    problems = [
+        (QUADRATIC, 1.0),
+        (ide.MeanSquaredError.synthetic(), 0.0),
+        (Crossing(), [-2.0, 1.5]),
+    ]
+    missed = []
+    for optimizer, (objective, theta0), alpha, time in itertools.product(
+        optimizers, problems, (1e-2, 1e-3), (1.0, 3.0)
+    ):
+        leap, error = compared(optimizer, objective, alpha, theta0, round(time / alpha), rtol=1e-10)
+        if not error <= leap.report.error_estimate:
+            missed.append((optimizer, objective, alpha, time, error, leap.report))
+    assert not missed
+
+
+def test_ten_thousand_iterations_agree_with_fifty_digits():
+    steps, beta1, beta2, eps = 10_000, 0.9, 0.99, 1e-8
+    leap = ide.leap(ide.Adam(beta1, beta2), QUADRATIC, alpha=1e-4, theta0=1.0, steps=steps, rtol=1e-13)
+    with mpmath.workdps(50):
+        theta, m, v = mpmath.mpf(1), mpmath.mpf(0), mpmath.mpf(0)
+        one, two, rate = mpmath.mpf(beta1), mpmath.mpf(beta2), mpmath.mpf(1e-4)
+        for k in range(1, steps + 1):
+            g = 2 * (theta - 4)
+            m, v = one * m + (1 - one) * g, two * v + (1 - two) * g * g
+            theta -= rate * (m / (1 - one**k)) / (mpmath.sqrt(v / (1 - two**k)) + mpmath.mpf(eps))
+            if k % 1000 == 0:
+                assert abs(float(theta - mpmath.mpf(float(leap(k)[0])))) <= 1e-13
+
+
+def test_a_leap_departs_in_chaos_no_earlier_than_a_neighbour():
+    optimizer, alpha, steps = ide.Adam(0.9, 0.99), 3e-4, 8000
+    settings = {"alpha": alpha, "steps": steps}
+    run = ide.simulate(optimizer, Crossing(), theta0=[-2.0, 1.5], **settings).theta
+    near = ide.simulate(optimizer, Crossing(), theta0=[-2.0 + 1e-13, 1.5], **settings).theta
+    leap = ide.leap(optimizer, Crossing(), theta0=[-2.0, 1.5], rtol=1e-12, **settings)
+    apart = [np.abs(path - run).max(axis=1) > 1e-7 for path in (near, leap(np.arange(steps + 1)))]
+    neighbour, own = (int(np.argmax(rows)) if rows.any() else steps for rows in apart)
+    assert own >= 0.95 * neighbour
+    assert np.abs(leap(np.arange(steps + 1)) - run).max() <= leap.report.error_estimate
+
+
+def test_iterations_are_made_where_an_element_cannot_be():
+    leap, error = compared(ide.Signum(), DoubleWell(), 0.1, [0.3, 1.7], 2000)
+    assert error <= 1e-13
+    assert leap.report.details["elements"] == 0
+    assert leap.report.details["where"] == [(0, 2000)]
+    assert leap.report.message.startswith("0 elements, 2000 iterations made one by one")
+
+
+def test_parts_join_at_every_iteration_and_are_reported():
+    leap, error = compared(ide.Adam(0.9, 0.99), Rotated((1.0, 2.0, 5.0)), 1e-3, [1.0, 2.0, 3.0], 1500)
+    assert error <= 1e-11
+    details = leap.report.details
+    ends = [k for stretch in details["where"] for k in stretch]
+    assert ends[0] == 0
+    assert ends[-1] == 1500
+    assert sum(details["lengths"]) + details["iterations"] == 1500
+    assert len(details["lengths"]) == details["elements"] >= 1
+
+
+def test_a_call_returns_the_shape_of_its_argument():
+    leap = ide.leap(ide.Adam(0.9, 0.99), QUADRATIC, alpha=1e-3, theta0=[1.0, 2.0], steps=1000)
+    assert leap(7).shape == (2,)
+    assert leap([900, 3]).shape == (2, 2)
+    assert np.array_equal(leap([900, 3])[1], leap(3))
+    assert leap([]).shape == leap.moments([])["v"].shape == (0, 2)
+    assert leap.moments(5)["v"].shape == (2,)
+    assert leap.moments([5, 6])["v"].shape == (2, 2)
+
+
+def test_the_limit_ends_the_computation():
+    leap = ide.leap(ide.Adam(0.9, 0.99), QUADRATIC, alpha=1e-5, theta0=1.0, steps=100_000, limit=500)
+    assert leap.report.status == "not converged"
+    assert leap.report.message.startswith("the limit of 500 gradients ended it at iteration")
+    assert 0 < leap.reached < 100_000
+    with pytest.raises(ValueError, match=f"must be in \\[0, {leap.reached}\\]"):
+        leap(leap.reached + 1)
+
+
+def test_a_run_that_diverges_is_computed_up_to_there():
+    class Hill:
+        def value(self, theta):
+            return -0.25 * (theta**4).sum(axis=-1)
+
+        def gradient(self, theta):
+            return -(theta**3)
+
+    settings = {"alpha": 1e-3, "theta0": 1.0, "steps": 5000}
+    leap = ide.leap(ide.GradientDescent(), Hill(), **settings)
+    run = ide.simulate(ide.GradientDescent(), Hill(), **settings)
+    assert leap.report.status == "diverged"
+    assert leap.report.diverged_at == run.report.diverged_at == leap.reached + 1
+
+
+def test_noise_is_refused():
+    class Noisy:
+        state = np.random.default_rng(0)
+
+        def value(self, theta):
+            return (theta * theta).sum(axis=-1)
+
+        def gradient(self, theta):
+            return 2.0 * theta + self.state.normal(size=theta.shape)
+
+    with pytest.raises(ValueError, match=r"^objective.gradient: two gradients at theta0 differ"):
+        ide.leap(ide.Adam(0.9, 0.99), Noisy(), alpha=0.1, theta0=1.0, steps=10)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"alpha": 0.0}, "alpha: 0.0 is not allowed"),
+        ({"steps": 0}, "steps: 0 is not allowed"),
+        ({"theta0": np.nan}, "theta0: nan is not allowed"),
+        ({"rtol": 0.0}, "rtol: 0.0 is not allowed"),
+        ({"limit": 0}, "limit"),
+        ({"objective": 3}, "objective: 3 is not allowed"),
+        ({"optimizer": "adam"}, "optimizer: 'adam' is not allowed"),
+    ],
+)
+def test_a_bad_argument_is_refused_in_one_line(changed, message):
+    arguments = {"optimizer": ide.Adam(0.9, 0.99), "objective": QUADRATIC, "alpha": 0.1, "theta0": 1.0}
+    arguments |= {"steps": 10} | changed
+    with pytest.raises(ValueError, match=f"^{message}") as refusal:
+        ide.leap(arguments.pop("optimizer"), arguments.pop("objective"), **arguments)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("k", [-1, 11, 2.5, "a", [[1]], np.nan])
+def test_iterations_outside_a_leap_are_refused(k):
+    leap = ide.leap(ide.Adam(0.9, 0.99), QUADRATIC, alpha=0.1, theta0=1.0, steps=10)
+    with pytest.raises(ValueError, match=r"^k: "):
+        leap(k)
