@@ -96,7 +96,7 @@ def test_two_million_iterations_of_adagrad():
 
 def test_a_zero_of_the_gradient_costs_the_logarithm_of_the_learning_rate():
     costs = []
-    for power in (12, 14, 16):
+    for power in (10, 12, 14):
         alpha = 2.0**-power
         leap, error = compared(ide.Adam(0.9, 0.99), Crossing(), alpha, [-2.0, 1.5], round(1.0 / alpha))
         gradient = leap(np.arange(leap.steps + 1)) @ Crossing.matrix
@@ -104,7 +104,7 @@ def test_a_zero_of_the_gradient_costs_the_logarithm_of_the_learning_rate():
         assert error <= 1e-11
         costs.append(leap.report.gradient_evaluations)
     assert max(np.diff(costs)) <= 2_500
-    assert costs[-1] <= 9_000
+    assert costs[-1] <= 7_500
 
 
 @pytest.mark.parametrize("schedule", [ide.schedules.Cosine(6000), ide.schedules.LinearWarmup(2000)])
@@ -124,7 +124,7 @@ def test_a_leap_moves_matrices(optimizer):
 
 
 def test_the_estimate_covers_the_true_error_on_a_grid_of_cells():
-    """96 cells: 8 optimizers, 3 objectives, 2 learning rates, horizons before and beyond the minimum."""
+    """48 cells: 8 optimizers, 3 objectives, 2 learning rates, horizons near and beyond the minimum."""
     optimizers = [
         ide.Adam(0.9, 0.99),
         ide.Adam(0.0, 0.9),
@@ -141,9 +141,8 @@ def test_the_estimate_covers_the_true_error_on_a_grid_of_cells():
         (Crossing(), [-2.0, 1.5]),
     ]
     missed = []
-    for optimizer, (objective, theta0), alpha, time in itertools.product(
-        optimizers, problems, (1e-2, 1e-3), (1.0, 3.0)
-    ):
+    cells = itertools.product(optimizers, problems, ((1e-2, 3.0), (1e-3, 1.5)))
+    for optimizer, (objective, theta0), (alpha, time) in cells:
         leap, error = compared(optimizer, objective, alpha, theta0, round(time / alpha), rtol=1e-10)
         if not error <= leap.report.error_estimate:
             missed.append((optimizer, objective, alpha, time, error, leap.report))

@@ -138,7 +138,13 @@ def leap(
     satisfy the optimizer's own difference equation at collocation points, the shift by one iteration
     included.  The stretch costs about a hundred gradients, however many iterations it has, and there is no
     error of a model.  Where the run is not smooth (the first iterations, a zero of a gradient, an oscillation
-    about a minimum, chaos) the iterations are made one by one, as in a discrete run.
+    about a minimum, chaos) the iterations are made one by one, as in a discrete run, at two gradients each:
+    a neighbour of the run measures how an error grows.
+
+    The error estimate is three times the sum of two parts: the resolution of the elements, and the rounding
+    errors that the discrete run makes in them, both with their growth.  Where neighbours part in chaos, it is
+    the distance of two points there: no method predicts such a run.  The growth within an element is
+    interpolated from neighbours at its two ends.
 
     Multi-revolution methods (Calvo, Jay, Montijano and Rández 2004, Numer. Algorithms 37) and envelope
     following (Petzold 1981, SIAM J. Numer. Anal. 18) skip revolutions of an oscillation in this way.
