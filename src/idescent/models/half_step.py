@@ -283,17 +283,15 @@ class _System:
                 source=self._sourced(variable),
                 maximum=memory.decay,
             )
-        quick = lag.rate == math.inf
         return Memory(
             key,
             1.0,
             lag.rate,
             squared=squared,
-            initial=1.0 if quick else 0.0,
             readout=lag.mass,
             stored=stored,
             source=self._sourced(variable) if callable(memory.of) else None,
-            change=None if quick else change,
+            change=change,
         )
 
     def _constant(self, variable: Variable) -> Source:
