@@ -267,7 +267,7 @@ def test_every_model_of_every_optimizer_has_its_memories_or_refuses_in_one_line(
         assert claim.order == model.order or "sign" in claim.why
 
 
-@pytest.mark.parametrize("optimizer", [ide.AdaBelief(eps=0.1), ide.HeavyBall(0.9, 0.5)], ids=labelled)
+@pytest.mark.parametrize("optimizer", [ide.AdaBelief(eps=10.0), ide.HeavyBall(0.9, 0.5)], ids=labelled)
 def test_the_automatic_models_cover_settings_of_their_own(optimizer):
     for model in (M.HalfStep(), M.Naive()):
         derive(model, optimizer, 0.1)

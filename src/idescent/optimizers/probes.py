@@ -32,7 +32,7 @@ _RUN, _CHANGE = 64, 1e-6
 # Iteration at which the step is tested for smoothness.
 LATE = 1e4
 # Largest relative change of the step by a relative change of the gradient, in units of the latter.
-_STEEP = 100.0
+_STEEP = 5.0
 
 
 def initial(plan: Plan) -> tuple[Values, Array]:
