@@ -81,8 +81,8 @@ class HalfStep:
     the next step reads, and keeps it until the middle of that step (derivation: ``docs/memories.md``).
     A step with a sign is exact until the sign changes.
 
-    Rows of the solution contain :math:`N(k)\,\hat M(k-\frac12)` for memories that start at 0 and have
-    ``read="new"``; other memories are not reported.
+    Rows of the solution contain :math:`N(k)\,\hat M(k-\frac12)` for flat memories that start at 0 and
+    have ``read="new"``, and for maxima; other memories are not reported.
 
     Parameters
     ----------
