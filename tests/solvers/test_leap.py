@@ -5,22 +5,10 @@ import itertools
 import mpmath
 import numpy as np
 import pytest
-from problems import DoubleWell, Rotated
+from leaps import Crossing, compared
+from problems import Rotated
 
 import idescent as ide
-
-
-class Crossing:
-    """A quadratic on which the gradient by the first coordinate passes zero long before the minimum."""
-
-    matrix = np.array([[1.0, 2.0], [2.0, 8.0]])
-
-    def value(self, theta):
-        return 0.5 * np.einsum("...i,ij,...j", theta, self.matrix, theta)
-
-    def gradient(self, theta):
-        return theta @ self.matrix
-
 
 QUADRATIC = ide.Quadratic(4.0)
 SMOOTH = [
@@ -41,20 +29,6 @@ SMOOTH = [
     ide.AMSGrad(0.9, 0.99),
     ide.Lion(),
 ]
-
-
-def compared(optimizer, objective, alpha, theta0, steps, rtol=1e-12, **settings):
-    """Return a leap, and its sup error against the run."""
-    leap = ide.leap(optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, rtol=rtol, **settings)
-    run = ide.simulate(
-        optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, schedule=settings.get("schedule")
-    )
-    k = np.arange(leap.reached + 1)
-    for name, values in leap.moments(k).items():
-        scale = np.abs(run.moments[name]).max()
-        if leap.report.error_estimate <= 1e-9:
-            assert np.abs(values - run.moments[name][k]).max() <= 1e-6 * scale
-    return leap, np.abs(leap(k) - run.theta[k]).max()
 
 
 @pytest.mark.parametrize("alpha", [1e-3, 2e-4])
@@ -175,14 +149,6 @@ def test_a_leap_departs_in_chaos_no_earlier_than_a_neighbour():
     assert np.abs(leap(np.arange(steps + 1)) - run).max() <= leap.report.error_estimate
 
 
-def test_iterations_are_made_where_an_element_cannot_be():
-    leap, error = compared(ide.Signum(), DoubleWell(), 0.1, [0.3, 1.7], 2000)
-    assert error <= 1e-13
-    assert leap.report.details["elements"] == 0
-    assert leap.report.details["where"] == [(0, 2000)]
-    assert leap.report.message.startswith("0 elements, 2000 iterations made one by one")
-
-
 def test_parts_join_at_every_iteration_and_are_reported():
     leap, error = compared(ide.Adam(0.9, 0.99), Rotated((1.0, 2.0, 5.0)), 1e-3, [1.0, 2.0, 3.0], 1500)
     assert error <= 1e-11
@@ -211,59 +177,3 @@ def test_the_limit_ends_the_computation():
     assert 0 < leap.reached < 100_000
     with pytest.raises(ValueError, match=f"must be in \\[0, {leap.reached}\\]"):
         leap(leap.reached + 1)
-
-
-def test_a_run_that_diverges_is_computed_up_to_there():
-    class Hill:
-        def value(self, theta):
-            return -0.25 * (theta**4).sum(axis=-1)
-
-        def gradient(self, theta):
-            return -(theta**3)
-
-    settings = {"alpha": 1e-3, "theta0": 1.0, "steps": 5000}
-    leap = ide.leap(ide.GradientDescent(), Hill(), **settings)
-    run = ide.simulate(ide.GradientDescent(), Hill(), **settings)
-    assert leap.report.status == "diverged"
-    assert leap.report.diverged_at == run.report.diverged_at == leap.reached + 1
-
-
-def test_noise_is_refused():
-    class Noisy:
-        state = np.random.default_rng(0)
-
-        def value(self, theta):
-            return (theta * theta).sum(axis=-1)
-
-        def gradient(self, theta):
-            return 2.0 * theta + self.state.normal(size=theta.shape)
-
-    with pytest.raises(ValueError, match=r"^objective.gradient: two gradients at theta0 differ"):
-        ide.leap(ide.Adam(0.9, 0.99), Noisy(), alpha=0.1, theta0=1.0, steps=10)
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"alpha": 0.0}, "alpha: 0.0 is not allowed"),
-        ({"steps": 0}, "steps: 0 is not allowed"),
-        ({"theta0": np.nan}, "theta0: nan is not allowed"),
-        ({"rtol": 0.0}, "rtol: 0.0 is not allowed"),
-        ({"limit": 0}, "limit"),
-        ({"objective": 3}, "objective: 3 is not allowed"),
-        ({"optimizer": "adam"}, "optimizer: 'adam' is not allowed"),
-    ],
-)
-def test_a_bad_argument_is_refused_in_one_line(changed, message):
-    arguments = {"optimizer": ide.Adam(0.9, 0.99), "objective": QUADRATIC, "alpha": 0.1, "theta0": 1.0}
-    arguments |= {"steps": 10} | changed
-    with pytest.raises(ValueError, match=f"^{message}") as refusal:
-        ide.leap(arguments.pop("optimizer"), arguments.pop("objective"), **arguments)
-    assert "\n" not in str(refusal.value)
-
-
-@pytest.mark.parametrize("k", [-1, 11, 2.5, "a", [[1]], np.nan])
-def test_iterations_outside_a_leap_are_refused(k):
-    leap = ide.leap(ide.Adam(0.9, 0.99), QUADRATIC, alpha=0.1, theta0=1.0, steps=10)
-    with pytest.raises(ValueError, match=r"^k: "):
-        leap(k)

@@ -7,8 +7,8 @@ Between two elements some iterations are made one by one, together with a neighb
 accepted if
 
 1. its fixed point converged, and its last coefficients are below the tolerance;
-2. continued by one iteration to the left, it meets the iterate that was made there: no fast oscillation is
-   left out;
+2. continued by one iteration to the left and to the right, it meets the iterates that were made there: no
+   fast oscillation is left out, and no jump between an end and the node next to it;
 3. the neighbour of the run does not depart from it, before and after the element: the smooth path is stable.
 
 Otherwise the element is halved; below a length of 72 iterations they are made one by one.
@@ -28,6 +28,7 @@ from idescent.discrete.setup import Setup
 from idescent.optimizers.plan import Plan
 from idescent.solvers.difference import Aim, Difference, UnableError
 from idescent.solvers.element import NODES, Element, State
+from idescent.solvers.walk_checks import EPSILON, mean_growth, meets, refuse_noise, rounding
 from idescent.trajectory import Report
 
 Array = NDArray[np.float64]
@@ -44,11 +45,8 @@ NEAR = 1e-13
 SAFETY, CHAOS = 3.0, 4.0
 # Part of a new direction in that of a neighbour.
 FRESH = 0.1
-# Units in the last place below which the rounding of a move is as good as constant.
-FEW = 8.0
 # Growth of the length after an element.
 FASTER = 4.0
-EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -67,36 +65,6 @@ class Iterations:
         """Return theta and the memories after iterations ``k``, shape (m,)."""
         at = np.asarray(k, dtype=np.int64) - self.first
         return {name: rows[at] for name, rows in self.rows.items()}
-
-
-def rounding(element: Element) -> float:
-    r"""Return an estimate of the rounding error of theta in the iterations of an element.
-
-    In each iteration theta is rounded by up to half a unit in its last place u.  These errors are independent
-    if the move :math:`\alpha D` passes many units during the element, and sum up if it is constant: over W
-    units the phase is stationary at most for a part :math:`W^{-1/2}` of the iterations.
-    """
-    at = element.first + np.linspace(0.0, element.length, 33)
-    theta = element.state(at)["theta"]
-    half = 0.5 * EPSILON * np.abs(theta).max(axis=0)
-    moves = np.diff(theta, axis=0) / (element.length / 32.0) / np.maximum(2.0 * half, 1e-300)
-    count = float(element.length)
-    constant = 1.0 / np.sqrt(np.maximum(np.ptp(moves, axis=0), 1.0))
-    # A move of a few units is as good as constant: its rounding drifts slowly.
-    constant = np.maximum(constant, (np.abs(moves) < FEW).mean(axis=0))
-    return float((half * (3.0 * math.sqrt(count) + count * constant)).max())
-
-
-def mean_growth(start: float, end: float) -> float:
-    """Return the mean of a growth that falls or rises exponentially between two values, 0 if both are <= 0.
-
-    A value that is not positive counts as a thousandth of the other.
-    """
-    large = max(start, end)
-    if large <= 0.0:
-        return 0.0
-    small = max(min(start, end), 1e-3 * large)
-    return (large - small) / math.log(large / small) if small < 0.999 * large else large
 
 
 class _Neighbour:
@@ -150,7 +118,11 @@ class Walk:
         """Compute all parts."""
         steps = self.setup.steps
         with np.errstate(all="ignore"):
+            refuse_noise(self.loop, self.k, self.rates(1)[0])
             self.iterate(min(START, steps))
+            if self.going():
+                # Noise may vanish at the start, or begin after it.
+                refuse_noise(self.loop, self.k, self.rates(1)[0])
             while self.going():
                 room = self.room()
                 if room < 2 * SHORTEST or self.unable or not self.smooth():
@@ -191,7 +163,9 @@ class Walk:
 
     def size(self) -> float:
         """Return the largest absolute value of theta among the iterations since the last element."""
-        return max(float(np.abs(rows).max()) for rows in self.rows["theta"][-PROBE:])
+        sizes = (float(np.abs(rows).max()) for rows in self.rows["theta"][-PROBE:])
+        # The row of a divergence is infinite or NaN.
+        return max(size for size in sizes if size < math.inf)
 
     def rates(self, count: int) -> list[float]:
         """Return the learning rates of the next iterations."""
@@ -229,10 +203,11 @@ class Walk:
             loop.iterate(self.k + 1, rate)
             self.k += 1
             both = self.state()
+            if not self.store({name: value[0] for name, value in both.items()}):
+                break
             distance = float(np.abs(both["theta"][1] - both["theta"][0]).max()) / neighbour.size
             neighbour.distances.append(distance if math.isfinite(distance) else math.inf)
-            finite = self.store({name: value[0] for name, value in both.items()})
-            if not finite or not self.setup.objective.gradients < self.limit:
+            if not self.setup.objective.gradients < self.limit:
                 break
         both = self.state()
         neighbour.state = {name: value[1] for name, value in both.items()}
@@ -240,7 +215,7 @@ class Walk:
         if 0.0 < np.abs(apart).max() < math.inf:
             self.direction = apart / np.abs(apart).max()
         loop.values |= {name: value[0] for name, value in both.items()}
-        return max(neighbour.distances)
+        return max(neighbour.distances, default=0.0)
 
     def probe(self) -> float:
         """Make iterations with a new neighbour; return its growth, a logarithm by iteration."""
@@ -248,7 +223,7 @@ class Walk:
         self.together(PROBE)
         distances, half = self.neighbour.distances, PROBE // 2
         self.neighbour = None
-        if len(distances) < PROBE or not math.isfinite(max(distances)):
+        if len(distances) < PROBE or not max(distances) < math.inf:
             return math.inf
         first, last = max(distances[half - 4 : half]), max(distances[-4:])
         return math.log(max(last, 1e-300) / first) / half if first > 0.0 else 0.0
@@ -301,9 +276,9 @@ class Walk:
             self.sweeps += outcome.sweeps
             found = outcome.element
             ratio = max(outcome.error / (0.1 * allowed), outcome.relative, 1e-300)
-            if found is not None and ratio <= 1.0 and self.meets(found, before, 0.1 * allowed):
+            if found is not None and ratio <= 1.0 and meets(found, first - 1, before["theta"], 0.1 * allowed):
                 growth = self.growth
-                if self.after(found):
+                if self.after(found, 0.1 * allowed):
                     growth = mean_growth(growth, self.growth) * count
                     self.error = self.error * math.exp(growth) + outcome.error + outcome.correction
                     self.rounding = self.rounding * math.exp(growth) + rounding(found)
@@ -334,14 +309,8 @@ class Walk:
             noise[name] = float(np.abs(np.diff(rows, n=8, axis=0)).max()) / 113.0
         return noise
 
-    def meets(self, element: Element, before: State, allowed: float) -> bool:
-        """Whether the element, continued by one iteration to the left, meets the iterate there."""
-        continued = element.state(np.array([element.first - 1.0]))
-        worst = float(np.abs(continued["theta"][0] - before["theta"]).max())
-        return worst <= max(allowed, 8.0 * EPSILON * float(np.abs(before["theta"]).max()))
-
-    def after(self, element: Element) -> bool:
-        """Make the iterations after an element; whether the run is stable there, else they are undone."""
+    def after(self, element: Element, allowed: float) -> bool:
+        """Make the iterations after an element; whether it meets them and is stable, else they are undone."""
         saved = dict(self.loop.values), self.k, self.rows, self.first, len(self.parts), self.growth
         self.close()
         self.parts.append(element)
@@ -350,7 +319,9 @@ class Walk:
         self.rows = {name: [value] for name, value in self.state().items()}
         self.growth = self.probe()
         stable = max(self.growth, 0.0) * element.length <= math.log(GROWTH)
-        if stable and all(np.isfinite(value).all() for value in self.state().values()):
+        # A jump of the gradient between the last node and the end of the element is at no node.
+        joined = self.growth < math.inf and meets(element, self.first + 1, self.rows["theta"][1], allowed)
+        if stable and joined and all(np.isfinite(value).all() for value in self.state().values()):
             return True
         self.loop.values, self.k, self.rows, self.first, parts, self.growth = saved
         self.diverged_at = None

@@ -1,0 +1,83 @@
+r"""Checks of an element of a leap, and the parts of its error estimate.
+
+What lives here: the refusal of noise, the check at the ends of an element, rounding errors and growth.  What
+does not: the choice of elements and the neighbours of the run (:mod:`idescent.solvers.walk`).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idescent.discrete.generic import GenericLoop
+from idescent.solvers.element import Element, State
+
+Array = NDArray[np.float64]
+
+# Units in the last place below which the rounding of a move is as good as constant.
+FEW = 8.0
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+def refuse_noise(loop: GenericLoop, k: int, rate: float) -> None:
+    """Compute the iteration after ``k`` twice, and discard both.
+
+    Raises
+    ------
+    ValueError
+        If the gradients, the memories or theta differ.
+    """
+    saved, twice = loop.values, list[State]()
+    for _ in range(2):
+        loop.values = dict(saved)
+        loop.iterate(k + 1, rate)
+        twice.append({name: loop.values[name] for name in ("gradient", *loop.plan.memories, "theta")})
+    loop.values = saved
+    first, second = twice
+    different = [name for name in first if not np.array_equal(first[name], second[name], equal_nan=True)]
+    if not different:
+        return
+    at = "theta0" if k == 0 else f"iteration {k}"
+    if "gradient" in different:
+        raise ValueError(f"objective.gradient: two gradients at {at} differ: leap takes no noise")
+    where = f"{loop.plan.owner}: {different[0]}"
+    raise ValueError(f"{where} of the iteration after {at} differs in a repetition: leap takes no noise")
+
+
+def meets(element: Element, k: int, theta: Array, allowed: float) -> bool:
+    """Whether an element, continued to an iteration beside it, meets the iterate that was made there."""
+    continued = element.state(np.array([float(k)]))["theta"][0]
+    worst = float(np.abs(continued - theta).max())
+    return worst <= max(allowed, 8.0 * EPSILON * float(np.abs(theta).max()))
+
+
+def rounding(element: Element) -> float:
+    r"""Return an estimate of the rounding error of theta in the iterations of an element.
+
+    In each iteration theta is rounded by up to half a unit in its last place u.  These errors are independent
+    if the move :math:`\alpha D` passes many units during the element, and sum up if it is constant: over W
+    units the phase is stationary at most for a part :math:`W^{-1/2}` of the iterations.
+    """
+    at = element.first + np.linspace(0.0, element.length, 33)
+    theta = element.state(at)["theta"]
+    half = 0.5 * EPSILON * np.abs(theta).max(axis=0)
+    moves = np.diff(theta, axis=0) / (element.length / 32.0) / np.maximum(2.0 * half, 1e-300)
+    count = float(element.length)
+    constant = 1.0 / np.sqrt(np.maximum(np.ptp(moves, axis=0), 1.0))
+    # A move of a few units is as good as constant: its rounding drifts slowly.
+    constant = np.maximum(constant, (np.abs(moves) < FEW).mean(axis=0))
+    return float((half * (3.0 * math.sqrt(count) + count * constant)).max())
+
+
+def mean_growth(start: float, end: float) -> float:
+    """Return the mean of a growth that falls or rises exponentially between two values, 0 if both are <= 0.
+
+    A value that is not positive counts as a thousandth of the other.
+    """
+    large = max(start, end)
+    if large <= 0.0:
+        return 0.0
+    small = max(min(start, end), 1e-3 * large)
+    return (large - small) / math.log(large / small) if small < 0.999 * large else large
