@@ -177,16 +177,18 @@ class Difference:
             )
             least = min(least, size)
             # At rest theta moves by rounding, and so do its gradient and the memories, beside their size.
-            rest = sweep.size <= REST * float(np.abs(start["theta"]).max())
+            change = float(np.abs(new["theta"]).max())
+            rest = change <= REST * float(np.abs(start["theta"]).max())
             if not rest and (not size <= DIVERGED * least or (count > 12 and size > 1e-2)):
                 return Outcome(None, count)
             least_change = max(ROUNDING, min(0.1 * LOCAL, 0.03 * aim.theta / max(sweep.size, 1e-300)))
             if (rest or size <= least_change) and sweep.memories_meet(new, changes, aim):
-                error = sweep.size * (1.0 if rest else sweep.resolution(new, scales, {}))
+                error = change if rest else sweep.size * sweep.resolution(new, scales, {})
                 relative = 0.0 if rest else sweep.resolution(new, scales, floors) / LOCAL
                 element = Element(first, length, start, new) if sweep.one_branch() else None
                 relative = max(relative, sweep.unresolved(new, aim))
-                return Outcome(element, count, error, sweep.size * min(size, 1.0), relative)
+                correction = change if rest else sweep.size * min(size, 1.0)
+                return Outcome(element, count, error, correction, relative)
             changes = mixing.step(changes, new, scales)
         return Outcome(None, SWEEPS)
 

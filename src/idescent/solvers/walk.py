@@ -28,7 +28,16 @@ from idescent.discrete.setup import Setup
 from idescent.optimizers.plan import Plan
 from idescent.solvers.difference import Aim, Difference, UnableError
 from idescent.solvers.element import NODES, Element, State
-from idescent.solvers.walk_checks import EPSILON, mean_growth, meets, refuse_noise, rounding
+from idescent.solvers.walk_checks import (
+    EPSILON,
+    growth_of,
+    mean_growth,
+    meets,
+    noise,
+    refuse_noise,
+    rounding,
+    smooth,
+)
 from idescent.trajectory import Report
 
 Array = NDArray[np.float64]
@@ -41,6 +50,8 @@ SHORTEST = 72
 DISTANCE, GROWTH = 1e-9, 1e3
 # Least relative distance of the neighbour of iterations that are made one by one.
 NEAR = 1e-13
+# Growth over an element above which its measurement is continued, and the most iterations of one.
+LARGE, LONGEST = 10.0, 8 * PROBE
 # Safety factor of the error estimate.
 SAFETY, CHAOS = 3.0, 4.0
 # Part of a new direction in that of a neighbour.
@@ -87,6 +98,7 @@ class Walk:
         self.k, self.parts = 0, list[Iterations | Element]()
         self.rows: dict[str, list[Array]] = {name: [value] for name, value in self.state().items()}
         self.first = 0
+        self.low = self.high = self.loop.values["theta"]
         self.length, self.wait = float(SHORTEST), PROBE
         self.growth = 0.0
         self.scale = max(float(np.abs(setup.start).max()), setup.alpha)
@@ -125,7 +137,7 @@ class Walk:
                 refuse_noise(self.loop, self.k, self.rates(1)[0])
             while self.going():
                 room = self.room()
-                if room < 2 * SHORTEST or self.unable or not self.smooth():
+                if room < 2 * SHORTEST or self.unable or not smooth(self.rows["theta"]):
                     self.iterate(min(self.wait, steps - self.k))
                     continue
                 gradients, first = self.setup.objective.gradients, self.k
@@ -160,6 +172,17 @@ class Walk:
             # In chaos an error becomes the distance of two points of an attractor, here a sample of it.
             error, peak = max(error, self.neighbour.size), CHAOS * peak
         self.error, self.rounding = max(self.error, peak * error), max(self.rounding, peak * rounding)
+
+    def grow(self, factor: float) -> None:
+        """Let the errors grow over an element; a growth of neighbours ends at the extent of the run."""
+        rows = np.array(self.rows["theta"])
+        self.low, self.high = (
+            np.minimum(self.low, rows.min(axis=0)),
+            np.maximum(self.high, rows.max(axis=0)),
+        )
+        most = CHAOS * float((self.high - self.low).max())
+        self.error = min(self.error * factor, max(self.error, most))
+        self.rounding = min(self.rounding * factor, max(self.rounding, most))
 
     def size(self) -> float:
         """Return the largest absolute value of theta among the iterations since the last element."""
@@ -217,26 +240,25 @@ class Walk:
         loop.values |= {name: value[0] for name, value in both.items()}
         return max(neighbour.distances, default=0.0)
 
-    def probe(self) -> float:
-        """Make iterations with a new neighbour; return its growth, a logarithm by iteration."""
-        self.neighbour = self.displaced(DISTANCE * float(np.abs(self.loop.values["theta"]).max()))
-        self.together(PROBE)
-        distances, half = self.neighbour.distances, PROBE // 2
-        self.neighbour = None
-        if len(distances) < PROBE or not max(distances) < math.inf:
-            return math.inf
-        first, last = max(distances[half - 4 : half]), max(distances[-4:])
-        return math.log(max(last, 1e-300) / first) / half if first > 0.0 else 0.0
+    def probe(self, length: int) -> float:
+        """Make iterations with a new neighbour; return its growth, a logarithm by iteration.
 
-    def smooth(self) -> bool:
-        """Whether the last iterations are smooth enough to try an element."""
-        rows = np.array([value.ravel() for value in self.rows["theta"][-17:]])
-        if len(rows) < 17:
-            return False
-        moves = np.diff(rows, axis=0)
-        size = float(np.abs(moves).max())
-        noise = 512.0 * EPSILON * float(np.abs(rows).max())
-        return float(np.abs(np.diff(moves, n=8, axis=0)).max()) <= 0.05 * size + noise
+        Parameters
+        ----------
+        length : int
+            Iterations of the element before.  If the growth is large over them, more iterations tell it from
+            a slow oscillation of the distance.
+        """
+        self.neighbour = self.displaced(DISTANCE * float(np.abs(self.loop.values["theta"]).max()))
+        count, growth = PROBE, math.inf
+        while self.setup.steps - self.k >= count > 0:
+            self.together(count)
+            growth = growth_of(self.neighbour.distances)
+            count = len(self.neighbour.distances)
+            if not math.log(LARGE) < growth * length < math.inf or count >= LONGEST or not self.going():
+                break
+        self.neighbour = None
+        return growth
 
     def falling(self) -> dict[str, Array] | None:
         """Return for each maximum the coordinates at which it decays; None if this has just changed."""
@@ -267,7 +289,7 @@ class Walk:
             count = int(length)
             self.scale = max(self.scale, self.size())
             allowed = self.rtol * self.scale
-            aim = Aim(allowed, self.rtol, self.sizes(), self.noise())
+            aim = Aim(allowed, self.rtol, self.sizes(), noise(self.rows))
             try:
                 outcome = self.equation.collocate(state, first, count, guess, aim, falling)
             except UnableError as error:
@@ -280,8 +302,9 @@ class Walk:
                 growth = self.growth
                 if self.after(found, 0.1 * allowed):
                     growth = mean_growth(growth, self.growth) * count
-                    self.error = self.error * math.exp(growth) + outcome.error + outcome.correction
-                    self.rounding = self.rounding * math.exp(growth) + rounding(found)
+                    self.grow(math.exp(growth))
+                    self.error += outcome.error + outcome.correction
+                    self.rounding += rounding(found)
                     self.length = count * min(FASTER, max(0.5, 0.9 * ratio ** (-1.0 / (NODES - 1))))
                     return True
                 length = 0.5 * count
@@ -300,15 +323,6 @@ class Walk:
             self.largest[name] = max(self.largest.get(name, 1e-300), largest)
         return dict(self.largest)
 
-    def noise(self) -> dict[str, float]:
-        """Return the rounding of each memory from the last iterations: what no polynomial resolves."""
-        noise: dict[str, float] = {}
-        for name in self.plan.memories:
-            rows = np.array([value.ravel() for value in self.rows[name][-17:]])
-            # Eighth differences of independent errors of size 1 have the size sqrt(12870).
-            noise[name] = float(np.abs(np.diff(rows, n=8, axis=0)).max()) / 113.0
-        return noise
-
     def after(self, element: Element, allowed: float) -> bool:
         """Make the iterations after an element; whether it meets them and is stable, else they are undone."""
         saved = dict(self.loop.values), self.k, self.rows, self.first, len(self.parts), self.growth
@@ -317,7 +331,7 @@ class Walk:
         self.k = self.first = element.first + element.length
         self.loop.values |= element.end()
         self.rows = {name: [value] for name, value in self.state().items()}
-        self.growth = self.probe()
+        self.growth = self.probe(element.length)
         stable = max(self.growth, 0.0) * element.length <= math.log(GROWTH)
         # A jump of the gradient between the last node and the end of the element is at no node.
         joined = self.growth < math.inf and meets(element, self.first + 1, self.rows["theta"][1], allowed)

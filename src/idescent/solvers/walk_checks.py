@@ -15,6 +15,8 @@ from idescent.discrete.generic import GenericLoop
 from idescent.solvers.element import Element, State
 
 Array = NDArray[np.float64]
+Rows = dict[str, list[Array]]
+"""Theta and the memories by name, a value for each of the last iterations."""
 
 # Units in the last place below which the rounding of a move is as good as constant.
 FEW = 8.0
@@ -46,6 +48,28 @@ def refuse_noise(loop: GenericLoop, k: int, rate: float) -> None:
     raise ValueError(f"{where} of the iteration after {at} differs in a repetition: leap takes no noise")
 
 
+def smooth(rows: list[Array]) -> bool:
+    """Whether the last 16 moves of theta are smooth enough to try an element."""
+    last = np.array([value.ravel() for value in rows[-17:]])
+    if len(last) < 17:
+        return False
+    moves = np.diff(last, axis=0)
+    size = float(np.abs(moves).max())
+    least = 512.0 * EPSILON * float(np.abs(last).max())
+    return float(np.abs(np.diff(moves, n=8, axis=0)).max()) <= 0.05 * size + least
+
+
+def noise(rows: Rows) -> dict[str, float]:
+    """Return the rounding of each memory in the last 16 iterations: what no polynomial resolves."""
+    sizes: dict[str, float] = {}
+    for name, values in rows.items():
+        if name != "theta":
+            last = np.array([value.ravel() for value in values[-17:]])
+            # Eighth differences of independent errors of size 1 have the size sqrt(12870).
+            sizes[name] = float(np.abs(np.diff(last, n=8, axis=0)).max()) / 113.0
+    return sizes
+
+
 def meets(element: Element, k: int, theta: Array, allowed: float) -> bool:
     """Whether an element, continued to an iteration beside it, meets the iterate that was made there."""
     continued = element.state(np.array([float(k)]))["theta"][0]
@@ -69,6 +93,19 @@ def rounding(element: Element) -> float:
     # A move of a few units is as good as constant: its rounding drifts slowly.
     constant = np.maximum(constant, (np.abs(moves) < FEW).mean(axis=0))
     return float((half * (3.0 * math.sqrt(count) + count * constant)).max())
+
+
+def growth_of(distances: list[float]) -> float:
+    """Return the logarithm of the growth of distances, by iteration; infinite if one of them is.
+
+    It compares the largest ones of the second and of the fourth quarter.
+    """
+    count = len(distances)
+    if count < 8 or not max(distances) < math.inf:
+        return math.inf
+    half, quarter = count // 2, count // 4
+    first, last = max(distances[half - quarter : half]), max(distances[-quarter:])
+    return math.log(max(last, 1e-300) / first) / half if first > 0.0 else 0.0
 
 
 def mean_growth(start: float, end: float) -> float:
