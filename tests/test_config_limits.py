@@ -234,13 +234,13 @@ def test_runs_that_nobody_waits_for_are_refused_though_each_could_be_kept() -> N
         config.load(raw)
 
 
-def test_a_prediction_may_be_longer_than_a_run_but_not_its_pilots() -> None:
-    assert config.load(changed("forecast/0/steps", 10**10)).settings["forecast"][0]["steps"] == 10**10
-    said = (
-        r"^config: forecast\.0\.steps: 10000000001 is not allowed: alpha \(0\.01\) times iterations must be "
-    )
-    with pytest.raises(config.ConfigError, match=said):
-        config.load(changed("forecast/0/steps", 10**10 + 1))
+def test_a_forecast_may_be_longer_than_a_run_but_not_than_float64_counts() -> None:
+    assert config.load(changed("forecast/0/steps", 2**53)).settings["forecast"][0]["steps"] == 2**53
+    raw = changed("forecast/0/time", 1e20)
+    del raw["forecast"][0]["steps"]
+    rule = r"^config: forecast\.0\.time: 1e\+20 is not allowed: must be at most 9007199254740992 iterations$"
+    with pytest.raises(config.ConfigError, match=rule):
+        config.load(raw)
 
 
 def test_a_hundred_thousand_cells_are_allowed() -> None:

@@ -171,17 +171,66 @@ def test_schedules_solvers_and_rows_to_keep_are_taken(folder, capsys):
     assert found["cell"]["solution"]["solver"] == {"class": "Collocation", "arguments": {"stages": 5}}
 
 
-def test_a_predicted_run_is_within_its_estimate_of_the_run(folder, capsys):
-    words = ["RMSProp", "--beta", "0.9", "--alpha", "0.001", "--steps", "2000", "--at", "0,10,500,2000"]
-    found = printed(capsys, "fast-forward", *words)
-    run = ide.simulate(ide.RMSProp(0.9), ide.Quadratic(), alpha=0.001, theta0=1.0, steps=2000)
-    estimate = found["report"]["error_estimate"]
-    assert 0.0 < estimate < 0.01
-    assert np.abs(np.array(found["theta"]) - run.theta[[0, 10, 500, 2000]]).max() <= estimate
+def test_a_run_is_leapt_over_within_its_estimate(folder, capsys):
+    words = ["NAdam", "--alpha", "0.0001", "--steps", "1e4", "--at", "0,10,5e3,10000"]
+    words += ["--schedule", "Cosine", "--schedule-set", "steps=10000"]
+    result = printed(capsys, "fast-forward", *words)
+    schedule = ide.schedules.Cosine(10_000)
+    run = ide.simulate(
+        ide.NAdam(),
+        ide.Quadratic(),
+        alpha=1e-4,
+        theta0=1.0,
+        steps=10_000,
+        schedule=schedule,
+        keep=result["k"],
+    )
+    assert result["k"] == [0, 10, 5000, 10_000]
+    estimate = result["report"]["error_estimate"]
+    assert 0.0 < estimate < 1e-9
+    assert np.abs(np.array(result["theta"]) - run.theta).max() <= estimate
     assert cli.main(["fast-forward", *words, "--output", "run.csv"]) == 0
     with Path("run.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [float(row["theta"]) for row in rows] == [row[0] for row in found["theta"]]
+    assert [float(row["theta"]) for row in rows] == [row[0] for row in result["theta"]]
+    assert [row["k"] for row in rows] == ["0", "10", "5000", "10000"]
+
+
+def test_the_table_of_a_long_run_ends_with_its_error_and_its_cost(capsys):
+    words = ["fast-forward", "AdaGrad", "--alpha", "0.001", "--steps", "1e6", "--rtol", "1e-9"]
+    assert cli.main(words) == 0
+    output = capsys.readouterr()
+    assert output.err == ""
+    *table, error, where, cost = output.out.splitlines()
+    assert [line.split()[0] for line in table[3:14]] == [str(100_000 * i) for i in range(11)]
+    assert re.fullmatch(r"error estimate \S+ \(sup norm .*\): resolution \S+, rounding \S+", error)
+    assert re.fullmatch(r"one by one: k = 0-40, (\d+-\d+, ){3}\.\.\., \d+-1000000 \(\d+ stretches\)", where)
+    assert re.fullmatch(
+        r"converged: \d+ elements, \d+ iterations made one by one; \d+ gradient evaluations", cost
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (
+            ["Signum", "--alpha", "0.1", "--steps", "1000", "--limit", "300"],
+            "not converged: the limit of 300",
+        ),
+        (["Adam", "--objective", "DoubleWell", "--theta0", "1e70"], "diverged: iteration 1 is not finite"),
+    ],
+    ids=named,
+)
+def test_a_leap_that_ends_early_prints_what_it_reached(words, status, folder, capsys):
+    assert cli.main(["fast-forward", *words, "--output", "run.csv"]) == 0
+    output = capsys.readouterr()
+    assert output.out.startswith("run.csv: ")
+    assert f" rows, {status}" in output.out
+    assert output.err.startswith(f"note: {status}")
+    last = int(Path("run.csv").read_text(encoding="utf-8").splitlines()[-1].split(",")[0])
+    assert cli.main(["fast-forward", *words, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["k"][-1] == last == result["report"]["details"]["where"][-1][1] - status.startswith("div")
 
 
 @pytest.mark.parametrize(
@@ -225,7 +274,11 @@ def test_a_predicted_run_is_within_its_estimate_of_the_run(folder, capsys):
         (["simulate", "Muon"], 1, ["shape must be set: --optimizer-set shape=VALUE"]),
         (["simulate", "Adam", "--objective", "RotatedQuadratic"], 1, ["dimension", "--set dimension=VALUE"]),
         (["fast-forward", "Adam", "--at", "0,101"], 1, ["--at", "101", "[0, 100]"]),
+        (["fast-forward", "Adam", "--at", "-1"], 1, ["--at", "-1", "[0, 100]"]),
         (["fast-forward", "Adam", "--at", "end"], 2, ["--at", "'end'"]),
+        (["fast-forward", "Adam", "--at", "0,2.5"], 2, ["--at", "'2.5'", "whole numbers separated"]),
+        (["fast-forward", "Adam", "--limit", "0"], 1, ["limit", "0", ">= 1"]),
+        (["fast-forward", "Adam", "--rtol", "2"], 1, ["rtol", "2.0", "(0, 1)"]),
         (
             ["show", "Adam", "--quantity", "G", "--output", "a.png"],
             1,

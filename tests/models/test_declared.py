@@ -207,16 +207,6 @@ def test_check_compares_and_says_what_each_model_does():
     assert "RMSProp: eliminates v (" in verdicts["memories"].text
 
 
-def test_a_forecast_refuses_an_optimizer_that_its_model_does_not_cover():
-    with pytest.raises(
-        ValueError, match=r"^fast_forward does not model NAdam: its step is not the gradient or"
-    ):
-        ide.fast_forward(ide.NAdam(), DoubleWell(2), **CELL)
-    path = ide.fast_forward(Mine(), DoubleWell(2), **CELL)
-    run = ide.simulate(Mine(), DoubleWell(2), **CELL)
-    assert np.abs(path(run.k) - run.theta).max() <= path.report.error_estimate
-
-
 def test_a_stochastic_equation_that_drops_a_moment_or_the_decay_is_refused():
     from idescent.stochastic import Additive, Compagnoni, simulate_paths
 

@@ -100,7 +100,7 @@ def test_an_optimizer_whose_declaration_is_faulty_is_refused_by_runs_and_models(
     refused(ide.simulate, optimizer, DoubleWell(2))
     refused(ide.simulate_many, optimizer, DoubleWell(2))
     refused(ide.solve, M.Paper(), optimizer, DoubleWell(2))
-    refused(ide.fast_forward, optimizer, DoubleWell(2))
+    refused(ide.leap, optimizer, DoubleWell(2))
     refused(simulate_runs, optimizer, Additive(DoubleWell(2), 0.1), runs=2, seed=1)
 
 

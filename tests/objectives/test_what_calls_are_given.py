@@ -41,8 +41,8 @@ def published(objective, **more):
     return ide.solve(Paper(), ADAM, objective, **(CELL | more), solver=Picard(max_sweeps=4, nodes=20))
 
 
-def forecast(objective, **more):
-    return ide.fast_forward(ADAM, objective, **(CELL | more))
+def leap(objective, **more):
+    return ide.leap(ADAM, objective, **(CELL | more))
 
 
 def noisy(objective, **more):
@@ -55,7 +55,7 @@ def paths(objective, **more):
     )
 
 
-CALLS = (run_of, many, exact, published, forecast, noisy, paths)
+CALLS = (run_of, many, exact, published, leap, noisy, paths)
 SCHEDULED = (run_of, many, exact, published, noisy, paths)
 
 
@@ -230,7 +230,7 @@ def test_settings_take_numbers_of_numpy():
     [
         (lambda: exact(Bowl(), rtol="1e-3"), "rtol: '1e-3' is not allowed: must be a number in (0, 1)"),
         (lambda: exact(Bowl(), atol=np.True_), "atol: np.True_ is not allowed: must be a number in (0, 1)"),
-        (lambda: forecast(Bowl(), rtol=-1), "rtol: -1 is not allowed: must be a number in (0, 1)"),
+        (lambda: leap(Bowl(), rtol=-1), "rtol: -1 is not allowed: must be a number in (0, 1)"),
         (lambda: run_of(Bowl(), alpha=True), "alpha: True is not allowed: must be a number in (0, 1]"),
         (lambda: run_of(Bowl(), alpha="1"), "alpha: '1' is not allowed: must be a number in (0, 1]"),
         (lambda: run_of(Bowl(), steps=2.0), "steps: 2.0 is not allowed: must be an integer >= 1"),
@@ -254,7 +254,7 @@ def test_what_is_no_number_is_refused_in_one_line(make, line):
 # --- schedules ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("call", SCHEDULED)
+@pytest.mark.parametrize("call", [*SCHEDULED, leap])
 @pytest.mark.parametrize(
     "schedule",
     [lambda s: 1.0 / s, Cosine, 0.5, "Cosine", object()],

@@ -100,6 +100,7 @@ def predicted(files: list[Path]) -> Figure:
                 "look": look, "alpha": row["alpha"], "gradients": 50, "steps": row["steps"],
                 "estimate": np.nan if row["error"] is None else row["error"],
                 "error": "" if row["error"] is None else row["error"], "status": row["status"],
+                "rounding": np.nan if row["error"] is None else 0.1 * row["error"],
             }
             for row in made
         ]
@@ -197,7 +198,7 @@ NONE_POSITIVE = "no positive value to draw on a logarithmic axis"
         ("diverged", "map", {ALL_DIVERGED}),
         ("never finite", "fidelity", {ALL_DIVERGED}),
         ("never finite", "ensembles", {"no finite value", "no finite difference"}),
-        ("never finite", "forecast", {"no finite error"}),
+        ("never finite", "forecast", {"no error to draw", "no finite error"}),
         ("negative", "paths, log", {NONE_POSITIVE}),
         ("negative", "loss, log", {NONE_POSITIVE}),
         ("negative", "fidelity", set()),

@@ -295,27 +295,32 @@ def test_an_equation_that_every_ensemble_refuses_is_a_mistake() -> None:
     )
 
 
-def test_a_run_that_cannot_be_predicted_has_a_row_that_says_why(tmp_path: Path) -> None:
+def test_a_run_that_a_leap_refuses_has_a_row_that_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "noisy_forecast.py").write_text(
+        "import numpy as np\n"
+        "class Noisy:\n"
+        "    random = np.random.default_rng(0)\n"
+        "    def value(self, theta): return (theta * theta).sum(axis=-1)\n"
+        "    def gradient(self, theta): return 2.0 * theta + self.random.normal(size=theta.shape)\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(tmp_path)
     run = {
-        "objective": {"name": "quadratic", "class": "Quadratic", "arguments": {"center": 4.0}},
-        "optimizer": {"class": "AdamW", "arguments": {"beta1": 0.9, "beta2": 0.99, "weight_decay": 20.0}},
-        "theta0": [1.0], "steps": 50,
+        "optimizer": {"class": "NAdam", "arguments": {}}, "theta0": [1.0], "steps": 50, "alpha": 0.1,
     }  # fmt: skip
+    objectives = [
+        {"name": "noisy", "class": "noisy_forecast:Noisy"},
+        {"name": "quadratic", "class": "Quadratic", "arguments": {"center": 4.0}},
+    ]
     outputs = [tmp_path / f"forecast{suffix}" for suffix in (".csv", ".svg")]
-    cells = [run | {"alpha": alpha} for alpha in (0.1, 0.02)]
-    forecast.job(Task([], outputs, {"cells": cells}))
+    forecast.job(Task([], outputs, {"cells": [run | {"objective": one} for one in objectives]}))
     with outputs[0].open(encoding="utf-8", newline="") as file:
-        refused, predicted = csv.DictReader(file)
-    assert (refused["status"], refused["reason"]) == ("refused", DECAY)
+        refused, computed = csv.DictReader(file)
+    assert refused["status"] == "refused"
+    assert refused["reason"] == "objective.gradient: two gradients at theta0 differ: leap takes no noise"
     assert (refused["estimate"], refused["error"], refused["gradients"]) == ("", "", "")
-    assert predicted["status"] == "converged"
-    assert math.isfinite(float(predicted["error"]))
+    assert computed["status"] == "converged"
+    assert math.isfinite(float(computed["error"]))
     assert "refused" in outputs[1].read_text(encoding="utf-8")
-
-
-def test_forecasts_that_are_all_refused_are_a_mistake() -> None:
-    raw = changed(forecast=[STUDY["runs"][0] | {"alpha": [0.1]}])
-    raw["forecast"][0]["hyperparameters"] = {"beta1": 0.9, "beta2": 0.99, "weight_decay": 20.0}
-    with pytest.raises(config.ConfigError) as caught:
-        config.load(raw)
-    assert str(caught.value) == f"config: forecast: refused in its only cell: {DECAY}"

@@ -30,7 +30,8 @@ def refuses(name, call):
 @pytest.mark.parametrize("name", ["rtol", "atol"])
 def test_tolerances_are_fractions(name, value):
     refuses(name, lambda: ide.solve(PAPER, ADAM, QUADRATIC, **CELL, **{name: value}))
-    refuses(name, lambda: ide.fast_forward(ADAM, QUADRATIC, **CELL, **{name: value}))
+    if name == "rtol":
+        refuses(name, lambda: ide.leap(ADAM, QUADRATIC, **CELL, rtol=value))
 
 
 @pytest.mark.parametrize("value", NO_COUNT, ids=named)
@@ -73,11 +74,11 @@ def test_an_object_of_another_kind_is_refused(value):
     refuses("optimizer", lambda: ide.simulate(value, QUADRATIC, **CELL))
     refuses("optimizer", lambda: ide.simulate_many(value, QUADRATIC, **CELL))
     refuses("optimizer", lambda: ide.solve(PAPER, value, QUADRATIC, **CELL))
-    refuses("optimizer", lambda: ide.fast_forward(value, QUADRATIC, **CELL))
+    refuses("optimizer", lambda: ide.leap(value, QUADRATIC, **CELL))
     refuses("objective", lambda: ide.simulate(ADAM, value, **CELL))
     refuses("objective", lambda: ide.simulate_many(ADAM, value, **CELL))
     refuses("objective", lambda: ide.solve(PAPER, ADAM, value, **CELL))
-    refuses("objective", lambda: ide.fast_forward(ADAM, value, **CELL))
+    refuses("objective", lambda: ide.leap(ADAM, value, **CELL))
     refuses("model", lambda: ide.solve(value, ADAM, QUADRATIC, **CELL))
     if value is not None:
         refuses("solver", lambda: ide.solve(PAPER, ADAM, QUADRATIC, **CELL, solver=value))

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import idescent as ide
-from idescent.discrete.setup import Setup
 from idescent.models.equation import Equation, Memory
 from idescent.objectives import CountedObjective
 from idescent.solvers import march
@@ -72,20 +71,6 @@ def test_a_stiff_element_is_solved_in_a_few_newton_sweeps():
     # An L-stable method leaves about 1/(rate * length) of the initial value, and takes the rest of the way in
     # one step.
     assert np.abs(window.theta[0, -1]).max() < 1e-6
-
-
-@pytest.mark.parametrize("model", [ide.models.Paper(), ide.models.HalfStep(start=5)], ids=lambda m: m.name)
-def test_recorded_elements_give_the_path_at_any_iteration_without_a_row_for_each(model):
-    objective = ide.Quadratic(4.0)
-    solver = ide.solvers.Collocation()
-    path = ide.solve(model, ide.AdaGrad(), objective, alpha=0.1, theta0=1.0, steps=2000)
-    setup = Setup.checked(ide.AdaGrad(), objective, alpha=0.1, theta0=1.0, steps=2000)
-    dense = solver.record(model, setup, 1e-10, 1e-13)
-    assert not dense.failed
-    assert dense.elements < 200
-    assert np.abs(dense(path.k.astype(float)) - path.theta).max() < 1e-9
-    halfway = dense(np.array([999.5]))[0, 0]
-    assert path.theta[999, 0] < halfway < path.theta[1000, 0]
 
 
 def test_an_element_whose_continuation_leads_nowhere_starts_from_a_constant(monkeypatch):

@@ -106,7 +106,7 @@ def solver_lines(show: Show | None) -> Show | None:
 
 
 class Watched:
-    """An objective that reports the number of its gradient evaluations at single points.
+    """An objective that reports the number of points at which its gradient was evaluated.
 
     Attributes
     ----------
@@ -125,7 +125,6 @@ class Watched:
 
     def gradient(self, theta: Any) -> Any:
         """Return the gradient of the objective."""
-        if theta.ndim == 1:
-            self.evaluations += 1
-            self.report(self.evaluations)
+        self.evaluations += theta.size // theta.shape[-1]
+        self.report(self.evaluations)
         return self.objective.gradient(theta)

@@ -22,7 +22,7 @@ Refusal = Callable[[Spec], str | None]
 
 
 def check(study: Study, equations: Mapping[str, str]) -> None:
-    """Check that at least one cell accepts each solution, stochastic equation and forecast of the study.
+    """Check that at least one cell accepts each solution and stochastic equation of the study.
 
     Parameters
     ----------
@@ -58,7 +58,6 @@ def _requests(study: Study, equations: Mapping[str, str]) -> Iterator[tuple[str,
     for name, where in equations.items():
         with_equation = (one for one in ensembles if name in one["equations"])
         yield f"{where}: {name}", _equation_refusal(name), with_equation
-    yield "forecast", _forecast_refusal(), study.settings["forecast"]
 
 
 def refusal(solution: Spec) -> Refusal:
@@ -102,8 +101,3 @@ def _equation_refusal(name: str) -> Refusal:
         return None
 
     return reason
-
-
-def _forecast_refusal() -> Refusal:
-    # Forecasts use the half-step model; this does not test their pilot runs.
-    return refusal({"model": {"class": "HalfStep"}, "solver": {"class": "Collocation"}})

@@ -22,27 +22,27 @@ returned.  The passes end when :math:`e_i \le \text{atol} + \text{rtol} \max|\th
 ``converged``), when a pass fails (``diverged`` if its path became infinite or NaN, else ``not converged``),
 or when rounding forbids a finer tolerance (``not converged``).
 
-What lives here: the solver's settings, the certificate, and the two sinks of elements: rows of a trajectory
-(:class:`SolutionRows`) and dense output (:class:`Recorded`).
+What lives here: the solver's settings, the certificate, and the sink of elements: the rows of a trajectory
+(:class:`SolutionRows`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.common.numeric import integer, is_number, positive, shown
 from idescent.discrete.setup import Setup
-from idescent.models.equation import Equation, FirstIterations, Model, derive
+from idescent.models.equation import FirstIterations, Model, derive
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer
 from idescent.solvers.march import March
 from idescent.solvers.problem import Problem
-from idescent.solvers.radau import Radau, radau
+from idescent.solvers.radau import radau
 from idescent.solvers.window import ROUNDING
 from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 
@@ -190,28 +190,6 @@ class Collocation:
         )
         return assemble(rows.theta, loss, rows.moments(), alpha, report, k)
 
-    def record(self, model: Model, setup: Setup, rtol: float, atol: float) -> Recorded:
-        """March once, without certificate, and store the elements: memory O(elements), not O(steps)."""
-        problem = self._problem(model, setup)
-        with np.errstate(all="ignore"):
-            first = problem.first_iterations(setup.start, setup.steps)
-            recorded = Recorded(problem.method, problem.equation, first)
-            march = March(
-                self,
-                problem,
-                setup.start,
-                setup.steps,
-                rtol,
-                atol,
-                self.overlap,
-                recorded,
-                lambda line: None,
-                first,
-            ).run()
-        recorded.failed = march.reason
-        recorded.sweeps = march.sweeps
-        return recorded
-
     def _problem(self, model: Model, setup: Setup) -> Problem:
         """Return the equation on the objective; its budget begins at the gradients already counted."""
         steps = setup.steps
@@ -290,97 +268,6 @@ class SolutionRows:
                 rows[: self._begin] = self.first.moments[memory.name][self.k[: self._begin]]
             moments[memory.name] = rows
         return moments
-
-
-@dataclass
-class Recorded:
-    """A sink that stores the path's polynomials: dense output at any iteration.
-
-    Attributes
-    ----------
-    method : Radau
-    equation : Equation
-    first : FirstIterations or None
-        Iterations of the optimizer itself, before the first element.
-    left, lengths : list of float
-        Left end and length of each element.
-    values : list of ndarray, shape (p + 1, n)
-        Path of each element at (left end, nodes).
-    memories : list of (list of ndarray, shape (p + 1, width))
-        Memories of each element at (left end, nodes).
-    failed : str
-        Reason why the march stopped early; empty if it did not.
-    sweeps : int
-    """
-
-    method: Radau
-    equation: Equation
-    first: FirstIterations | None
-    left: list[float] = field(default_factory=list)
-    lengths: list[float] = field(default_factory=list)
-    values: list[Array] = field(default_factory=list)
-    memories: list[list[Array]] = field(default_factory=list)
-    failed: str = ""
-    sweeps: int = 0
-
-    @property
-    def elements(self) -> int:
-        """Number of elements."""
-        return len(self.left)
-
-    def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
-        """Store an element; see ``idescent.solvers.problem.Sink``."""
-        self.left.append(s)
-        self.lengths.append(length)
-        self.values.append(theta)
-        self.memories.append(list(memories))
-
-    def __call__(self, s: Array) -> Array:
-        """Evaluate theta at points ``s`` within the elements, or at first iterations, shape (..., n)."""
-        s = np.asarray(s, dtype=np.float64)
-        if self.first is None:
-            return self._evaluate(self.values, s)
-        early = s <= self.first.count
-        theta = np.empty((*s.shape, self.first.theta.shape[1]))
-        theta[early] = self.first.theta[s[early].astype(np.int64)]
-        if not early.all():
-            theta[~early] = self._evaluate(self.values, s[~early])
-        return theta
-
-    def moments(self, k: int) -> list[Array]:
-        """Return the optimizer's moments after ``k >= 1`` iterations, in their order."""
-        at = np.array([float(k)])
-        moments = []
-        for i, memory in enumerate(self.equation.memories):
-            if memory.stored and self.first is not None and k <= self.first.count:
-                moments.append(self.first.moments[memory.name][k])
-            elif memory.stored:
-                element_values = [parts[i] for parts in self.memories]
-                moment = self._evaluate(element_values, at + self.equation.moment_offset)
-                moments.append(
-                    (moment if memory.readout is None else moment * memory.readout(at[:, None]))[0]
-                )
-        return moments
-
-    def _evaluate(self, values: list[Array], s: Array) -> Array:
-        points = s.ravel()
-        element = np.clip(np.searchsorted(self.left, points, side="right") - 1, 0, None)
-        evaluated = np.empty((len(points), values[0].shape[1]))
-        for e in np.unique(element):
-            within = element == e
-            x = (points[within] - self.left[e]) / self.lengths[e]
-            evaluated[within] = self.method.interpolate(x, values[e])
-        return evaluated.reshape(*s.shape, -1)
-
-    def nodes(self) -> tuple[Array, Array]:
-        """Return the first iterations and all nodes, shape (m,), and theta there, shape (m, n)."""
-        parts = zip(self.left, self.lengths, strict=True)
-        s = [left + length * self.method.nodes for left, length in parts]
-        theta = [values[1:] for values in self.values]
-        if self.first is not None:
-            s.insert(0, np.arange(self.first.count + 1.0))
-            theta.insert(0, self.first.theta)
-        return np.concatenate(s), np.concatenate(theta)
 
 
 def _certify(

@@ -35,8 +35,8 @@ MOST_PREDICTIONS = 10_000
 """Largest number of forecasts, and of ensembles, of a study: each takes at least a second."""
 LARGEST_RUN = 10**9
 """Largest product of iterations and parameters of a run.  Every row is kept: theta alone takes 8 GB then."""
-LARGEST_FORECAST = 10**8
-"""Largest product of learning rate and iterations of a forecast: its pilot runs can be as long."""
+LARGEST_FORECAST = 2**53
+"""Largest number of iterations of a forecast: larger integers k are not exact in float64."""
 LARGEST_ENSEMBLE = 10**9
 """Largest product of the runs of an ensemble with its parameters, its batch or its points, each."""
 MOST_ITERATIONS = 10**13
@@ -135,9 +135,8 @@ def check_length(at: str, block: RunSpec, parameters: int) -> None:
     for j, alpha in enumerate(block.alpha):
         key, value, steps = _horizon(block, j, alpha)
         if section == "forecast":
-            if alpha * steps > LARGEST_FORECAST:
-                rule = f"alpha ({alpha!r}) times iterations must be at most {LARGEST_FORECAST}"
-                raise refused(f"{at}.{key}", value, rule)
+            if steps > LARGEST_FORECAST:
+                raise refused(f"{at}.{key}", value, f"must be at most {LARGEST_FORECAST} iterations")
         elif section == "runs":
             if steps * parameters > LARGEST_RUN:
                 rule = f"iterations times parameters ({parameters}) must be at most {LARGEST_RUN}"

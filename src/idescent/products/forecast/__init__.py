@@ -1,1 +1,1 @@
-"""Forecasts of long runs without simulating them: rows, table and figure."""
+"""Long runs that are leapt over: rows, table and figure."""

@@ -1,7 +1,6 @@
-"""Figure of the cost of predicted and simulated runs, and of the error of the predictions.
+"""Figure of the cost of leaping over runs and of making them, and of the error of the leaps.
 
-What lives here: :func:`render_forecast`.  What does not: the prediction
-(:mod:`idescent.solvers.fast_forward`).
+What lives here: :func:`render_forecast`.  What does not: the leaps (:mod:`.rows`).
 """
 
 from __future__ import annotations
@@ -21,11 +20,12 @@ from idescent.drawing.remarks import tell
 from idescent.drawing.saving import save, styled
 from idescent.trajectory import REFUSED, ended_well
 
-TITLE = "Fast-forward: cost and error of predicted runs"
+TITLE = "Leaps: cost and error of runs that are not made"
 CAPTION = (
-    "Left: gradient evaluations of the prediction (solid) and of the run (dashed) against the learning rate. "
-    "Right: largest error of θ, for the runs that were also simulated (solid), and the prediction's estimate "
-    "of it (dotted). Crosses: the solver did not reach its tolerance."
+    "Left: gradient evaluations of the leap (solid) and of the run (dashed) against the learning rate. "
+    "Middle: largest error of θ, for runs that were also made. Errors of 0, where all iterations were made "
+    "one by one, are not drawn. Right: the leap's estimate of this error (dotted), and the estimated "
+    "rounding of the run itself (dash-dotted). Crosses: the leap ended early."
 )
 
 
@@ -44,42 +44,47 @@ def render_forecast(rows: Sequence[Mapping[str, Any]], outputs: Iterable[str | P
 
 def forecast_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Build the figure inside :func:`~idescent.drawing.saving.styled`."""
-    figure = Figure(figsize=(style.WIDTHS["double"], 2.9), layout=ConstrainedLayoutEngine(w_pad=0.04))
-    cost, error = figure.subplots(1, 2)
+    figure = Figure(figsize=(style.WIDTHS["double"], 3.0), layout=ConstrainedLayoutEngine(w_pad=0.04))
+    cost, error, estimate = figure.subplots(1, 3)
+    estimate.sharey(error)
     kept = [row for row in rows if row["status"] != REFUSED]
     refused = [f"{_name(row)}: {row['status']}" for row in rows if row["status"] == REFUSED]
-    tell(error, refused)
+    tell(estimate, refused)
     curves: dict[str, list[Mapping[str, Any]]] = {}
     for row in kept:
         curves.setdefault(style.configuration(row["look"]), []).append(row)
     handles = []
     for name, ladder in curves.items():
         colour, marker = style.look(ladder[0]["look"])
-        look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 3.5}
+        look: dict[str, Any] = {"color": colour, "marker": marker}
         _plot(cost, ladder, "gradients", **look)
-        _plot(cost, ladder, "steps", **look, linestyle="--", markerfacecolor="white")
-        _plot(error, ladder, "estimate", color=colour, linestyle=":")
+        _plot(cost, ladder, "steps", color=colour, linestyle="--", linewidth=0.8)
         _plot(error, [row for row in ladder if row["error"] != ""], "error", **look)
-        failed = [row for row in ladder if not ended_well(row["status"])]
-        _plot(error, failed, "estimate", marker="x", linestyle="none", color="black", markersize=5)
+        _plot(estimate, ladder, "estimate", **look, linestyle=":")
+        _plot(estimate, ladder, "rounding", color=colour, linestyle="-.", linewidth=0.8)
+        early = [row for row in ladder if not ended_well(row["status"])]
+        for ax, key in ((cost, "gradients"), (estimate, "estimate")):
+            _plot(ax, early, key, marker="x", linestyle="none", color="black", markersize=5, zorder=3)
         handles.append(Line2D([], [], **look, label=name))
-    costs = [[row[name] for row in kept] for name in ("gradients", "steps")]
-    errors = [[row["estimate"] for row in kept], [row["error"] for row in kept if row["error"] != ""]]
-    for ax, values, noun in ((cost, costs, "value"), (error, errors, "error")):
-        counts = account(values, log=True, noun=noun)
+    panels: list[tuple[Axes, str, tuple[str, ...], str]] = [
+        (cost, "gradient evaluations", ("gradients", "steps"), "value"),
+        (error, r"largest error of $\theta$", ("error",), "error"),
+        (estimate, r"estimated error of $\theta$", ("estimate", "rounding"), "error"),
+    ]
+    for ax, label, keys, noun in panels:
+        values = [[row[key] for row in kept if row[key] != ""] for key in keys]
+        counts = account(values, log=True, noun=noun, told=("zero",))
         say(ax, counts)
-        ax.set(xscale="log", yscale="log", xlabel=r"learning rate $\alpha$")
-        if counts.whole:
+        ax.set(xscale="log", yscale="log", xlabel=r"learning rate $\alpha$", ylabel=label)
+        if rows:
             rates = [row["alpha"] for row in rows]
-            ax.set_xlim(0.8 * min(rates), 1.25 * max(rates))
+            ax.set_xlim(2.0 * max(rates), 0.5 * min(rates))
+        if counts.whole:
             without_scale([ax], "y")
-        ax.invert_xaxis()
-    cost.set_ylabel("gradient evaluations")
-    error.set_ylabel(r"largest error of $\theta$")
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
-    keys: list[tuple[str, Any]] = [("prediction", "-"), ("run (left)", "--"), ("error estimate (right)", ":")]
-    styles = [Line2D([], [], color=style.GREY, linestyle=line, label=label) for label, line in keys]
-    figure.legend(handles=styles, loc="outside lower center", ncols=3)
+    kinds = [("leap", "-"), ("run", "--"), ("error estimate", ":"), ("rounding of the run", "-.")]
+    styles = [Line2D([], [], color=style.GREY, linestyle=line, label=label) for label, line in kinds]
+    figure.legend(handles=styles, loc="outside lower center", ncols=4)
     return figure
 
 

@@ -1,6 +1,6 @@
-"""Declare the section ``forecast`` of a configuration, and the rule that predicts long runs.
+"""Declare the section ``forecast`` of a configuration, and the rule that leaps over long runs.
 
-What does not live here: the predictions (:mod:`.rows`).
+What does not live here: the leaps (:mod:`.rows`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HERE = "idescent.products.forecast"
 
 
 def settings(spec: Any, study: Study) -> list[dict[str, Any]]:
-    """Expand the section into the cells to predict."""
+    """Expand the section into the cells to leap over."""
     cells = [cell for i, run in enumerate(spec.forecast) for cell in expand(spec, f"forecast.{i}", run)]
     return [cell.spec() for cell in cells]
 
@@ -31,7 +31,7 @@ def rules(study: Study, cells: list[dict[str, Any]], before: Sequence[Rule]) -> 
         return []
     outputs = (Output("tables/forecast.csv", "forecast.rst"), *figures("forecast.rst", stem="forecast"))
     job = Job(digest(f"{HERE}.rows"), given={"cells": cells}, priority=FIRST)
-    return [Rule("forecast", "measure", f"{HERE}.rows:job", outputs, (job,), "predict long runs")]
+    return [Rule("forecast", "measure", f"{HERE}.rows:job", outputs, (job,), "leap over long runs")]
 
 
 PRODUCT = Product(
@@ -40,7 +40,7 @@ PRODUCT = Product(
         list[RunSpec],
         Field(
             default_factory=list,
-            description="Runs to predict; a run that is short enough is also simulated, for the error",
+            description="Runs of any length to leap over; short ones are also made, to measure the error",
         ),
     ),
     settings,
