@@ -24,7 +24,7 @@ from suite.timing import in_turns  # noqa: E402
 from suite.topics import precision  # noqa: E402
 
 # Those that run no workflow.
-SHORT = ("kernels", "packs", "precision", "models", "steps", "dimension")
+SHORT = ("kernels", "packs", "precision", "models", "steps", "dimension", "leaps")
 
 
 @pytest.fixture(scope="module")

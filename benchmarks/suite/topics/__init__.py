@@ -15,6 +15,7 @@ NAMES = (
     "steps",
     "dimension",
     "cells",
+    "leaps",
     "startup",
     "pipeline",
 )
