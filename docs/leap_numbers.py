@@ -9,8 +9,8 @@ The cells are stored in docs/leap_numbers.json.
 
 import argparse
 import json
-import math
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,14 @@ HYPERPARAMETERS: dict[str, tuple[dict[str, Any], ...]] = {
 }
 # The step is proportional to the gradient: stable only below a learning rate of about 2 / curvature.
 PLAIN = ("GradientDescent", "HeavyBall", "Nesterov", "QHM", "ScheduleFreeSGD")
-LEFT = 1  # columns aligned left
+MATRICES = ("Adafactor", "Muon", "Shampoo")
+# A cell is calm up to this estimate.
+CALM = 1e-8
+FACTORS = (0.1, 0.5, 0.9)
+HEAD = (
+    *("cells", "covered", "calm", "median error", "largest error", "factor, 10 %", "50 %", "90 %"),
+    *("gradients per iteration", "made one by one"),
+)
 
 
 @dataclass(frozen=True)
@@ -144,10 +151,20 @@ class Cell:
         """Whether the estimate covers the error."""
         return self.error <= self.estimate
 
+    @property
+    def calm(self) -> bool:
+        """Whether no neighbours part."""
+        return self.estimate <= CALM
+
+    @property
+    def factor(self) -> float:
+        """The estimate over the error, or over half a unit in the last place of theta if that is larger."""
+        return self.estimate / max(self.error, 0.5 * float(np.spacing(self.size)))
+
 
 def cells(name: str) -> Iterator[tuple[Optimizer, str, Problem, float, int, str]]:
     """Return the cells of an optimizer: its objectives, learning rates and horizons, and schedules."""
-    kind, matrix = getattr(ide, name), name in ("Adafactor", "Muon", "Shampoo")
+    kind, matrix = getattr(ide, name), name in MATRICES
     variants = HYPERPARAMETERS[name]
     shape = {"shape": (2, 3)} if matrix else {}
     chosen = 0
@@ -174,11 +191,9 @@ def measure(
     run = ide.simulate(optimizer, problem.objective, **settings).theta[: leap.reached + 1]
     error = float(np.abs(leap(np.arange(leap.reached + 1)) - run).max())
     details, report = leap.report.details, leap.report
-    name = type(optimizer).__name__
-    shown = repr(optimizer).partition("(")[2].removesuffix(")")
     return Cell(
-        name,
-        shown,
+        type(optimizer).__name__,
+        repr(optimizer).partition("(")[2].removesuffix(")"),
         objective,
         alpha,
         steps,
@@ -205,93 +220,140 @@ def store(measured: list[Cell]) -> None:
 
 
 def quantile(values: list[float], part: float) -> str:
-    """Return a quantile of positive numbers for the page."""
-    return f"{float(np.quantile(values, part)):.2g}" if values else "–"
+    """Return a quantile of numbers for the page."""
+    return f"{float(np.quantile(values, part)):.1e}" if values else "–"
 
 
-def careful(measured: list[Cell]) -> list[float]:
-    """Return the estimates over the errors, of cells that are not exact."""
-    ratios = [cell.estimate / cell.error for cell in measured if cell.error > 0.0]
-    return [ratio for ratio in ratios if math.isfinite(ratio)]
+def percent(part: float, whole: float) -> str:
+    """Return a ratio in percent."""
+    return f"{100.0 * part / whole:.0f} %"
 
 
 def row(name: str, measured: list[Cell]) -> list[str]:
-    """Return a row of the main table."""
-    ratios = careful(measured)
-    median = [quantile([cell.error for cell in measured], part) for part in (0.5, 1.0)]
+    """Return a row of a table: coverage and cost of all cells, errors and factors of the calm ones."""
+    calm = [cell for cell in measured if cell.calm]
     iterations = sum(cell.reached for cell in measured)
+    factors = [f"{float(np.quantile([c.factor for c in calm], q)):.0f}" if calm else "–" for q in FACTORS]
     return [
         name,
-        f"{sum(cell.covered for cell in measured)} of {len(measured)}",
-        *median,
-        *(quantile(ratios, part) for part in (0.0, 0.5, 0.9, 1.0)),
+        str(len(measured)),
+        str(sum(cell.covered for cell in measured)),
+        str(len(calm)),
+        *(quantile([cell.error for cell in calm], part) for part in (0.5, 1.0)),
+        *factors,
         f"{sum(cell.gradients for cell in measured) / iterations:.2f}",
-        f"{sum(cell.single for cell in measured) / iterations:.0%}",
+        percent(sum(cell.single for cell in measured), iterations),
     ]
 
 
-HEAD = (
-    *("", "covered", "median error", "largest error", "least factor", "median factor", "0.9 quantile"),
-    *("largest factor", "gradients per iteration", "made one by one"),
-)
-
-
-def table(lines: list[list[str]], head: tuple[str, ...], left: int) -> str:
+def table(lines: list[list[str]], head: tuple[str, ...], left: int = 1) -> str:
     """Return rows as a Markdown table."""
     dashes = ["---"] * left + ["---:"] * (len(head) - left)
     return "\n".join(f"| {' | '.join(line)} |" for line in [head, dashes, *lines])
 
 
-def grouped(measured: list[Cell], of: str) -> str:
-    """Return the main table by one attribute of the cells."""
-    names = sorted({getattr(cell, of) for cell in measured}, key=lambda name: (name == "", name))
-    lines = [
-        row(f"`{name}`" if of == "optimizer" else str(name), [c for c in measured if getattr(c, of) == name])
-        for name in names
-    ]
-    return table([*lines, row("all", measured)], HEAD, LEFT)
+def grouped(measured: list[Cell], title: str, of: Callable[[Cell], Any]) -> str:
+    """Return a table of cells by one of their attributes."""
+    groups: dict[Any, list[Cell]] = {}
+    for cell in measured:
+        groups.setdefault(of(cell), []).append(cell)
+    lines = [row(str(name), groups[name]) for name in sorted(groups)]
+    return table([*lines, row("all", measured)], (title, *HEAD))
+
+
+def parted(measured: list[Cell]) -> str:
+    """Return the cells in which neighbours part, by optimizer."""
+    lines = []
+    for name in (*sorted({cell.optimizer for cell in measured if not cell.calm}), "all"):
+        group = [cell for cell in measured if not cell.calm and name in (cell.optimizer, "all")]
+        errors, estimates = ([getattr(cell, of) for cell in group] for of in ("error", "estimate"))
+        lines.append(
+            [
+                name if name == "all" else f"`{name}`",
+                str(len(group)),
+                str(sum(cell.covered for cell in group)),
+                *(quantile(values, part) for values in (errors, estimates) for part in (0.5, 1.0)),
+            ]
+        )
+    head = (
+        "optimizer",
+        "cells",
+        "covered",
+        "median error",
+        "largest error",
+        "median estimate",
+        "largest estimate",
+    )
+    return table(lines, head)
 
 
 def missed(measured: list[Cell]) -> str:
     """Return the cells that are not covered."""
     lines = [
         [
-            *(f"`{cell.optimizer}({cell.settings})`", cell.objective, f"{cell.alpha:g}", str(cell.steps)),
-            *(cell.schedule or "–", f"{cell.error:.1e}", f"{cell.estimate:.1e}"),
+            f"`{cell.optimizer}({cell.settings})`",
+            *(cell.objective, cell.schedule or "–", f"{cell.alpha:g}", str(cell.steps)),
+            *(f"{cell.error:.1e}", f"{cell.estimate:.1e}"),
         ]
         for cell in measured
         if not cell.covered
     ]
-    head = ("optimizer", "objective", "α", "iterations", "schedule", "error", "estimate")
-    return table(lines, head, 2) if lines else "None."
+    head = ("optimizer", "objective", "schedule", "α", "iterations", "error", "estimate")
+    return table(lines, head, 3) if lines else "None."
 
 
 def summary(measured: list[Cell]) -> str:
-    """Return the sentence above the tables."""
-    covered, ratios = sum(cell.covered for cell in measured), careful(measured)
+    """Return the sentences above the tables."""
+    calm = [cell for cell in measured if cell.calm]
+    factors = [cell.factor for cell in calm]
+    none = sum(cell.single == cell.reached for cell in measured)
+    ended = sum(cell.status == "not converged" for cell in measured)
+    low, median, high = np.quantile(factors, FACTORS)
     parts = [
-        f"{len(measured)} cells of {len({cell.optimizer for cell in measured})} optimizers.",
-        f"The estimate covers the error in {covered}.",
-        f"It is {quantile(ratios, 0.5)} times the error in the median cell, up to {quantile(ratios, 0.9)} in 90 %",
-        "of the cells.",
+        f"{len(measured)} cells of {len({cell.optimizer for cell in measured})} optimizers, with",
+        f"{sum(cell.reached for cell in measured)} iterations.",
+        f"The estimate covers the error in {sum(cell.covered for cell in measured)} of them.",
+        f"{len(calm)} cells are calm: their largest error is",
+        f"{quantile([cell.error for cell in calm], 1.0)}, and the estimate is {median:.0f} times the error in",
+        f"the median, from {low:.0f} to {high:.0f} times in 80 % of them.",
+        f"In {len(measured) - len(calm)} cells neighbours part.",
+        f"{none} cells have no element: all their iterations were made one by one.",
+        f"The limit of gradients ended {ended}.",
     ]
-    return " ".join(parts)
+    return textwrap.fill(" ".join(parts), 130)
+
+
+def grid(measured: list[Cell]) -> str:
+    """Return the objectives with their starts."""
+    lines = [
+        [
+            name + (" (matrices)" if matrix else ""),
+            f"`{problem.objective!r}`",
+            ", ".join(f"{value:g}" for value in np.atleast_1d(problem.theta0)[:6])
+            + (", …" if np.size(problem.theta0) > 6 else ""),
+            f"{problem.curvature:g}",
+            str(sum(c.objective == name and (c.optimizer in MATRICES) == matrix for c in measured)),
+        ]
+        for matrix in (False, True)
+        for name, problem in problems(matrix).items()
+    ]
+    return table(lines, ("objective", "class", "start", "curvature", "cells"), 3)
 
 
 def page(measured: list[Cell]) -> None:
     """Write the page."""
-    every = [cell for cell in measured if cell.single == cell.reached]
     fill_measured(
         TARGET,
         {
             "summary": summary(measured),
-            "optimizers": grouped(measured, "optimizer"),
-            "objectives": grouped(measured, "objective"),
-            "rates": grouped(measured, "alpha"),
+            "optimizers": grouped(measured, "optimizer", lambda cell: f"`{cell.optimizer}`"),
+            "objectives": grouped(measured, "objective", lambda cell: cell.objective),
+            "horizons": grouped(measured, "iterations", lambda cell: cell.steps),
+            "parted": parted(measured),
             "missed": missed(measured),
+            "grid": grid(measured),
         },
     )
-    del every
 
 
 def main() -> None:

@@ -5,13 +5,19 @@ an element (:mod:`idescent.solvers.element`), the choice of elements and the che
 (:mod:`idescent.solvers.walk`), and continuous models.
 
 On an element of H iterations after iteration a, theta and every memory are polynomials of degree n of the
-iteration k.  P evaluates them at the n Gauss nodes k = a + x, and E takes their backward difference there, so
-that P - E evaluates them one iteration earlier.  Each memory and theta satisfy the equations of the optimizer
-at the nodes, and begin at the state after iteration a:
+iteration k, with the values after iteration k.  P evaluates them at the n Gauss nodes k = a + x, and E takes
+their backward difference there, so that P - E evaluates them one iteration earlier.  An average or sum
+:math:`M_k = \beta M_{k-1} + c\,h_k` and the step
+:math:`\theta_k = (1-\alpha w)\,\theta_{k-1} - \alpha D_k` are, at the nodes,
 
 .. math::
     \bigl((1-\beta)P + \beta E\bigr) M &= c\,h, \\
     E\,\theta &= -\alpha\,\bigl(D + w\,(P-E)\,\theta\bigr)
+
+with :math:`c = 1-\beta` for an average, 1 for an accumulation, and :math:`\beta = c = 1` for a sum.  A
+maximum is its source, or decays by :math:`\beta`, all over the element.  The gradient is evaluated where the
+optimizer does, from :math:`(P-E)\theta`; D and h have the memories PM, or (P - E)M if they read the old ones.
+These n equations and the state after iteration a determine the n + 1 coefficients of each polynomial.
 
 No term is approximated by a derivative: a polynomial that satisfies them is the run, up to its own
 resolution, for any number of iterations.
@@ -58,7 +64,7 @@ class UnableError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """An element with the measures of its resolution.
+    r"""An element with the measures of its resolution.
 
     Attributes
     ----------
@@ -66,11 +72,14 @@ class Outcome:
         None if the fixed point did not converge.
     sweeps : int
     error : float
-        Estimated error of theta from the resolution of the element.
+        Estimated error of theta from the resolution of the element: the largest of the last two Legendre
+        coefficients of :math:`\alpha D` and of the memories, relative to their size, times the change H max
+        :math:`|\alpha D|` of theta.
     correction : float
         Last change of theta in the fixed point.
     relative : float
-        Resolution of D and the memories, relative to its limit.
+        The largest last coefficient of D and the memories, relative to the limit 1e-4 of their size, and that
+        of the memories to the tolerance of their size in the run; at most 1 in an element that is accepted.
     """
 
     element: Element | None
@@ -110,6 +119,12 @@ class Difference:
     objective : CountedObjective
     rate : callable
         Learning rate of iterations k.
+
+    Attributes
+    ----------
+    cyclic : bool
+        Whether a memory feeds itself through others or D: its equations are solved by an inner fixed point,
+        with the gradients of a sweep.
     """
 
     def __init__(self, plan: Plan, objective: CountedObjective, rate: Rate) -> None:
@@ -157,6 +172,17 @@ class Difference:
         aim : Aim
         falling : dict of str to ndarray of bool
             For each maximum, the coordinates at which it decays.
+
+        Returns
+        -------
+        Outcome
+            The fixed point has converged if theta changes by less than 3 % of its error allowed, and each
+            memory by less than 10 % of its own.  Where theta moves by rounding alone, it need not converge.
+
+        Raises
+        ------
+        UnableError
+            If a function of the declaration takes one iteration at a time.
         """
         sweep = _Sweep(self, start, first, length, falling)
         changes = {name: np.zeros((NODES, value.size)) for name, value in start.items()}

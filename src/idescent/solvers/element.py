@@ -1,8 +1,8 @@
 r"""Polynomials of the iteration on one long element, and their backward differences.
 
-What lives here: interpolation and difference (:class:`Operators`), and the resolution and the values of
-polynomials (:func:`tail`, :class:`Element`).  What does not: the equations on an element
-(:mod:`idescent.solvers.difference`).
+What lives here: interpolation and difference (:class:`Operators`), the resolution and the values of
+polynomials (:func:`tail`, :class:`Element`), and the other parts of a run, :class:`Iterations`.  What does
+not: the equations on an element (:mod:`idescent.solvers.difference`).
 """
 
 from __future__ import annotations
@@ -49,7 +49,13 @@ def _inverse() -> Array:
 
 
 class Operators:
-    """Interpolation P and backward difference E on an element of ``length`` iterations.
+    r"""Interpolation P and backward difference E on an element of ``length`` iterations.
+
+    .. math::
+        (PM)_i = M(a+x_i), \qquad
+        (EM)_i = M(a+x_i) - M(a+x_i-1) = \sum_{j=1}^n \frac{(-1)^{j+1}}{j!}\,M^{(j)}(a+x_i)
+
+    The series ends with the degree of the polynomial.
 
     Attributes
     ----------
@@ -62,7 +68,7 @@ class Operators:
     def __init__(self, length: int) -> None:
         nodes, self.at, derivatives, _ = tables()
         self.x = length * nodes
-        # E is the Taylor series of a polynomial, which ends: differences of P lose digits as length grows.
+        # Differences of values lose digits as the length grows: E M is of the size of M / length.
         self.difference = np.zeros_like(self.at)
         factor = -1.0
         for order, derivative in enumerate(derivatives, start=1):
@@ -70,14 +76,33 @@ class Operators:
             self.difference += factor * derivative
 
     def solve(self, rate: Any, right: Array, start: Array) -> Array:
-        """Solve ((1 - rate) P + rate E) M = right, M(a) = start; return M - start, shape (n, width)."""
+        """Solve ((1 - rate) P + rate E) M = right with M(a) = start.
+
+        P of a constant is the constant, and E of it is 0: the unknown is M - start.
+
+        Parameters
+        ----------
+        rate : float or ndarray, shape (n,)
+            Decay rate, or one for each node.
+        right : ndarray, shape (n, width)
+        start : ndarray, shape (width,)
+
+        Returns
+        -------
+        ndarray, shape (n, width)
+            M - start at the n last Chebyshev points.
+        """
         rate = np.asarray(rate, dtype=np.float64).reshape(-1, 1)
         matrix = (1.0 - rate) * self.at + rate * self.difference
         return np.linalg.solve(matrix, right - (1.0 - rate) * start)
 
 
 def tail(values: Array) -> Array:
-    """Return the largest of the last two Legendre coefficients of values at the Gauss nodes, by column."""
+    """Return the largest of the last two Legendre coefficients of values at the Gauss nodes, by column.
+
+    The coefficients of a smooth function fall exponentially: the last ones bound those that are left out.
+    Two of them, because a function may be even or odd.
+    """
     coefficients = tables()[3][-2:] @ values
     return np.asarray(np.abs(coefficients).max(axis=0))
 
@@ -114,3 +139,21 @@ class Element:
         return {
             name: start + self.changes[name][-1].reshape(start.shape) for name, start in self.start.items()
         }
+
+
+@dataclass(frozen=True)
+class Iterations:
+    """Iterations that were made one by one: rows of theta and the memories, row 0 after ``first``."""
+
+    first: int
+    rows: dict[str, Array]
+
+    @property
+    def length(self) -> int:
+        """Number of iterations."""
+        return len(self.rows["theta"]) - 1
+
+    def state(self, k: Array) -> State:
+        """Return theta and the memories after iterations ``k``, shape (m,)."""
+        at = np.asarray(k, dtype=np.int64) - self.first
+        return {name: rows[at] for name, rows in self.rows.items()}

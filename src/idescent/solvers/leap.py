@@ -18,8 +18,8 @@ from idescent.objectives.protocol import Objective
 from idescent.optimizers.optimizer import Optimizer
 from idescent.schedules import Schedule, check
 from idescent.solvers.difference import Difference
-from idescent.solvers.element import Element, State
-from idescent.solvers.walk import Iterations, Walk
+from idescent.solvers.element import Element, Iterations, State
+from idescent.solvers.walk import Walk
 from idescent.trajectory import Report
 
 Array = NDArray[np.float64]
@@ -140,6 +140,16 @@ def leap(
     error of a model.  Where the run is not smooth (the first iterations, a zero of a gradient, an oscillation
     about a minimum, chaos) the iterations are made one by one, as in a discrete run, at two gradients each:
     a neighbour of the run measures how an error grows.
+
+    At an iteration k of an element, with memories :math:`M_k = \beta M_{k-1} + c\,h_k`, polynomials satisfy
+
+    .. math::
+        M(k) - \beta\,M(k-1) = c\,h(k), \qquad
+        \theta(k) - \theta(k-1) = -\alpha\,\bigl(D(k) + w\,\theta(k-1)\bigr)
+
+    at 16 real numbers k, at most a tenth of the element apart.  Elements end at the breaks of a schedule, and
+    where a jump of the gradient is found.  A change of the gradient that begins and ends between two of these
+    numbers is passed unseen.
 
     The error estimate is three times the sum of two parts: the resolution of the elements, and the rounding
     errors that the discrete run makes in them, both with their growth.  Where neighbours part in chaos, it is

@@ -1,7 +1,8 @@
 r"""The choice and the checks of the elements of a leap.
 
 What lives here: :class:`Walk`.  What does not: its public form (:mod:`idescent.solvers.leap`), and the
-equations of an element (:mod:`idescent.solvers.difference`).
+equations of an element (:mod:`idescent.solvers.difference`).  The checks and the error estimate are in
+:mod:`idescent.solvers.walk_checks`.
 
 Between two elements some iterations are made one by one, together with a neighbour of the run.  An element is
 accepted if
@@ -11,14 +12,13 @@ accepted if
    fast oscillation is left out, and no jump between an end and the node next to it;
 3. the neighbour of the run does not depart from it, before and after the element: the smooth path is stable.
 
-Otherwise the element is halved; below a length of 72 iterations they are made one by one.
+Otherwise a shorter element is tried; below a length of 72 iterations they are made one by one.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from idescent.discrete.generic import GenericLoop
 from idescent.discrete.setup import Setup
 from idescent.optimizers.plan import Plan
 from idescent.solvers.difference import Aim, Difference, UnableError
-from idescent.solvers.element import NODES, Element, State
+from idescent.solvers.element import NODES, Element, Iterations, State
 from idescent.solvers.walk_checks import (
     EPSILON,
     growth_of,
@@ -60,24 +60,6 @@ FRESH = 0.1
 FASTER = 4.0
 
 
-@dataclass(frozen=True)
-class Iterations:
-    """Iterations that were made one by one: rows of theta and the memories, row 0 after ``first``."""
-
-    first: int
-    rows: dict[str, Array]
-
-    @property
-    def length(self) -> int:
-        """Number of iterations."""
-        return len(self.rows["theta"]) - 1
-
-    def state(self, k: Array) -> State:
-        """Return theta and the memories after iterations ``k``, shape (m,)."""
-        at = np.asarray(k, dtype=np.int64) - self.first
-        return {name: rows[at] for name, rows in self.rows.items()}
-
-
 class _Neighbour:
     """A run that begins at a distance ``size`` from another one, with its relative distances from it."""
 
@@ -86,7 +68,33 @@ class _Neighbour:
 
 
 class Walk:
-    """A run in progress: parts up to iteration ``k``, and the next element's length."""
+    """A run in progress: parts up to iteration ``k``, and the next element's length.
+
+    Parameters
+    ----------
+    setup : Setup
+    rtol : float
+        Tolerance of an element, relative to the largest absolute value of theta so far.
+    limit : int
+        Most gradients.
+
+    Attributes
+    ----------
+    k : int
+        Iterations computed.
+    parts : list of Iterations or Element
+        In the order of the run, each beginning after the last iteration of the one before.
+    rows : dict of str to list of ndarray
+        Theta and the memories since the last element, row 0 after iteration ``first``.
+    length : float
+        Iterations of the next element, if there is room.
+    growth : float
+        Logarithm of the growth of a neighbour by iteration, after the last element.
+    error, rounding : float
+        The parts e and r of the error estimate.
+    unable : str
+        Why no element can be tried, or empty.
+    """
 
     def __init__(self, setup: Setup, rtol: float, limit: int) -> None:
         self.setup, self.rtol, self.limit = setup, rtol, limit
@@ -267,6 +275,7 @@ class Walk:
             if memory.kind == "maximum":
                 rows = np.array(self.rows[name][-6:])
                 if not memory.constant:
+                    self.unable = f"the decay rate of the maximum {name!r} depends on k"
                     return None
                 decays = rows[1:] == memory.decay * rows[:-1]
                 if (decays != decays[0]).any():
@@ -275,7 +284,11 @@ class Walk:
         return falling
 
     def element(self, room: int) -> bool:
-        """Try an element, and shorter ones; whether one was accepted, with the iterations that follow."""
+        """Try an element, and shorter ones; whether one was accepted, with the iterations that follow.
+
+        The last coefficients of a smooth function fall with the power n of the length: a length follows from
+        the ratio of their size to the tolerance.
+        """
         falling = self.falling()
         if falling is None:
             return False
