@@ -14,6 +14,7 @@ from idescent.products.forecast import rows as forecast
 from idescent.products.forecast.figure import forecast_figure
 from idescent.products.product import Task
 from idescent.solvers.leap import leap
+from idescent.study import registry
 
 ROOT = Path(__file__).parents[2]
 STUDY = yaml.safe_load((ROOT / "config" / "forecast.yaml").read_text(encoding="utf-8"))
@@ -115,3 +116,19 @@ def test_the_figure_shows_the_numbers_of_the_table_and_marks_a_leap_that_ended_e
     assert [list(line.get_ydata()) for line in estimate.lines] == [[1e-3, 1e-3], [1e-5, 1e-5], [1e-3]]
     assert [list(ax.lines[-1].get_xdata()) for ax in (cost, estimate)] == [[0.01], [0.01]]
     assert error.get_ylim() == estimate.get_ylim()
+
+
+def test_the_cost_is_flat_while_the_learning_rate_falls_to_a_hundred_millionth():
+    """From alpha = 1e-4 to 1e-8 runs become 10 000 times as long, and cost at most 3 times the gradients."""
+    gradients = {}
+    for cell in load(STUDY).settings["forecast"]:
+        optimizer = registry.optimizer(cell["optimizer"])
+        # RMSProp with beta = 0.9 oscillates at the minimum: these iterations are made one by one.
+        if cell["alpha"] in (1e-4, 1e-6, 1e-8) and optimizer != ide.RMSProp(0.9):
+            arguments = {name: cell[name] for name in ("alpha", "theta0", "steps")}
+            report = leap(optimizer, ide.Quadratic(4.0), **arguments).report
+            assert report.ok
+            gradients.setdefault(str(optimizer), []).append(report.gradient_evaluations)
+    assert sorted(map(len, gradients.values())) == [2, *[3] * 6]
+    for optimizer, counts in gradients.items():
+        assert max(counts) <= 3 * min(counts), (optimizer, counts)
