@@ -123,7 +123,7 @@ def test_the_cost_is_flat_while_the_learning_rate_falls_to_a_hundred_millionth()
     gradients = {}
     for cell in load(STUDY).settings["forecast"]:
         optimizer = registry.optimizer(cell["optimizer"])
-        # RMSProp with beta = 0.9 oscillates at the minimum: these iterations are made one by one.
+        # RMSProp with beta = 0.9 is unstable at the minimum: its iterations there are made one by one.
         if cell["alpha"] in (1e-4, 1e-6, 1e-8) and optimizer != ide.RMSProp(0.9):
             arguments = {name: cell[name] for name in ("alpha", "theta0", "steps")}
             report = leap(optimizer, ide.Quadratic(4.0), **arguments).report
