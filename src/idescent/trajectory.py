@@ -30,6 +30,13 @@ REFUSED = "refused"
 ENDED_WELL = ("completed", "converged")
 """Statuses of a run that was completed and of a solution that reached its tolerance."""
 
+WHOLE = 20_000
+"""Most iterations of a cell with leaps of which every row is stored (:func:`sampled`)."""
+
+# Sample of a longer path: its first iterations, groups of successive ones, and places of groups in each of
+# two sequences.
+_DENSE, _GROUP, _PLACES = 1000, 4, 500
+
 
 @dataclass(frozen=True)
 class Report:
@@ -171,6 +178,23 @@ def kept(steps: int, keep: Keep | None) -> NDArray[np.int64]:
     if k[0] != 0 or k[-1] != steps:
         raise ValueError(f"keep: {k[0]} ... {k[-1]} is not allowed: must be from 0 to steps = {steps}")
     return k.astype(np.int64)
+
+
+def sampled(steps: int) -> NDArray[np.int64] | None:
+    """Return the iterations that are stored of a cell with leaps; None for all of them.
+
+    Of a path of more than 20 000 iterations (``WHOLE``) these are the first 1 000; groups of four
+    successive ones, which show an oscillation with period two, at 500 geometrically and 500 evenly spaced
+    places; and the last one.
+    """
+    if steps <= WHOLE:
+        return None
+    last = steps - _GROUP
+    places = np.concatenate([np.geomspace(_DENSE, last, _PLACES), np.linspace(_DENSE, last, _PLACES)]).astype(
+        np.int64
+    )
+    groups = (places[:, None] + np.arange(_GROUP)).ravel()
+    return np.unique(np.concatenate([np.arange(_DENSE), groups, [steps]]))
 
 
 def reversals(run: Trajectory) -> int:

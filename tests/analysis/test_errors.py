@@ -53,10 +53,13 @@ def test_paths_that_keep_other_iterations_are_compared_on_those_that_all_have():
     assert errors.distance(other, run, "theta").tolist() == [0.0, 1.5, 3.0, 5.0]
     found = ide.compare(run, other, exact)
     assert (found.sup["theta"], found.at["theta"], found.compared) == (2.5, 10, 10)
-    assert found.rms["theta"] == pytest.approx(math.sqrt((0.75**2 + 1.5**2 + 2.5**2) / 4), rel=1e-15)
+    # Each iteration counts for those nearest to it: 2, 3, 3.5 and 2.5 of the 11.
+    mean = (3 * 0.75**2 + 3.5 * 1.5**2 + 2.5 * 2.5**2) / 11
+    assert found.rms["theta"] == pytest.approx(math.sqrt(mean), rel=1e-15)
     # The exact solution alone lacks iteration 2.
     twin = path(k * 1.5).rows(np.array([0, 2, 3, 6, 10]))
-    assert ide.compare(run, twin).rms["theta"] == pytest.approx(math.sqrt((1 + 1.5**2 + 9 + 25) / 5))
+    mean = (1.5 * 1 + 2 * 1.5**2 + 3.5 * 9 + 2.5 * 25) / 11
+    assert ide.compare(run, twin).rms["theta"] == pytest.approx(math.sqrt(mean))
     assert ide.compare(run, twin, exact).rms["theta"] == found.rms["theta"]
 
 

@@ -190,8 +190,8 @@ def test_two_errors_make_a_constant_and_three_a_window_if_asked_for():
 def test_what_is_usable_at_the_edges():
     alphas = [0.5, 0.25, 0.125, 0.0625]
     assert orders.usable(alphas, [1.0, 0.0, -1.0, math.inf]).tolist() == [True, False, False, False]
-    # Exactly ten times its floor is not above it; what is missing stays missing.
-    assert orders.usable(alphas, [4.0, math.nan, 2.0, 1.0], [0.1] * 4).tolist() == [True, False, True, False]
+    # Exactly a hundred times its floor is not above it; what is missing stays missing.
+    assert orders.usable(alphas, [4.0, math.nan, 2.0, 1.0], [0.01] * 4).tolist() == [True, False, True, False]
 
 
 def test_the_floor_is_the_estimate_plus_a_random_walk_of_rounding():

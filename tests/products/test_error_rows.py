@@ -87,6 +87,8 @@ def test_the_table_has_a_row_for_each_solution_kind_quantity_and_norm(tmp_path):
         "gradient_evaluations": 70,
         "sweeps": 9,
         "reversals": 0,
+        "reference": "run",
+        "reference_error": 2.0**-52 * 3.0 * math.sqrt(2.0),
     }
     assert [(row["norm"], row["at"]) for row in rows[:3]] == [("sup", 1), ("rms", None), ("final", 2)]
     assert rows[18]["error_estimate"] is None

@@ -174,6 +174,7 @@ def test_no_order_no_ratio_and_no_slope_is_made_of_it() -> None:
         "objective": "quadratic", "optimizer": "Adam", "beta": None, "beta1": 0.9, "beta2": 0.0,
         "weight_decay": None, "steps": 10, "discrete_status": "completed", "quantity": "theta", "norm": "sup",
         "kind": "total", "error_estimate": 1e-12, "gradient_evaluations": 1, "sweeps": 1,
+        "reference": "run", "reference_error": 1e-15,
     }  # fmt: skip
     ladder = [
         given

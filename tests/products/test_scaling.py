@@ -38,6 +38,8 @@ def tidy(solution, alpha, error, **given):
         "discrete_status": "completed",
         "kind": "total",
         "error_estimate": 1e-12,
+        "reference": "run",
+        "reference_error": 2.0**-52 * 2.0 * np.sqrt(round(1.0 / alpha)),
         "gradient_evaluations": round(100 / alpha),
         "sweeps": 7,
         **given,

@@ -96,7 +96,7 @@ def test_each_optimizer_and_each_of_its_hyperparameters_has_a_row():
         ["Other", "–", "not converged", "–", "run diverged", "–", "–", "–", "–", "–"],
         ["Sign", "–", "rounding", "–", "rounding", "–", "–", "–", "–", "–"],
     ]
-    assert "Declared orders: first 1, second 2. Rounding: no error is above 10 times" in text
+    assert "Declared orders: first 1, second 2. Rounding: no error is above 100 times" in text
 
 
 def test_the_complete_table_has_a_column_for_each_further_hyperparameter(tmp_path):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.analysis import orders
 from idescent.common.numeric import shown
 from idescent.trajectory import REFUSED, Trajectory
 
@@ -25,8 +26,9 @@ Array = NDArray[np.float64]
 NORMS = ("sup", "rms", "final")
 
 IMPLAUSIBLE = "implausible"
-MEANINGLESS = (IMPLAUSIBLE, REFUSED)
-"""Statuses of solutions whose errors have no meaning: they enter no fit, no axis limits and no comparison."""
+BELOW = "below the reference"
+MEANINGLESS = (IMPLAUSIBLE, REFUSED, BELOW)
+"""Statuses of errors that have no meaning: they enter no fit, no axis limits and no comparison."""
 
 # A plausible solution leaves the start at most this many times as far as the run.
 _FARTHEST = 10.0
@@ -41,6 +43,9 @@ class Comparison:
 
     .. math:: \text{sup} = \max_k e_k, \qquad \text{rms} = \Big(\frac{1}{K+1}\sum_k e_k^2\Big)^{1/2}, \qquad
               \text{final} = e_K.
+
+    If not every iteration is stored, the largest value is that of the stored ones, and in the mean each
+    counts for the iterations nearest to it.
 
     Attributes
     ----------
@@ -124,8 +129,9 @@ def compare(run: Trajectory, path: Trajectory, exact: Trajectory | None = None) 
     pointwise = {name: distance(origin, path, name) for name in quantities(origin, path)}
     finite = np.logical_and.reduce([np.isfinite(error) for error in pointwise.values()])
     rows = len(finite) if finite.all() else int(np.argmin(finite))
-    absolute = {name: _norms(error[:rows]) for name, error in pointwise.items()}
-    scale = {name: _norms(_length(run.quantity(name)[:rows])) for name in pointwise}
+    weights = _weights(run.k[:rows])
+    absolute = {name: _norms(error[:rows], weights) for name, error in pointwise.items()}
+    scale = {name: _norms(_length(run.quantity(name)[:rows]), weights) for name in pointwise}
     relative = {
         name: tuple(e / s if s > 0.0 else math.nan for e, s in zip(absolute[name], scale[name], strict=True))
         for name in pointwise
@@ -193,6 +199,39 @@ def distance(run: Trajectory, path: Trajectory, quantity: str) -> Array:
         return _length(left - right)
 
 
+def reference_error(run: Trajectory, quantity: str, error: float, relative: float) -> float:
+    r"""Return the estimated distance of a run from the iteration in exact arithmetic.
+
+    A run of which every row is stored has no estimate in its report.  Its rounding is a random walk
+    (:func:`idescent.analysis.orders.floor`).  For a longer cell
+    (:func:`idescent.analysis.reference.reference`) the report's estimate is that of theta in the sup norm, a
+    bound for all norms.  Another quantity is as exact as theta, relative to its size, but no more than the
+    tolerance of the leap.
+
+    Parameters
+    ----------
+    run : Trajectory
+    quantity : str
+    error, relative : float
+        Absolute and relative error of a path in one norm; their ratio is the norm of the run.
+
+    Returns
+    -------
+    float
+        In the same norm; NaN if no row could be compared.
+    """
+    report = run.report
+    if math.isnan(error) or (quantity == "theta" and not math.isnan(report.error_estimate)):
+        return error if math.isnan(error) else report.error_estimate
+    with np.errstate(over="ignore"):
+        largest = float(np.nanmax(_length(run.quantity(quantity)))) if error == 0.0 else 0.0
+    scale = error / relative if relative > 0.0 else largest
+    if math.isnan(report.error_estimate):
+        return orders.floor(0.0, scale, run.steps)
+    relative_estimate = report.error_estimate / max(float(np.abs(run.theta).max()), 1e-300)
+    return scale * max(relative_estimate, 0.0 if math.isnan(report.rtol) else report.rtol)
+
+
 def plausible(run: Trajectory, path: Trajectory) -> bool:
     r"""Return whether a solution stays as near to the start as a model of this run can be expected to.
 
@@ -247,13 +286,22 @@ def _length(values: Array) -> Array:
     return np.abs(values[:, 0]) if values.shape[1] == 1 else np.asarray(np.linalg.norm(values, axis=1))
 
 
-def _norms(values: Array) -> tuple[float, float, float]:
+def _weights(k: NDArray[np.int64]) -> Array | None:
+    """Return the number of iterations that each row stands for; None if all rows are stored."""
+    if not len(k) or k[-1] - k[0] == len(k) - 1:
+        return None
+    borders = np.concatenate([[k[0] - 0.5], 0.5 * (k[1:] + k[:-1]), [k[-1] + 0.5]])
+    return np.diff(borders)
+
+
+def _norms(values: Array, weights: Array | None) -> tuple[float, float, float]:
     """Return the largest value, the root mean square and the last value."""
     if not len(values):
         return math.nan, math.nan, math.nan
     sup = float(values.max())
     # Scaled by the largest value: squares of errors near the smallest float would underflow.
-    rms = sup * math.sqrt(float(np.mean((values / sup) ** 2))) if sup > 0.0 else 0.0
+    square = np.average((values / sup) ** 2, weights=weights) if sup > 0.0 else 0.0
+    rms = sup * math.sqrt(float(square))
     return sup, rms, float(values[-1])
 
 

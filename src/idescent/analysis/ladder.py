@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.analysis import orders
-from idescent.analysis.errors import compare
+from idescent.analysis.errors import compare, reference_error
+from idescent.analysis.reference import PYTHON, reference
 from idescent.discrete.loop import simulate
 from idescent.models.card import card
 from idescent.models.equation import Model
@@ -34,8 +35,8 @@ WITHIN = 0.1
 EXACT = 3
 """Number of errors near rounding, and none above, after which a model counts as exact."""
 
-SHARE = 0.01
-"""Largest share of the solver and of rounding in a measured error."""
+SHARE = 1.0 / orders.ABOVE_FLOOR
+"""Largest share of the solver and of the reference in a measured error."""
 
 _SETTLED = 0.1  # largest distance of four slopes from a multiple of 1/2
 _STILL = 0.03  # largest change of the last slope
@@ -67,7 +68,7 @@ class Rung:
     slope : float
         Slope of the error from the learning rate before; NaN at the first.
     share : float
-        Upper bound on the share of the solver and of rounding in the error.
+        Upper bound on the share of the solver and of the reference in the error.
     """
 
     alpha: float
@@ -99,7 +100,9 @@ class Ladder:
     ended : str
         Reason of the end, if it is not that the slopes settled.
     points : ndarray, shape (r, n)
-        Points of the last run at which its gradients were evaluated.
+        Points of the last run at which its gradients were evaluated, or theta of its stored iterations.
+    k : ndarray, shape (r,)
+        Iterations of these points.
     alpha : float
         Learning rate of the last run.
     """
@@ -119,7 +122,8 @@ class Ladder:
         self.rungs: list[Rung] = []
         self.rtol, self.spent, self.last, self.ended = _RTOL, 0.0, 0.0, ""
         self.exact = 0
-        self.points, self.alpha = np.zeros((1, 1)), math.nan
+        self.points, self.k, self.alpha = np.zeros((1, 1)), np.zeros(1, dtype=np.int64), math.nan
+        self.cost = 0  # of the last leap
 
     def horizon(self) -> float:
         """Return a time before the first zero of a coordinate of the gradient, with few binary digits."""
@@ -148,7 +152,7 @@ class Ladder:
         if not small.any():
             return -1, math.inf
         row = int(np.argmax(small.any(axis=1)))
-        return int(np.argmax(small[row])), row * self.alpha
+        return int(np.argmax(small[row])), float(self.k[row]) * self.alpha
 
     def climb(self, time: float, order: int, free: bool) -> float:
         """Halve the learning rate until the slopes settle or the work is done; return the horizon.
@@ -158,7 +162,7 @@ class Ladder:
         """
         self.rungs, least = [], _exponent(self.optimizer, time)
         for exponent in range(least, _MOST + 1):
-            if self.spent + time * 2.0**exponent + self.last > self.work:
+            if self.spent + self._expected(round(time * 2.0**exponent)) + self.last > self.work:
                 self.ended = f"the work of {self.work:g} iterations and gradients is done"
                 break
             run = self.simulated(exponent, time)
@@ -182,9 +186,9 @@ class Ladder:
         if not run.report.ok:
             self.ended = f"the run at alpha = {power(alpha)} is {run.report.status}"
             return not self.rungs
-        noise = orders.floor(0.0, float(np.abs(run.theta).max()), steps)
+        noise = reference_error(run, "theta", 0.0, 0.0)
         for _ in range(4):
-            path = self._solved(alpha, steps)
+            path = self._solved(alpha, run)
             if not path.report.ok:
                 message = f"{path.report.status} ({path.report.message})"
                 self.ended = f"the solution at alpha = {power(alpha)} is {message}"
@@ -217,29 +221,43 @@ class Ladder:
         self.rtol = max(_FLOOR, SHARE * error / (3.0 * scale))
 
     def simulated(self, exponent: int, time: float) -> Trajectory:
-        """Run the optimizer at the learning rate of an exponent; keep the points of its gradients."""
+        """Return the reference at the learning rate of an exponent; keep the points of its gradients."""
         self.alpha, steps = 2.0**-exponent, round(time * 2.0**exponent)
-        self.spent += steps
+        cell: Any = {"alpha": self.alpha, "theta0": self.theta0, "steps": steps}
+        if self.optimizer.point is None:
+            # Work is counted in iterations and gradients: a compiled iteration counts as any other.
+            run = reference(self.optimizer, self.objective, **cell, rule=PYTHON)
+            self.points, self.k = run.theta, run.k
+            self.spent += run.report.gradient_evaluations
+            if run.report.details["reference"] == "leap":
+                self.cost = run.report.gradient_evaluations
+            return run
+        # Only the stored iterate is in a run.
         recorded = _Recorded(self.objective)
-        # Only the stored iterate is in a run; the compiled loops evaluate no gradient of an objective.
-        elsewhere = self.optimizer.point is not None
-        objective: Any = recorded if elsewhere else self.objective
-        run = simulate(self.optimizer, objective, alpha=self.alpha, theta0=self.theta0, steps=steps)
-        self.points = np.stack(recorded.points[-steps:]) if elsewhere else run.theta
+        run = simulate(self.optimizer, recorded, **cell)
+        self.points, self.k = np.stack(recorded.points[-steps:]), run.k[:-1]
+        self.spent += steps
         return run
 
-    def _solved(self, alpha: float, steps: int) -> Trajectory:
-        budget = max(10.0, _PART * (self.work - self.spent) / steps)
+    def _expected(self, steps: int) -> int:
+        """Return the work that the reference of a horizon is expected to take."""
+        if self.optimizer.point is not None or steps <= PYTHON[0]:
+            return steps
+        return min(steps, 2 * self.cost or steps // PYTHON[1])
+
+    def _solved(self, alpha: float, run: Trajectory) -> Trajectory:
+        budget = max(10.0 * min(run.steps, PYTHON[0]), _PART * (self.work - self.spent)) / run.steps
         path = solve(
             self.model,
             self.optimizer,
             self.objective,
             alpha=alpha,
             theta0=self.theta0,
-            steps=steps,
+            steps=run.steps,
             rtol=self.rtol,
             atol=self.rtol,
             solver=Collocation(max_gradients=budget),
+            keep=None if len(run.k) == run.steps + 1 else run.k,
         )
         self.last = path.report.gradient_evaluations
         self.spent += self.last

@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 FEWEST = 4  # errors in an asymptotic window
 SPREAD = 0.15  # largest difference of the pairwise slopes in it
-ABOVE_FLOOR = 10.0  # a usable error is more than so many times its floor
+ABOVE_FLOOR = 100.0  # a usable error is more than so many times its floor
 CONFIDENCE = 0.95
 CHATTER = 4  # a run chatters if a coordinate reverses at least so often
 
@@ -73,8 +73,9 @@ def usable(
 ) -> NDArray[np.bool_]:
     """Return whether each error can be used to fit an order, shape of ``alphas``.
 
-    A missing error (NaN) and an error of exactly 0 are not usable.  An error of at most ten times its floor
-    is not usable, and neither is any error at a smaller learning rate: it may exceed its floor by chance.
+    A missing error (NaN) and an error of exactly 0 are not usable.  An error of at most 100 times its
+    floor is not usable, and neither is any error at a smaller learning rate: it may exceed its floor by
+    chance.
     """
     _, values = _checked(alphas, errors)
     good = np.isfinite(values) & (values > 0.0)
@@ -244,7 +245,7 @@ def constant(alphas: Sequence[float], errors: Sequence[float], order: float) -> 
 
 
 def floor(estimate: float, scale: float, steps: int) -> float:
-    r"""Return an upper bound on the solver's and rounding's share of an error.
+    r"""Return an estimate of the solver's and rounding's share of an error.
 
     It is the solver's own estimate of its error, plus the size of a random walk of rounding errors over
     ``steps`` additions to parameters of size ``scale``:

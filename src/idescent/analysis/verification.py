@@ -109,8 +109,9 @@ def verify(
     The error is the largest distance of theta between the solution and the discrete run, over all iterations
     up to a fixed time :math:`t = \alpha k`.  It is measured at :math:`\alpha = 2^{-p}`, from an exponent at
     which the horizon covers a few times the longest mean lag, and then at half the learning rate, until the
-    slopes settle.  Each solution is computed to a tolerance at which the solver's error estimate, with the
-    rounding of the run, is at most 1 % of the error.
+    slopes settle.  The run is replaced by a leap above 20 000 iterations, where that is cheaper
+    (:func:`idescent.analysis.reference.reference`).  Each solution is computed to a tolerance at which the
+    solver's error estimate, with the run's or the leap's own error, is at most 1 % of the error.
 
     Parameters
     ----------
@@ -127,7 +128,7 @@ def verify(
         Increasing exponents p; by default they are extended until the slopes settle, and nothing is measured
         if the model claims no order.
     work : float
-        Largest number of iterations and gradient evaluations, of all runs and solutions together.
+        Largest number of iterations and gradient evaluations, of all runs, leaps and solutions together.
     progress : callable, optional
         Receives a line after each learning rate.
 

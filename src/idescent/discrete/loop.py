@@ -107,8 +107,7 @@ class DiscreteRun:
         closed_form = getattr(self.objective.objective, "separable_quadratic", None)
         ratio = self.ratio = own(self.optimizer)
         self.loop = GenericLoop(setup, like=like) if ratio is None else None
-        known = closed_form is not None and ratio is not None and (ratio.first is None) != ratio.corrected
-        self.library = compiled() if known else None
+        self.library = compiled() if has_kernel(self.optimizer, self.objective.objective) else None
         self._separable = None if closed_form is None or ratio is None else closed_form(len(self.start))
 
     @property
@@ -214,6 +213,13 @@ class DiscreteRun:
         report = Report(status, message, gradient_evaluations=evaluations, diverged_at=diverged_at)
         named = dict(zip(self.optimizer.moments, moments, strict=True))
         return assemble(theta, loss, named, self.alpha, report, k)
+
+
+def has_kernel(optimizer: Optimizer, objective: Objective) -> bool:
+    """Whether a compiled loop can compute the runs, on a machine with a compiler."""
+    ratio = own(optimizer)
+    known = ratio is not None and (ratio.first is None) != ratio.corrected
+    return known and getattr(objective, "separable_quadratic", None) is not None
 
 
 def needed(setup: Setup, keep: Keep | None) -> int:

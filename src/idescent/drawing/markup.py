@@ -9,7 +9,10 @@ from collections.abc import Iterable
 from idescent.drawing.hyperparameters import tex
 
 # Displayed texts of stored statuses, in full and for narrow places; other statuses are displayed as stored.
-_STATUSES = {"smoothing exhausted": ("not converged (no smoothing left)", "not converged")}
+_STATUSES = {
+    "smoothing exhausted": ("not converged (no smoothing left)", "not converged"),
+    "below the reference": ("below the reference", "below"),
+}
 
 
 def long_table(

@@ -1,4 +1,4 @@
-"""Text in a panel about the refused and the implausible solutions.
+"""Text in a panel about the errors without a meaning: refused, implausible or below the reference.
 
 What does not live here: notes about single values that cannot be drawn (:mod:`.drawable`).
 """
@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from idescent.analysis.errors import MEANINGLESS
+from idescent.analysis.errors import BELOW, MEANINGLESS
 from idescent.drawing.style import GREY
 
 if TYPE_CHECKING:
@@ -19,9 +19,10 @@ _MOST_RATES = 4
 
 
 def remarks(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Describe the refused and the implausible solutions of a panel, one line for each solution and status.
+    """Describe the meaningless errors of a panel, one line for each solution and status.
 
-    A line lists the learning rates, or counts the cells if there are many or several configurations.
+    A line lists the learning rates, or counts the cells if there are many or several configurations.  Errors
+    below the reference at all learning rates from one on have only this one in their line.
 
     Parameters
     ----------
@@ -40,6 +41,9 @@ def remarks(rows: Iterable[Mapping[str, Any]]) -> list[str]:
         where = "in 1 cell" if len(alphas) == 1 else f"in {len(alphas)} cells"
         if not several and len(alphas) <= _MOST_RATES:
             where = "at α = " + ", ".join(f"{alpha:g}" for alpha in alphas)
+        smaller = [r for r in rows if r["solution"] == solution and r["alpha"] <= max(alphas)]
+        if status == BELOW and not several and len(alphas) == len(smaller) > 1:
+            where = f"at α ≤ {max(alphas):g}"
         lines.append(f"{solution}: {status} {where}")
     return lines
 

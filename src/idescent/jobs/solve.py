@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from idescent.discrete import memory
 from idescent.discrete.setup import Setup
 from idescent.solvers.solve import solve
 from idescent.study import registry
-from idescent.trajectory import REFUSED, Report, Trajectory, assemble
+from idescent.trajectory import REFUSED, Report, Trajectory, assemble, kept, sampled
 
 
 def make(
@@ -63,20 +64,27 @@ def _solved(cell: Mapping[str, Any], objective: Any, log: Callable[[str], None])
             atol=atol,
             solver=solver,
             progress=log,
+            keep=_rows(cell),
         )
     except ValueError as error:
         # Raises if the objective or the start is at fault: then this is no refusal of the model.
         setup = Setup.checked(optimizer, objective, alpha=alpha, theta0=start, steps=steps)
         report = Report(REFUSED, " ".join(str(error).split()), rtol=rtol, atol=atol)
-        return _unsolved(setup, report)
+        return _unsolved(setup, report, _rows(cell))
 
 
-def _unsolved(setup: Setup, report: Report) -> Trajectory:
+def _rows(cell: Mapping[str, Any]) -> NDArray[np.int64] | None:
+    """Return the iterations to store; None for all."""
+    return sampled(cell["steps"]) if cell.get("leap") else None
+
+
+def _unsolved(setup: Setup, report: Report, rows: NDArray[np.int64] | None) -> Trajectory:
     """Return a trajectory of NaN, for a refused solution."""
-    theta = np.full((setup.steps + 1, len(setup.start)), np.nan)
+    k = kept(setup.steps, rows)
+    theta = np.full((len(k), len(setup.start)), np.nan)
     widths = zip(setup.optimizer.moments, memory.widths(setup.optimizer, len(setup.start)), strict=True)
-    moments = {name: np.full((setup.steps + 1, width), np.nan) for name, width in widths}
-    return assemble(theta, theta[:, 0], moments, setup.alpha, report)
+    moments = {name: np.full((len(k), width), np.nan) for name, width in widths}
+    return assemble(theta, theta[:, 0], moments, setup.alpha, report, k)
 
 
 def describe(report: Report) -> str:

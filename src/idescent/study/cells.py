@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from idescent.store import DISCRETE
 from idescent.study.packs import partition, seconds
+from idescent.trajectory import WHOLE
 
 T = TypeVar("T")
 
@@ -40,6 +41,8 @@ class Cell:
     solutions : tuple of str
     schedule : dict, optional
         Keys ``name``, ``class`` and ``arguments``.
+    leap : bool
+        Whether a leap may replace the run (:func:`idescent.analysis.reference.reference`).
     """
 
     objective: dict[str, Any]
@@ -49,6 +52,7 @@ class Cell:
     steps: int
     solutions: tuple[str, ...]
     schedule: dict[str, Any] | None = None
+    leap: bool = False
 
     def spec(self) -> dict[str, Any]:
         """Return the discrete run as plain data, as stored in the metadata of its file."""
@@ -58,8 +62,9 @@ class Cell:
             "alpha": self.alpha,
             "theta0": self.theta0,
             "steps": self.steps,
-            # No key without a schedule: the file of such a cell keeps the bytes of earlier versions.
+            # No key without a schedule or leaps: the file of such a cell keeps the bytes of earlier versions.
             **({} if self.schedule is None else {"schedule": self.schedule}),
+            **({"leap": True} if self.leap else {}),
         }
 
     @property
@@ -177,7 +182,9 @@ class Study:
     def _seconds_of(self, cell: Cell, name: str) -> float:
         parameters = len(cell.theta0) if isinstance(cell.theta0, list) else _UNKNOWN_PARAMETERS
         solver = None if name == DISCRETE else self.solutions[name]["solver"]["class"]
-        return seconds(cell.steps, parameters, solver)
+        # With leaps the cost hardly depends on the number of iterations.
+        steps = min(cell.steps, WHOLE) if cell.leap else cell.steps
+        return seconds(steps, parameters, solver)
 
     def seconds(self, pack: Pack, name: str) -> float:
         """Return the estimated time of one job of a pack in seconds, on one core.

@@ -53,6 +53,8 @@ def expand(spec: GridSpec, at: str, run: RunSpec) -> Iterable[Cell]:
     objective = {"name": run.objective, **spec.objectives[run.objective].spec()}
     schedule = _chosen_schedule(spec, at, run)
     solutions = _chosen_solutions(spec, at, run)
+    if run.leap and not at.startswith("runs"):
+        raise ConfigError(f"config: {at}.leap: True is not allowed: only blocks of runs have leaps")
     settling_steps = None if run.until is None else _settling_steps(at, run, objective, schedule)
     for values in itertools.product(*run.hyperparameters.values()):
         arguments = dict(zip(run.hyperparameters, values, strict=True))
@@ -63,7 +65,7 @@ def expand(spec: GridSpec, at: str, run: RunSpec) -> Iterable[Cell]:
                 rule = f"must be between alpha = {alpha!r} and 2**53 times that"
                 raise refused(f"{at}.time", run.time, rule)
             steps = run.horizon(j) if settling_steps is None else settling_steps(optimizer, alpha)
-            cell = Cell(objective, optimizer, alpha, run.theta0, steps, solutions, schedule)
+            cell = Cell(objective, optimizer, alpha, run.theta0, steps, solutions, schedule, run.leap)
             if len(cell.label) > LONGEST_FILE:
                 rule = f"must give the cell's folder a name of at most {LONGEST_FILE} characters"
                 raise refused(f"{at}.hyperparameters", arguments, rule)

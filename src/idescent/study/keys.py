@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 
 from idescent.study.values import (
     Alphas,
@@ -93,6 +93,10 @@ class RunSpec(_Strict):
     )
     solutions: Annotated[list[str], AfterValidator(filled)] | None = Field(
         default=None, description="Names of the solutions to compute for these cells; all by default"
+    )
+    leap: Annotated[bool, Strict()] = Field(
+        default=False,
+        description="Whether leaps replace long runs where they are cheaper; long paths store sampled rows",
     )
 
     @model_validator(mode="after")

@@ -77,7 +77,7 @@ def cell_digest(cell: Mapping[str, Any]) -> str:
     specs = [(kind, cell[kind]) for kind in ("objective", "optimizer", "schedule") if kind in cell]
     solution = cell.get("solution")
     if solution is None:
-        return digest("idescent.jobs.simulate", *specs)
+        return digest("idescent.analysis.reference" if cell.get("leap") else "idescent.jobs.simulate", *specs)
     return digest("idescent.jobs.solve", *specs, ("model", solution["model"]), ("solver", solution["solver"]))
 
 
@@ -88,10 +88,11 @@ def pack_digest(pack: Mapping[str, Any]) -> str:
     """
     shared = {key: pack[key] for key in ("objective", "solution") if key in pack}
     kinds = ("optimizer", "schedule")
-    # A pack may have thousands of cells but only one or two pairs of optimizer and schedule: one cell of
-    # each pair is enough.
+    # A pack may have thousands of cells but only one or two triples of optimizer, schedule and leap: one
+    # cell of each is enough.
     by_classes = {
-        tuple(cell[kind]["class"] for kind in kinds if kind in cell): cell for cell in pack["cells"]
+        (cell.get("leap"), *(cell[kind]["class"] for kind in kinds if kind in cell)): cell
+        for cell in pack["cells"]
     }
     digests = sorted({cell_digest({**shared, **cell}) for cell in by_classes.values()})
     return digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()

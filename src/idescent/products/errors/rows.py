@@ -12,14 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from idescent import __version__
-from idescent.analysis.errors import IMPLAUSIBLE, MEANINGLESS, NORMS, Comparison, compare, distant
+from idescent.analysis import orders
+from idescent.analysis.errors import (
+    BELOW,
+    IMPLAUSIBLE,
+    MEANINGLESS,
+    NORMS,
+    Comparison,
+    compare,
+    distant,
+    reference_error,
+)
 from idescent.products.product import Task
 from idescent.store.cells import CellResults, read_cells
 from idescent.store.columns import nullable
 from idescent.store.tables import HYPERPARAMETERS, columns_of, with_others
 from idescent.store.trajectories import METADATA_KEY, write_table
 from idescent.study import packs
-from idescent.trajectory import REFUSED, Trajectory, reversals
+from idescent.trajectory import REFUSED, Trajectory, ended_well, reversals
 
 # Columns that are null for a refused solution.
 _NUMBERS = ("error", "relative", "at", "compared")
@@ -54,10 +64,16 @@ def table(files: Iterable[str | Path]) -> Any:
         * ``kind`` is ``total`` (solution against discrete run), ``model`` (exact solution of the model
           against discrete run) or ``solver`` (solution against exact solution).  A solution without a
           ``reference`` counts as exact: its model error equals its total error, and it has no solver error.
+        * ``reference`` is ``run`` or ``leap`` (:func:`idescent.analysis.reference.reference`), and
+          ``reference_error`` the estimate of its own error in this quantity and norm.
         * ``status`` is the solution's (:func:`idescent.analysis.errors.status`).  If the reference is
           implausible or refused, the model error and the solver error have the reference's status.  If only
           the solution is, the model error still has the reference's: it does not depend on the solution.
-        * ``reason`` explains these two statuses; the table has this column only if one of them occurs.
+        * An error against a completed run that is less than 100 times its ``reference_error`` has the status
+          ``below the reference``; the solution's other errors keep theirs.  Tables and figures for people do
+          not show its number.
+        * ``reason`` explains the statuses ``implausible`` and ``refused``; the table has this column only if
+          one of them occurs.
         * Numbers that do not exist are null: a hyper-parameter of another optimizer, an error without a
           finite row, a missing estimate, and every number of a refused solution.
 
@@ -85,6 +101,7 @@ def as_table(rows: Iterable[Mapping[str, Any]]) -> Any:
     columns |= {"quantity": text, "norm": text, "kind": text, "error": number, "relative": number}
     columns |= {"at": integer, "compared": integer, "error_estimate": number}
     columns |= {"gradient_evaluations": integer, "sweeps": integer, "reversals": integer}
+    columns |= {"reference": text, "reference_error": number}
     rows = list(rows)
     if any(row.get("reason") for row in rows):
         columns["reason"] = text
@@ -110,6 +127,7 @@ def _cell_rows(cell: CellResults) -> list[dict[str, Any]]:
             "steps": run.steps,
             "solution": name,
             "reversals": count,
+            "reference": run.report.details.get("reference", "run"),
         }
         own = _status(run, path)
         kinds = {"total": (compare(run, path), own)}
@@ -133,8 +151,15 @@ def _cell_rows(cell: CellResults) -> list[dict[str, Any]]:
                     *(_NUMBERS if status["status"] == REFUSED else ()),
                     *(_COST if path.report.status == REFUSED else ()),
                 )
-                rows.append(fixed | {"kind": kind} | row | dict.fromkeys(absent) | status)
+                judged = kind != "solver" and ended_well(status["status"], run.report.status)
+                below = {"status": BELOW} if judged and _is_below(row) else {}
+                rows.append(fixed | {"kind": kind} | row | dict.fromkeys(absent) | status | below)
     return rows
+
+
+def _is_below(row: Mapping[str, Any]) -> bool:
+    """Whether the reference cannot measure the error of a row."""
+    return bool(row["error"] < orders.ABOVE_FLOOR * row["reference_error"])
 
 
 def _comparison_rows(comparison: Comparison, run: Trajectory, path: Trajectory) -> list[dict[str, Any]]:
@@ -150,6 +175,9 @@ def _comparison_rows(comparison: Comparison, run: Trajectory, path: Trajectory) 
             "error_estimate": path.report.error_estimate,
             "gradient_evaluations": path.report.gradient_evaluations,
             "sweeps": path.report.sweeps,
+            "reference_error": reference_error(
+                run, quantity, comparison.error(norm, quantity), comparison.relative(norm, quantity)
+            ),
         }
         for quantity in comparison.sup
         for norm in NORMS

@@ -10,12 +10,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from idescent.analysis import orders
+from idescent.analysis.errors import BELOW
 from idescent.drawing.hyperparameters import short
 from idescent.drawing.markup import escaped, long_table, pipes, scientific, status_text
 from idescent.products.formats import in_order, write_formats
 from idescent.products.product import Task
 from idescent.store.tables import data_frame, hyperparameters, read_errors
-from idescent.trajectory import ENDED_WELL, REFUSED, ended_well
+from idescent.trajectory import ENDED_WELL, REFUSED
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -26,6 +28,9 @@ _SOLUTION = ["objective", "optimizer", "label", "solution"]
 _QUANTITIES = ["theta", "m", "v", "loss"]
 _KINDS = ["model", "solver", "total"]
 _TEX_QUANTITIES = {"theta": r"$\theta$", "loss": "Loss"}
+# Statuses that are no failure of the solution.
+_FINE = (*ENDED_WELL, BELOW)
+_BELOW = f"Below the reference: the error is less than {orders.ABOVE_FLOOR:g} times the reference's own."
 _NOTE = (
     "The solution did not reach its tolerance or a run diverged; "
     "the errors then cover the iterations up to the last finite one."
@@ -67,7 +72,7 @@ def compact(errors: DataFrame) -> DataFrame:
         The columns of cell and solution, ``betas``, and the sup errors over k of ``theta``, ``m``, ``v`` (of
         AdaGrad: ``G``) and ``loss``.
     """
-    total = errors[errors["kind"] == "total"]
+    total = _hidden(errors[errors["kind"] == "total"])
     sup = total[total["norm"] == "sup"].pivot(index=_SOLUTION, columns="quantity", values="error")
     sup = sup.reindex(columns=[*_QUANTITIES, "G"])
     sup["v"] = sup["v"].fillna(sup["G"])
@@ -92,7 +97,7 @@ def split(errors: DataFrame, norm: str = "sup") -> DataFrame:
         of a solution that ended well is the exact one's: that may be implausible or refused.
     """
     key = [*_SOLUTION, "quantity"]
-    rows = errors[errors["norm"] == norm]
+    rows = _hidden(errors[errors["norm"] == norm])
     rows = rows.assign(status=_status(rows))
     error, status = (
         rows.pivot(index=key, columns="kind", values=values).reindex(columns=_KINDS)
@@ -119,12 +124,13 @@ def markdown(lines: DataFrame, splits: DataFrame) -> str:
             cells = [line.optimizer, line.betas or "–", f"{line.alpha:g}", str(line.steps)]
             cells += [line.solution] if several else []
             cells += [scientific(number, "{}e{}", "–") for number in _numbers(line)]
-            cells.append(line.status if ended_well(line.status) else f"**{status_text(line.status)}** †")
+            cells.append(_marked(line.status))
             text.append(pipes(cells))
         text.append("")
     text.append("Estimate: the solver's estimate of its error in θ. The moments are not corrected for bias.")
-    if not lines["status"].isin(ENDED_WELL).all():
+    if not lines["status"].isin(_FINE).all():
         text.append(f"† {_NOTE}")
+    text += [_BELOW] if (lines["status"] == BELOW).any() else []
     text += [f"\n{reason}" for reason in _reasons(lines)]
     if len(splits):
         text += ["", "# Three errors: model, solver and total", ""]
@@ -138,7 +144,7 @@ def markdown(lines: DataFrame, splits: DataFrame) -> str:
             cells = [line.objective, line.optimizer, line.betas or "–", f"{line.alpha:g}"]
             cells += [line.solution, line.quantity]
             cells += [scientific(error, "{}e{}", "–") for error in (line.model, line.solver, line.total)]
-            cells.append(line.status if ended_well(line.status) else f"**{status_text(line.status)}** †")
+            cells.append(_marked(line.status))
             text.append(pipes(cells))
     return "\n".join(text) + "\n"
 
@@ -161,11 +167,13 @@ def latex(lines: DataFrame, splits: DataFrame) -> str:
             cells = [escaped(line.optimizer), escaped(line.betas) or "--", f"{line.alpha:g}", str(line.steps)]
             cells += [escaped(line.solution)] if several else []
             cells += [scientific(number, power, "--") for number in _numbers(line)]
-            status = rf"\textbf{{{escaped(status_text(line.status, narrow=True))}}}$^\dagger$"
-            cells.append(line.status if ended_well(line.status) else status)
+            short_status = escaped(status_text(line.status, narrow=True))
+            fine = line.status in _FINE
+            cells.append(short_status if fine else rf"\textbf{{{short_status}}}$^\dagger$")
             rows.append(" & ".join(cells) + r" \\")
     caption = "Largest distance between discrete run and solution over all iterations."
-    caption += "" if lines["status"].isin(ENDED_WELL).all() else rf" $^\dagger$ {_NOTE}"
+    caption += "" if lines["status"].isin(_FINE).all() else rf" $^\dagger$ {_NOTE}"
+    caption += f" {_BELOW}" if (lines["status"] == BELOW).any() else ""
     caption += "".join(f" {escaped(reason)}" for reason in _reasons(lines))
     text = [r"% Needs \usepackage{booktabs,longtable}, 16 cm of text width."]
     text += [r"\begingroup\scriptsize\setlength{\tabcolsep}{2pt}\setlength{\LTcapwidth}{\textwidth}"]
@@ -184,7 +192,7 @@ def latex(lines: DataFrame, splits: DataFrame) -> str:
             cells += [escaped(line.solution), _TEX_QUANTITIES.get(line.quantity, f"${line.quantity}$")]
             cells += [scientific(error, power, "--") for error in (line.model, line.solver, line.total)]
             status = escaped(status_text(line.status, narrow=True))
-            cells.append(status + ("" if ended_well(line.status) else r"$^\dagger$"))
+            cells.append(status + ("" if line.status in _FINE else r"$^\dagger$"))
             rows.append(" & ".join(cells) + r" \\")
         caption = (
             "Three errors, largest values over all iterations. Model: discrete run against exact solution. "
@@ -193,6 +201,15 @@ def latex(lines: DataFrame, splits: DataFrame) -> str:
         )
         text += ["", *long_table(caption, "lllrllrrrl", head, rows)]
     return "\n".join([*text, r"\endgroup"]) + "\n"
+
+
+def _hidden(errors: DataFrame) -> DataFrame:
+    """Remove the numbers of the errors below the reference."""
+    return errors.assign(error=errors["error"].where(errors["status"] != BELOW))
+
+
+def _marked(status: str) -> str:
+    return status if status in _FINE else f"**{status_text(status)}** †"
 
 
 def _lines(rows: DataFrame) -> Iterable[Any]:

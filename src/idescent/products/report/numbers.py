@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from idescent.analysis.errors import IMPLAUSIBLE, MEANINGLESS
+from idescent.analysis.errors import BELOW, IMPLAUSIBLE
 from idescent.products.product import Task
 from idescent.products.report import claims, explorer, facts, tables
 from idescent.products.report.content import Cell, Column, Table, count, file_link
@@ -109,13 +109,16 @@ def numbers(given: NumbersInputs) -> dict[str, Any]:
 def _summary(given: NumbersInputs, lines: Sequence[tables.Row], claim_rows: Sequence[claims.Row]) -> Table:
     odd = tables.odd(lines)
     diverged = {tables.folder(line) for line in odd if line["discrete_status"] == "diverged"}
-    counts = [(status, sum(line["status"] == status for line in odd)) for status in MEANINGLESS]
+    counts = [(status, sum(line["status"] == status for line in odd)) for status in (IMPLAUSIBLE, REFUSED)]
+    sups = [line for line in lines if (line["quantity"], line["norm"]) == ("theta", "sup")]
+    below = sum(line["status"] == BELOW for line in sups)
     rows: list[tuple[str, Cell]] = [
         ("cells", count(given.cells)),
         ("solutions", count(given.solutions)),
         ("solutions that failed or whose run diverged", count(len(odd), "odd")),
         *((f"{status} solutions", count(n, "odd")) for status, n in counts if n),
         ("diverged discrete runs", count(len(diverged), "odd")),
+        *([("errors of θ below the reference", count(below))] if below else []),
         *((f"claims: {name}", count(n, "claims")) for name, n in claims.verdicts(claim_rows).items()),
     ]
     columns = [Column("Number of"), Column("Value")]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from idescent.analysis.errors import MEANINGLESS
+from idescent.analysis.errors import BELOW, IMPLAUSIBLE, MEANINGLESS
 from idescent.products.product import Task
 from idescent.store.files import read_csv, write_text
-from idescent.trajectory import ended_well
+from idescent.trajectory import REFUSED, ended_well
 
 Row = Mapping[str, str]
 
@@ -25,7 +25,8 @@ def job(task: Task) -> str:
 def lines(study: str, table: Path, figures: Sequence[str], rows: Sequence[Row]) -> list[str]:
     """Return the summary, line by line."""
     root = table.parent.parent
-    solutions = {_solution(row): row for row in rows if row["kind"] == "total"}
+    # The largest error of theta: that of another quantity or norm may be below the reference.
+    solutions = {_solution(row): row for row in rows if _is_largest(row)}
     cells = {_cell(row): row for row in rows}
     text = [f"Study {study}: {len(cells)} cells, {len(solutions)} solutions"]
     if figures:
@@ -34,8 +35,7 @@ def lines(study: str, table: Path, figures: Sequence[str], rows: Sequence[Row]) 
     text.append("  largest |discrete - continuous| of theta over all iterations, by optimizer and solution:")
     worst: dict[tuple[str, str], Row] = {}
     for row in rows:
-        largest = (row["quantity"], row["norm"], row["kind"]) == ("theta", "sup", "total")
-        if largest and row["error"] and row["status"] not in MEANINGLESS:
+        if _is_largest(row) and row["error"] and row["status"] not in MEANINGLESS:
             key = (row["optimizer"], row["solution"])
             if key not in worst or float(row["error"]) > float(worst[key]["error"]):
                 worst[key] = row
@@ -49,11 +49,17 @@ def lines(study: str, table: Path, figures: Sequence[str], rows: Sequence[Row]) 
     unconverged = [key for key, end in statuses.items() if not ended_well(end) and end not in separate]
     text += _listing("not converged", unconverged)
     text += _listing("diverged solutions", [key for key, end in statuses.items() if end == "diverged"])
-    for status in MEANINGLESS:
+    below = [key for key, end in statuses.items() if end == BELOW]
+    text += [f"  errors of theta below the reference: {len(below)}"] if below else []
+    for status in (IMPLAUSIBLE, REFUSED):
         reasons = [f"{key}: {row['reason']}" for key, row in solutions.items() if row["status"] == status]
         text += _listing(f"{status} solutions", reasons) if reasons else []
     diverged = [key for key, row in cells.items() if row["discrete_status"] == "diverged"]
     return text + _listing("diverged runs", diverged)
+
+
+def _is_largest(row: Row) -> bool:
+    return (row["quantity"], row["norm"], row["kind"]) == ("theta", "sup", "total")
 
 
 def _cell(row: Row) -> str:

@@ -11,6 +11,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from idescent.analysis.errors import BELOW
 from idescent.drawing.markup import status_text
 from idescent.products.report import content
 from idescent.products.report.content import MISSING, Cell, Column, Table
@@ -27,11 +28,16 @@ MOST_ROWS = 2500
 
 
 def pivoted(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Merge tidy rows of errors into one row per solution, quantity and norm, with all kinds of error."""
+    """Merge tidy rows of errors into one row per solution, quantity and norm, with all kinds of error.
+
+    An error below the reference has no number.
+    """
     lines: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         names = ("objective", "optimizer", "label", "solution", "quantity", "norm")
         line = lines.setdefault(tuple(row[name] for name in names), {})
+        if row["status"] == BELOW:
+            row = {**row, "error": None, "relative": None, "at": None}
         if row["kind"] == "total":
             line |= row
         line[f"{row['kind']} error"] = row["error"]
@@ -89,11 +95,15 @@ def errors_table(lines: Sequence[Row], explored: Collection[str]) -> Table:
 
 
 def odd(lines: Iterable[Row]) -> list[Row]:
-    """Select one row for each solution that failed or belongs to a discrete run that diverged."""
+    """Select one row for each solution that failed or belongs to a discrete run that diverged.
+
+    A solution whose error is below the reference has not failed.
+    """
     return [
         line
         for line in lines
         if (line["quantity"], line["norm"]) == ("theta", "sup")
+        and not (line["status"] == BELOW and ended_well(line["discrete_status"]))
         and not ended_well(line["status"], line["discrete_status"])
     ]
 
@@ -189,7 +199,7 @@ def _plain(value: str, text: bool) -> Cell:
 def _status(line: Row) -> Cell:
     run = line["discrete_status"]
     status = str(line["status"] if ended_well(run) or line["status"] == REFUSED else f"run {run}")
-    return status if ended_well(status) else {"mark": status_text(status)}
+    return status if status == BELOW or ended_well(status) else {"mark": status_text(status)}
 
 
 def _links(line: Row, explored: Collection[str]) -> Cell:

@@ -34,8 +34,8 @@ CAPTION = (
     "Largest error of θ over all iterations against the learning rate α, for each continuous model of "
     "{optimizer} (objective: {objective}), a panel for each choice of its hyper-parameters. Filled markers: "
     "the asymptotic window in which the order is fitted; crosses: the solution did not reach its tolerance, "
-    "or a run diverged. The triangles have the slopes of orders 1, 2 and 3. Errors within ten times the "
-    "estimated error of solver and rounding are not shown."
+    "or a run diverged. The triangles have the slopes of orders 1, 2 and 3. Errors within "
+    f"{ABOVE_FLOOR:g} times the estimated error of solver and rounding are not shown."
 )
 
 _COLUMNS = 3
@@ -66,7 +66,7 @@ def render_scaling(table: str | Path, objective: str, optimizer: str, outputs: I
 
 
 def _shown(row: Mapping[str, Any]) -> bool:
-    """Whether an error is drawn: neither implausible nor refused, and above its floor."""
+    """Whether an error is drawn: it is not meaningless, and above its floor."""
     if meaningless(row) or not drawable(row["error"], log=True):
         return False
     return bool(row["error"] > ABOVE_FLOOR * row["floor"])

@@ -23,7 +23,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from idescent.analysis.errors import IMPLAUSIBLE
+from idescent.analysis.errors import BELOW, IMPLAUSIBLE
 from idescent.analysis.orders import ABOVE_FLOOR
 from idescent.drawing import style
 from idescent.drawing.drawable import account_of, drawable, say
@@ -39,11 +39,12 @@ CAPTION = (
     "each decay rate β of the second moment. Dashed: α = 1 − β, interpolated between the cells; the memory "
     "of the second moment, 1/(1 − β) iterations, is then a time of 1. Hatched: the solution did not reach "
     "its tolerance, or a run diverged; the error is then that up to the last finite iteration. Dotted: the "
-    "error is within ten times the estimated error of solver and rounding. White: not solved, or no error. "
+    f"error is within {ABOVE_FLOOR:g} times the estimated error of solver and rounding. "
+    "White: not solved, or no error. "
     "Errors above 1 have the colour of the upper arrow."
 )
 _FAILED, _DROWNED = "not converged", "near solver and rounding error"
-_HATCHES = {_FAILED: "////", _DROWNED: "....", IMPLAUSIBLE: "xxxx", REFUSED: "----"}
+_HATCHES = {_FAILED: "////", _DROWNED: "....", BELOW: r"\\\\", IMPLAUSIBLE: "xxxx", REFUSED: "----"}
 _DASHES: Any = (0, (3, 2))
 _MOST_TICKS = 9
 _LEAST_PANEL = 0.6  # inches
@@ -123,7 +124,7 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
             chosen = cells[(cells["other"] == other) & (cells["solution"] == solution)]
             _panel(ax, chosen, alphas[::-1], betas, colours)
             ax.set_title(solution if ax in grid[0] else "", fontsize=7.5)
-            # Solutions that are refused or implausible have a hatch of their own.
+            # Meaningless errors have a hatch of their own.
             comparable = [
                 row
                 for row in rows

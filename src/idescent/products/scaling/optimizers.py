@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from idescent.analysis.errors import BELOW
 from idescent.analysis.orders import ABOVE_FLOOR
 from idescent.drawing.hyperparameters import short
 from idescent.drawing.markup import escaped, long_table, pipes, status_text
@@ -173,6 +174,8 @@ def _cells(row: Row | None, form: _Form) -> list[str]:
 
 def without_number(row: Row) -> str:
     """Return why a row of :func:`last_rows` has no error that counts for an order."""
+    if row["status"] == BELOW:
+        return _EXACT
     if meaningless(row) or not ended_well(row["status"]):
         return status_text(row["status"], narrow=True)
     if not good(row):

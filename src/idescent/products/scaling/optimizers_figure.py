@@ -17,6 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
+from idescent.analysis.orders import ABOVE_FLOOR
 from idescent.drawing import style
 from idescent.drawing.looks import model_look
 from idescent.drawing.saving import save, styled
@@ -28,9 +29,10 @@ from idescent.store.tables import hyperparameters, read_errors
 TITLE = "Observed orders of the continuous models of all optimizers"
 _ORDERS = (
     "Observed order of each continuous model of each optimizer, a panel for each objective. Large markers: "
-    "slope of the error of θ between the two smallest learning rates whose errors are above ten times the "
-    "estimated error of solver and rounding; bars: slopes at larger learning rates. Vertical lines: declared "
-    "orders. Rounding: no error is above that level. Refused: the model cannot express the optimizer."
+    "slope of the error of θ between the two smallest learning rates whose errors are above "
+    f"{ABOVE_FLOOR:g} times the estimated error of solver and rounding; bars: slopes at larger learning "
+    "rates. Vertical lines: declared orders. Rounding: no error is above that level. Refused: the model "
+    "cannot express the optimizer."
 )
 _GAIN = (
     " Right: error of {reference} divided by the error of the other model, at the smaller of these learning "

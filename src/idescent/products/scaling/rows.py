@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from idescent.analysis import orders
-from idescent.analysis.errors import MEANINGLESS
+from idescent.analysis.errors import BELOW, MEANINGLESS
 from idescent.drawing.hyperparameters import short
 from idescent.store.columns import finite, nullable
 from idescent.store.tables import HYPERPARAMETERS, hyperparameters, is_other, with_others
@@ -22,8 +22,8 @@ from idescent.trajectory import ended_well
 Row = Mapping[str, Any]
 
 _TEXT = ("objective", "optimizer", "configuration", "solution", "model")
-_STATUS = ("status", "discrete_status", "horizon", "quantity", "norm")
-_NUMBERS = ("error", "relative", "error_estimate", "floor", "slope", "ratio")
+_STATUS = ("status", "discrete_status", "reference", "horizon", "quantity", "norm")
+_NUMBERS = ("error", "relative", "error_estimate", "reference_error", "floor", "slope", "ratio")
 _FIT = (
     *("order", "order_low", "order_high", "window_from", "window_to"),
     *("constant", "constant_low", "constant_high"),
@@ -43,8 +43,8 @@ class ScalingLine:
     steps : dict of float to int
         Horizon in iterations by learning rate.
     errors : tuple of float, str or None
-        Sup errors of theta at the learning rates shown; for a meaningless error its status, ``implausible``
-        or ``refused``.
+        Sup errors of theta at the learning rates shown; for a meaningless error its status, ``implausible``,
+        ``refused`` or ``below the reference``.
     ratios : tuple of float or None
         Errors of the reference divided by these.
     slopes : dict of float to float
@@ -117,7 +117,7 @@ def rows(
     -------
     list of dict
         Learning rates fall within a group.  ``slope`` is the pairwise slope from the learning rate before,
-        ``floor`` the estimated error of solver and rounding, ``used`` whether the row is in the asymptotic
+        ``floor`` the estimated error of solver and reference, ``used`` whether the row is in the asymptotic
         window.  All rows of a group have its order, its constant (at the declared order) and the ``reason``
         why there is no order (:func:`idescent.analysis.orders.reason`).  ``horizon`` is ``given``,
         ``reached`` (the run has settled) or ``capped`` (it was cut before).  Models declare an order of
@@ -227,16 +227,16 @@ def sup_errors(rows: Iterable[dict[str, Any]], objective: str, optimizer: str) -
 
 def good(row: Row) -> bool:
     """Whether a solution reached its tolerance and its run did not diverge."""
-    return ended_well(row["status"], row["discrete_status"])
+    return (row["status"] == BELOW or ended_well(row["status"])) and ended_well(row["discrete_status"])
 
 
 def meaningless(row: Row) -> bool:
-    """Whether a solution is implausible or refused."""
+    """Whether a solution is implausible or refused, or its error is below the reference."""
     return row["status"] in MEANINGLESS
 
 
 def measured(row: Row) -> float | None:
-    """Return the error of a row; None if there is none, or it is implausible or refused."""
+    """Return the error of a row; None if there is none, or it is meaningless."""
     error: float | None = None if meaningless(row) else row["error"]
     return error
 
@@ -265,10 +265,14 @@ def _group(
     alphas = [row["alpha"] for row in members]
     errors = [math.nan if error is None else error for error in map(measured, members)]
     floors = [_floor(row) for row in members]
+    # An error below the reference is also near its floor: no smaller learning rate is used.
+    levels = [
+        row["error"] if row["status"] == BELOW else error for error, row in zip(errors, members, strict=True)
+    ]
     # An error over a horizon that was cut belongs to another experiment.
     trusted = [
-        error if good(row) and horizon != "capped" else math.nan
-        for error, row, horizon in zip(errors, members, horizons, strict=True)
+        level if good(row) and horizon != "capped" else math.nan
+        for level, row, horizon in zip(levels, members, horizons, strict=True)
     ]
     fitted = orders.fit(alphas, trusted, floors)
     usable = orders.usable(alphas, trusted, floors)
@@ -278,7 +282,7 @@ def _group(
     if fitted is None:
         counted = [math.isfinite(error) for error in trusted]
         turns = [row.get("reversals") or 0 for row in members]
-        shared["reason"] = orders.reason(alphas, errors, floors, counted, turns)
+        shared["reason"] = orders.reason(alphas, levels, floors, counted, turns)
     if fitted is not None:
         window = [i for i, alpha in enumerate(alphas) if usable[i] and alpha <= fitted.largest]
         chosen = [alphas[i] for i in window], [errors[i] for i in window]
@@ -289,9 +293,11 @@ def _group(
     entries = []
     for i, (row, slope) in enumerate(zip(members, orders.slopes(alphas, errors), strict=True)):
         kept: tuple[str, ...] = ("objective", "optimizer", *HYPERPARAMETERS, *filter(is_other, row))
-        kept += ("solution", "alpha", "steps", *_STATUS, "error", "relative", "error_estimate", *_COUNTS)
+        kept += ("solution", "alpha", "steps", *_STATUS, "error", "relative", "error_estimate")
+        kept += ("reference_error", *_COUNTS)
         entries.append(
             {name: row.get(name) for name in kept}
+            | ({"error": None, "relative": None} if row["status"] == BELOW else {})
             | {
                 "configuration": _configuration(row)[2],
                 "horizon": horizons[i],
@@ -309,11 +315,8 @@ def _group(
 
 
 def _floor(row: Row) -> float:
-    estimate = row["error_estimate"]
-    relative = row["relative"]
-    # Without an estimate only rounding is known; beside a run that is 0 throughout, nothing.
-    scale = row["error"] / relative if relative and row["error"] is not None else 0.0
-    return orders.floor(0.0 if estimate is None else estimate, scale, row["steps"])
+    # Without an estimate of the solver only the reference's error is known; without a row compared, nothing.
+    return (row["error_estimate"] or 0.0) + (row["reference_error"] or 0.0)
 
 
 def _horizon(row: Row, caps: Mapping[tuple[Any, ...], int]) -> str:

@@ -12,8 +12,8 @@ from itertools import groupby
 from pathlib import Path
 
 from idescent.analysis import orders
-from idescent.analysis.errors import IMPLAUSIBLE, NORMS
-from idescent.drawing.markup import escaped, long_table, pipes, scientific
+from idescent.analysis.errors import BELOW, IMPLAUSIBLE, NORMS
+from idescent.drawing.markup import escaped, long_table, pipes, scientific, status_text
 from idescent.products.formats import write_formats
 from idescent.products.product import Task
 from idescent.products.scaling.rows import Row, ScalingLine, as_table, compact
@@ -41,6 +41,7 @@ _NOTE = "A solution did not reach its tolerance, or a run diverged; its error do
 _ODD = {
     IMPLAUSIBLE: "Implausible: the solution is more than ten times as far from the start as the run ever is.",
     REFUSED: "Refused: the model or its solver does not allow these hyper-parameters.",
+    BELOW: f"Below: the error is less than {orders.ABOVE_FLOOR:g} times the reference's own.",
 }
 _CUT = (
     "A run had not settled at the largest horizon and was cut there; its error does not count for the order."
@@ -232,6 +233,8 @@ def _tables(
 
 
 def _error(error: float | str | None, form: _Form) -> str:
+    if error == BELOW:
+        return status_text(BELOW, narrow=True)
     if isinstance(error, str):
         return form.bold.format(error)
     return scientific(error, form.number, form.missing)
