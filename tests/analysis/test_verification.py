@@ -161,3 +161,27 @@ def test_bad_arguments_are_refused_in_one_line(arguments, said):
     with pytest.raises(ValueError, match=said) as caught:
         ide.verify(ADAM, BOWL, theta0=1.0, **arguments)
     assert "\n" not in str(caught.value)
+
+
+def test_a_ladder_leaps_to_small_learning_rates_where_the_slope_is_two():
+    result = ide.verify(ADAM, BOWL, theta0=1.0, time=0.5, exponents=(12, 14, 15, 16), work=3e4)
+    assert [rung.steps for rung in result.rungs] == [2**11, 2**13, 2**14, 2**15]
+    assert result.slopes == pytest.approx([2.0, 2.0, 2.0], abs=0.005)
+    assert all(rung.share <= ladder.SHARE for rung in result.rungs)
+
+
+def test_the_work_of_a_leap_is_its_gradients():
+    steps = ladder.Ladder(ADAM, BOWL, 1.0, ide.models.HalfStep(), 1e6, None)
+    run = steps.simulated(20, 0.5)
+    assert run.report.details["reference"] == "leap"
+    assert steps.spent == run.report.gradient_evaluations < 5000
+    # A zero of the gradient is at the time of its iteration, not of its row.
+    steps.simulated(17, 4.0)
+    assert steps.zero()[1] == pytest.approx(ladder.Ladder.zero(_whole(17, 4.0))[1], rel=0.01)
+
+
+def _whole(exponent, time):
+    steps = ladder.Ladder(ADAM, BOWL, 1.0, ide.models.HalfStep(), 1e6, None)
+    run = ide.simulate(ADAM, BOWL, alpha=2.0**-exponent, theta0=1.0, steps=round(time * 2**exponent))
+    steps.points, steps.k, steps.alpha = run.theta, run.k, 2.0**-exponent
+    return steps

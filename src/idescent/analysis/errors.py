@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.analysis import orders
+from idescent.analysis.floor import floor
 from idescent.common.numeric import shown
 from idescent.trajectory import REFUSED, Trajectory
 
@@ -203,7 +203,7 @@ def reference_error(run: Trajectory, quantity: str, error: float, relative: floa
     r"""Return the estimated distance of a run from the iteration in exact arithmetic.
 
     A run of which every row is stored has no estimate in its report.  Its rounding is a random walk
-    (:func:`idescent.analysis.orders.floor`).  For a longer cell
+    (:func:`idescent.analysis.floor.floor`).  For a longer cell
     (:func:`idescent.analysis.reference.reference`) the report's estimate is that of theta in the sup norm, a
     bound for all norms.  Another quantity is as exact as theta, relative to its size, but no more than the
     tolerance of the leap.
@@ -227,7 +227,7 @@ def reference_error(run: Trajectory, quantity: str, error: float, relative: floa
         largest = float(np.nanmax(_length(run.quantity(quantity)))) if error == 0.0 else 0.0
     scale = error / relative if relative > 0.0 else largest
     if math.isnan(report.error_estimate):
-        return orders.floor(0.0, scale, run.steps)
+        return floor(0.0, scale, run.steps)
     relative_estimate = report.error_estimate / max(float(np.abs(run.theta).max()), 1e-300)
     return scale * max(relative_estimate, 0.0 if math.isnan(report.rtol) else report.rtol)
 

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from idescent.analysis.floor import ABOVE_FLOOR as ABOVE_FLOOR
+from idescent.analysis.floor import floor as floor
 from idescent.common.numeric import integer, positive, shown
 
 Array = NDArray[np.float64]
 
 FEWEST = 4  # errors in an asymptotic window
 SPREAD = 0.15  # largest difference of the pairwise slopes in it
-ABOVE_FLOOR = 100.0  # a usable error is more than so many times its floor
 CONFIDENCE = 0.95
 CHATTER = 4  # a run chatters if a coordinate reverses at least so often
 
@@ -242,16 +243,6 @@ def constant(alphas: Sequence[float], errors: Sequence[float], order: float) -> 
     scatter = _student(n - 1) * float(logs.std(ddof=1)) / math.sqrt(n)
     half = max(scatter, abs(float(logs[-1]) - middle))
     return math.exp(middle), math.exp(middle - half), math.exp(middle + half)
-
-
-def floor(estimate: float, scale: float, steps: int) -> float:
-    r"""Return an estimate of the solver's and rounding's share of an error.
-
-    It is the solver's own estimate of its error, plus the size of a random walk of rounding errors over
-    ``steps`` additions to parameters of size ``scale``:
-    :math:`2^{-52}\,\text{scale}\,\sqrt{\text{steps}}`.
-    """
-    return estimate + float(np.finfo(np.float64).eps) * scale * math.sqrt(steps)
 
 
 def _student(freedom: int) -> float:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from idescent import __version__
-from idescent.analysis import orders
 from idescent.analysis.errors import (
     BELOW,
     IMPLAUSIBLE,
@@ -23,6 +22,7 @@ from idescent.analysis.errors import (
     distant,
     reference_error,
 )
+from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.products.product import Task
 from idescent.store.cells import CellResults, read_cells
 from idescent.store.columns import nullable
@@ -159,7 +159,7 @@ def _cell_rows(cell: CellResults) -> list[dict[str, Any]]:
 
 def _is_below(row: Mapping[str, Any]) -> bool:
     """Whether the reference cannot measure the error of a row."""
-    return bool(row["error"] < orders.ABOVE_FLOOR * row["reference_error"])
+    return bool(row["error"] < ABOVE_FLOOR * row["reference_error"])
 
 
 def _comparison_rows(comparison: Comparison, run: Trajectory, path: Trajectory) -> list[dict[str, Any]]:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from idescent.analysis import orders
 from idescent.analysis.errors import BELOW
+from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.drawing.hyperparameters import short
 from idescent.drawing.markup import escaped, long_table, pipes, scientific, status_text
 from idescent.products.formats import in_order, write_formats
@@ -30,7 +30,7 @@ _KINDS = ["model", "solver", "total"]
 _TEX_QUANTITIES = {"theta": r"$\theta$", "loss": "Loss"}
 # Statuses that are no failure of the solution.
 _FINE = (*ENDED_WELL, BELOW)
-_BELOW = f"Below the reference: the error is less than {orders.ABOVE_FLOOR:g} times the reference's own."
+_BELOW = f"Below the reference: the error is less than {ABOVE_FLOOR:g} times the reference's own."
 _NOTE = (
     "The solution did not reach its tolerance or a run diverged; "
     "the errors then cover the iterations up to the last finite one."
