@@ -15,6 +15,7 @@ from leap_zero_numbers import (
     before,
     counts,
     crossing,
+    digit,
     hybrids,
     lengths,
     name,
@@ -56,7 +57,8 @@ def example():
     return f"""```python
 import idescent as ide
 
-path = ide.leap(ide.Adam(0.9, 0.999), ide.Quadratic(4.0), alpha=1e-6, theta0=1.0, steps=2_000_000)
+adam, objective = ide.Adam(0.9, 0.999), ide.Quadratic(4.0)
+path = ide.leap(adam, objective, alpha=1e-6, theta0=1.0, steps=2_000_000)
 
 path(1_000_000)                      # {path(1_000_000)}
 path.moments(1_000_000)["m"]         # {moment}
@@ -140,7 +142,7 @@ def elements():
         for length in sizes:
             outcome, error, apart = collocated(optimizer, QUADRATIC, alpha, first, length)
             numbers = (outcome.error, error, apart)
-            cells = [str(length), str(NODES * outcome.sweeps), *(f"{x:.0e}" for x in numbers)]
+            cells = [str(length), str(NODES * outcome.sweeps), *map(digit, numbers)]
             rows.append([name(optimizer), f"{alpha:g}", *cells])
     return table(["optimizer", "α", "H", "gradients", "resolution", "error", "distance at a − 1"], rows)
 
@@ -150,7 +152,7 @@ def modes():
     rows = []
     for kick in (0.0, 1e-8, 1e-6, 1e-4):
         outcome, error, apart = collocated(ide.Adam(0.9, 0.99), QUADRATIC, 1e-3, 600, 288, kick)
-        rows.append([f"{kick:g}", *(f"{x:.0e}" for x in (outcome.error, error, apart))])
+        rows.append([f"{kick:g}", *map(digit, (outcome.error, error, apart))])
     return table(["relative disturbance of m", "resolution", "error", "distance at a − 1"], rows)
 
 
@@ -274,7 +276,7 @@ def limits():
         stiff = "–"
         if isinstance(optimizer, ide.GradientDescent):
             stiff = f"{72 * alpha * np.linalg.eigvalsh(objective.hessian(np.array(theta0))).max():.2g}"
-        rows.append([label, name(optimizer), f"{alpha:g}", str(steps), stiff, *counts(path), f"{error:.0e}"])
+        rows.append([label, name(optimizer), f"{alpha:g}", str(steps), stiff, *counts(path), digit(error)])
         if objective is net:
             gradients = np.concatenate([net.gradient(path(k)) for k in np.array_split(np.arange(steps), 40)])
             zeros.append(f"{int((np.diff(np.sign(gradients), axis=0) != 0).sum())} times at α = {alpha:g}")

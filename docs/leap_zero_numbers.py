@@ -55,6 +55,11 @@ def power(exponent):
     return f"2⁻{str(exponent).translate(str.maketrans('0123456789', '⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
 
 
+def digit(number):
+    """Write a number with one digit."""
+    return f"{number:.0e}" if number else "0"
+
+
 def name(optimizer):
     """Optimizer and betas, as in the tables."""
     betas = [str(v) for key, v in optimizer.hyperparameters.items() if key.startswith("beta")]
@@ -209,7 +214,15 @@ def crossing():
         marks.append((exponent, zero, [(part.first, part.length) for part in parts]))
     draw_zero(marks)
     head = ["α", "iterations", "gradients", "elements", "made one by one", "error"]
-    return table(head, rows)
+    # The lengths after the start, at the smallest learning rate, up to the longest one before the zero.
+    first = np.array([length for _, length in marks[-1][2]])
+    factor = np.median(first[1:9] / first[:8])
+    more = (int(rows[-1][3]) - int(rows[-2][3])) / (exponent - marks[-2][0])
+    return (
+        f"{table(head, rows)}\n\nAt the smallest α the length grows by {factor:.1f} from element to element after "
+        f"the start (median of eight). That is {np.log(2.0) / np.log(factor):.1f} elements for a halving of α; "
+        f"the last two rows differ by {more:.1f} elements for a halving of α."
+    )
 
 
 def draw_zero(marks):
@@ -238,7 +251,7 @@ def draw_zero(marks):
 
 
 def lengths():
-    """Ratio of length and distance, and elements for each halving of the learning rate, in three chains."""
+    """Ratio of length and distance, and elements for each halving of the learning rate, on both sides."""
     return table(
         ["ρ", "H/d", "distance from element to element", "elements for a halving of α"],
         [
@@ -246,7 +259,7 @@ def lengths():
                 f"{RHO:.1f}",
                 f"{LONGEST:.2f}",
                 f"× {1.0 + LONGEST:.2f}",
-                f"{3.0 * np.log(2.0) / np.log1p(LONGEST):.1f}",
+                f"{2.0 * np.log(2.0) / np.log1p(LONGEST):.1f}",
             ]
         ],
     )
