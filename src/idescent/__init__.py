@@ -43,6 +43,7 @@ _EXPORTS = {
     "Signum": "optimizers",
     "Trajectory": "trajectory",
     "compare": "analysis.errors",
+    "edge": "analysis.edge",
     "fast_forward": "solvers.fast_forward",
     "leap": "solvers.leap",
     "read_table": "store.tables",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from idescent import schedules as schedules
     from idescent import solvers as solvers
     from idescent import stochastic as stochastic
+    from idescent.analysis.edge import edge as edge
     from idescent.analysis.errors import compare as compare
     from idescent.analysis.verification import verify as verify
     from idescent.discrete.lockstep import simulate_many as simulate_many
