@@ -43,9 +43,10 @@ DIRECTION = "direction"
 _PROBES, _ALPHA, _SHIFT, _LINEAR = 3, 0.1, 2.0**-10, 1e-8
 # A perturbation so small that a clip has no effect.  For a power of two, a linear function has no rounding.
 _TINY = 2.0**-300
-# Angles on the unit circle at which the sign of the imaginary part of G is compared, and bisections.
-_ANGLES = np.pi * np.unique(np.concatenate([np.geomspace(1e-7, 1.0, 1200), np.linspace(1e-3, 1.0, 800)]))
-_BISECTIONS = 60
+# Angles on the unit circle at which the sign of the imaginary part of G is compared, the relative size below
+# which it is rounding, and bisections.
+_ANGLES = np.pi * np.unique(np.concatenate([np.geomspace(1e-5, 1.0, 1000), np.linspace(1e-3, 1.0, 800)]))
+_REAL, _BISECTIONS = 1e-10, 60
 # Largest relative difference between coordinates, apart from one factor.
 _ALIKE = 1e-6
 
@@ -214,6 +215,9 @@ class Linearised:
                 self.plan.place(values, k, _ALPHA)
                 self.plan.advance(values, (1.0 + 0.25 * k) * gradient)
             gradient = gradient.reshape(np.shape(values["theta"]))
+            for name in self.fast:
+                # A memory that is still 0 hides the curvature of its source, and of the step.
+                values[name] = np.where(values[name] == 0.0, 0.5, values[name])
             while True:
                 curved = self._curved_sources(values, gradient) or self._curved_reads(values, gradient)
                 if not curved:
@@ -318,10 +322,13 @@ def _crossing(transition: Array, drive: Array, reading: Array) -> tuple[complex,
     def gain(angle: Array | float) -> NDArray[np.complex128]:
         return _gain(transition, drive, reading, np.exp(1j * np.asarray(angle)))
 
-    imaginary = gain(_ANGLES[:-1]).imag
+    gains_around = gain(_ANGLES[:-1])
+    # Without friction G is real all around the circle, up to rounding.
+    clear = np.abs(gains_around.imag) > _REAL * np.abs(gains_around)
+    angles, imaginary = _ANGLES[:-1][clear], gains_around.imag[clear]
     candidates = [np.pi]
     for i in np.flatnonzero(imaginary[:-1] * imaginary[1:] < 0.0):
-        left, right = _ANGLES[i], _ANGLES[i + 1]
+        left, right = angles[i], angles[i + 1]
         for _ in range(_BISECTIONS):
             middle = 0.5 * (left + right)
             left, right = (middle, right) if gain(middle).imag * imaginary[i] > 0.0 else (left, middle)
