@@ -47,6 +47,8 @@ _TINY = 2.0**-300
 # which it is rounding, and bisections.
 _ANGLES = np.pi * np.unique(np.concatenate([np.geomspace(1e-5, 1.0, 1000), np.linspace(1e-3, 1.0, 800)]))
 _REAL, _BISECTIONS = 1e-10, 60
+# Points at which two functions G are compared.
+_CHECKS = np.exp(1j * np.linspace(0.3, 2.9, 12))
 # Largest relative difference between coordinates, apart from one factor.
 _ALIKE = 1e-6
 
@@ -95,6 +97,7 @@ class Linearised:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.plan, self._dims = Plan(optimizer), dict[int, Dims]()
+        self._known: tuple[NDArray[np.complex128], complex] | None = None
         self.fast = tuple(name for name, memory in self.plan.memories.items() if memory.kind != "maximum")
         self._classify()
         self.slow = tuple(name for name in self.plan.memories if name not in self.fast)
@@ -174,7 +177,33 @@ class Linearised:
             raise ValueError(
                 f"{self.plan.owner}: its response to the gradient is not finite in iteration {k}"
             )
-        return _limit(self.plan.owner, k, transition, drive, reading)
+        generic = _gain(transition, drive, reading, _CHECKS[0])
+        at = int(np.argmax(np.abs(generic)))
+        if generic[at] == 0.0:
+            raise ValueError(f"{self.plan.owner}: its step does not respond to the gradient in iteration {k}")
+        one = transition[at], drive[at], reading[at]
+        z = self._reached(*one)
+        gains = _gain(transition, drive, reading, z)
+        limit = Limit(gains.real, one[0], np.outer(one[1], one[2]) / gains[at].real)
+        # An average over all iterations has an eigenvalue near 1 at any curvature.
+        if not (np.isfinite(z) and limit.radius(0.5) < 1.0 + 1e-9):
+            raise ValueError(
+                f"{self.plan.owner}: iteration {k} is unstable for every curvature: it has no limit"
+            )
+        if not np.allclose(generic / generic[at], gains / gains[at], rtol=0.0, atol=_ALIKE):
+            raise ValueError(
+                f"{self.plan.owner}: its momenta differ between coordinates: it has no single limit"
+            )
+        return limit
+
+    def _reached(self, transition: Array, drive: Array, reading: Array) -> complex:
+        """Return the point of the unit circle that an eigenvalue reaches first."""
+        gains = _gain(transition, drive, reading, _CHECKS)
+        shape = gains / gains[0]
+        # G is a rational function: equal at these points, apart from a factor, it is equal everywhere.
+        if self._known is None or not np.allclose(shape, self._known[0], rtol=1e-11, atol=0.0):
+            self._known = shape, _crossing(transition, drive, reading)
+        return self._known[1]
 
     def _shapes(self, n: int) -> Dims:
         if n not in self._dims:
@@ -190,9 +219,11 @@ class Linearised:
         # Beside a term in theta, tiny numbers would be lost.
         size = 1.0 if any(base[name].any() for name in sources) else _TINY
         drive = self._change(self.iterate(values, size * one), base, values, size)
+        # Of the size of theta, so that its digits do not hide the perturbation.
+        moved = 2.0 ** math.ceil(math.log2(1.0 + float(np.abs(theta).max())))
         columns, readings = [], []
         for name in names:
-            step = 1.0 if name == "theta" else size
+            step = moved if name == "theta" else size
             outputs = self.iterate(values | {name: values[name] + step * one}, zero)
             column = self._change(outputs, base, values, step)
             if name == "theta":
@@ -296,49 +327,24 @@ def _gain(
     return np.asarray((reading * solution[..., 0]).sum(axis=-1))
 
 
-def _limit(owner: str, k: int, transition: Array, drive: Array, reading: Array) -> Limit:
-    """Return the limit of all coordinates from that of the one with the largest response."""
-    generic = _gain(transition, drive, reading, np.exp(2.0j))
-    at = int(np.argmax(np.abs(generic)))
-    if generic[at] == 0.0:
-        raise ValueError(f"{owner}: its step does not respond to the gradient in iteration {k}")
-    one = transition[at], drive[at], reading[at]
-    z, stable = _crossing(*one)
-    feedback = stable * np.outer(drive[at], reading[at])
-    limit = Limit(np.empty(0), transition[at], feedback)
-    # Weight decay and averages of theta have eigenvalues near 1 inside; without them theta has 1 itself.
-    if not (np.isfinite(stable) and limit.radius(0.5) < 1.0 + 1e-9):
-        raise ValueError(f"{owner}: iteration {k} is unstable for every curvature: it has no limit")
-    gains = _gain(transition, drive, reading, z)
-    ratio = gains / (gains[at] or 1.0)
-    if not np.allclose(generic / generic[at], ratio, rtol=0.0, atol=_ALIKE):
-        raise ValueError(f"{owner}: its momenta differ between coordinates: it has no single limit")
-    return Limit(gains.real, transition[at], feedback)
-
-
-def _crossing(transition: Array, drive: Array, reading: Array) -> tuple[complex, float]:
-    """Return where an eigenvalue reaches the unit circle first, and the curvature; NaN if nowhere."""
+def _crossing(transition: Array, drive: Array, reading: Array) -> complex:
+    """Return where an eigenvalue reaches the unit circle first as the curvature grows; NaN if nowhere."""
 
     def gain(angle: Array | float) -> NDArray[np.complex128]:
         return _gain(transition, drive, reading, np.exp(1j * np.asarray(angle)))
 
-    gains_around = gain(_ANGLES[:-1])
+    gains = gain(_ANGLES[:-1])
     # Without friction G is real all around the circle, up to rounding.
-    clear = np.abs(gains_around.imag) > _REAL * np.abs(gains_around)
-    angles, imaginary = _ANGLES[:-1][clear], gains_around.imag[clear]
-    candidates = [np.pi]
+    clear = np.abs(gains.imag) > _REAL * np.abs(gains)
+    angles, imaginary = _ANGLES[:-1][clear], gains.imag[clear]
+    points = [-1.0 + 0.0j]
     for i in np.flatnonzero(imaginary[:-1] * imaginary[1:] < 0.0):
         left, right = angles[i], angles[i + 1]
         for _ in range(_BISECTIONS):
             middle = 0.5 * (left + right)
             left, right = (middle, right) if gain(middle).imag * imaginary[i] > 0.0 else (left, middle)
-        candidates.append(0.5 * (left + right))
-    gains = [float(gain(angle).real) for angle in candidates]
-    stable = [
-        (1.0 / value, np.exp(1j * angle))
-        for value, angle in zip(gains, candidates, strict=True)
-        if value > 0.0
-    ]
-    curvature, z = min(stable, key=lambda pair: pair[0], default=(np.nan, -1.0 + 0.0j))
-    # The angle pi itself, without the rounding of its sine.
-    return (-1.0 + 0.0j if z.real < -1.0 + 1e-15 else complex(z)), curvature
+        points.append(complex(np.exp(0.5j * (left + right))))
+    # G is real there, and the curvature 1 / G.
+    real = [float(_gain(transition, drive, reading, z).real) for z in points]
+    largest = int(np.argmax(real))
+    return points[largest] if real[largest] > 0.0 else complex(np.nan)
