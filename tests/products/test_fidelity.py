@@ -10,11 +10,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import idescent as ide
+from idescent import config
 from idescent.drawing.saving import styled
+from idescent.objectives import Rosenbrock
 from idescent.products.fidelity import rows as fidelity
+from idescent.products.fidelity import sharpness
 from idescent.products.fidelity import table as fidelity_table
 from idescent.products.fidelity.figure import fidelity_figure
 from idescent.store.trajectories import write
+from idescent.study import registry
 from idescent.trajectory import Report, Trajectory, assemble
 
 STEPS = 100
@@ -192,3 +197,92 @@ def test_a_second_solution_of_a_model_and_a_long_title_are_told_apart() -> None:
     keys = figure.legends[0].get_lines()[1:]
     assert [key.get_label() for key in keys] == ["paper", "algorithm-4", "again"]
     assert len({(key.get_color(), key.get_marker()) for key in keys}) == 3
+
+
+VALLEY: dict[str, Any] = {
+    "study": "valley",
+    "objectives": {"valley": "Rosenbrock"},
+    "runs": [
+        {
+            "objective": "valley",
+            "optimizer": "RMSProp",
+            "theta0": [-1.2, 1.0],
+            "hyperparameters": {"beta": 0.9},
+            "alpha": [0.03, 0.001],
+            "steps": 60,
+        },
+        {
+            "objective": "valley",
+            "optimizer": "Signum",
+            "theta0": [-1.2, 1.0],
+            "hyperparameters": {"beta": 0.9},
+            "alpha": [0.001],
+            "steps": 60,
+        },
+    ],
+    "solutions": {"half-step": {"model": "HalfStep", "solver": "Collocation", "rtol": 1e-5, "atol": 1e-8}},
+}
+
+
+@pytest.fixture(scope="module")
+def valley(tmp_path_factory: Any) -> list[Path]:
+    """The files of all cells of the valley."""
+    folder, objective, files = tmp_path_factory.mktemp("valley"), Rosenbrock(), []
+    for cell in config.load(VALLEY).cells:
+        optimizer = registry.optimizer(cell.optimizer)
+        setting: dict[str, Any] = {"alpha": cell.alpha, "theta0": cell.theta0, "steps": cell.steps}
+        run = ide.simulate(optimizer, objective, **setting)
+        half_step = ide.solve(ide.models.HalfStep(), optimizer, objective, **setting, rtol=1e-5, atol=1e-8)
+        place = folder / cell.folder
+        place.mkdir(parents=True)
+        write(place / "discrete.parquet", run, cell.spec(), {})
+        write(place / "half-step.parquet", half_step, {**cell.spec(), "solution": {"name": "half-step"}}, {})
+        files += [place / "discrete.parquet", place / "half-step.parquet"]
+    return files
+
+
+def test_the_sharpness_adds_columns_and_changes_no_other(valley: list[Path]) -> None:
+    plain = fidelity.as_table(fidelity.rows(valley, [0.1], Rosenbrock()))
+    table = fidelity.as_table(sharpness.rows(valley, [0.1], Rosenbrock()))
+    assert table.select(plain.column_names).equals(plain)
+    assert set(table.column_names) - set(plain.column_names) == set(fidelity.EDGE)
+    rows = {(r["optimizer"], r["alpha"]): r for r in table.to_pylist() if r["quantity"] == "loss"}
+    edge, below = rows["RMSProp", 0.03], rows["RMSProp", 0.001]
+    assert edge["edge"] == "at the edge"
+    assert edge["edge_since"] <= edge["horizon"] < 60
+    assert edge["sharpness"] > 1.0 > below["sharpness"]
+    assert (below["edge"], below["edge_since"], below["horizon"]) == ("holds", None, 60)
+    assert below["hessian_vector_products"] > 0
+    signum = rows["Signum", 0.001]
+    assert (signum["edge"], signum["sharpness"]) == ("no limit", None)
+    assert signum["edge_message"].startswith("Signum: edge needs a step that is linear in the gradient")
+
+
+def test_the_table_has_the_first_crossing_in_every_format(valley: list[Path], tmp_path: Path) -> None:
+    outputs = [tmp_path / f"fidelity{suffix}" for suffix in (".parquet", ".md", ".tex")]
+    table = fidelity.as_table(sharpness.rows(valley, [0.1], Rosenbrock()))
+    fidelity_table.write(table, outputs)
+    lines = outputs[1].read_text(encoding="utf-8").splitlines()
+    head = next(line for line in lines if line.startswith("| optimizer"))
+    column = [cell.strip() for cell in head.split("|")].index("edge")
+    cells = {
+        (entries[1], entries[3]): entries[column]
+        for entries in ([cell.strip() for cell in line.split("|")] for line in lines if "half-step" in line)
+    }
+    since = next(r["edge_since"] for r in table.to_pylist() if r["edge"] == "at the edge")
+    assert cells == {("RMSProp", "0.03"): str(since), ("RMSProp", "0.001"): "never", ("Signum", "0.001"): "–"}
+    latex = outputs[2].read_text(encoding="utf-8")
+    assert "Edge & Loss" in latex
+    assert "–" not in latex
+
+
+def test_a_study_asks_for_the_sharpness_by_a_key() -> None:
+    plain, asked = ({**VALLEY, "fidelity": section} for section in ({}, {"edge": True}))
+    functions, codes = [], []
+    for raw in (plain, asked):
+        rule = next(rule for rule in config.rules(config.load(raw)) if rule.name == "fidelity_pack")
+        functions.append(rule.function)
+        codes.append([job.code for job in rule.jobs])
+    assert functions == [f"idescent.products.fidelity.{name}:job" for name in ("rows", "sharpness")]
+    # The code of the optimizer counts: one digest for each.
+    assert (len(set(codes[0])), len(set(codes[1]))) == (1, 2)

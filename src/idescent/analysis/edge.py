@@ -8,7 +8,6 @@ What lives here: :func:`edge` and its result :class:`Edge`.  What does not: the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -187,7 +186,13 @@ class _Measure:
         start /= np.linalg.norm(start)
         if self._vector is not None:
             start = self._vector + _RANDOM * start
-        multiply: Callable[[Array], Array] = lambda vector: root * self.product(theta, root * vector)  # noqa: E731
+
+        def multiply(vector: Array) -> Array:
+            image = root * self.product(theta, root * vector)
+            if not np.isfinite(image).all():
+                raise ValueError(f"objective: its product with the Hessian is not finite after iteration {k}")
+            return image
+
         eigenvalue = largest_eigenvalue(multiply, start, self.products, ACCURACY)
         self._vector = eigenvalue.vector
         self.done[k] = eigenvalue, limit.radius(eigenvalue.value)

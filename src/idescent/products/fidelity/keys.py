@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from idescent.products.product import Job, Output, Product, Rule, figures, manifests, tables
 from idescent.store import DISCRETE
-from idescent.study.cells import Study, spread
+from idescent.study.cells import Pack, Study, spread
 from idescent.study.messages import ConfigError, refused
 from idescent.study.provenance import digest
 from idescent.study.values import Name, Tolerance, filled
@@ -33,6 +33,10 @@ class FidelitySpec(BaseModel):
     curves: list[Name] | None = Field(
         default=None, description="Objectives whose loss curves are drawn; all by default"
     )
+    edge: bool = Field(
+        default=False,
+        description="Whether to compute the sharpness along each path, in units of the optimizer's limit",
+    )
 
 
 def settings(spec: Any, study: Study) -> dict[str, Any] | None:
@@ -49,21 +53,22 @@ def settings(spec: Any, study: Study) -> dict[str, Any] | None:
         if name.startswith("fidelity_"):
             raise ConfigError(f"config: figures.{name} is not allowed: loss curves have such names")
     models = {name: solution["model"] for name, solution in study.solutions.items()}
-    return {"within": sorted(section.within), "curves": curves, "models": models}
+    return {"within": sorted(section.within), "curves": curves, "models": models, "edge": section.edge}
 
 
 def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) -> list[Rule]:
     """Return the rules ``fidelity_pack``, ``fidelity`` and ``fidelity_figure``."""
     if given is None:
         return []
+    module = f"{HERE}.sharpness" if given["edge"] else f"{HERE}.rows"
     measure = Rule(
         "fidelity_pack",
         "measure",
-        f"{HERE}.rows:job",
+        f"{module}:job",
         (Output("packs/{objective}/{optimizer}/{pack}/fidelity.parquet"),),
         tuple(
             Job(
-                digest(f"{HERE}.rows", ("objective", pack.cells[0].objective)),
+                digest(module, *_classes(pack, given["edge"])),
                 pack.wildcards,
                 inputs=tuple(f"packs/{pack.folder}/{name}.json" for name in (DISCRETE, *study.names(pack))),
                 given={"objective": pack.cells[0].objective, "within": given["within"]},
@@ -108,6 +113,17 @@ def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) ->
             Rule("fidelity_figure", "figure", function, caption, tuple(jobs), "draw {wildcards.figure}")
         )
     return declared
+
+
+def _classes(pack: Pack, edge: bool) -> list[tuple[str, Any]]:
+    """Return the classes that a job builds: the sharpness also needs the optimizer and the schedules."""
+    objective = ("objective", pack.cells[0].objective)
+    if not edge:
+        return [objective]
+    specs = [("optimizer", cell.optimizer) for cell in pack.cells]
+    specs += [("schedule", cell.schedule) for cell in pack.cells if cell.schedule is not None]
+    # One of each class: a pack may have thousands of cells.
+    return [objective, *{(kind, spec["class"]): (kind, spec) for kind, spec in specs}.values()]
 
 
 PRODUCT = Product(

@@ -72,8 +72,13 @@ _MEASURED = (
     "accuracy_gap",
 )
 _COST = ("gradient_evaluations", "run_gradient_evaluations")
+EDGE = ("edge", "edge_since", "sharpness", "hessian_vector_products", "edge_message")
+"""Columns of :mod:`.sharpness`, if a study asks for them."""
+NO_LIMIT = "no limit"
+"""Verdict on an optimizer without a limit, or on a path without the memories that the limit needs."""
 _TEXT = {"objective", "optimizer", "label", "solution", "status", "discrete_status", "quantity"}
-_INTEGER = {"steps", "horizon", *_COST}
+_TEXT |= {"edge", "edge_message"}
+_INTEGER = {"steps", "horizon", "edge_since", "hessian_vector_products", *_COST}
 _TYPES = {**dict.fromkeys(_TEXT, "string"), **dict.fromkeys(_INTEGER, "int64"), "unsolved": "bool"}
 
 
@@ -223,12 +228,13 @@ def _accuracies(
 def as_table(entries: Iterable[Mapping[str, Any]]) -> Any:
     """Return rows as a pyarrow table; missing entries are null.
 
-    The schema is fixed, except for a column for each further hyper-parameter (``optimizer.psi``).
+    The schema is fixed, except for the columns of the sharpness, and a column for each further
+    hyper-parameter (``optimizer.psi``).
     """
     import pyarrow as pa
 
     entries = list(entries)
-    names = [*_CELL, *_MEASURED, *_COST]
+    names = [*_CELL, *_MEASURED, *_COST, *(EDGE if any("edge" in row for row in entries) else ())]
     types = [pa.type_for_alias(_TYPES.get(name, "float64")) for name in names]
     arrays = [nullable([row.get(n) for row in entries], t) for n, t in zip(names, types, strict=True)]
     return with_others(pa.Table.from_arrays(arrays, names=names), entries)

@@ -12,7 +12,7 @@ from typing import Any
 
 from idescent.drawing.hyperparameters import short
 from idescent.drawing.markup import escaped, long_table, pipes, scientific
-from idescent.products.fidelity.rows import SMALLEST_LOSS
+from idescent.products.fidelity.rows import NO_LIMIT, SMALLEST_LOSS
 from idescent.products.formats import in_order, write_formats
 from idescent.products.product import Task
 from idescent.store.tables import hyperparameters, read_errors
@@ -30,6 +30,10 @@ _EXPLAINED = (
 _ACCURACY = (
     "Accuracy: that of the run at the last iteration. Gap: the largest difference between the accuracies of "
     "run and model along the way."
+)
+_EDGE = (
+    "Edge: the first iteration at which the sharpness along the model's own path, in units of the "
+    "optimizer's limit, reaches 1; – if the optimizer has no such limit."
 )
 _NOTE = "The solution did not reach its tolerance, or a run diverged."
 
@@ -51,16 +55,17 @@ def markdown(rows: Sequence[Row]) -> str:
     solutions, bounds = _solutions(rows), _bounds(rows)
     accurate = any(row["accuracy"] is not None for row in rows)
     head = ["optimizer", "β", "α", "steps", "solution", *(f"within {b:.0%}" for b in bounds)]
+    head += ["edge"] if _has_edge(rows) else []
     head += ["loss", "θ", *(["accuracy", "gap"] if accurate else []), "gradients", "status"]
     align = ["---", "---", "---:", "---:", "---", *["---:"] * (len(head) - 6), "---"]
-    explained = _EXPLAINED + (f" {_ACCURACY}" if accurate else "")
+    explained = _explained(rows)
     text = ["# Iterations for which each model holds", "", explained, ""]
     for objective in dict.fromkeys(key[0] for key in solutions):
         text += [f"## {objective}", "", pipes(head), pipes(align)]
         for members in (m for key, m in solutions.items() if key[0] == objective):
             first, theta = members["loss"][0], members["theta"][0]
             cells = [first["optimizer"], _betas(first) or "–", f"{first['alpha']:g}", str(first["steps"])]
-            cells += [first["solution"], *map(_held, members["loss"])]
+            cells += [first["solution"], *map(_held, members["loss"]), *_edge(first)]
             cells += [scientific(row["largest"], "{}e{}", "–") for row in (first, theta)]
             if accurate:
                 cells += [_percent(first["accuracy_run"]), _percent(first["accuracy_gap"])]
@@ -85,6 +90,7 @@ def latex(rows: Sequence[Row]) -> str:
         "Solution",
         *(rf"{b:.0%}".replace("%", r"\,\%") for b in bounds),
     ]
+    head += ["Edge"] if _has_edge(rows) else []
     head += ["Loss", r"$\theta$", *(["Acc.", "Gap"] if accurate else []), "Grad.", "Status"]
     lines: list[str] = []
     for objective in dict.fromkeys(key[0] for key in solutions):
@@ -95,6 +101,7 @@ def latex(rows: Sequence[Row]) -> str:
             cells = [escaped(first["optimizer"]), escaped(_betas(first)) or "--", f"{first['alpha']:g}"]
             cells += [str(first["steps"]), escaped(first["solution"])]
             cells += [_held(row, r"$\geq$\,").replace("–", "--") for row in members["loss"]]
+            cells += [text.replace("–", "--") for text in _edge(first)]
             cells += [scientific(row["largest"], power, "--") for row in (first, theta)]
             if accurate:
                 accuracies = (_percent(first["accuracy_run"]), _percent(first["accuracy_gap"]))
@@ -102,7 +109,7 @@ def latex(rows: Sequence[Row]) -> str:
             status = escaped(_status(first))
             cells += [_cost(first).replace("–", "--"), status + (r"$^\dagger$" if _odd(first) else "")]
             lines.append(" & ".join(cells) + r" \\")
-    caption = escaped(_EXPLAINED + (f" {_ACCURACY}" if accurate else "")).replace("≥", r"$\geq$")
+    caption = escaped(_explained(rows)).replace("≥", r"$\geq$").replace("–", "--")
     caption += rf" $^\dagger$ {_NOTE}" if any(map(_odd, rows)) else ""
     columns = "llrrl" + "r" * (len(head) - 6) + "l"
     text = [r"% Needs \usepackage{booktabs,longtable}, 16 cm of text width."]
@@ -130,6 +137,24 @@ def _held(row: Row, least: str = "≥ ") -> str:
     if row["horizon"] == row["steps"]:
         return "all"
     return (least if row["unsolved"] else "") + str(max(row["horizon"], 0))
+
+
+def _explained(rows: Sequence[Row]) -> str:
+    accurate = any(row["accuracy"] is not None for row in rows)
+    return " ".join([_EXPLAINED, *([_EDGE] if _has_edge(rows) else []), *([_ACCURACY] if accurate else [])])
+
+
+def _has_edge(rows: Sequence[Row]) -> bool:
+    return any("edge" in row for row in rows)
+
+
+def _edge(row: Row) -> list[str]:
+    """Return the cell of the first crossing; no cell if the rows do not have it."""
+    if "edge" not in row:
+        return []
+    if row["edge"] in (None, NO_LIMIT):
+        return ["–"]
+    return ["never" if row["edge_since"] is None else str(row["edge_since"])]
 
 
 def _percent(value: float | None) -> str:
