@@ -36,6 +36,7 @@ _EXPORTS = {
     "QHM": "optimizers",
     "Quadratic": "objectives",
     "RMSProp": "optimizers",
+    "Recorder": "store.recorder",
     "Report": "trajectory",
     "ScheduleFreeAdamW": "optimizers",
     "ScheduleFreeSGD": "optimizers",
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
     from idescent.solvers.fast_forward import fast_forward as fast_forward
     from idescent.solvers.leap import leap as leap
     from idescent.solvers.solve import solve as solve
+    from idescent.store.recorder import Recorder as Recorder
     from idescent.store.tables import read_table as read_table
     from idescent.trajectory import Report as Report
     from idescent.trajectory import Trajectory as Trajectory

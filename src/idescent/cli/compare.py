@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ Compute the errors of solutions against a discrete run, in three norms, for thet
 
 With e(k) the Euclidean norm of the difference at iteration k, sup is the largest e(k), rms is the root of the
 mean of e(k)^2, and final is the last e(k).  Relative errors are divided by the same norm of the run.  The
-command prints a table for each solution.
+command prints a table for each solution.  If a recorded run stores projections of theta, the solution is
+projected, too.
 """
 EPILOG = """\
 examples
@@ -46,22 +48,26 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: Any) -> None:
     """Compare every solution with the run."""
     from idescent.analysis.errors import IMPLAUSIBLE, NORMS, compare, status
+    from idescent.analysis.projections import alike, projection_of
 
     reference, metadata = paths.read(options.discrete)
     cell = metadata["cell"]
     if "solution" in cell:
         terminal.note(f"{options.discrete} is not a discrete run but the solution {cell['solution']['name']}")
     described_run = {key: value for key, value in cell.items() if key != "solution"}
-    compared = []
+    compared, projected = [], {}
     for file in options.solution:
         path, metadata = paths.read(file)
         other = metadata["cell"]
         name = other.pop("solution", {"name": "discrete"})["name"]
         if other != described_run:
             terminal.note(f"{file} belongs to another run: {described(other)}")
-        errors, final_status = compare(reference, path), path.report.status
+        if (projection := projection_of(reference) or projection_of(path)) is not None:
+            projected[str(file)] = projection
+        run, path = alike(reference, path)
+        errors, final_status = compare(run, path), path.report.status
         if other == described_run:
-            final_status = status(reference, path)
+            final_status = status(run, path)
         compared.append((file, name, path.report, final_status, errors))
     if options.json:
         entries = [
@@ -80,6 +86,7 @@ def run(options: Any) -> None:
                     }
                     for quantity in errors.sup
                 },
+                **({"projection": asdict(projected[str(file)])} if str(file) in projected else {}),
             }
             for file, name, report, final_status, errors in compared
         ]
@@ -92,6 +99,8 @@ def run(options: Any) -> None:
         estimate = report.error_estimate
         solver_error = f", error estimate of its solver {estimate:.1e}" if estimate == estimate else ""
         sys.stdout.write(f"\n{file}: {name}, {final_status}{solver_error}\n{_table(errors)}")
+        if str(file) in projected:
+            terminal.note(f"{file}: {projected[str(file)].text}")
         if final_status == IMPLAUSIBLE:
             terminal.note(
                 f"{file}: implausible: more than ten times as far from the start as the run "

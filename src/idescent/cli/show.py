@@ -114,7 +114,20 @@ def _read(options: Any) -> list[_Item]:
         trajectory, metadata = paths.read(file)
         solution = metadata["cell"].pop("solution", {"name": "discrete"})
         items.append(_Item(file, metadata["cell"], solution["name"], trajectory))
-    return items
+    return _alike(items)
+
+
+def _alike(items: Sequence[_Item]) -> list[_Item]:
+    """Project the parameters of all items of a cell if one of them is a recorded run with projections."""
+    from idescent.analysis.projections import alike, projection_of
+
+    projected = []
+    for item in items:
+        if (projection := projection_of(item.trajectory)) is not None:
+            projected.append(item)
+            terminal.note(f"{item.file}: {projection.text}")
+    pairs = [(item, next((run for run in projected if run.cell == item.cell), item)) for item in items]
+    return [replace(item, trajectory=alike(run.trajectory, item.trajectory)[1]) for item, run in pairs]
 
 
 def _judged(items: Sequence[_Item]) -> list[_Item]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from idescent.objectives.mean_squared_error import MeanSquaredError as MeanSquaredError
     from idescent.objectives.perceptron import Perceptron as Perceptron
     from idescent.objectives.quadratic import Quadratic as Quadratic
+    from idescent.objectives.recorded_loss import RecordedLoss as RecordedLoss
     from idescent.objectives.regression import LogisticRegression as LogisticRegression
     from idescent.objectives.regression import SoftmaxRegression as SoftmaxRegression
     from idescent.objectives.rosenbrock import Rosenbrock as Rosenbrock
@@ -37,6 +38,10 @@ _OBJECTIVES = {
 }
 
 __all__ = ["CountedObjective", "FiniteSum", "Objective", *_OBJECTIVES]
+
+
+# The class of runs recorded elsewhere, which no configuration can choose.
+_OBJECTIVES["RecordedLoss"] = "recorded_loss"
 
 
 def __getattr__(name: str) -> Any:
