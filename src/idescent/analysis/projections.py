@@ -85,9 +85,9 @@ class Projection:
             raise ValueError(
                 f"projection: {values.shape[-1]} parameters are not allowed: must be {self.parameters}"
             )
-        values = np.asarray(values, dtype=np.float64)
+        wide: Array = np.asarray(values, dtype=np.float64)
         # No product of matrices: its bits may depend on the number of threads.
-        sums = [np.einsum("...j,j->...", values, self._signs(i)) for i in range(self.directions)]
+        sums = [np.einsum("...j,j->...", wide, self._signs(i)) for i in range(self.directions)]
         return np.stack(sums, axis=-1) / math.sqrt(self.directions)
 
     def _signs(self, direction: int) -> Array:
@@ -95,7 +95,7 @@ class Projection:
         key = np.array([self.seed, _STREAMS + direction], dtype=np.uint64)
         raw = np.random.Philox(key=key).random_raw(-(-self.parameters // 64))
         bits = np.unpackbits(raw.astype("<u8").view(np.uint8), count=self.parameters, bitorder="little")
-        return 2.0 * bits - 1.0
+        return 2.0 * bits.astype(np.float64) - 1.0
 
 
 def projection_of(trajectory: Trajectory) -> Projection | None:

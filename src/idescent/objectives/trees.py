@@ -12,9 +12,11 @@ the order of insertion for tensors of PyTorch, so that ``dict(model.named_parame
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -23,8 +25,16 @@ from numpy.typing import NDArray
 from idescent.common.numeric import shown
 
 
-def leaves(tree: Any) -> list[Any]:
+def leaves(tree: Any, name: str = "parameters", *, inserted: bool | None = None) -> list[Any]:
     """Return the arrays of a tree in the order of the vector.
+
+    Parameters
+    ----------
+    tree : tree of arrays
+    name : str
+        First word of the messages.
+    inserted : bool, optional
+        Whether dictionaries have the order of insertion; by default, if the tree has tensors of PyTorch.
 
     Raises
     ------
@@ -34,20 +44,30 @@ def leaves(tree: Any) -> list[Any]:
     if isinstance(tree, Iterator):
         tree = list(tree)
     found = _inserted(tree)
-    if not any(_is_tensor(leaf) for leaf in found):
+    if inserted is None:
+        inserted = any(_is_tensor(leaf) for leaf in found)
+    if not inserted:
         # JAX also knows the containers of its libraries, which are no dictionaries or lists.
         jax = sys.modules.get("jax")
         found = _sorted(tree) if jax is None else jax.tree_util.tree_leaves(tree)
     for leaf in found:
-        if not hasattr(leaf, "shape"):
-            raise ValueError(f"parameters: {shown(leaf)} is not allowed: must be arrays, or a tree of arrays")
+        if not hasattr(leaf, "shape") and not isinstance(leaf, float):
+            raise ValueError(f"{name}: {shown(leaf)} is not allowed: must be arrays, or a tree of arrays")
     if not found:
-        raise ValueError("parameters: the tree has no arrays: must have at least one")
+        raise ValueError(f"{name}: the tree has no arrays: must have at least one")
     return found
 
 
-def flat(tree: Any) -> tuple[NDArray[np.floating[Any]], list[tuple[int, ...]]]:
+def flat(
+    tree: Any, *, inserted: bool | None = None
+) -> tuple[NDArray[np.floating[Any]], list[tuple[int, ...]]]:
     """Return the parameters of a tree as one new vector, and the shapes of its leaves.
+
+    Parameters
+    ----------
+    tree : tree of arrays
+    inserted : bool, optional
+        As for :func:`leaves`.
 
     Returns
     -------
@@ -60,7 +80,7 @@ def flat(tree: Any) -> tuple[NDArray[np.floating[Any]], list[tuple[int, ...]]]:
     ValueError
         If a leaf is not an array of floating-point numbers, or the tree has none.
     """
-    arrays = [_array(leaf) for leaf in leaves(tree)]
+    arrays = [_array(leaf) for leaf in leaves(tree, inserted=inserted)]
     return np.concatenate([array.reshape(-1) for array in arrays]), [array.shape for array in arrays]
 
 
@@ -78,19 +98,22 @@ def _rebuilt(tree: Any, new: Iterator[Any]) -> Any:
     return None if tree is None else next(new)
 
 
-def split(theta: NDArray[Any], shapes: Sequence[tuple[int, ...]]) -> list[NDArray[Any]]:
-    """Divide vectors, shape (..., n), into arrays of shape (..., *shape).
+def split(theta: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
+    """Divide vectors of any library, shape (..., n), into arrays of shape (..., *shape).
 
     Raises
     ------
     ValueError
         If n is not the number of parameters.
     """
-    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+    ends = list(accumulate((math.prod(shape) for shape in shapes), initial=0))
     if theta.ndim == 0 or theta.shape[-1] != ends[-1]:
-        raise ValueError(f"theta: shape {theta.shape} is not allowed: must be (..., {ends[-1]})")
-    parts = np.split(theta, ends[:-1], axis=-1)
-    return [part.reshape(*theta.shape[:-1], *shape) for part, shape in zip(parts, shapes, strict=True)]
+        raise ValueError(f"theta: shape {tuple(theta.shape)} is not allowed: must be (..., {ends[-1]})")
+    lead = theta.shape[:-1]
+    return [
+        theta[..., start:end].reshape((*lead, *shape))
+        for (start, end), shape in zip(pairwise(ends), shapes, strict=True)
+    ]
 
 
 def _inserted(tree: Any) -> list[Any]:

@@ -106,7 +106,7 @@ class Recorder:
         integer("every", every)
         if projections is not None:
             Projection(1, projections, seed)
-        self._cell = {
+        self._cell: dict[str, Any] = {
             "objective": _objective(objective, name),
             "optimizer": _spec("optimizer", optimizer),
             "alpha": float(alpha),
