@@ -185,10 +185,10 @@ def test_a_float32_model_is_computed_in_float32_whatever_the_rest_of_the_process
 
 
 def test_a_float32_model_is_solved_to_the_tolerance_that_the_page_states(adapter):
-    given = {"alpha": 0.02, "theta0": [0.5, -0.5, 1.0, 0.2], "steps": 40, "rtol": 1e-5, "atol": 1e-7}
+    given = {"alpha": 0.02, "theta0": [0.5, -0.5, 1.0, 0.2], "steps": 40, "rtol": 1e-6}
     paths = [
         ide.solve(ide.models.HalfStep(), ide.Adam(0.9, 0.99), mine(adapter, dtype=dtype), **given)
         for dtype in ("float64", "float32")
     ]
     assert all(path.report.ok for path in paths)
-    assert 0.0 < ide.compare(*paths).relative_sup["theta"] < 1e-5
+    assert 0.0 < ide.compare(*paths).relative_sup["theta"] < 1e-6

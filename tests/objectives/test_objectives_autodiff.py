@@ -110,6 +110,28 @@ def test_few_lengths_of_batches_are_compiled():
     assert len(traced) <= 5
 
 
+def test_a_loss_with_data_is_compiled_once_and_a_gradient_does_not_depend_on_the_other_points():
+    traced = []
+
+    def loss(theta, batch):
+        traced.append(None)
+        return jnp.mean(jnp.tanh(batch @ theta) ** 2)
+
+    random = np.random.default_rng(0)
+    data, theta = random.normal(size=(50, 3)), random.normal(size=(16, 3))
+    objective = O.JaxObjective(loss, lambda seed: np.ones(3), data=data)
+    for count in range(1, 17):
+        gradients = objective.gradient(theta[:count])
+        assert (gradients[0] == objective.gradient(theta[0])).all()
+    assert len(traced) == 1
+    together = O.JaxObjective(loss, lambda seed: np.ones(3), data=data, vmap=True)
+    np.testing.assert_allclose(together.gradient(theta), gradients, rtol=1e-12)
+    rows = random.integers(50, size=(16, 5))
+    np.testing.assert_allclose(
+        together.gradient_of(theta, rows), objective.gradient_of(theta, rows), rtol=1e-11, atol=1e-15
+    )
+
+
 @pytest.mark.parametrize(("name", "adapter"), [("jax", O.JaxObjective), ("torch", O.TorchObjective)])
 def test_a_missing_library_is_named(monkeypatch, name, adapter):
     monkeypatch.setitem(sys.modules, name, None)

@@ -129,16 +129,22 @@ class JaxObjective(_Adapter):
         the objective is a :class:`~idescent.objectives.protocol.FiniteSum`.
     dtype : {"float64", "float32"}
         Precision in which loss and derivatives are computed; results are float64 arrays.
+    vmap : bool, optional
+        Whether points are evaluated together by ``jax.vmap``, or one by one.  By default together without
+        ``data``, for many points of a cheap loss; and one by one with ``data``, because products of many
+        small matrices that differ from point to point are slow on a processor, and the activations of all
+        points would be in memory.
 
     Notes
     -----
     With float64, enables JAX's 64-bit mode for the whole process: with JAX's default of 32 bits errors of a
     model below 1e-7 would be lost in rounding.  With float32 the loss is computed in JAX's default mode, as
-    in a usual training loop, and a gradient has a relative rounding error of about 1e-7 or more; a solver's
-    tolerance must be above its effect on the path (``rtol`` of 1e-5 and more).
+    in a usual training loop.  A gradient then has a relative rounding error of about 1e-7 or more, and so has
+    a solution; the solver's error estimate does not contain it.  Solve with ``rtol`` of 1e-6 or more: a
+    solver that resolves the rounding of the gradient needs many times the work, or does not converge.
 
-    Batches of points are padded to a power of two, because JAX compiles the loss for every length.  The loss
-    is also compiled for every size of mini-batches.
+    Points that are evaluated together are padded to a power of two, because JAX compiles the loss for every
+    number of points.  The loss is also compiled for every size of mini-batches.
 
     Raises
     ------
@@ -155,6 +161,7 @@ class JaxObjective(_Adapter):
         *,
         data: Any = None,
         dtype: Precision = "float64",
+        vmap: bool | None = None,
     ) -> None:
         try:
             import jax
@@ -179,13 +186,17 @@ class JaxObjective(_Adapter):
         def product(theta: Any, direction: Any, batch: Any) -> Any:
             return jax.jvp(lambda point: gradient(point, batch), (theta,), (direction,))[1]
 
+        def compiled(function: Callable[..., Any], *axes: int | None) -> Any:
+            return jax.jit(jax.vmap(function, axes) if self._together else function)
+
+        self._together = data is None if vmap is None else vmap
         gradient = jax.grad(mean)
         # The data are an argument: as a constant of the loss they would be compiled into it.
-        self._value = jax.jit(jax.vmap(mean, (0, None)))
-        self._gradient = jax.jit(jax.vmap(gradient, (0, None)))
-        self._product = jax.jit(jax.vmap(product, (0, 0, None)))
-        self._part_value = jax.jit(jax.vmap(part(mean), (0, 0, None)))
-        self._part_gradient = jax.jit(jax.vmap(part(gradient), (0, 0, None)))
+        self._value = compiled(mean, 0, None)
+        self._gradient = compiled(gradient, 0, None)
+        self._product = compiled(product, 0, 0, None)
+        self._part_value = compiled(part(mean), 0, 0, None)
+        self._part_gradient = compiled(part(gradient), 0, 0, None)
 
     def value(self, theta: Array) -> Array:
         """Return the loss, shape (...)."""
@@ -206,13 +217,18 @@ class JaxObjective(_Adapter):
         return self._called(self._part_gradient, theta, self._checked(indices))
 
     def _called(self, function: Callable[..., Any], theta: Array, *others: Any) -> Array:
-        """Evaluate a function at points (..., n), padded by copies of the last one to a power of two."""
+        """Evaluate a compiled function at points (..., n)."""
         lead, arrays = _points(np.asarray(theta, dtype=self._dtype), *others)
         count = len(arrays[0])
-        rows = np.minimum(np.arange(1 << max(0, count - 1).bit_length()), count - 1)
         with self._precision():
-            padded = function(*(array[rows] for array in arrays), self._data)
-        result = np.asarray(padded, dtype=np.float64)[:count]
+            if self._together:
+                # Padded by copies of the last point.
+                rows = np.minimum(np.arange(1 << max(0, count - 1).bit_length()), count - 1)
+                values = function(*(array[rows] for array in arrays), self._data)
+            else:
+                points = zip(*arrays, strict=True)
+                values = np.stack([np.asarray(function(*point, self._data)) for point in points])
+        result = np.asarray(values, dtype=np.float64)[:count]
         return result.reshape((*lead, *result.shape[1:]))
 
     def _precision(self) -> Any:
