@@ -25,6 +25,7 @@ ELSEWHERE = {
     "objectives.md": "tests/objectives/test_objectives_docs.py",
     "own-objective.md": "tests/check/test_check.py",
     "scaling.md": "tests/workflow/test_scaling_workflow.py",
+    "training.md": "tests/objectives/test_training_docs.py",
 }
 # Blocks that nothing runs, by page: each says why.
 NOT_RUN = {"real-data.md": 1}
