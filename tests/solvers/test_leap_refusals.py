@@ -171,6 +171,19 @@ def test_no_element_passes_over_a_jump_of_the_gradient(optimizer, part):
     assert leap.report.details["elements"] >= 3
 
 
+@pytest.mark.parametrize("part", [0.001, 0.003, 0.5])
+def test_no_element_passes_over_a_jump_that_only_a_memory_notices(part):
+    """The sign of a momentum changes long after the gradient's: theta moves on at first."""
+    settings = {"alpha": 1e-4, "theta0": 1.0, "steps": 8000, "rtol": 1e-11}
+    smooth = ide.leap(ide.Signum(0.99), QUADRATIC, **settings)
+    details = smooth.report.details
+    end, length = details["where"][-1][0], details["lengths"][-1]
+    at = smooth(int(end - part * length))[0] + 1e-9
+    leap, error = compared(ide.Signum(0.99), Kinked(at, 10.0), 1e-4, 1.0, 8000, rtol=1e-11)
+    assert error <= leap.report.error_estimate <= 1e-9
+    assert leap.report.details["elements"] >= 3
+
+
 @pytest.mark.parametrize("optimizer", [ide.GradientDescent(), ide.RMSProp(0.9)])
 def test_elements_end_at_a_jump_of_the_slope_of_the_gradient(optimizer):
     leap, error = compared(optimizer, Huber(), 1e-3, [1.5, 2.2], 2000)

@@ -37,6 +37,7 @@ from idescent.solvers.walk_checks import (
     refuse_noise,
     rounding,
     smooth,
+    tolerances,
 )
 from idescent.trajectory import Report
 
@@ -311,9 +312,10 @@ class Walk:
             self.sweeps += outcome.sweeps
             found = outcome.element
             ratio = max(outcome.error / (0.1 * allowed), outcome.relative, 1e-300)
-            if found is not None and ratio <= 1.0 and meets(found, first - 1, before["theta"], 0.1 * allowed):
+            near = tolerances(aim)
+            if found is not None and ratio <= 1.0 and meets(found, first - 1, before, near):
                 growth = self.growth
-                if self.after(found, 0.1 * allowed):
+                if self.after(found, near):
                     growth = mean_growth(growth, self.growth) * count
                     self.grow(math.exp(growth))
                     self.error += outcome.error + outcome.correction
@@ -336,7 +338,7 @@ class Walk:
             self.largest[name] = max(self.largest.get(name, 1e-300), largest)
         return dict(self.largest)
 
-    def after(self, element: Element, allowed: float) -> bool:
+    def after(self, element: Element, near: dict[str, float]) -> bool:
         """Make the iterations after an element; whether it meets them and is stable, else they are undone."""
         saved = dict(self.loop.values), self.k, self.rows, self.first, len(self.parts), self.growth
         self.close()
@@ -347,7 +349,8 @@ class Walk:
         self.growth = self.probe(element.length)
         stable = max(self.growth, 0.0) * element.length <= math.log(GROWTH)
         # A jump of the gradient between the last node and the end of the element is at no node.
-        joined = self.growth < math.inf and meets(element, self.first + 1, self.rows["theta"][1], allowed)
+        following = {name: rows[1] for name, rows in self.rows.items()}
+        joined = self.growth < math.inf and meets(element, self.first + 1, following, near)
         if stable and joined and all(np.isfinite(value).all() for value in self.state().values()):
             return True
         self.loop.values, self.k, self.rows, self.first, parts, self.growth = saved

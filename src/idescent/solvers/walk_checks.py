@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.discrete.generic import GenericLoop
+from idescent.solvers.difference import Aim
 from idescent.solvers.element import Element, State
 
 Array = NDArray[np.float64]
@@ -84,11 +85,33 @@ def noise(rows: Rows) -> dict[str, float]:
     return sizes
 
 
-def meets(element: Element, k: int, theta: Array, allowed: float) -> bool:
-    """Whether an element, continued to an iteration beside it, meets the iterate that was made there."""
-    continued = element.state(np.array([float(k)]))["theta"][0]
-    worst = float(np.abs(continued - theta).max())
-    return worst <= max(allowed, 8.0 * EPSILON * float(np.abs(theta).max()))
+def tolerances(aim: Aim) -> dict[str, float]:
+    """Return how closely theta and the memories of an element must meet the iterations beside it."""
+    memories = {
+        name: 10.0 * aim.relative * size + 8.0 * aim.noise[name] for name, size in aim.largest.items()
+    }
+    return memories | {"theta": 0.1 * aim.theta}
+
+
+def meets(element: Element, k: int, made: State, allowed: dict[str, float]) -> bool:
+    """Whether an element, continued to an iteration beside it, meets the state that was made there.
+
+    Parameters
+    ----------
+    element : Element
+    k : int
+        Iteration before the first one of the element, or after its last one.
+    made : dict of str to ndarray
+        Theta and the memories after iteration ``k``.
+    allowed : dict of str to float
+        Largest differences by name.
+    """
+    continued = element.state(np.array([float(k)]))
+    return all(
+        float(np.abs(continued[name][0] - value).max())
+        <= max(allowed[name], 8.0 * EPSILON * float(np.abs(value).max()))
+        for name, value in made.items()
+    )
 
 
 def rounding(element: Element) -> float:
