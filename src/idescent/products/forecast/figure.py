@@ -82,8 +82,9 @@ def forecast_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         if counts.whole:
             without_scale([ax], "y")
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
-    kinds = [("leap", "-"), ("run", "--"), ("error estimate", ":"), ("rounding of the run", "-.")]
-    styles = [Line2D([], [], color=style.GREY, linestyle=line, label=label) for label, line in kinds]
+    kinds = {"leap": "-", "run": "--", "error estimate": ":", "rounding of the run": "-."}
+    looks: list[dict[str, Any]] = [{"label": label, "linestyle": line} for label, line in kinds.items()]
+    styles = [Line2D([], [], color=style.GREY, **look) for look in looks]
     figure.legend(handles=styles, loc="outside lower center", ncols=4)
     return figure
 
