@@ -1,16 +1,19 @@
 """The reference of a cell: a run or a leap by a rule on counts, with an estimate of its own error."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import idescent as ide
-from idescent.analysis.errors import reference_error
-from idescent.analysis.reference import COMPILED, PYTHON, reference
+from idescent.analysis.errors import BELOW, reference_error
+from idescent.analysis.floor import ABOVE_FLOOR
+from idescent.analysis.reference import COMPILED, PYTHON, RTOL, reference
 from idescent.objectives import Quadratic
 from idescent.trajectory import WHOLE, sampled
 
+ROOT = Path(__file__).parents[2]
 BOWL = Quadratic(4.0)
 ADAM = ide.Adam(0.9, 0.99)
 NADAM = ide.NAdam(0.9, 0.99)
@@ -128,3 +131,12 @@ def test_a_sample_has_the_first_iterations_and_groups_of_four():
         assert np.isin(starts + 3, k).all()
         # No gap is longer than a 499th of the horizon.
         assert np.diff(k).max() <= steps / 499 + 1
+
+
+def test_the_page_states_the_rule_that_the_code_has():
+    page = " ".join((ROOT / "docs/scaling.md").read_text(encoding="utf-8").split())
+    numbers = [f"{number:,}".replace(",", " ") for number in (PYTHON[0], COMPILED[0])]
+    assert f"Up to {numbers[0]} iterations, or {numbers[1]} if the run has a compiled loop" in page
+    assert f"one gradient for {PYTHON[1]} iterations of the run, or for {COMPILED[1]} if" in page
+    assert f"at the tolerance {RTOL:g}" in page
+    assert f"less than {ABOVE_FLOOR:g} times the reference's own has the status `{BELOW}`" in page

@@ -9,6 +9,7 @@ from drawn import VISION, lab
 from job_words import job_words
 
 from idescent import cli
+from idescent.analysis.errors import BELOW
 from idescent.drawing import saving
 from idescent.drawing.looks import LOOKS, SCHEMES, model_look
 from idescent.products.errors import rows as error_rows
@@ -306,3 +307,31 @@ def test_a_scheme_does_not_look_like_its_model_whichever_comes_first():
 def test_a_model_outside_the_package_has_a_look_of_its_own_and_keeps_it():
     assert model_look("mine") == model_look("mine")
     assert model_look("mine") != model_look("yours")
+
+
+def test_an_error_below_the_reference_has_no_number_and_counts_for_no_order():
+    below = {"status": BELOW, "reference_error": 1.0}
+    found = made(second={0.005: below})
+    row = one(found, "second", 0.005)
+    assert (row["error"], row["relative"], row["slope"], row["ratio"]) == (None, None, None, None)
+    assert row["reference_error"] == 1.0
+    # No smaller learning rate is used either: its error may exceed its floor by chance.
+    assert not any(one(found, "second", alpha)["used"] for alpha in LADDER if alpha <= 0.005)
+    lines = {line.solution: line for line in scaling.compact(found, (0.1, 0.005))}
+    assert lines["second"].errors[1] == BELOW
+    assert not lines["second"].marked
+    text = scaling_table.markdown(list(lines.values()), (0.1, 0.005))
+    assert "| below |" in text
+    assert "†" not in text
+    assert "Below: the error is less than 100 times the reference's own." in text
+
+
+def test_a_panel_names_the_rates_below_the_reference():
+    below = {"status": BELOW, "reference_error": 1.0}
+    with saving.styled():
+        figure = drawing.scaling_figure(
+            sup_errors(made(second=dict.fromkeys(LADDER[-3:], below)), "bowl", "RMSProp")
+        )
+    (note,) = (text for text in figure.axes[0].texts if text.get_gid() == "remark")
+    assert note.get_text() == f"second: below the reference at α ≤ {LADDER[-3]:g}"
+    assert "x" not in {line.get_marker() for line in figure.axes[0].lines}
