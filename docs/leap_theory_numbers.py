@@ -49,25 +49,6 @@ def compared(optimizer, objective, alpha, theta0, steps, **settings):
     )
 
 
-def example():
-    """Return the example, with its output."""
-    path = ide.leap(ide.Adam(0.9, 0.999), QUADRATIC, alpha=1e-6, theta0=1.0, steps=2_000_000)
-    moment = path.moments(1_000_000)["m"]
-    report = path.report
-    return f"""```python
-import idescent as ide
-
-adam, objective = ide.Adam(0.9, 0.999), ide.Quadratic(4.0)
-path = ide.leap(adam, objective, alpha=1e-6, theta0=1.0, steps=2_000_000)
-
-path(1_000_000)                      # {path(1_000_000)}
-path.moments(1_000_000)["m"]         # {moment}
-path.report.gradient_evaluations     # {report.gradient_evaluations}
-path.report.message                  # {report.message}
-path.report.error_estimate           # {report.error_estimate:.2g}
-```"""
-
-
 def cost():
     """Cost and error of long runs."""
     rows = []
@@ -286,7 +267,7 @@ def limits():
 
 
 MEASURES = (
-    *(example, cost, digits, contraction, elements, modes, checks),
+    *(cost, digits, contraction, elements, modes, checks),
     *(before, hybrids, lengths, crossing),
     *(chaos, limits),
 )

@@ -218,10 +218,11 @@ def crossing():
     first = np.array([length for _, length in marks[-1][2]])
     factor = np.median(first[1:9] / first[:8])
     more = (int(rows[-1][3]) - int(rows[-2][3])) / (exponent - marks[-2][0])
+    halving = np.log(2.0) / np.log(factor)
     return (
-        f"{table(head, rows)}\n\nAt the smallest α the length grows by {factor:.1f} from element to element after "
-        f"the start (median of eight). That is {np.log(2.0) / np.log(factor):.1f} elements for a halving of α; "
-        f"the last two rows differ by {more:.1f} elements for a halving of α."
+        f"{table(head, rows)}\n\nAt the smallest α the length grows by {factor:.1f} from element to element "
+        f"after the start (median of eight). That is {halving:.1f} elements for a halving "
+        f"of α; the last two rows differ by {more:.1f} elements for a halving of α."
     )
 
 
