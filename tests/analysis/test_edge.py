@@ -247,6 +247,27 @@ def test_the_largest_eigenvalue_is_found_beside_large_negative_ones() -> None:
     assert (exact.value, exact.error, exact.products) == (pytest.approx(3.0, rel=1e-14), 0.0, 3)
 
 
+def test_a_guess_of_the_second_eigenvector_does_not_hide_the_first() -> None:
+    values = np.concatenate([np.linspace(0.0, 0.5, 3998), [1.0, 1.1]])
+    second = np.zeros(4000)
+    second[-2] = 1.0
+    for seed in range(20):
+        random = np.random.default_rng(seed).standard_normal(4000)
+        found = largest_eigenvalue(lambda x: values * x, random, 25, 0.01, second)
+        assert found.value == pytest.approx(1.1, rel=0.01)
+        assert found.error <= 0.01
+
+
+def test_the_error_of_an_eigenvalue_is_a_bound_in_most_cases() -> None:
+    values = np.linspace(0.0, 1.0, 300) ** 2
+    held = []
+    for seed in range(200):
+        random = np.random.default_rng(seed).standard_normal(300)
+        found = largest_eigenvalue(lambda x: values * x, random, 4 + seed % 12, 1e-3)
+        held.append(1.0 - found.value <= found.error * found.value)
+    assert np.mean(held) > 0.96 - 3.0 * np.sqrt(0.96 * 0.04 / 200)
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"alpha": 0.0}, "alpha: 0.0 is not allowed: must be a number in (0, 1]"),
     ({"products": 0}, "products: 0 is not allowed: must be an integer >= 1"),
