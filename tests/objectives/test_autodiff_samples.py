@@ -192,3 +192,46 @@ def test_a_float32_model_is_solved_to_the_tolerance_that_the_page_states(adapter
     ]
     assert all(path.report.ok for path in paths)
     assert 0.0 < ide.compare(*paths).relative_sup["theta"] < 1e-6
+
+
+# --- tensors of PyTorch -----------------------------------------------------------------------------------
+
+
+def test_tensors_of_a_module_have_one_order_however_they_are_handed_over():
+    torch = pytest.importorskip("torch")
+    from idescent.objectives import trees
+
+    module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+    expected = torch.nn.utils.parameters_to_vector(module.parameters()).detach().numpy()
+    for tree in (module.parameters(), list(module.parameters()), dict(module.named_parameters())):
+        vector, shapes = trees.flat(tree)
+        assert vector.dtype == np.float32
+        assert vector.tolist() == expected.tolist()
+        assert shapes == [(3, 2), (3,), (3,), (3,)]
+    half, _ = trees.flat([torch.ones(2, dtype=torch.bfloat16), torch.ones(1, dtype=torch.float16)])
+    assert (half.dtype, half.tolist()) == (np.float32, [1.0, 1.0, 1.0])
+    # A state also has counters, which are no parameters.
+    with pytest.raises(ValueError, match=r"^parameters: int64 is not allowed"):
+        trees.flat(module.state_dict())
+    with pytest.raises(ValueError, match=r"^parameters: Sequential.* is not allowed: must be arrays"):
+        trees.flat(module)
+
+
+def test_the_dimension_of_a_torch_objective_is_that_of_its_parameters():
+    pytest.importorskip("torch")
+    assert O.TorchObjective(loss, 4, draw, data={"y": Y, "x": X}).dimension == 4
+    with pytest.raises(ValueError, match=r"^dimension: 5 is not allowed: the parameters have 4$"):
+        O.TorchObjective(loss, 5, draw, data={"y": Y, "x": X})
+
+
+def test_a_loss_of_a_recorder_may_be_a_tensor_with_a_gradient(tmp_path):
+    torch = pytest.importorskip("torch")
+    theta = torch.ones(3, requires_grad=True)
+    recorder = ide.Recorder(tmp_path / "run.parquet", optimizer=ide.Adam(0.9, 0.99), alpha=0.1)
+    for k in range(2):
+        recorder(k, theta, (theta**2).sum())
+        with torch.no_grad():
+            theta += 1.0  # in place
+    run = recorder.trajectory()
+    assert run.theta.tolist() == [[1.0] * 3, [2.0] * 3]
+    assert run.loss.tolist() == [3.0, 12.0]

@@ -62,7 +62,8 @@ class Recorder:
     name : str
         Name of the loss in tables and figures, if ``objective`` is not given.
     theta0 : mapping ``{"seed": int}``, optional
-        Seed from which the objective drew the start; by default the file has the numbers.
+        Seed from which the objective drew the start; by default the file names the start by its numbers, or
+        by their projections.
     every : int, >= 1
         Store every iteration that is a multiple of it.  At others neither parameters nor loss are read, so
         that an accelerator need not wait.
