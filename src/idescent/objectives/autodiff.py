@@ -65,7 +65,7 @@ class _Adapter:
         return np.asarray(vector, dtype=np.float64)
 
     def unflatten(self, theta: Array) -> Any:
-        """Return points, shape (..., n), as a tree of NumPy arrays of shapes (..., *shape).
+        """Return points, shape (..., n), as a tree of NumPy arrays of shapes ``(..., *shape)``.
 
         Raises
         ------

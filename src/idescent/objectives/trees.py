@@ -99,7 +99,7 @@ def _rebuilt(tree: Any, new: Iterator[Any]) -> Any:
 
 
 def split(theta: Any, shapes: Sequence[tuple[int, ...]]) -> list[Any]:
-    """Divide vectors of any library, shape (..., n), into arrays of shape (..., *shape).
+    """Divide vectors of any library, shape (..., n), into arrays of shape ``(..., *shape)``.
 
     Raises
     ------
