@@ -18,7 +18,8 @@ from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer
 from idescent.schedules import Schedule
 from idescent.solvers.leap import Leap, leap
-from idescent.solvers.walk import EPSILON, SAFETY
+from idescent.solvers.walk import SAFETY
+from idescent.solvers.walk_checks import EPSILON
 from idescent.trajectory import Report, Trajectory, assemble, kept, sampled
 
 RTOL = 1e-12

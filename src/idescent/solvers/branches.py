@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from idescent.optimizers.plan import Plan
 from idescent.solvers.difference import LOCAL, ROUNDING, Aim, Difference, Outcome, UnableError
 from idescent.solvers.element import NODES, Element, Operators, State, tail
-from idescent.solvers.walk_checks import EPSILON, Rows, meets, noise, smooth
+from idescent.solvers.walk_checks import EPSILON, Rows, meets, noise, smooth, tolerances
 
 Array = NDArray[np.float64]
 Gradient = Callable[[Array], Array]
@@ -117,7 +117,8 @@ def collocate(equation: Difference, rows: Rows, first: int, length: int, aim: Ai
     outcome = _Newton(equation, start, first, length - length % 2, aim).solve((near, far))
     element = outcome.element
     # No oscillation is left out of the even iterations; the walk checks this for the odd ones.
-    if element is None or meets(element, first - 2, rows["theta"][-3], 0.1 * aim.theta):
+    before = {name: values[-3] for name, values in rows.items()}
+    if element is None or meets(element, first - 2, before, tolerances(aim)):
         return outcome
     return Outcome(None, outcome.sweeps)
 

@@ -39,7 +39,8 @@ class Leap:
         ``gradient_evaluations`` counts everything.  ``error_estimate`` is that of theta in the sup norm over
         k = 0 ... ``reached``, the rounding of the discrete run included.  Details: ``elements``,
         ``iterations`` (made one by one), ``where`` (their first and last k, by stretch), ``lengths`` of the
-        elements, ``rejected`` elements, and the parts ``resolution`` and ``rounding`` of the estimate.
+        elements, ``rejected`` elements, the parts ``resolution`` and ``rounding`` of the estimate, and the
+        ``period`` of the iterations that the run repeats until its end, or None.
     """
 
     steps: int
@@ -137,9 +138,11 @@ def leap(
     On a stretch on which the run is smooth, theta and every memory are polynomials of the iteration that
     satisfy the optimizer's own difference equation at collocation points, the shift by one iteration
     included.  The stretch costs about a hundred gradients, however many iterations it has, and there is no
-    error of a model.  Where the run is not smooth (the first iterations, a zero of a gradient, an oscillation
-    about a minimum, chaos) the iterations are made one by one, as in a discrete run, at two gradients each:
-    a neighbour of the run measures how an error grows.
+    error of a model.  In an oscillation of period 2 of at most 16 parameters, as of RMSProp beside a minimum,
+    even and odd iterations have a polynomial each.  A run that returns to an earlier state to the last digit
+    repeats the iterations between.  Where the run is not smooth otherwise (the first iterations, a zero of a
+    gradient, chaos) the iterations are made one by one, as in a discrete run, at two gradients each: a
+    neighbour of the run measures how an error grows.
 
     At an iteration k of an element, with memories :math:`M_k = \beta M_{k-1} + c\,h_k`, polynomials satisfy
 
@@ -156,7 +159,7 @@ def leap(
     the distance of two points there: no method predicts such a run.  The growth within an element is
     interpolated from neighbours at its two ends.
 
-    Multi-revolution methods (Calvo, Jay, Montijano and Rández 2004, Numer. Algorithms 37) and envelope
+    Multi-revolution methods (Calvo, Jay, Montijano and Rández 2004, Numer. Math. 97) and envelope
     following (Petzold 1981, SIAM J. Numer. Anal. 18) skip revolutions of an oscillation in this way.
 
     Parameters

@@ -2,7 +2,8 @@ r"""The choice and the checks of the elements of a leap.
 
 What lives here: :class:`Walk`.  What does not: its public form (:mod:`idescent.solvers.leap`), and the
 equations of an element (:mod:`idescent.solvers.difference`).  The checks and the error estimate are in
-:mod:`idescent.solvers.walk_checks`.
+:mod:`idescent.solvers.walk_checks`, oscillations in :mod:`idescent.solvers.branches`, and the end of a run
+that repeats itself in :mod:`idescent.solvers.cycle`.
 
 Between two elements some iterations are made one by one, together with a neighbour of the run.  An element is
 accepted if
@@ -26,17 +27,18 @@ from numpy.typing import NDArray
 from idescent.discrete.generic import GenericLoop
 from idescent.discrete.setup import Setup
 from idescent.optimizers.plan import Plan
+from idescent.solvers import branches, cycle
 from idescent.solvers.difference import Aim, Difference, UnableError
 from idescent.solvers.element import NODES, Element, Iterations, State
 from idescent.solvers.walk_checks import (
     EPSILON,
+    falling,
     growth_of,
     mean_growth,
     meets,
     noise,
     refuse_noise,
     rounding,
-    smooth,
     tolerances,
 )
 from idescent.trajectory import Report
@@ -118,6 +120,7 @@ class Walk:
         self.sweeps = self.rejected = 0
         self.error = self.rounding = 0.0
         self.unable = ""
+        self.cycle: cycle.Cycle | None = None
         self.diverged_at: int | None = None
 
     @property
@@ -145,8 +148,13 @@ class Walk:
                 # Noise may vanish at the start, or begin after it.
                 refuse_noise(self.loop, self.k, self.rates(1)[0])
             while self.going():
+                if self.k >= max(self.breaks[:-1], default=0.0):
+                    self.cycle = cycle.find(self.loop, self.rows, self.k, steps, self.rate)
+                if self.cycle is not None:
+                    self.append(self.cycle)
+                    break
                 room = self.room()
-                if room < 2 * SHORTEST or self.unable or not smooth(self.rows["theta"]):
+                if room < 2 * SHORTEST or self.unable or not branches.period(self.plan, self.rows):
                     self.iterate(min(self.wait, steps - self.k))
                     continue
                 gradients, first = self.setup.objective.gradients, self.k
@@ -269,55 +277,44 @@ class Walk:
         self.neighbour = None
         return growth
 
-    def falling(self) -> dict[str, Array] | None:
-        """Return for each maximum the coordinates at which it decays; None if this has just changed."""
-        falling: dict[str, Array] = {}
-        for name, memory in self.plan.memories.items():
-            if memory.kind == "maximum":
-                rows = np.array(self.rows[name][-6:])
-                if not memory.constant:
-                    self.unable = f"the decay rate of the maximum {name!r} depends on k"
-                    return None
-                decays = rows[1:] == memory.decay * rows[:-1]
-                if (decays != decays[0]).any():
-                    return None
-                falling[name] = decays[0]
-        return falling
-
     def element(self, room: int) -> bool:
         """Try an element, and shorter ones; whether one was accepted, with the iterations that follow.
 
         The last coefficients of a smooth function fall with the power n of the length: a length follows from
         the ratio of their size to the tolerance.
         """
-        falling = self.falling()
-        if falling is None:
-            return False
-        state, first = self.state(), self.k
-        before = {name: rows[-2] for name, rows in self.rows.items()}
+        state, first, before = self.state(), self.k, {name: rows[-2] for name, rows in self.rows.items()}
         guess = state["theta"] - before["theta"]
-        length = min(self.length, room)
+        period = branches.period(self.plan, self.rows)
+        shortest = SHORTEST if period == 1 else branches.shortest(guess.size)
+        length = min(max(self.length, shortest), room)
         if self.growth > 0.0:
             length = min(length, math.log(GROWTH) / self.growth)
-        while length >= SHORTEST and self.setup.objective.gradients < self.limit:
+        while length >= shortest and self.setup.objective.gradients < self.limit:
             count = int(length)
             self.scale = max(self.scale, self.size())
             allowed = self.rtol * self.scale
             aim = Aim(allowed, self.rtol, self.sizes(), noise(self.rows))
             try:
-                outcome = self.equation.collocate(state, first, count, guess, aim, falling)
+                decays = falling(self.plan, self.rows)
+                if decays is None:
+                    return False
+                if period == 1:
+                    outcome = self.equation.collocate(state, first, count, guess, aim, decays)
+                else:
+                    outcome = branches.collocate(self.equation, self.rows, first, count, aim)
             except UnableError as error:
                 self.unable = str(error)
                 return False
             self.sweeps += outcome.sweeps
-            found = outcome.element
+            found, near = outcome.element, tolerances(aim)
             ratio = max(outcome.error / (0.1 * allowed), outcome.relative, 1e-300)
-            near = tolerances(aim)
             if found is not None and ratio <= 1.0 and meets(found, first - 1, before, near):
                 growth = self.growth
                 if self.after(found, near):
-                    growth = mean_growth(growth, self.growth) * count
-                    self.grow(math.exp(growth))
+                    # The growth of branches is the largest one of the whole element.
+                    growth = mean_growth(growth if period == 1 else self.growth, self.growth)
+                    self.grow(math.exp(growth * count))
                     self.error += outcome.error + outcome.correction
                     self.rounding += rounding(found)
                     self.length = count * min(FASTER, max(0.5, 0.9 * ratio ** (-1.0 / (NODES - 1))))
@@ -341,12 +338,8 @@ class Walk:
     def after(self, element: Element, near: dict[str, float]) -> bool:
         """Make the iterations after an element; whether it meets them and is stable, else they are undone."""
         saved = dict(self.loop.values), self.k, self.rows, self.first, len(self.parts), self.growth
-        self.close()
-        self.parts.append(element)
-        self.k = self.first = element.first + element.length
-        self.loop.values |= element.end()
-        self.rows = {name: [value] for name, value in self.state().items()}
-        self.growth = self.probe(element.length)
+        self.append(element)
+        self.growth = branches.growth(element, self.probe)
         stable = max(self.growth, 0.0) * element.length <= math.log(GROWTH)
         # A jump of the gradient between the last node and the end of the element is at no node.
         following = {name: rows[1] for name, rows in self.rows.items()}
@@ -358,6 +351,14 @@ class Walk:
         del self.parts[parts:]
         return False
 
+    def append(self, element: Element) -> None:
+        """Continue the run at the end of an element."""
+        self.close()
+        self.parts.append(element)
+        self.k = self.first = element.first + element.length
+        self.loop.values |= element.end()
+        self.rows = {name: [value] for name, value in self.state().items()}
+
     def close(self) -> None:
         """Store the iterations since the last element."""
         self.parts.append(Iterations(self.first, {name: np.array(rows) for name, rows in self.rows.items()}))
@@ -365,8 +366,8 @@ class Walk:
     def report(self) -> Report:
         """Return status, cost and error estimate."""
         steps, gradients = self.setup.steps, self.setup.objective.gradients
-        elements = [part for part in self.parts if isinstance(part, Element)]
-        single = [part for part in self.parts if isinstance(part, Iterations)]
+        elements = [part for part in self.parts if isinstance(part, Element) and part is not self.cycle]
+        single = [part for part in self.parts if isinstance(part, Iterations) and part.length > 0]
         count = sum(part.length for part in single)
         status, message = "converged", f"{len(elements)} elements, {count} iterations made one by one"
         if self.diverged_at is not None:
@@ -374,6 +375,8 @@ class Walk:
         elif self.k < steps:
             status = "not converged"
             message = f"the limit of {self.limit} gradients ended it at iteration {self.k}; {message}"
+        if self.cycle is not None:
+            message += f"; from iteration {self.cycle.first} on it repeats {self.cycle.period} of them"
         if self.unable:
             message += f": {self.unable}"
         return Report(
@@ -389,6 +392,7 @@ class Walk:
                 "lengths": [part.length for part in elements],
                 "rejected": self.rejected,
                 "iterations": count,
+                "period": None if self.cycle is None else self.cycle.period,
                 "where": [(part.first, part.first + part.length) for part in single],
                 "resolution": self.error,
                 "rounding": self.rounding,

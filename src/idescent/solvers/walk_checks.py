@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.discrete.generic import GenericLoop
-from idescent.solvers.difference import Aim
+from idescent.optimizers.plan import Plan
+from idescent.solvers.difference import Aim, UnableError
 from idescent.solvers.element import Element, State
 
 Array = NDArray[np.float64]
@@ -66,7 +67,7 @@ def refuse_noise(loop: GenericLoop, k: int, rate: float) -> None:
 def smooth(rows: list[Array]) -> bool:
     """Whether the last 16 moves of theta are smooth enough to try an element."""
     last = np.array([value.ravel() for value in rows[-17:]])
-    if len(last) < 17:
+    if len(last) < 13:
         return False
     moves = np.diff(last, axis=0)
     size = float(np.abs(moves).max())
@@ -83,6 +84,27 @@ def noise(rows: Rows) -> dict[str, float]:
             # Eighth differences of independent errors of size 1 have the size sqrt(12870).
             sizes[name] = float(np.abs(np.diff(last, n=8, axis=0)).max()) / 113.0
     return sizes
+
+
+def falling(plan: Plan, rows: Rows) -> dict[str, Array] | None:
+    """Return for each maximum the coordinates at which it decays; None if this has just changed.
+
+    Raises
+    ------
+    UnableError
+        If the decay rate of a maximum depends on k.
+    """
+    decaying: dict[str, Array] = {}
+    for name, memory in plan.memories.items():
+        if memory.kind == "maximum":
+            last = np.array(rows[name][-6:])
+            if not memory.constant:
+                raise UnableError(f"the decay rate of the maximum {name!r} depends on k")
+            decays = last[1:] == memory.decay * last[:-1]
+            if (decays != decays[0]).any():
+                return None
+            decaying[name] = decays[0]
+    return decaying
 
 
 def tolerances(aim: Aim) -> dict[str, float]:
