@@ -40,6 +40,7 @@ CAPTION = (
 
 _COLUMNS = 3
 _DECADE = 10.0
+_REMARK = 0.06  # height of a line of remarks, as a fraction of a panel
 
 
 def render_scaling(table: str | Path, objective: str, optimizer: str, outputs: Iterable[str | Path]) -> None:
@@ -101,19 +102,26 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     accounts = [_account(members) for members in panels.values()]
     shown = [row for row in rows if _shown(row)]
     solutions = _solutions(shown or rows)
+    most_notes = 0
     for ax, members in zip(axes, panels.values(), strict=False):
         for name in solutions:
             chosen = [row for row in members if row["solution"] == name and _shown(row)]
             _draw(ax, name, chosen, solutions)
-        tell(ax, remarks(members))
+        tell(ax, notes := remarks(members))
+        most_notes = max(most_notes, len(notes))
         ax.set_title(_title(members[0]), fontsize=7.5)
         ax.grid(axis="both", color="#E3E3E3", linewidth=0.4)
         ax.set_axisbelow(True)
     first = axes[0]
     first.set(xscale="log", yscale="log")
     if shown:
-        low, high = (pick(row["error"] for row in shown) for pick in (min, max))
-        first.set_ylim(10.0 ** (math.log10(low) - 0.4), 10.0 ** (math.log10(high) + 0.4))
+        low, high = (math.log10(pick(row["error"] for row in shown)) for pick in (min, max))
+        # The remarks are above the curves.
+        room = _REMARK * most_notes * (high - low + 0.8)
+        first.set_ylim(_DECADE ** (low - 0.4), _DECADE ** (high + 0.4 + room))
+        small, large = (math.log10(pick(row["alpha"] for row in shown)) for pick in (min, max))
+        margin = 0.1 + 0.04 * (large - small)
+        first.set_xlim(_DECADE ** (small - margin), _DECADE ** (large + margin))
     else:
         alphas = [row["alpha"] for row in rows]
         first.set_xlim(0.8 * min(alphas), 1.25 * max(alphas))
