@@ -201,7 +201,7 @@ def chaos():
     for label, distance in distances.items():
         first = [str(int(np.argmax(distance > level))) for level in (1e-12, 1e-9, 1e-6)]
         rows.append([label, f"{distance[:4000].max():.0e}", *first, f"{distance.max():.0e}"])
-    text = table(["", "largest, k < 4000", "first > 1e-12", "first > 1e-9", "first > 1e-6", "largest"], rows)
+    text = table(["", "largest, k < 4000", "> 10⁻¹²", "> 10⁻⁹", "> 10⁻⁶", "largest"], rows)
     gradients, elements, single = counts(path)
     return (
         f"{text}\n\nThe leap took {gradients} gradients, for {elements} elements and {single} iterations "
@@ -261,7 +261,7 @@ def limits():
         if objective is net:
             gradients = np.concatenate([net.gradient(path(k)) for k in np.array_split(np.arange(steps), 40)])
             zeros.append(f"{int((np.diff(np.sign(gradients), axis=0) != 0).sum())} times at α = {alpha:g}")
-    head = ["", "optimizer", "α", "iterations", "72 αλ", "gradients", "elements", "made one by one", "error"]
+    head = ["", "optimizer", "α", "iterations", "72αλ", "gradients", "elements", "one by one", "error"]
     text = f"A coordinate of the network's gradient passes zero {' and '.join(zeros)}."
     return f"{table(head, rows, left=2)}\n\n{text}"
 
