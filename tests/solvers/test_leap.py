@@ -10,6 +10,17 @@ from problems import Rotated
 
 import idescent as ide
 
+
+class Saddle:
+    """A double well about 1."""
+
+    def value(self, theta):
+        return 0.25 * (((theta - 1.0) ** 2 - 1.0) ** 2).sum(axis=-1)
+
+    def gradient(self, theta):
+        return (theta - 1.0) * ((theta - 1.0) ** 2 - 1.0)
+
+
 QUADRATIC = ide.Quadratic(4.0)
 SMOOTH = [
     ide.Adam(0.9, 0.999),
@@ -129,6 +140,17 @@ def test_the_estimate_covers_the_true_error_on_a_grid_of_cells():
         if not error <= leap.report.error_estimate:
             missed.append((optimizer, objective, alpha, time, error, leap.report))
     assert not missed
+
+
+@pytest.mark.parametrize("distance", [4e-16, 3e-14, 1e-12, 1e-9])
+@pytest.mark.parametrize("alpha", [1e-2, 2e-3])
+def test_the_estimate_covers_a_run_that_leaves_a_saddle(alpha, distance):
+    """Rounding at the start grows with the run's distance from the saddle, to the distance of the minima."""
+    optimizer, steps = ide.GradientDescent(), round(40 / alpha)
+    leap, error = compared(optimizer, Saddle(), alpha, 1.0 + distance, steps, rtol=1e-11)
+    assert leap.report.details["elements"] >= 3
+    assert error <= leap.report.error_estimate
+    assert leap.report.error_estimate >= 1e-16 / distance
 
 
 def test_ten_thousand_iterations_agree_with_fifty_digits():

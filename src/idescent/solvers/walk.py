@@ -109,7 +109,6 @@ class Walk:
         self.k, self.parts = 0, list[Iterations | Element]()
         self.rows: dict[str, list[Array]] = {name: [value] for name, value in self.state().items()}
         self.first = 0
-        self.low = self.high = self.loop.values["theta"]
         self.length, self.wait = float(SHORTEST), PROBE
         self.growth = 0.0
         self.scale = max(float(np.abs(setup.start).max()), setup.alpha)
@@ -190,14 +189,9 @@ class Walk:
             error, peak = max(error, self.neighbour.size), CHAOS * peak
         self.error, self.rounding = max(self.error, peak * error), max(self.rounding, peak * rounding)
 
-    def grow(self, factor: float) -> None:
-        """Let the errors grow over an element; a growth of neighbours ends at the extent of the run."""
-        rows = np.array(self.rows["theta"])
-        self.low, self.high = (
-            np.minimum(self.low, rows.min(axis=0)),
-            np.maximum(self.high, rows.max(axis=0)),
-        )
-        most = CHAOS * float((self.high - self.low).max())
+    def grow(self, logarithm: float) -> None:
+        """Let both errors grow over an element or a probe, at most to a multiple of theta."""
+        factor, most = math.exp(logarithm), CHAOS * self.scale
         self.error = min(self.error * factor, max(self.error, most))
         self.rounding = min(self.rounding * factor, max(self.rounding, most))
 
@@ -314,9 +308,10 @@ class Walk:
                 if self.after(found, near):
                     # The growth of branches is the largest one of the whole element.
                     growth = mean_growth(growth if period == 1 else self.growth, self.growth)
-                    self.grow(math.exp(growth * count))
+                    self.grow(growth * count)
                     self.error += outcome.error + outcome.correction
                     self.rounding += rounding(found)
+                    self.grow(max(self.growth, 0.0) * (self.k - self.first))
                     self.length = count * min(FASTER, max(0.5, 0.9 * ratio ** (-1.0 / (NODES - 1))))
                     return True
                 length = 0.5 * count

@@ -8,14 +8,17 @@ The error estimate is three times the sum of the resolution e and the rounding r
 .. math::
     e &\to e\,e^{\gamma H} + \tau, \qquad r \to r\,e^{\gamma H} + \rho
     && \text{(an element of } H \text{ iterations)}, \\
+    e &\to e\,e^{\gamma_1 q}, \qquad r \to r\,e^{\gamma_1 q}
+    && (q \text{ iterations after it, with a neighbour}), \\
     e &\to p\,e, \qquad r \to p\,\bigl(r + \tfrac32\,\epsilon\,|\theta|\sqrt{q}\bigr)
-    && (q \text{ iterations one by one}).
+    && (q \text{ further iterations one by one}),
 
 where :math:`\tau` is the resolution of the element plus the last correction of its fixed point, and
-:math:`\rho` the rounding of the run in it.  :math:`\gamma` is the growth of a neighbour by iteration, from
-its ends; a growth ends at four times the extent of the run.  A neighbour of iterations one by one begins as
-far away as e + r, at least :math:`10^{-13}|\theta|`, and p is its largest distance relative to that.  Where p
-exceeds 1000 the run is chaotic: e is at least the first distance of the neighbour, and p counts four times.
+:math:`\rho` the rounding of the run in it.  :math:`\gamma` is the growth of a neighbour by iteration, the
+mean of those at both ends, and :math:`\gamma_1` that at the right end; e and r grow in this way up to four
+times the largest theta.  A neighbour of further iterations begins as far away as e + r, at least
+:math:`10^{-13}|\theta|`, and p is its largest distance relative to that.  Where p exceeds 1000 the run is
+chaotic: e is at least the first distance of the neighbour, and p counts four times.
 """
 
 from __future__ import annotations
