@@ -70,8 +70,8 @@ def table(files: Iterable[str | Path]) -> Any:
           implausible or refused, the model error and the solver error have the reference's status.  If only
           the solution is, the model error still has the reference's: it does not depend on the solution.
         * An error against a completed run that is less than 100 times its ``reference_error`` has the status
-          ``below the reference``; the solution's other errors keep theirs.  Tables and figures for people do
-          not show its number.
+          ``below the reference``, unless it is exactly 0; the solution's other errors keep theirs.  Tables and
+          figures for people do not show its number.
         * ``reason`` explains the statuses ``implausible`` and ``refused``; the table has this column only if
           one of them occurs.
         * Numbers that do not exist are null: a hyper-parameter of another optimizer, an error without a
@@ -158,8 +158,8 @@ def _cell_rows(cell: CellResults) -> list[dict[str, Any]]:
 
 
 def _is_below(row: Mapping[str, Any]) -> bool:
-    """Whether the reference cannot measure the error of a row."""
-    return bool(row["error"] < ABOVE_FLOOR * row["reference_error"])
+    """Whether the reference cannot measure the error of a row; 0 is no measurement, all bits agree."""
+    return bool(0.0 < row["error"] < ABOVE_FLOOR * row["reference_error"])
 
 
 def _comparison_rows(comparison: Comparison, run: Trajectory, path: Trajectory) -> list[dict[str, Any]]:
