@@ -112,6 +112,7 @@ def problems(matrix: bool) -> dict[str, Problem]:
 LADDER = ((2.7e-2, 600), (1.2e-3, 3500), (1.9e-4, 7000))
 LONG = ((9e-6, 180_000), (5e-4, 120_000))
 COMPILED = ("AdaGrad", "Adam", "RMSProp")
+SCHEDULED = (1.6e-3, 3800)
 SCHEDULES: dict[str, Schedule] = {
     "cosine": Cosine(3300, 0.05),
     "warm-up, then steps": Sequential((LinearWarmup(300), Step(1100, 0.4)), (900,)),
@@ -174,7 +175,7 @@ def cells(name: str) -> Iterator[tuple[Optimizer, str, Problem, float, int, str]
         scale = 1.0 / max(1.0, problem.curvature) if name in PLAIN else 1.0
         plan = [(alpha * scale, steps, "") for alpha, steps in LADDER]
         if objective == "rotated quadratic":
-            plan += [(1.6e-3 * scale, 3800, schedule) for schedule in SCHEDULES]
+            plan += [(SCHEDULED[0] * scale, SCHEDULED[1], schedule) for schedule in SCHEDULES]
         if name in COMPILED and objective in ("quadratic", "squared error"):
             plan += [(alpha, steps, "") for alpha, steps in LONG]
         for alpha, steps, schedule in plan:
@@ -264,7 +265,8 @@ def grouped(measured: list[Cell], title: str, of: Callable[[Cell], Any]) -> str:
     groups: dict[Any, list[Cell]] = {}
     for cell in measured:
         groups.setdefault(of(cell), []).append(cell)
-    lines = [row(str(name), groups[name]) for name in sorted(groups)]
+    names = sorted(groups, key=lambda name: name.strip("`") if isinstance(name, str) else name)
+    lines = [row(str(name), groups[name]) for name in names]
     return table([*lines, row("all", measured)], (title, *HEAD))
 
 
@@ -318,7 +320,7 @@ def summary(measured: list[Cell]) -> str:
     low, median, high = np.quantile(factors, FACTORS)
     parts = [
         f"{len(measured)} cells of {len({cell.optimizer for cell in measured})} optimizers, with",
-        f"{sum(cell.reached for cell in measured)} iterations.",
+        f"{sum(cell.reached for cell in measured)} iterations; the tolerance is rtol = {RTOL:g}.",
         f"The estimate covers the error in {sum(cell.covered for cell in measured)} of them.",
         f"{len(calm)} cells are calm: their largest error is {quantile([c.error for c in calm], 1.0)},",
         f"and the estimate is {median:.0f} times the error in the median,",
@@ -331,7 +333,12 @@ def summary(measured: list[Cell]) -> str:
 
 
 def grid(measured: list[Cell]) -> str:
-    """Return the objectives with their starts."""
+    """Return the learning rates with their horizons, and the objectives with their starts."""
+    rungs, long = (", ".join(f"{alpha:g} ({steps})" for alpha, steps in pairs) for pairs in (LADDER, LONG))
+    text = (
+        f"Learning rates α, with the horizon in iterations: {rungs}; for {', '.join(COMPILED)} on the objectives"
+        f" in one dimension also {long}. With a schedule: {SCHEDULED[0]:g} ({SCHEDULED[1]})."
+    )
     lines = [
         [
             name + (" (matrices)" if matrix else ""),
@@ -344,7 +351,8 @@ def grid(measured: list[Cell]) -> str:
         for matrix in (False, True)
         for name, problem in problems(matrix).items()
     ]
-    return table(lines, ("objective", "class", "start", "curvature", "cells"), 3)
+    head = ("objective", "class", "start", "curvature", "cells")
+    return f"{textwrap.fill(text, 130)}\n\n{table(lines, head, 3)}"
 
 
 def page(measured: list[Cell]) -> None:
