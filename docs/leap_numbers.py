@@ -336,8 +336,8 @@ def grid(measured: list[Cell]) -> str:
     """Return the learning rates with their horizons, and the objectives with their starts."""
     rungs, long = (", ".join(f"{alpha:g} ({steps})" for alpha, steps in pairs) for pairs in (LADDER, LONG))
     text = (
-        f"Learning rates α, with the horizon in iterations: {rungs}; for {', '.join(COMPILED)} on the objectives"
-        f" in one dimension also {long}. With a schedule: {SCHEDULED[0]:g} ({SCHEDULED[1]})."
+        f"Learning rates α, with the horizon in iterations: {rungs}; for {', '.join(COMPILED)} on the"
+        f" objectives in one dimension also {long}. With a schedule: {SCHEDULED[0]:g} ({SCHEDULED[1]})."
     )
     lines = [
         [
