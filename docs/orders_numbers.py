@@ -34,7 +34,8 @@ MATRICES = {
     "Rosenbrock": (Rosenbrock(4, 10.0), [-1.5, 0.5, -1.5, 0.5]),
 }
 ALL = "all"
-HYPERPARAMETERS = {"beta": 0.9, "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.1, "shape": (2, 2)}
+# A weight decay whose product with a learning rate 2^-p, taken from 1, is not rounded.
+HYPERPARAMETERS = {"beta": 0.9, "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.125, "shape": (2, 2)}
 MODELS = {"second": models.HalfStep(), "first": models.Naive()}
 HEAD = ("optimizer", "objective", "claim", "verdict", "last two slopes", "smallest α", "horizon t")
 LEFT = 4  # columns aligned left

@@ -129,7 +129,8 @@ def test_a_start_that_does_not_fit_its_objective_stops_before_the_first_job(
             "runs/0/alfa",
             0.1,
             "config: runs.0.alfa: this key is not allowed: must be one of "
-            "objective, optimizer, theta0, hyperparameters, alpha, steps, time, until, schedule, solutions",
+            "objective, optimizer, theta0, hyperparameters, alpha, steps, time, until, schedule, solutions, "
+            "leap",
         ),
         (
             "colour",
