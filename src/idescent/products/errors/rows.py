@@ -70,8 +70,8 @@ def table(files: Iterable[str | Path]) -> Any:
           implausible or refused, the model error and the solver error have the reference's status.  If only
           the solution is, the model error still has the reference's: it does not depend on the solution.
         * An error against a completed run that is less than 100 times its ``reference_error`` has the status
-          ``below the reference``, unless it is exactly 0; the solution's other errors keep theirs.  Tables and
-          figures for people do not show its number.
+          ``below the reference``, unless it is exactly 0; the solution's other errors keep theirs.  Tables
+          and figures for people do not show its number.
         * ``reason`` explains the statuses ``implausible`` and ``refused``; the table has this column only if
           one of them occurs.
         * Numbers that do not exist are null: a hyper-parameter of another optimizer, an error without a
