@@ -40,7 +40,7 @@ CAPTION = (
 
 _COLUMNS = 3
 _DECADE = 10.0
-_REMARK = 0.06  # height of a line of remarks, as a fraction of a panel
+_REMARK = 0.075  # height of a line of remarks, as a fraction of a panel
 
 
 def render_scaling(table: str | Path, objective: str, optimizer: str, outputs: Iterable[str | Path]) -> None:
@@ -102,7 +102,7 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     accounts = [_account(members) for members in panels.values()]
     shown = [row for row in rows if _shown(row)]
     solutions = _solutions(shown or rows)
-    most_notes = 0
+    most_notes, room = 0, 0.0
     for ax, members in zip(axes, panels.values(), strict=False):
         for name in solutions:
             chosen = [row for row in members if row["solution"] == name and _shown(row)]
@@ -131,7 +131,7 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         axis.set_minor_formatter(NullFormatter())
     for ax, members, errors in zip(axes, panels.values(), accounts, strict=False):
         if not errors.whole:
-            _triangles(ax, [row for row in members if _shown(row)])
+            _triangles(ax, [row for row in members if _shown(row)], room)
         say(ax, errors)
     for ax in axes[len(panels) :]:
         ax.set_visible(False)
@@ -206,9 +206,13 @@ def _title(row: Mapping[str, Any]) -> str:
     return rest if comma else name
 
 
-def _triangles(ax: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Draw the slopes of orders 1, 2 and 3 as triangles, farthest from all points."""
-    x_range, y_range = (tuple(math.log10(v) for v in limits) for limits in (ax.get_xlim(), ax.get_ylim()))
+def _triangles(ax: Axes, rows: Sequence[Mapping[str, Any]], room: float) -> None:
+    """Draw the slopes of orders 1, 2 and 3 as triangles, farthest from all points, below the remarks.
+
+    The remarks take the upper ``room`` decades of the panel.
+    """
+    x_range, (bottom, top) = ([math.log10(v) for v in limits] for limits in (ax.get_xlim(), ax.get_ylim()))
+    y_range = bottom, top - room
     # A decade wide, or half a decade if the three decades of order 3 would fill the panel.
     size = 1.0 if y_range[1] - y_range[0] > 7.0 else 0.5
     corner = _free_corner(rows, size, (x_range[0], x_range[1]), (y_range[0], y_range[1]))
