@@ -47,6 +47,13 @@ def test_asking_how_long_models_hold_makes_table_and_curves_and_solves_nothing_a
         ("Adam", 0.1),
     }
     assert done.succeed() == {}
+    # The sharpness measures again, and changes no other column.
+    done.configure({**STUDY, "fidelity": {"curves": ["quadratic"], "edge": True}})
+    assert done.succeed()["fidelity_pack"] == 3
+    measured = pq.read_table(done.results / "tables/fidelity.parquet").to_pylist()
+    assert [{name: row[name] for name in rows[0]} for row in measured] == rows
+    assert {row["edge"] for row in measured} <= {"holds", "at the edge", "left"}
+    assert all(row["sharpness"] > 0.0 for row in measured)
 
 
 def test_equations_without_an_iteration_left_are_refused_before_anything_runs(fresh: Project) -> None:
