@@ -14,7 +14,7 @@ from idescent.analysis.edge import Edge, growth
 from idescent.analysis.lanczos import largest_eigenvalue
 from idescent.objectives import LogisticRegression, Perceptron, Rosenbrock
 from idescent.objectives.data import read, split
-from idescent.schedules import Sequential, Step
+from idescent.schedules import Cosine, Sequential, Step
 from idescent.trajectory import Trajectory
 
 VALLEY, START = Rosenbrock(), [-1.2, 1.0]
@@ -161,6 +161,14 @@ def test_a_lower_learning_rate_leaves_the_edge() -> None:
     assert ide.edge(RMSPROP, VALLEY, run, k=[900, 1400], schedule=schedule).sharpness == pytest.approx(
         nominal.sharpness * [1.0, 0.05], rel=1e-12
     )
+
+
+def test_without_a_step_nothing_grows() -> None:
+    schedule = Cosine(steps=20)
+    run = ide.simulate(RMSPROP, VALLEY, alpha=0.01, theta0=START, steps=40, schedule=schedule)
+    result = ide.edge(RMSPROP, VALLEY, run, schedule=schedule, k=[10, 30])
+    assert result.sharpness[0] > 0.0 == result.sharpness[1]
+    assert result.radius[1] == 1.0
 
 
 def test_the_growth_is_that_of_the_oscillation() -> None:

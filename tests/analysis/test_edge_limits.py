@@ -250,6 +250,22 @@ class Ascent(ide.Optimizer):
 
 
 @dataclass(frozen=True)
+class Saddle(ide.Optimizer):
+    """A step down in one half of the coordinates, and up in the others."""
+
+    def step(self, gradient: Any) -> Any:
+        return np.where(np.arange(gradient.shape[-1]) % 2, -1.0, 1.0) * gradient
+
+
+@dataclass(frozen=True)
+class Still(ide.Optimizer):
+    """No step."""
+
+    def step(self, gradient: Any) -> Any:
+        return 0.0 * gradient
+
+
+@dataclass(frozen=True)
 class Uneven(ide.Optimizer):
     """A momentum for one half of the coordinates."""
 
@@ -268,8 +284,10 @@ class Uneven(ide.Optimizer):
         (ide.Signum(), "has a sign, a norm or another function"),
         (ide.Muon(shape=(1, 3)), "its step"),
         (ide.Shampoo(shape=(1, 3)), "mixes coordinates"),
-        (Ascent(), "unstable for every curvature"),
-        (Uneven(), "momenta differ between coordinates"),
+        (Ascent(), "at k = 100000 every curvature is unstable"),
+        (Uneven(), "differs between coordinates in more than a positive factor"),
+        (Saddle(), "differs between coordinates in more than a positive factor"),
+        (Still(), "does not respond to the gradient at k = 100000"),
     ],
 )
 def test_a_step_without_a_limit_is_refused(optimizer: Any, message: str) -> None:

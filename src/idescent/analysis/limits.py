@@ -124,10 +124,9 @@ class Linearised:
         local["gradient"] = gradient
         outputs: Outputs = {"point": np.asarray(local["point"])}
         self._update("new", local, outputs)
-        local[DIRECTION] = outputs[DIRECTION] = np.asarray(plan.direction(local))
-        local["theta"] = (1.0 - local["alpha"] * plan.decoupled) * local["theta"] - local["alpha"] * local[
-            DIRECTION
-        ]
+        local[DIRECTION] = outputs[DIRECTION] = direction = np.asarray(plan.direction(local))
+        rate = local["alpha"]
+        local["theta"] = (1.0 - rate * plan.decoupled) * local["theta"] - rate * direction
         self._update("old", local, outputs)
         return outputs | {name: local[name] for name in ("theta", *self.fast)}
 
@@ -158,9 +157,11 @@ class Linearised:
         Raises
         ------
         ValueError
-            If a slow memory is missing or has another size, the response is not finite, differs between
-            coordinates in more than a factor, or the iteration is unstable for every curvature.
+            If a slow memory is missing or has another size, the response is not finite or differs between
+            coordinates in more than a positive factor, or the iteration is unstable for every curvature.
         """
+        if alpha == 0.0:  # the end of a schedule
+            return Limit(np.zeros_like(theta), np.eye(1), np.zeros((1, 1)))
         shape, dims = self.plan.shape or theta.shape, self._shapes(theta.size)
         values: Values = {name: float(x) for name, x in self.plan.continued(np.asarray(float(k))).items()}
         values |= {"alpha": alpha, "theta": theta.reshape(shape)} | dict.fromkeys(self.fast, np.zeros(shape))
@@ -174,25 +175,24 @@ class Linearised:
         with np.errstate(all="ignore"):
             transition, drive, reading = self._system(values)
         if not (np.isfinite(transition).all() and np.isfinite(drive).all()):
-            raise ValueError(
-                f"{self.plan.owner}: its response to the gradient is not finite in iteration {k}"
-            )
+            raise ValueError(f"{self.plan.owner}: its response to the gradient is not finite at k = {k}")
         generic = _gain(transition, drive, reading, _CHECKS[0])
         at = int(np.argmax(np.abs(generic)))
         if generic[at] == 0.0:
-            raise ValueError(f"{self.plan.owner}: its step does not respond to the gradient in iteration {k}")
+            raise ValueError(f"{self.plan.owner}: its step does not respond to the gradient at k = {k}")
         one = transition[at], drive[at], reading[at]
         z = self._reached(*one)
         gains = _gain(transition, drive, reading, z)
         limit = Limit(gains.real, one[0], np.outer(one[1], one[2]) / gains[at].real)
         # An average over all iterations has an eigenvalue near 1 at any curvature.
         if not (np.isfinite(z) and limit.radius(0.5) < 1.0 + 1e-9):
+            raise ValueError(f"{self.plan.owner}: at k = {k} every curvature is unstable: it has no limit")
+        ratios = gains / gains[at]
+        alike = np.allclose(generic / generic[at], ratios, rtol=0.0, atol=_ALIKE)
+        if not (alike and (ratios.real >= 0.0).all()):
             raise ValueError(
-                f"{self.plan.owner}: iteration {k} is unstable for every curvature: it has no limit"
-            )
-        if not np.allclose(generic / generic[at], gains / gains[at], rtol=0.0, atol=_ALIKE):
-            raise ValueError(
-                f"{self.plan.owner}: its momenta differ between coordinates: it has no single limit"
+                f"{self.plan.owner}: its response to the gradient differs between coordinates in more than a "
+                "positive factor: it has no single limit"
             )
         return limit
 
