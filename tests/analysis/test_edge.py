@@ -145,6 +145,9 @@ def test_below_the_edge_the_path_holds() -> None:
     run = ide.simulate(RMSPROP, VALLEY, alpha=0.001, theta0=START, steps=300)
     result = ide.edge(RMSPROP, VALLEY, run)
     assert (result.verdict, result.since, len(result.k)) == ("holds", None, 41)
+    frame = result.to_dataframe()
+    assert list(frame.columns) == ["k", "sharpness", "radius", "growth"]
+    assert frame["sharpness"].to_numpy().tobytes() == result.sharpness.tobytes()
     assert (result.growth == 1.0).all()
     assert (result.sharpness < 1.0).all()
     assert str(result).startswith("holds: sharpness ")
@@ -178,6 +181,28 @@ def test_the_growth_is_that_of_the_oscillation() -> None:
     result = ide.edge(optimizer, steep, run, k=[10, 20, 40])
     assert result.radius == pytest.approx(np.full(3, 1.2))
     assert result.growth[-1] == pytest.approx(abs(run.theta[40, 0] / run.theta[10, 0]), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "alpha", "first", "last"),
+    [
+        (ide.Adam(0.9, 0.99), 0.03, 776, 786),
+        (ide.RMSProp(0.99, accumulator="norm"), 0.01, 663, 673),
+    ],
+    ids=["Adam", "RMSProp"],
+)
+def test_neighbouring_runs_part_at_the_rate_of_the_growth(
+    optimizer: Any, alpha: float, first: int, last: int
+) -> None:
+    # After the crossing the oscillation needs some iterations to exceed the other differences.
+    run, neighbour = (
+        ide.simulate(optimizer, VALLEY, alpha=alpha, theta0=[-1.2 + shift, 1.0 - shift], steps=last)
+        for shift in (0.0, 1e-11)
+    )
+    apart = np.linalg.norm(neighbour.theta - run.theta, axis=1)
+    result = ide.edge(optimizer, VALLEY, run, k=np.arange(first, last + 1))
+    assert (result.sharpness > 1.0).all()
+    assert np.log(result.growth[-1]) == pytest.approx(np.log(apart[last] / apart[first]), rel=0.05)
 
 
 def test_growth_begins_at_the_crossing_and_ends_when_it_has_decayed() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,9 @@ from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer, check_declared
 from idescent.schedules import Schedule, check
 from idescent.trajectory import Report
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Array = NDArray[np.float64]
 Verdict = Literal["holds", "at the edge", "left"]
@@ -73,6 +76,13 @@ class Edge:
     since: int | None
     verdict: Verdict
     report: Report
+
+    def to_dataframe(self) -> DataFrame:
+        """Return ``k``, ``sharpness``, ``radius`` and ``growth`` as a pandas table, one row an iteration."""
+        # Imported here: pandas takes half a second, and no sharpness needs it.
+        import pandas as pd
+
+        return pd.DataFrame({name: getattr(self, name) for name in ("k", "sharpness", "radius", "growth")})
 
     def __str__(self) -> str:
         """Return the verdict with its numbers in one line."""
