@@ -47,6 +47,7 @@ _EXPORTS = {
     "edge": "analysis.edge",
     "fast_forward": "solvers.fast_forward",
     "leap": "solvers.leap",
+    "predict": "prediction.predict",
     "read_table": "store.tables",
     "simulate": "discrete.loop",
     "simulate_many": "discrete.lockstep",
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     from idescent.optimizers import ScheduleFreeSGD as ScheduleFreeSGD
     from idescent.optimizers import Shampoo as Shampoo
     from idescent.optimizers import Signum as Signum
+    from idescent.prediction.predict import predict as predict
     from idescent.solvers.fast_forward import fast_forward as fast_forward
     from idescent.solvers.leap import leap as leap
     from idescent.solvers.solve import solve as solve

@@ -1,0 +1,251 @@
+"""The passes of a prediction over its path, and the estimates of its errors.
+
+What lives here: the passes, the short true runs, and the report.  What does not: the public function
+(:mod:`idescent.prediction.predict`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from heapq import heapify, heappush
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idescent.prediction.arrays import Counted, finite
+from idescent.prediction.leapfrog import Leapfrog, State
+from idescent.prediction.path import Adaptive, Node, Path, Planned, fixed, halves, interpolated, march, stored
+from idescent.prediction.start import Start, iterated, restarted, run
+from idescent.trajectory import Report
+
+# Iterations at which the loss is computed: on an even and on a logarithmic grid.
+_EVEN, _LOGARITHMIC = 48, 16
+# Largest indicator, and the indicator for a tolerance of 1: of a path without an estimate, and of a first
+# pass whose steps are divided: it must be stable, or its difference to the next one is no estimate.
+_ALONE, _ALONE_UNIT = 0.02, 3.0
+_DIVIDED, _DIVIDED_UNIT = 0.01, 10.0
+# Indicator from which constant steps count as unstable.
+_UNSTABLE = 0.05
+# Short true runs: their places on the path, the part of the path up to which the first one represents it,
+# their least and largest lengths, and a length as a part of the steps of the path.
+_PLACES, _FIRST_PART = (0.05, 0.4), 0.2
+_SHORT, _LONG, _PART = 5, 10, 0.045
+# Losses below this fraction of the first one count as this fraction.
+_FLOOR = 1e-3
+# Lines of progress in a pass.
+_LINES = 10
+
+
+class Passes:
+    """The computation of a prediction.
+
+    Parameters
+    ----------
+    leapfrog, objective, start
+    steps : int
+        Number of iterations.
+    budget : int or None
+    progress : callable or None
+
+    Attributes
+    ----------
+    path : Path
+        Of the last pass.
+    reached : int
+        Last iteration.
+    """
+
+    path: Path
+
+    def __init__(
+        self,
+        leapfrog: Leapfrog,
+        objective: Counted,
+        start: Start,
+        steps: int,
+        budget: int | None,
+        progress: Callable[[str], None] | None,
+    ) -> None:
+        self.leapfrog, self.objective, self.start = leapfrog, objective, start
+        self.end, self.steps, self.progress = start.k + steps, steps, progress
+        self.limit = math.inf if budget is None else float(budget)
+        self.losses: dict[int, float] = {}
+        self.coarse: dict[int, float] | None = None
+        # End and length of each short true run, and the loss there; its relative error an iteration.
+        self.ends: list[tuple[int, int, float]] = []
+        self.drifts: list[float] = []
+        self.diverged, self.unstable, self.number = False, False, 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make the first true iterations, and set the first state of the model."""
+        self.begun: list[Node] | None = []
+        for part in run(self.leapfrog, self.objective, self.start):
+            if isinstance(part, State):
+                self.state = part
+                continue
+            self.true, theta = part
+            if self.true == self.start.k:
+                self.first_loss = self.objective.value(theta)
+            self.begun = stored(self.begun, Node(float(self.true), theta, None))
+        even = np.linspace(self.true + 1, self.end, _EVEN)
+        logarithmic = self.true + np.geomspace(1, max(1, self.end - self.true), _LOGARITHMIC)
+        grid = np.unique(np.rint(np.concatenate((even, logarithmic))).astype(np.int64))
+        self.grid = [int(k) for k in grid if self.true < k <= self.end]
+        self.reached = self.true
+        self.path = self._path([])
+
+    def _path(self, steps: list[float]) -> Path:
+        nodes = None if self.begun is None else list(self.begun)
+        return Path(self.leapfrog, self.objective, self.start, self.state, steps, nodes)
+
+    def go(self, tolerance: float, step: float | None, estimate: bool) -> None:
+        """Make the passes."""
+        if self.true >= self.end:
+            return
+        if not estimate:
+            allowed = min(_ALONE, _ALONE_UNIT * tolerance)
+            self._pass(Adaptive(allowed) if step is None else Planned(fixed(self.state.s, self.end, step)))
+            return
+        whole = None if step is None else fixed(self.state.s, self.end, step)
+        allowed = min(_DIVIDED, _DIVIDED_UNIT * tolerance)
+        # The second pass has twice as many steps.
+        used = self.objective.gradients
+        most = used + (self.limit - used - 2 * _LONG) / 3.0
+        first = Adaptive(allowed) if whole is None else Planned([2.0 * d for d in whole[::2]], watch=True)
+        self._pass(first, most)
+        coarse, self.coarse = self.path.steps, self.losses
+        self.unstable = self.diverged or self.indicator > _UNSTABLE
+        if self.diverged and whole is None:
+            return
+        # If longer constant steps are unstable the others may be stable.
+        taken = whole if whole is not None and self.diverged else halves(coarse)
+        self._pass(Planned(taken), checks=True)
+        while whole is None and not self.diverged and self._solver() > tolerance:
+            count = 2 * len(self.path.steps)
+            if count > min(self.limit - self.objective.gradients, self.end - self.true):
+                return
+            self.coarse = self.losses
+            self._pass(Planned(halves(self.path.steps)))
+
+    def _pass(self, steps: Planned | Adaptive, most: float | None = None, checks: bool = False) -> None:
+        """Integrate the path, and compute the losses on the grid."""
+        most = self.limit if most is None else most
+        self.number += 1
+        self.path, self.losses, self.diverged = self._path([]), {}, False
+        due = list(self.grid)
+        heapify(due)
+        for k, theta in interpolated(self._nodes(steps, most, due if checks else None), due):
+            self.losses[k] = self.objective.value(theta)
+        if checks:
+            met = [(end, length, loss) for end, length, loss in self.ends if end in self.losses]
+            self.drifts = [self._relative(loss - self.losses[end], end) / length for end, length, loss in met]
+        self.reached = max(self.true, min(self.end, math.floor(self.path.last)))
+        self.diverged = self.reached < self.end and self.objective.gradients < most
+
+    def _nodes(self, steps: Planned | Adaptive, most: float, due: list[int] | None) -> Iterator[Node]:
+        """Yield the nodes of the model while the path is integrated; with short true runs if ``due`` is."""
+        path, count = self.path, steps.count
+        yield path.node(self.state)
+        told = self.state.s
+        places = [self.true + part * (self.end - self.true) for part in _PLACES] if due is not None else []
+        length = 0 if count is None else max(_SHORT, min(_LONG, int(_PART * count)))
+        self.indicator = 0.0
+        for state, indicator in march(self.leapfrog, self.objective, self.state, self.end, steps, most):
+            self.indicator = max(self.indicator, indicator)
+            path.steps.append(state.distance)
+            if state.s >= told + (self.end - self.state.s) / _LINES:
+                told = state.s
+                self._tell(state, steps)
+            whole = state.s + 0.5
+            if places and due is not None and state.s >= places[0] and whole == int(whole):
+                places.pop(0)
+                if whole + length <= self.end:
+                    heappush(due, self._check(state, length))
+            yield path.node(state)
+
+    def _check(self, state: State, length: int) -> int:
+        """Make a short true run from a state of the model; return its last iteration."""
+        theta = iterated(self.leapfrog, self.objective, restarted(self.leapfrog, state), length)
+        end = int(state.s + 0.5) + length
+        self.ends.append((end, length, self.objective.value(theta) if finite(theta) else math.inf))
+        return end
+
+    def _tell(self, state: State, steps: Planned | Adaptive) -> None:
+        """Report the cost so far and to come."""
+        if self.progress is None:
+            return
+        to_come = (self.end - state.s) / state.distance
+        if steps.count is None:
+            to_come = 3.0 * to_come + 2.0 * len(self.path.steps)
+        self.progress(
+            f"predict: pass {self.number}, iteration {int(state.s)} of {self.end}: "
+            f"{self.objective.gradients} gradients so far, about {math.ceil(to_come)} to come"
+        )
+
+    def _relative(self, error: float, k: int) -> float:
+        scale = max(abs(self.losses[k]), _FLOOR * abs(self.first_loss))
+        return abs(error) / scale if scale else (math.inf if error else 0.0)
+
+    def _solver_at(self, k: int) -> float:
+        """Return the relative error of the solver: a third of the difference to the pass before."""
+        if self.coarse is None:
+            return math.nan
+        return self._relative(self.losses[k] - self.coarse[k], k) / 3.0 if k in self.coarse else math.inf
+
+    def _solver(self) -> float:
+        return max(self._solver_at(k) for k in self.grid if k in self.losses)
+
+    def _model_at(self, k: int) -> float:
+        """Return the relative error of the model: the drift of the short true runs, summed from the start."""
+        if not self.drifts:
+            return math.nan
+        early = min(float(k - self.true), _FIRST_PART * (self.end - self.true))
+        late = k - self.true - early
+        return self.drifts[0] * early + (self.drifts[-1] * late if late else 0.0)
+
+    def curve(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return iterations, losses, and estimated relative errors."""
+        ks = [k for k in self.grid if k in self.losses]
+        errors = [0.0, *(self._solver_at(k) + self._model_at(k) for k in ks)]
+        losses = [self.first_loss, *(self.losses[k] for k in ks)]
+        return np.array([self.start.k, *ks]), np.array(losses), np.array(errors)
+
+    def report(self) -> Report:
+        """Return the report."""
+        k, _, errors = self.curve()
+        # A maximum of NaN is NaN: there is no estimate.
+        estimate = float(np.max(errors))
+        solver, model = (
+            max((part(x) for x in map(int, k[1:])), default=0.0) for part in (self._solver_at, self._model_at)
+        )
+        count = self.objective.gradients
+        message = f"{count} gradients for {self.reached - self.start.k} iterations"
+        if not math.isnan(estimate):
+            message = (
+                f"relative error of the loss about {estimate:.1e}: solver {solver:.1e}, model {model:.1e}; "
+                + message
+            )
+        if self.unstable and not math.isnan(estimate):
+            message = f"the longer steps are nearly unstable: the estimate may be too large; {message}"
+        if self.diverged:
+            message = f"theta is not finite after iteration {self.reached}; {message}"
+        elif self.reached < self.end:
+            message = f"budget used up at iteration {self.reached} of {self.end}; {message}"
+        return Report(
+            "diverged" if self.diverged else "estimated",
+            message,
+            gradient_evaluations=count,
+            error_estimate=estimate,
+            diverged_at=self.reached + 1 if self.diverged else None,
+            details={
+                "solver_error": solver,
+                "model_error": model,
+                "path": self.true - self.start.k + 2 + len(self.path.steps),
+                "largest_step": max(self.path.steps, default=0.0),
+                "passes": self.number,
+                "unstable": self.unstable,
+                "values": self.objective.values,
+            },
+        )
