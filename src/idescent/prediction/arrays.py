@@ -152,7 +152,13 @@ def sent(value: Any, like: Any) -> Any:
 
 
 def understood(owner: str, call: Callable[[], Any]) -> Any:
-    """Call a function of a declaration; raise ValueError if another library lacks a function that it calls."""
+    """Call a function of a declaration on arrays of another library.
+
+    Raises
+    ------
+    ValueError
+        If the library lacks a function that the declaration calls.
+    """
     try:
         return call()
     except (TypeError, AttributeError) as error:

@@ -21,7 +21,7 @@ from idescent.optimizers.structure import structure, unsolvable
 from idescent.prediction.arrays import Array, Counted, namespace, plain, sent, wrapped
 
 # Nodes and weights that integrate the rate of a memory over a step.
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
 @dataclass(frozen=True)
@@ -114,29 +114,31 @@ class Leapfrog:
 
         The indicator is NaN unless ``watch``: it costs one more evaluation of D.
         """
-        middle = state.s + 0.5 * d
-        ahead = state.gradient + (state.gradient - state.before) * (0.5 * d / state.distance)
-        halfway = state.theta
-        if self.reads_theta:
-            halfway = self._moved(state.theta, self._direction(state, state.s, 0.0), 0.5 * d)
         # Below one iteration the variance would be negative: D at the middle is then its own average.
         spread = math.sqrt(max(0.0, d * d - 1.0) / 12.0)
-        direction = self._halfway(state, middle, ahead, halfway, spread)
+        ahead = 0.5 * d / state.distance
+        direction = self._halfway(state, d, spread, (1.0 + ahead) * state.gradient - ahead * state.before)
         theta = self._moved(state.theta, direction, d)
         gradient = self.gradient(objective, theta)
+        indicator = math.nan
+        if watch:
+            direction = self._halfway(state, d, spread, 0.5 * (state.gradient + gradient)) - direction
+            ahead = d / state.distance
+            surprise = gradient - (1.0 + ahead) * state.gradient + ahead * state.before
+            xp = namespace(theta)
+            missed = self.alpha * d * float(xp.sum(surprise * direction))
+            moved = float(xp.sum(state.gradient * (theta - state.theta)))
+            indicator = math.sqrt(abs(missed) / abs(moved)) if moved else 0.0
+            del surprise
+        del direction
         memories = self._remembered(state, state.s + d, gradient, theta)
-        after = State(state.s + d, theta, memories, gradient, state.gradient, d)
-        if not watch:
-            return after, math.nan
-        corrected = self._halfway(state, middle, 0.5 * (state.gradient + gradient), halfway, spread)
-        surprise = gradient - state.gradient - (state.gradient - state.before) * (d / state.distance)
-        xp = namespace(theta)
-        missed = self.alpha * d * float(xp.sum(surprise * (corrected - direction)))
-        moved = float(xp.sum(state.gradient * (theta - state.theta)))
-        return after, math.sqrt(abs(missed) / abs(moved)) if moved else 0.0
+        return State(state.s + d, theta, memories, gradient, state.gradient, d), indicator
 
-    def _halfway(self, state: State, middle: float, gradient: Array, theta: Array, spread: float) -> Array:
-        """Return the mean D of a step, from the gradient and theta at its middle."""
+    def _halfway(self, state: State, d: float, spread: float, gradient: Array) -> Array:
+        """Return the mean D of a step from the gradient at its middle."""
+        middle, theta = state.s + 0.5 * d, state.theta
+        if self.reads_theta:
+            theta = self._moved(theta, self._direction(state, state.s, 0.0), 0.5 * d)
         memories = self._remembered(state, middle, gradient, theta)
         return self._direction(State(middle, theta, memories, gradient, gradient, 1.0), middle, spread)
 

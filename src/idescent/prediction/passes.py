@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from heapq import heapify, heappush
+from heapq import heapify
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.prediction.arrays import Counted, finite
+from idescent.prediction.arrays import Counted
 from idescent.prediction.leapfrog import Leapfrog, State
 from idescent.prediction.path import Adaptive, Node, Path, Planned, fixed, halves, interpolated, march, stored
-from idescent.prediction.start import Start, iterated, restarted, run
+from idescent.prediction.start import Start, ahead, iterated, restarted, run
 from idescent.trajectory import Report
 
 # Iterations at which the loss is computed: on an even and on a logarithmic grid.
@@ -25,12 +25,13 @@ _EVEN, _LOGARITHMIC = 48, 16
 # pass whose steps are divided: it must be stable, or its difference to the next one is no estimate.
 _ALONE, _ALONE_UNIT = 0.02, 3.0
 _DIVIDED, _DIVIDED_UNIT = 0.01, 10.0
-# Indicator from which constant steps count as unstable.
-_UNSTABLE = 0.05
+# Indicator above which constant steps count as unstable: where it was below, the estimate was right within a
+# factor of 4.
+_UNSTABLE = 0.35
 # Short true runs: their places on the path, the part of the path up to which the first one represents it,
 # their least and largest lengths, and a length as a part of the steps of the path.
 _PLACES, _FIRST_PART = (0.05, 0.4), 0.2
-_SHORT, _LONG, _PART = 5, 10, 0.045
+_SHORT, _LONG, _PART = 4, 10, 0.022
 # Losses below this fraction of the first one count as this fraction.
 _FLOOR = 1e-3
 # Lines of progress in a pass.
@@ -72,8 +73,7 @@ class Passes:
         self.limit = math.inf if budget is None else float(budget)
         self.losses: dict[int, float] = {}
         self.coarse: dict[int, float] | None = None
-        # End and length of each short true run, and the loss there; its relative error an iteration.
-        self.ends: list[tuple[int, int, float]] = []
+        # Relative error of the model an iteration, in each short true run.
         self.drifts: list[float] = []
         self.diverged, self.unstable, self.number = False, False, 0
         self._begin()
@@ -88,6 +88,8 @@ class Passes:
             self.true, theta = part
             if self.true == self.start.k:
                 self.first_loss = self.objective.value(theta)
+                if not math.isfinite(self.first_loss):
+                    raise ValueError(f"objective.value: {self.first_loss} at the start: must be finite")
             self.begun = stored(self.begun, Node(float(self.true), theta, None))
         even = np.linspace(self.true + 1, self.end, _EVEN)
         logarithmic = self.true + np.geomspace(1, max(1, self.end - self.true), _LOGARITHMIC)
@@ -112,11 +114,11 @@ class Passes:
         allowed = min(_DIVIDED, _DIVIDED_UNIT * tolerance)
         # The second pass has twice as many steps.
         used = self.objective.gradients
-        most = used + (self.limit - used - 2 * _LONG) / 3.0
+        most = used + (self.limit - used - 4 * _LONG) / 3.0
         first = Adaptive(allowed) if whole is None else Planned([2.0 * d for d in whole[::2]], watch=True)
         self._pass(first, most)
         coarse, self.coarse = self.path.steps, self.losses
-        self.unstable = self.diverged or self.indicator > _UNSTABLE
+        self.unstable = whole is not None and (self.diverged or self.indicator > _UNSTABLE)
         if self.diverged and whole is None:
             return
         # If longer constant steps are unstable the others may be stable.
@@ -133,44 +135,49 @@ class Passes:
         """Integrate the path, and compute the losses on the grid."""
         most = self.limit if most is None else most
         self.number += 1
-        self.path, self.losses, self.diverged = self._path([]), {}, False
+        self.path, self.losses, self.diverged, self.indicator = self._path([]), {}, False, 0.0
         due = list(self.grid)
         heapify(due)
-        for k, theta in interpolated(self._nodes(steps, most, due if checks else None), due):
+        for k, theta in interpolated(self._nodes(steps, most, checks), due):
             self.losses[k] = self.objective.value(theta)
-        if checks:
-            met = [(end, length, loss) for end, length, loss in self.ends if end in self.losses]
-            self.drifts = [self._relative(loss - self.losses[end], end) / length for end, length, loss in met]
         self.reached = max(self.true, min(self.end, math.floor(self.path.last)))
         self.diverged = self.reached < self.end and self.objective.gradients < most
 
-    def _nodes(self, steps: Planned | Adaptive, most: float, due: list[int] | None) -> Iterator[Node]:
-        """Yield the nodes of the model while the path is integrated; with short true runs if ``due`` is."""
+    def _nodes(self, steps: Planned | Adaptive, most: float, checks: bool) -> Iterator[Node]:
+        """Yield the nodes of the model while the path is integrated; with short true runs if ``checks``."""
         path, count = self.path, steps.count
         yield path.node(self.state)
         told = self.state.s
-        places = [self.true + part * (self.end - self.true) for part in _PLACES] if due is not None else []
+        places = [self.true + part * (self.end - self.true) for part in _PLACES] if checks else []
         length = 0 if count is None else max(_SHORT, min(_LONG, int(_PART * count)))
-        self.indicator = 0.0
         for state, indicator in march(self.leapfrog, self.objective, self.state, self.end, steps, most):
             self.indicator = max(self.indicator, indicator)
             path.steps.append(state.distance)
             if state.s >= told + (self.end - self.state.s) / _LINES:
                 told = state.s
                 self._tell(state, steps)
-            whole = state.s + 0.5
-            if places and due is not None and state.s >= places[0] and whole == int(whole):
+            # Iterations end at whole numbers: their middles are states of the model.
+            if places and state.s >= places[0] and state.s + 0.5 == int(state.s + 0.5):
                 places.pop(0)
-                if whole + length <= self.end:
-                    heappush(due, self._check(state, length))
+                self.drifts.append(self._drift(state, length))
             yield path.node(state)
 
-    def _check(self, state: State, length: int) -> int:
-        """Make a short true run from a state of the model; return its last iteration."""
-        theta = iterated(self.leapfrog, self.objective, restarted(self.leapfrog, state), length)
-        end = int(state.s + 0.5) + length
-        self.ends.append((end, length, self.objective.value(theta) if finite(theta) else math.inf))
-        return end
+    def _drift(self, state: State, length: int) -> float:
+        """Return the relative error of the loss an iteration of the model, solved in steps of one iteration.
+
+        A short true run and the model start from the same state.  Theta at the ends of the model is
+        extrapolated in the same way, half an iteration further.
+        """
+        # In one expression, which keeps none of the run's arrays.
+        true = self.objective.value(
+            iterated(self.leapfrog, self.objective, restarted(self.leapfrog, state), length)
+        )
+        steps, last = Planned([1.0] * length), state
+        for after, _ in march(self.leapfrog, self.objective, state, math.inf, steps, math.inf):
+            last = after
+        if last.s < state.s + length or not math.isfinite(true):
+            return math.inf
+        return self._scaled(true - self.objective.value(ahead(self.leapfrog, last)), true) / length
 
     def _tell(self, state: State, steps: Planned | Adaptive) -> None:
         """Report the cost so far and to come."""
@@ -184,15 +191,18 @@ class Passes:
             f"{self.objective.gradients} gradients so far, about {math.ceil(to_come)} to come"
         )
 
-    def _relative(self, error: float, k: int) -> float:
-        scale = max(abs(self.losses[k]), _FLOOR * abs(self.first_loss))
+    def _scaled(self, error: float, loss: float) -> float:
+        """Return an error relative to a loss."""
+        scale = max(abs(loss), _FLOOR * abs(self.first_loss))
         return abs(error) / scale if scale else (math.inf if error else 0.0)
 
     def _solver_at(self, k: int) -> float:
         """Return the relative error of the solver: a third of the difference to the pass before."""
         if self.coarse is None:
             return math.nan
-        return self._relative(self.losses[k] - self.coarse[k], k) / 3.0 if k in self.coarse else math.inf
+        if k not in self.coarse:
+            return math.inf
+        return self._scaled(self.losses[k] - self.coarse[k], self.losses[k]) / 3.0
 
     def _solver(self) -> float:
         return max(self._solver_at(k) for k in self.grid if k in self.losses)
@@ -228,7 +238,7 @@ class Passes:
                 + message
             )
         if self.unstable and not math.isnan(estimate):
-            message = f"the longer steps are nearly unstable: the estimate may be too large; {message}"
+            message = f"steps twice as long are unstable: the estimate may be far too large; {message}"
         if self.diverged:
             message = f"theta is not finite after iteration {self.reached}; {message}"
         elif self.reached < self.end:

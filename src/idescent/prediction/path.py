@@ -102,9 +102,10 @@ def march(
     steps: Planned | Adaptive,
     most: float,
 ) -> Iterator[tuple[State, float]]:
-    """Yield the state after each step, and the step's indicator, until ``end``, the last step, or a state that is not finite.
+    """Yield the state after each step, and the step's indicator.
 
-    The march ends before the objective has more than ``most`` gradients.
+    The march ends at ``end``, after the last step, before the objective has more than ``most`` gradients, and
+    before a state that is not finite.
     """
     indicator = 0.0
     while state.s < end and objective.gradients < most:

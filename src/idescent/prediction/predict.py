@@ -47,7 +47,7 @@ class Predicted:
         The status is ``estimated``, never ``converged``, or ``diverged``.  ``error_estimate`` is the largest
         of ``errors``, a relative error of the loss.  Details: ``solver_error`` and ``model_error``, its
         parts; ``path``, gradients of the path without those for the estimate; ``largest_step``; ``passes``;
-        ``values``, evaluations of the loss.
+        ``unstable``, whether constant steps twice as long were unstable; ``values``, evaluations of the loss.
     """
 
     first: int
@@ -143,9 +143,11 @@ def predict(
     run, the steps are divided again.  The error estimate of the loss is the sum of two parts:
 
     - the solver's: a third of the difference of the last two passes, as the method is of second order.  If
-      the longer steps are unstable it is too large;
-    - the model's: two short true runs from predicted states, extrapolated linearly to the whole run.  It
-      contains the solver's error in them, and detects no growth of an error later.
+      steps twice as long are unstable it is too large, and the message says so;
+    - the model's: two short true runs from predicted states, against the model in steps of one iteration
+      from the same states, extrapolated linearly to the whole run.
+
+    Neither part detects that a small error grows later.
 
     The method stores about ten vectors of the size of theta, and a path of at most ``2**24`` numbers.
 

@@ -157,6 +157,8 @@ def run(leapfrog: Leapfrog, objective: Counted, start: Start) -> Iterator[tuple[
     """
     plan = leapfrog.plan
     gradient = objective.gradient(start.theta)
+    if not finite(gradient):
+        raise ValueError("objective.gradient: not finite at the start")
     values = _initial(leapfrog, start, gradient)
     origin = {name: values[name] for name in plan.memories if callable(plan.memories[name].start)}
     for k in range(start.k + 1, start.k + start.iterations + 2):
@@ -222,10 +224,14 @@ def _initial(leapfrog: Leapfrog, start: Start, gradient: Array) -> Values:
 def restarted(leapfrog: Leapfrog, state: State) -> Values:
     """Return the values of a run after the iteration whose middle a state is: the inverse of :func:`run`."""
     k = state.s + 0.5
-    theta = state.theta + 0.5 * leapfrog.velocity(state)
-    values: Values = {"theta": leapfrog.shaped(theta), "alpha": leapfrog.alpha, "k": int(k)}
+    values: Values = {"theta": leapfrog.shaped(ahead(leapfrog, state)), "alpha": leapfrog.alpha, "k": int(k)}
     values |= leapfrog.moments(state, k)
     return values
+
+
+def ahead(leapfrog: Leapfrog, state: State) -> Array:
+    """Return theta at the end of the iteration whose middle a state is."""
+    return state.theta + 0.5 * leapfrog.velocity(state)
 
 
 def iterated(leapfrog: Leapfrog, objective: Counted, values: Values, count: int) -> Array:

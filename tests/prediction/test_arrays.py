@@ -1,0 +1,104 @@
+"""Arrays of other libraries remain in their library."""
+
+import array_api_strict
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from predictions import THETA0, Quartic
+
+import idescent as ide
+from idescent.prediction.arrays import Foreign, namespace
+
+K = np.arange(0, 301, 50)
+OPTIMIZERS = [
+    (ide.Adam(0.9, 0.99), 1e-3),
+    (ide.RMSProp(0.99), 1e-3),
+    (ide.AdaGrad(), 1e-2),
+    (ide.NAdam(), 1e-3),
+    (ide.AdamW(0.9, 0.99, 0.1), 1e-3),
+    (ide.Adam(0.9, 0.99, accumulator="norm"), 1e-3),
+    (ide.Lion(), 1e-3),
+    (ide.HeavyBall(0.9, 0.1), 1e-5),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "alpha"), OPTIMIZERS, ids=lambda x: type(x).__name__)
+def test_an_array_of_the_standard_gives_the_same_prediction_in_its_library(optimizer, alpha):
+    """The strict library has the functions of the standard only, and mixes with no other array."""
+    start = array_api_strict.asarray(THETA0)
+    result = ide.predict(optimizer, Quartic(start), alpha=alpha, start=start, steps=300)
+    expected = ide.predict(optimizer, Quartic(), alpha=alpha, start=THETA0, steps=300)
+    theta = result(K)
+    assert type(theta) is type(start)
+    assert np.abs(np.asarray(theta) - expected(K)).max() <= 1e-13
+    assert np.abs(result.losses - expected.losses).max() <= 1e-11
+    assert result.report.gradient_evaluations == expected.report.gradient_evaluations
+
+
+def test_jax_arrays_remain_jax_arrays_of_their_precision():
+    start = jnp.asarray(THETA0, dtype=jnp.float32)
+    optimizer = ide.Adam(0.9, 0.99)
+    result = ide.predict(optimizer, Quartic(start), alpha=1e-3, start=start, steps=300)
+    theta = result(K)
+    assert isinstance(theta, type(start))
+    assert theta.dtype == jnp.float32
+    expected = ide.predict(optimizer, Quartic(), alpha=1e-3, start=THETA0, steps=300)
+    assert np.abs(np.asarray(theta) - expected(K)).max() <= 1e-5
+
+
+def test_a_checkpoint_of_another_library_continues_the_run():
+    optimizer = ide.Adam(0.9, 0.99)
+    run = ide.simulate(optimizer, Quartic(), alpha=1e-3, theta0=THETA0, steps=300)
+    start = array_api_strict.asarray(run.theta[100])
+    moments = {name: array_api_strict.asarray(rows[100]) for name, rows in run.moments.items()}
+    checkpoint = {"theta": start, "moments": moments, "k": 100}
+    result = ide.predict(optimizer, Quartic(start), alpha=1e-3, start=checkpoint, steps=200)
+    assert np.abs(np.asarray(result(300)) - run.theta[300]).max() <= 1e-4
+    with pytest.raises(ValueError, match="moment 'm': ndarray of shape"):
+        ide.predict(
+            optimizer,
+            Quartic(start),
+            alpha=1e-3,
+            start={"theta": start, "moments": {n: r[100] for n, r in run.moments.items()}, "k": 100},
+            steps=200,
+        )
+
+
+def test_a_declaration_with_functions_outside_the_standard_takes_arrays_of_numpy_only():
+    start = array_api_strict.asarray(THETA0)
+    with pytest.raises(ValueError, match=r"Muon takes arrays of NumPy only: numpy\.norm is not in the array"):
+        ide.predict(ide.Muon(shape=(2, 2)), Quartic(start), alpha=1e-3, start=start, steps=10)
+
+
+def test_an_objective_that_returns_another_kind_of_array_is_refused():
+    class Mixed(Quartic):
+        def gradient(self, theta):
+            return np.asarray(THETA0)
+
+    start = array_api_strict.asarray(THETA0)
+    with pytest.raises(ValueError, match=r"objective.gradient: ndarray of shape \(4,\): must be Array"):
+        ide.predict(ide.AdaGrad(), Mixed(start), alpha=1e-3, start=start, steps=10)
+
+
+def test_numpy_functions_call_those_of_the_library_and_never_copy():
+    array = Foreign(array_api_strict.asarray([4.0, 9.0]))
+    other = np.where(np.maximum(np.sqrt(array), 2.5) > 2.0, array, 1.0)
+    assert type(other.array) is type(array.array)
+    assert np.asarray(other.array).tolist() == [4.0, 9.0]
+    assert np.asarray((2.0 / array - array[:1]).array).tolist() == [-3.5, 2.0 / 9.0 - 4.0]
+    assert np.asarray(np.cumsum(array, axis=-1).array).tolist() == [4.0, 13.0]
+    assert (array.ndim, array.shape) == (1, (2,))
+    with pytest.raises(TypeError, match=r"numpy\.asarray would copy"):
+        np.asarray(array)
+    with pytest.raises(TypeError, match=r"numpy\.add\.reduce is not in the array API standard"):
+        np.add.reduce(array)
+    with pytest.raises(TypeError, match=r"numpy\.cbrt is not in the array API standard"):
+        np.cbrt(array)
+
+
+def test_a_library_without_the_standard_is_refused():
+    class Tensor:
+        shape = (2,)
+
+    with pytest.raises(ValueError, match="must be an array of floats"):
+        namespace(Tensor())

@@ -1,0 +1,210 @@
+"""The result of a prediction: status, errors, cost, budget, memory, and theta at any iteration."""
+
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+from predictions import THETA0, Quartic, relative
+
+import idescent as ide
+from idescent.prediction import path
+
+ADAM, ALPHA, STEPS = ide.Adam(0.9, 0.99), 1e-3, 1000
+RUN = ide.simulate(ADAM, Quartic(), alpha=ALPHA, theta0=THETA0, steps=STEPS)
+
+
+def predicted(objective=None, **settings):
+    settings = {"alpha": ALPHA, "start": THETA0, "steps": STEPS, **settings}
+    return ide.predict(ADAM, objective or Quartic(), **settings)
+
+
+def test_the_status_is_estimated_and_never_converged():
+    report = predicted().report
+    assert report.status == "estimated"
+    assert not report.ok
+
+
+def test_the_estimate_is_that_of_the_true_error_and_costs_half_as_much_again():
+    objective = Quartic()
+    result = predicted(objective)
+    error, details = relative(result.loss(RUN.k), RUN).max(), result.report.details
+    assert objective.gradients == result.report.gradient_evaluations
+    assert error / 2.0 <= result.report.error_estimate <= 2.0 * error <= 2e-3
+    assert result.report.error_estimate == pytest.approx(
+        details["solver_error"] + details["model_error"], rel=0.2
+    )
+    # Half of the steps of the path, and two short runs of optimizer and model.
+    assert details["path"] <= 110
+    assert objective.gradients <= 1.5 * details["path"] + 4 * 4
+    assert details["passes"] == 2
+
+
+@pytest.mark.parametrize("step", [5, 10, 20, 40])
+@pytest.mark.parametrize(
+    ("optimizer", "alpha"),
+    [
+        (ADAM, 1e-3),
+        (ide.AdamW(0.9, 0.99, 0.1), 1e-3),
+        (ide.AdaGrad(), 1e-2),
+        (ide.RMSProp(0.99), 1e-3),
+        (ide.GradientDescent(), 1e-3),
+        (ide.QHM(0.9), 1e-3),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_the_estimate_of_constant_steps_is_within_a_factor_of_two(optimizer, alpha, step):
+    run = ide.simulate(optimizer, Quartic(), alpha=alpha, theta0=THETA0, steps=600)
+    result = ide.predict(optimizer, Quartic(), alpha=alpha, start=THETA0, steps=600, step=step)
+    error = relative(result.loss(run.k), run).max()
+    details = result.report.details
+    assert not details["unstable"]
+    assert details["largest_step"] == step
+    assert error / 2.0 <= result.report.error_estimate <= 2.0 * error
+    assert details["solver_error"] > details["model_error"]
+
+
+def test_errors_are_estimated_for_each_iteration_of_the_curve():
+    result = predicted()
+    assert (result.k[0], result.k[-1]) == (0, STEPS)
+    assert (result.errors[0], result.losses[0]) == (0.0, RUN.loss[0])
+    assert result.report.error_estimate == result.errors.max()
+    assert np.abs(result.losses - result.loss(result.k)).max() <= 1e-13
+    assert (np.diff(result.k) > 0).all()
+    assert len(result.k) <= 64
+
+
+def test_a_smaller_tolerance_needs_more_gradients_and_is_reached():
+    results = [predicted(tolerance=tolerance) for tolerance in (1e-2, 1e-4, 1e-5)]
+    assert [
+        r.report.details["solver_error"] <= t for r, t in zip(results, (1e-2, 1e-4, 1e-5), strict=True)
+    ] == [True] * 3
+    costs = [result.report.gradient_evaluations for result in results]
+    assert costs[0] < costs[1] < costs[2] <= STEPS
+
+
+def test_without_an_estimate_there_is_one_pass_and_no_number_in_its_place():
+    report = predicted(estimate=False).report
+    assert math.isnan(report.error_estimate)
+    assert report.details["passes"] == 1
+    assert report.gradient_evaluations == report.details["path"] <= 60
+    assert report.message == f"{report.gradient_evaluations} gradients for 1000 iterations"
+
+
+def test_theta_is_the_same_in_any_order_and_shape():
+    result = predicted()
+    k = [700, 3, 3, 1000, 0]
+    assert np.array_equal(result(k), np.stack([result(x) for x in k]))
+    assert result([]).shape == (0, 4)
+    assert result.loss(700).shape == ()
+    assert np.array_equal(result.loss(k), [result.loss(x) for x in k])
+
+
+@pytest.mark.parametrize("k", [-1, 1001, 0.5, "first", [[1]], math.nan])
+def test_an_iteration_that_is_not_predicted_is_refused(k):
+    with pytest.raises(ValueError, match=r"^k: "):
+        predicted(estimate=False)(k)
+
+
+def test_a_path_that_is_too_long_to_be_stored_is_computed_again(monkeypatch):
+    k = np.array([2, 9, 500, 1000])
+    expected = predicted()(k)
+    monkeypatch.setattr(path, "STORED", 100)
+    objective = Quartic()
+    result = predicted(objective)
+    before = objective.gradients
+    assert np.array_equal(result(k), expected)
+    assert objective.gradients - before == result.report.details["path"]
+    assert result.report.gradient_evaluations == before
+
+
+@pytest.mark.parametrize("estimate", [True, False])
+def test_a_budget_is_never_exceeded_and_ends_the_prediction_earlier(estimate):
+    reached = []
+    for budget in (80, 100, 200) if estimate else (20, 30, 200):
+        objective = Quartic()
+        result = predicted(objective, budget=budget, estimate=estimate)
+        assert objective.gradients <= budget
+        assert result.report.status == "estimated"
+        k = np.arange(result.reached + 1)
+        assert np.abs(result.loss(k) / RUN.loss[k] - 1.0).max() <= 5e-3
+        with pytest.raises(ValueError, match="must be in"):
+            result(result.reached + 1)
+        reached.append(result.reached)
+        message = f"budget used up at iteration {result.reached} of 1000"
+        assert (message in result.report.message) == (result.reached < STEPS)
+    assert 8 <= reached[0] < reached[1] < reached[2] == STEPS
+
+
+def test_a_prediction_that_diverges_says_where():
+    result = ide.predict(
+        ide.GradientDescent(), Quartic(), alpha=1.0, start=THETA0 + 1e-3, steps=STEPS, step=20
+    )
+    assert result.report.status == "diverged"
+    assert result.report.diverged_at == result.reached + 1 <= 200
+
+
+def test_unstable_steps_are_reported_beside_their_estimate():
+    run = ide.simulate(ide.GradientDescent(), Quartic(), alpha=0.01, theta0=THETA0, steps=200)
+    result = ide.predict(ide.GradientDescent(), Quartic(), alpha=0.01, start=THETA0, steps=200, step=4)
+    assert result.report.details["unstable"]
+    assert "steps twice as long are unstable" in result.report.message
+    assert result.report.error_estimate >= relative(result.loss(run.k), run).max()
+
+
+def test_lines_of_progress_contain_the_cost_so_far_and_to_come():
+    lines = []
+    result = predicted(progress=lines.append)
+    assert 4 <= len(lines) <= 24
+    assert all(line.startswith("predict: pass ") for line in lines)
+    spent = [int(line.split(": ")[2].split()[0]) for line in lines]
+    to_come = [int(line.split("about ")[1].split()[0]) for line in lines]
+    assert spent == sorted(spent)
+    assert spent[-1] + to_come[-1] == pytest.approx(result.report.gradient_evaluations, abs=12)
+
+
+def test_the_memory_is_a_few_vectors_whatever_the_number_of_steps(monkeypatch):
+    n = 50_000
+
+    class Wide(Quartic):
+        def gradient(self, theta):
+            return 2.0 * (theta - 4.0)
+
+        def value(self, theta):
+            return ((theta - 4.0) ** 2).sum(axis=-1)
+
+    monkeypatch.setattr(path, "STORED", n)
+    start, peaks = np.linspace(0.0, 2.5, n), []
+    for steps in (100, 300):
+        tracemalloc.start()
+        result = ide.predict(ADAM, Wide(), alpha=1e-3, start=start, steps=steps)
+        peaks.append(tracemalloc.get_traced_memory()[1] / (8 * n))
+        tracemalloc.stop()
+        assert result.reached == steps
+    assert max(peaks) <= 22
+    assert peaks[1] <= peaks[0] + 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"alpha": 0.0}, r"alpha: 0.0 is not allowed: must be a number in \(0, 1\]"),
+        ({"steps": 0}, r"steps: 0 is not allowed: must be an integer in \[1, 9007199254740992\]"),
+        ({"tolerance": 1.0}, r"tolerance: 1.0 is not allowed: must be a number in \(0, 1\)"),
+        ({"budget": 0}, r"budget: 0 is not allowed: must be an integer >= 1"),
+        ({"step": 1.5}, r"step: 1.5 is not allowed: must be an integer >= 1 or a power of 1/2"),
+        ({"step": 0}, r"step: 0 is not allowed"),
+    ],
+)
+def test_a_setting_outside_its_range_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        predicted(**settings)
+
+
+def test_an_objective_that_is_not_finite_at_the_start_is_refused():
+    class Infinite(Quartic):
+        def gradient(self, theta):
+            return np.full(4, math.inf)
+
+    with pytest.raises(ValueError, match=r"objective\.gradient: not finite at the start"):
+        predicted(Infinite())
