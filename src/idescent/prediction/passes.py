@@ -28,9 +28,9 @@ _DIVIDED, _DIVIDED_UNIT = 0.01, 10.0
 # Indicator above which constant steps count as unstable: where it was below, the estimate was right within a
 # factor of 4.
 _UNSTABLE = 0.35
-# Short true runs: their places on the path, the part of the path up to which the first one represents it,
-# their least and largest lengths, and a length as a part of the steps of the path.
-_PLACES, _FIRST_PART = (0.05, 0.4), 0.2
+# Short true runs: their places on the path, their least and largest lengths, and a length as a part of the
+# steps of the path.
+_PLACES = (0.0, 0.2)
 _SHORT, _LONG, _PART = 4, 10, 0.022
 # Losses below this fraction of the first one count as this fraction.
 _FLOOR = 1e-3
@@ -73,8 +73,8 @@ class Passes:
         self.limit = math.inf if budget is None else float(budget)
         self.losses: dict[int, float] = {}
         self.coarse: dict[int, float] | None = None
-        # Relative error of the model an iteration, in each short true run.
-        self.drifts: list[float] = []
+        # Middle of each short true run, and the relative error of the model an iteration there.
+        self.drifts: list[tuple[float, float]] = []
         self.diverged, self.unstable, self.number = False, False, 0
         self._begin()
 
@@ -138,10 +138,13 @@ class Passes:
         self.path, self.losses, self.diverged, self.indicator = self._path([]), {}, False, 0.0
         due = list(self.grid)
         heapify(due)
-        for k, theta in interpolated(self._nodes(steps, most, checks), due):
-            self.losses[k] = self.objective.value(theta)
+        # A path that diverges is reported by its status.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            for k, theta in interpolated(self._nodes(steps, most, checks), due):
+                self.losses[k] = self.objective.value(theta)
         self.reached = max(self.true, min(self.end, math.floor(self.path.last)))
-        self.diverged = self.reached < self.end and self.objective.gradients < most
+        goal = self.end if steps.length is None else min(self.end, self.state.s + steps.length)
+        self.diverged = self.path.last < goal and self.objective.gradients < most
 
     def _nodes(self, steps: Planned | Adaptive, most: float, checks: bool) -> Iterator[Node]:
         """Yield the nodes of the model while the path is integrated; with short true runs if ``checks``."""
@@ -159,7 +162,7 @@ class Passes:
             # Iterations end at whole numbers: their middles are states of the model.
             if places and state.s >= places[0] and state.s + 0.5 == int(state.s + 0.5):
                 places.pop(0)
-                self.drifts.append(self._drift(state, length))
+                self.drifts.append((state.s + 0.5 * length, self._drift(state, length)))
             yield path.node(state)
 
     def _drift(self, state: State, length: int) -> float:
@@ -208,12 +211,22 @@ class Passes:
         return max(self._solver_at(k) for k in self.grid if k in self.losses)
 
     def _model_at(self, k: int) -> float:
-        """Return the relative error of the model: the drift of the short true runs, summed from the start."""
-        if not self.drifts:
+        """Return the relative error of the model: the integral of its rate from the start.
+
+        The rate is a power of k through the two short true runs, and constant after the second one.
+        """
+        if len(self.drifts) < len(_PLACES):
             return math.nan
-        early = min(float(k - self.true), _FIRST_PART * (self.end - self.true))
-        late = k - self.true - early
-        return self.drifts[0] * early + (self.drifts[-1] * late if late else 0.0)
+        (first, early), (second, late) = self.drifts
+        if not 0.0 < early * late < math.inf:
+            return max(early, late) * (k - self.true)
+        power = math.log(late / early) / math.log(second / first)
+        factor, begin, end = early / first**power, max(0.5, float(self.true)), min(float(k), second)
+        if abs(power + 1.0) < 1e-9:
+            rising = factor * math.log(end / begin)
+        else:
+            rising = factor * (end ** (power + 1.0) - begin ** (power + 1.0)) / (power + 1.0)
+        return float(rising + late * max(0.0, k - second))
 
     def curve(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
         """Return iterations, losses, and estimated relative errors."""

@@ -43,7 +43,8 @@ class Planned:
     """
 
     def __init__(self, steps: Sequence[float], watch: bool = False) -> None:
-        self.count, self.watch, self._steps = len(steps), watch, iter(steps)
+        self.count, self.length = len(steps), math.fsum(steps)
+        self.watch, self._steps = watch, iter(steps)
 
     def next(self, indicator: float) -> float | None:
         """Return the next step, or None after the last one."""
@@ -62,7 +63,8 @@ class Adaptive:
     watch = True
 
     def __init__(self, allowed: float) -> None:
-        self.count, self.allowed, self.d = None, allowed, _FIRST
+        self.count = self.length = None
+        self.allowed, self.d = allowed, _FIRST
         self._made, self._largest = 0, 0.0
 
     def next(self, indicator: float) -> float:

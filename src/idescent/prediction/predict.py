@@ -149,7 +149,8 @@ def predict(
 
     Neither part detects that a small error grows later.
 
-    The method stores about ten vectors of the size of theta, and a path of at most ``2**24`` numbers.
+    The memory does not depend on the number of iterations: about thirty vectors of the size of theta for
+    Adam, and a path of at most ``2**24`` numbers.  A longer path is not stored.
 
     Parameters
     ----------
