@@ -24,8 +24,8 @@ def compared(optimizer, network, alpha, steps, **settings):
 @pytest.mark.parametrize(
     ("optimizer", "hidden", "alpha", "steps", "settings", "error", "cost"),
     [
-        (ide.Adam(0.9, 0.99), 66, 1e-3, 500, {"tolerance": 0.003}, 5e-3, 0.21),
-        (ide.Adam(0.9, 0.999), 66, 1e-4, 1500, {"step": 40, "iterations": 5}, 1e-3, 0.052),
+        (ide.Adam(0.9, 0.99), 66, 1e-3, 400, {"step": 6}, 5e-3, 0.21),
+        (ide.Adam(0.9, 0.999), 66, 1e-4, 1000, {"step": 40, "iterations": 5}, 1e-3, 0.052),
         (ide.RMSProp(0.999), 20, 1e-3, 1000, {}, 1e-3, 1 / 3),
         (ide.AdaGrad(), 20, 1e-2, 1000, {}, 1e-3, 1 / 4),
     ],
@@ -43,14 +43,13 @@ def test_a_network_is_predicted_for_a_fraction_of_its_run(
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "alpha", "step"),
-    [(ide.Adam(0.9, 0.99), 1e-3, 3), (ide.Adam(0.9, 0.999), 1e-4, 15), (ide.AdaGrad(), 1e-2, 3)],
-    ids=["Adam 1e-3", "Adam 1e-4", "AdaGrad"],
+    ("optimizer", "alpha"), [(ide.Adam(0.9, 0.99), 1e-3), (ide.AdaGrad(), 1e-2)], ids=["Adam", "AdaGrad"]
 )
-def test_the_estimate_on_a_network_costs_six_tenths_and_is_within_a_factor_of_two(optimizer, alpha, step):
-    largest, _, report = compared(optimizer, Perceptron.digits(20), alpha, 1000, step=step)
+def test_the_estimate_on_a_network_costs_six_tenths_and_is_within_a_factor_of_two(optimizer, alpha):
+    largest, _, report = compared(optimizer, Perceptron.digits(20), alpha, 600, step=3)
     assert largest / 2.0 <= report.error_estimate <= 2.0 * largest
     assert report.gradient_evaluations <= 1.6 * report.details["path"]
+    assert not report.details["unstable"]
 
 
 @pytest.mark.parametrize(("beta", "horizon"), [(0.99, 185), (0.9, 60)])
