@@ -1,4 +1,4 @@
-"""Leaps along oscillations of period 2, and to the end of runs that repeat themselves."""
+"""Leaps along oscillations of period 2, on stiff stretches, and to the end of runs that repeat themselves."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,13 @@ import pytest
 from leaps import Crossing
 
 import idescent as ide
+from idescent.objectives.protocol import CountedObjective
 from idescent.objectives.rosenbrock import Rosenbrock
 from idescent.optimizers.plan import Plan
-from idescent.solvers.branches import PARAMETERS, Branches, period
+from idescent.solvers.branches import PARAMETERS, Branches, Stable
+from idescent.solvers.choice import Choice
 from idescent.solvers.cycle import Cycle
+from idescent.solvers.difference import Difference
 
 VALLEY = Rosenbrock()
 
@@ -31,9 +34,8 @@ def against_run(optimizer, objective, alpha, theta0, steps, **settings):
         (ide.CenteredRMSProp(0.9), VALLEY, 1e-4, [0.5, 0.25], 20_000, 11_000),
         (ide.CenteredRMSProp(0.9), VALLEY, 1e-4, [0.2, 0.1], 20_000, 11_500),
         # A cell of 3 000 iterations is short: an element costs 150 ... 400 gradients.
-        (ide.RMSProp(0.9), VALLEY, 1e-3, [0.5, 0.25], 3_000, 7_500),
-        (ide.RMSProp(0.8), VALLEY, 1e-3, [0.5, 0.25], 3_000, 7_500),
-        (ide.Adam(0.0, 0.9), VALLEY, 1e-3, [0.5, 0.25], 3_000, 7_500),
+        (ide.CenteredRMSProp(0.9), VALLEY, 1e-3, [0.5, 0.25], 3_000, 7_500),
+        (ide.CenteredRMSProp(0.9), VALLEY, 1e-3, [0.2, 0.1], 3_000, 7_500),
     ],
 )
 def test_an_element_of_two_branches_is_the_run_to_rounding(
@@ -62,7 +64,8 @@ def test_the_cost_of_an_oscillation_does_not_grow_with_its_length():
         assert leap.report.ok
         assert leap.reached == steps
         costs.append(leap.report.gradient_evaluations)
-    assert costs[-1] <= costs[0] + 8_000 <= 33_000
+    assert costs[0] <= 36_000
+    assert costs[-1] <= costs[0] + 10_000
 
 
 @pytest.mark.parametrize(
@@ -123,6 +126,37 @@ def test_a_cycle_waits_for_the_last_jump_of_the_learning_rate():
     assert leap.parts[-2].first >= 16_000
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "objective", "alpha", "theta0", "steps", "gradients"),
+    [
+        # Stiff: the walls of the valley are 2 500 times steeper than its floor.
+        (ide.GradientDescent(), VALLEY, 1e-3, [-1.2, 1.0], 50_000, 12_000),
+        (ide.HeavyBall(), VALLEY, 1e-4, [-1.2, 1.0], 50_000, 12_000),
+        (ide.AdaGrad(), VALLEY, 1e-2, [-1.2, 1.0], 50_000, 3_500),
+        # A memory that feeds itself.
+        (ide.AdaDelta(), ide.Quadratic(4.0), 1e-3, 1.0, 20_000, 2_500),
+        (ide.AdaDelta(), Crossing(), 1e-2, [-2.0, 1.5], 20_000, 12_500),
+    ],
+)
+def test_newtons_method_passes_over_stiff_stretches(optimizer, objective, alpha, theta0, steps, gradients):
+    leap, _, error = against_run(optimizer, objective, alpha, theta0, steps)
+    assert error <= min(1e-12, leap.report.error_estimate)
+    assert leap.report.gradient_evaluations <= gradients
+    assert any(type(part) is Stable for part in leap.parts)
+
+
+def test_newtons_method_does_not_pass_over_an_instability():
+    """Both ends of a long element may be stable where Adam departs from its smooth path between them."""
+    settings = {"alpha": 1e-4, "theta0": [-1.2, 1.0], "steps": 50_000}
+    leap = ide.leap(ide.Adam(0.9, 0.999), VALLEY, limit=30_000, **settings)
+    run = ide.simulate(ide.Adam(0.9, 0.999), VALLEY, **settings)
+    k = np.arange(leap.reached + 1)
+    assert np.abs(leap(k) - run.theta[k]).max() <= leap.report.error_estimate
+    stable = [part for part in leap.parts if isinstance(part, Stable)]
+    assert stable
+    assert all(part.growth * part.length <= np.log(1e3) for part in stable)
+
+
 def test_many_parameters_and_maxima_have_one_branch():
     swing = np.array([1.0, -1.0] * 20)
     for optimizer, parameters, expected in (
@@ -131,5 +165,7 @@ def test_many_parameters_and_maxima_have_one_branch():
         (ide.AMSGrad(), 1, 0),
     ):
         rows = {"theta": [value * np.ones(parameters) for value in swing]}
-        assert period(Plan(optimizer), rows) == expected
-        assert period(Plan(optimizer), {"theta": [abs(row) for row in rows["theta"]]}) == 1
+        objective = CountedObjective(ide.Quadratic(4.0))
+        choice = Choice(Difference(Plan(optimizer), objective, np.ones_like))
+        assert choice.period(rows) == expected
+        assert choice.period({"theta": [abs(row) for row in rows["theta"]]}) == 1

@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.optimizers.plan import Plan
-from idescent.solvers.difference import LOCAL, ROUNDING, Aim, Difference, Outcome, UnableError
+from idescent.solvers.difference import LOCAL, REST, ROUNDING, Aim, Difference, Outcome, UnableError
 from idescent.solvers.element import NODES, Element, Operators, State, tail
-from idescent.solvers.walk_checks import EPSILON, Rows, meets, noise, smooth, tolerances
+from idescent.solvers.walk_checks import EPSILON, Rows, meets, noise, tolerances
 
 Array = NDArray[np.float64]
 Gradient = Callable[[Array], Array]
@@ -45,19 +45,30 @@ POINTS = 0.5 * (1.0 - np.cos(np.pi * np.arange(NODES + 1) / NODES))
 
 
 @dataclass(frozen=True)
-class Branches(Element):
+class Stable(Element):
+    """An element with a known stability.
+
+    Attributes
+    ----------
+    growth : float
+        Growth of a neighbour by iteration: the logarithm of the spectral radius of the iteration, or half of
+        that of two, where it is above 1; a mean over all nodes.
+    """
+
+    growth: float
+
+
+@dataclass(frozen=True)
+class Branches(Stable):
     """Polynomials of every other iteration from ``first`` to ``first + length``, an even number.
 
     Attributes
     ----------
     odd : Element
         Polynomials of the iterations between, from ``first + 1``.
-    growth : float
-        Largest growth of a neighbour: the logarithm of the spectral radius of two iterations, by iteration.
     """
 
     odd: Element
-    growth: float
 
     def state(self, k: Array) -> State:
         """Return theta and the memories after iterations ``k``, shape (m,)."""
@@ -69,38 +80,30 @@ class Branches(Element):
         }
 
 
-def period(plan: Plan, rows: Rows) -> int:
-    """Return 1 if the last iterates are smooth, 2 if every second one is, and 0 otherwise.
+def able(plan: Plan, parameters: int) -> bool:
+    """Whether :func:`collocate` takes an optimizer.
 
-    Never 2 with a maximum, which switches in an oscillation, with a decay rate that depends on k, as it need
-    not take arrays, or with many parameters.
+    It takes no maximum, which switches, no decay rate that depends on k, which need not take arrays, and few
+    parameters.
     """
-    if smooth(rows["theta"]):
-        return 1
-    able = all(memory.constant and memory.kind != "maximum" for memory in plan.memories.values())
-    small = rows["theta"][-1].size <= PARAMETERS
-    return 2 if able and small and smooth(_alternate(rows["theta"])) else 0
+    simple = all(memory.constant and memory.kind != "maximum" for memory in plan.memories.values())
+    return simple and parameters <= PARAMETERS
 
 
-def _alternate(rows: list[Array]) -> list[Array]:
+def alternate(rows: list[Array]) -> list[Array]:
     """Return every second one of the last 33 rows, the last one included."""
     return rows[-33:][::-2][::-1]
 
 
-def shortest(parameters: int) -> int:
-    """Return the shortest length of an element that costs fewer gradients than its iterations."""
-    return 4 * NODES * (parameters + 2)
-
-
 def growth(element: Element, probe: Callable[[int], float]) -> float:
-    """Return the growth of a neighbour, by iteration: known at all nodes of branches, else from ``probe``."""
-    if not isinstance(element, Branches):
+    """Return the growth of a neighbour, by iteration: known at all nodes, or from ``probe``."""
+    if not isinstance(element, Stable):
         return probe(element.length)
     return element.growth if probe(0) < math.inf else math.inf
 
 
-def collocate(equation: Difference, rows: Rows, first: int, length: int, aim: Aim) -> Outcome:
-    """Solve the equations of an element along an oscillation of period 2.
+def collocate(equation: Difference, rows: Rows, first: int, length: int, period: int, aim: Aim) -> Outcome:
+    """Solve the equations of an element by Newton's method.
 
     Parameters
     ----------
@@ -108,32 +111,39 @@ def collocate(equation: Difference, rows: Rows, first: int, length: int, aim: Ai
     rows : dict of str to list of ndarray
         Theta and the memories of the last iterations, at least 25, up to ``first``.
     first, length : int
-        An odd length is shortened by one iteration.
+        A length that is not a multiple of ``period`` is shortened.
+    period : {1, 2}
+        2 along an oscillation.
     aim : Aim
-        The noise is computed again.
+        The noise is computed again along an oscillation.
     """
-    aim = replace(aim, noise=noise({name: _alternate(values) for name, values in rows.items()}))
-    start, near, far = ({name: values[-1 - j] for name, values in rows.items()} for j in (0, 8, 16))
-    outcome = _Newton(equation, start, first, length - length % 2, aim).solve((near, far))
-    element = outcome.element
-    # No oscillation is left out of the even iterations; the walk checks this for the odd ones.
-    before = {name: values[-3] for name, values in rows.items()}
-    if element is None or meets(element, first - 2, before, tolerances(aim)):
-        return outcome
-    return Outcome(None, outcome.sweeps)
+    if period == 2:
+        aim = replace(aim, noise=noise({name: alternate(values) for name, values in rows.items()}))
+    start, last, past = ({name: values[-1 - j] for name, values in rows.items()} for j in (0, 8, 16))
+    outcome = _Newton(equation, start, first, length, period, aim).solve((last, past))
+    element, near = outcome.element, tolerances(aim)
+    for at in range(1, period + 1):
+        before = {name: values[-1 - at] for name, values in rows.items()}
+        if element is not None and not meets(element, first - at, before, near):
+            # An oscillation is left out of a branch.
+            return Outcome(None, outcome.sweeps)
+    return outcome
 
 
 class _Newton:
     """Newton's method on one element; states are rows: theta, then the memories."""
 
-    def __init__(self, equation: Difference, start: State, first: int, length: int, aim: Aim) -> None:
-        self.equation, self.first, self.length, self.aim = equation, first, length, aim
+    def __init__(
+        self, equation: Difference, start: State, first: int, length: int, period: int, aim: Aim
+    ) -> None:
+        self.equation, self.first, self.period, self.aim = equation, first, period, aim
+        self.length = length - length % period
         self.shapes = {name: value.shape for name, value in start.items()}
         self.start, self.initial = start, self.row(start)
-        # A unit of the operators is two iterations.
-        self.operators = Operators(length // 2)
+        # A unit of the operators is a period.
+        self.operators = Operators(self.length // period)
         self.back = self.operators.at - self.operators.difference
-        self.k = first + 2.0 * self.operators.x
+        self.k = first + period * self.operators.x
         self.growth = math.inf
         self.n, self.size = start["theta"].size, self.initial.size
         self.largest = np.concatenate(
@@ -163,33 +173,34 @@ class _Newton:
         enough = max(0.1 * self.aim.relative, ROUNDING) * self.largest
         enough[: self.n] = max(0.03 * self.aim.theta, 4.0 * EPSILON * np.abs(self.initial[: self.n]).max())
         for count in range(1, NEWTON + 1):
-            pair = self.pair(changes)
-            if pair is None:
+            chain = self.chain(changes)
+            if chain is None:
                 shorter += 1
                 if count == 1 or shorter > SHORTER:
                     break
                 changes, part = changes - 0.75 * part * step, 0.25 * part
                 continue
             if count == 1 or count == AGAIN:
-                slopes = [self.hessian(iteration) for iteration in pair]
-            step, part = self.correction(changes, pair, slopes), 1.0
+                slopes = [self.hessian(iteration) for iteration in chain]
+            step, part = self.correction(changes, chain, slopes), 1.0
             if not np.isfinite(step).all():
                 break
             changes = changes + step
             last, size = size, float((np.abs(step).max(axis=0) / np.maximum(enough, 1e-300)).max())
             # The moves have the error of the last step: they sum up over the element.
             if size <= 1.0 and (size <= 1.0 / self.length or size > 0.1 * last):
-                return self.outcome(changes, pair, float(np.abs(step[:, : self.n]).max()), count)
+                return self.outcome(changes, chain, float(np.abs(step[:, : self.n]).max()), count)
         return Outcome(None, count)
 
-    def pair(self, changes: Array) -> tuple[_Iteration, _Iteration] | None:
-        """Return the two iterations before the nodes; None if a number is not finite."""
-        gradient = self.equation.objective.gradient
-        one = self.iteration(self.initial + self.back @ changes, self.k - 1.0, gradient)
-        if not np.isfinite(one.new).all():
-            return None
-        two = self.iteration(one.new, self.k, gradient)
-        return (one, two) if np.isfinite(two.new).all() else None
+    def chain(self, changes: Array) -> list[_Iteration] | None:
+        """Return the iterations of a period up to the nodes; None if a number is not finite."""
+        old, chain = self.initial + self.back @ changes, list[_Iteration]()
+        for left in range(self.period - 1, -1, -1):
+            chain.append(self.iteration(old, self.k - left, self.equation.objective.gradient))
+            old = chain[-1].new
+            if not np.isfinite(old).all():
+                return None
+        return chain
 
     def iteration(self, old: Array, k: Array, gradient: Gradient) -> _Iteration:
         """Compute iterations ``k``, shape (m,), of states, shape (m, size)."""
@@ -240,14 +251,21 @@ class _Newton:
         derivative[:, :n, :n] += np.eye(n)
         return derivative
 
-    def correction(self, changes: Array, pair: tuple[_Iteration, _Iteration], slopes: list[Array]) -> Array:
+    def source(self, chain: list[_Iteration]) -> Array:
+        """Return the moves of theta in a period, shape (m, n)."""
+        return np.asarray(np.sum([iteration.moves for iteration in chain], axis=0))
+
+    def correction(self, changes: Array, chain: list[_Iteration], slopes: list[Array]) -> Array:
         """Return a Newton step of the changes."""
-        (one, two), (n, size) = pair, (self.n, self.size)
-        residual = self.operators.at @ changes + self.initial - two.new
-        residual[:, :n] = self.operators.difference @ changes[:, :n] - (one.moves + two.moves)
-        product = self.jacobian(two, slopes[1]) @ self.jacobian(one, slopes[0])
-        radius = float(np.abs(np.linalg.eigvals(product)).max()) if np.isfinite(product).all() else math.inf
-        self.growth = 0.5 * math.log(max(radius, 1e-300))
+        n, size = self.n, self.size
+        residual = self.operators.at @ changes + self.initial - chain[-1].new
+        residual[:, :n] = self.operators.difference @ changes[:, :n] - self.source(chain)
+        product = np.eye(size)
+        for iteration, slope in zip(chain, slopes, strict=True):
+            product = self.jacobian(iteration, slope) @ product
+        finite = np.isfinite(product).all()
+        radii = np.abs(np.linalg.eigvals(product)).max(axis=1) if finite else np.full(NODES, math.inf)
+        self.growth = float(np.log(np.maximum(radii, 1.0)).mean()) / self.period
         product[:, :n, :n] -= np.eye(n)
         matrix = -np.einsum("mij,ml->milj", product, self.back)
         for i in range(size):
@@ -258,29 +276,36 @@ class _Newton:
             return np.full_like(changes, np.nan)
         return step.reshape(NODES, size)
 
-    def outcome(
-        self, changes: Array, pair: tuple[_Iteration, _Iteration], correction: float, count: int
-    ) -> Outcome:
+    def outcome(self, changes: Array, chain: list[_Iteration], correction: float, count: int) -> Outcome:
         """Return the element of these changes, with the measures of its resolution."""
-        n, moves = self.n, np.hstack([iteration.moves for iteration in pair])
-        source, largest = moves[:, :n] + moves[:, n:], float(np.abs(moves).max())
+        n, moves = self.n, np.stack([iteration.moves for iteration in chain])
+        source, largest = self.source(chain), max(float(np.abs(moves).max()), 1e-300)
         values = (self.operators.at @ changes + self.initial)[:, n:]
         # Rounding errors of the run are no part of the resolution.
         tails = np.maximum(tail(values) - 4.0 * self.noise[n:], 0.0)
         noise = 4.0 * EPSILON * float(np.abs(self.initial[:n]).max())
         relative = float((tails / np.maximum(np.abs(values).max(axis=0), 1e-300)).max(initial=0.0))
-        units = 0.5 * self.length
+        units = self.length / self.period
         error = units * max(float(tail(source).max()) - noise, 0.0)
         error = max(error, relative * (units * float(np.abs(source).max()) + largest))
-        relative = max(relative, (float(tail(moves).max()) - noise) / largest) / LOCAL
+        rest = self.period == 1 and units * largest <= REST * float(np.abs(self.initial[:n]).max())
+        error = units * largest if rest else error
+        relative = (
+            0.0
+            if rest
+            else max(relative, (max(float(tail(part).max()) for part in moves) - noise) / largest) / LOCAL
+        )
         relative = max(relative, float((tails / (self.aim.relative * self.largest[n:])).max(initial=0.0)))
+        if self.period == 1:
+            element = Stable(self.first, self.length, self.start, self.flat(changes), self.growth)
+            return Outcome(element, count, error, correction, relative)
         # The iterates between follow by one iteration from those at the points of the element.
         rows = self.initial + np.concatenate((np.zeros((1, self.size)), changes))
         k = self.first + 1.0 + self.length * POINTS
         rows = self.iteration(rows, k, self.equation.objective.gradient).new
         start = {name: value[0] for name, value in self.states(rows).items()}
         odd = Element(self.first + 1, self.length, start, self.flat(rows[1:] - rows[0]))
-        element = Branches(self.first, self.length, self.start, self.flat(changes), odd, self.growth)
+        element = Branches(self.first, self.length, self.start, self.flat(changes), self.growth, odd)
         return Outcome(element, count, error, correction, relative)
 
     def flat(self, changes: Array) -> dict[str, Array]:

@@ -1,8 +1,7 @@
 r"""The discrete run of any declared optimizer, with smooth stretches of iterations in one element.
 
 What lives here: :func:`leap` and its result :class:`Leap`.  What does not: the choice and the checks of
-elements (:mod:`idescent.solvers.walk`), their equations (:mod:`idescent.solvers.difference`), and predictions
-from a model (:mod:`idescent.solvers.fast_forward`).
+elements (:mod:`idescent.solvers.walk`), and their equations (:mod:`idescent.solvers.difference`).
 """
 
 from __future__ import annotations

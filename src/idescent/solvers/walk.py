@@ -28,11 +28,11 @@ from idescent.discrete.generic import GenericLoop
 from idescent.discrete.setup import Setup
 from idescent.optimizers.plan import Plan
 from idescent.solvers import branches, cycle
+from idescent.solvers.choice import SHORTEST, Choice
 from idescent.solvers.difference import Aim, Difference, UnableError
 from idescent.solvers.element import NODES, Element, Iterations, State
 from idescent.solvers.walk_checks import (
     EPSILON,
-    falling,
     growth_of,
     mean_growth,
     meets,
@@ -47,8 +47,6 @@ Array = NDArray[np.float64]
 
 # Iterations at the start, and between two elements with a neighbour.
 START, PROBE = 40, 24
-# Shortest element.
-SHORTEST = 72
 # Relative distance of the neighbour, and its largest growth over an element.
 DISTANCE, GROWTH = 1e-9, 1e3
 # Least relative distance of the neighbour of iterations that are made one by one.
@@ -104,6 +102,7 @@ class Walk:
         self.loop = GenericLoop(setup)
         self.plan: Plan = self.loop.plan
         self.equation = Difference(self.plan, setup.objective, self.rate)
+        self.choice = Choice(self.equation)
         breaks = () if setup.schedule is None else setup.schedule.breaks(setup.steps)
         self.breaks = [*breaks, math.inf]
         self.k, self.parts = 0, list[Iterations | Element]()
@@ -153,7 +152,7 @@ class Walk:
                     self.append(self.cycle)
                     break
                 room = self.room()
-                if room < 2 * SHORTEST or self.unable or not branches.period(self.plan, self.rows):
+                if room < 2 * SHORTEST or self.unable or not self.choice.period(self.rows):
                     self.iterate(min(self.wait, steps - self.k))
                     continue
                 gradients, first = self.setup.objective.gradients, self.k
@@ -277,10 +276,8 @@ class Walk:
         The last coefficients of a smooth function fall with the power n of the length: a length follows from
         the ratio of their size to the tolerance.
         """
-        state, first, before = self.state(), self.k, {name: rows[-2] for name, rows in self.rows.items()}
-        guess = state["theta"] - before["theta"]
-        period = branches.period(self.plan, self.rows)
-        shortest = SHORTEST if period == 1 else branches.shortest(guess.size)
+        first, before = self.k, {name: rows[-2] for name, rows in self.rows.items()}
+        shortest = self.choice.shortest(self.rows)
         length = min(max(self.length, shortest), room)
         if self.growth > 0.0:
             length = min(length, math.log(GROWTH) / self.growth)
@@ -290,25 +287,22 @@ class Walk:
             allowed = self.rtol * self.scale
             aim = Aim(allowed, self.rtol, self.sizes(), noise(self.rows))
             try:
-                decays = falling(self.plan, self.rows)
-                if decays is None:
-                    return False
-                if period == 1:
-                    outcome = self.equation.collocate(state, first, count, guess, aim, decays)
-                else:
-                    outcome = branches.collocate(self.equation, self.rows, first, count, aim)
+                outcome = self.choice.collocate(self.rows, first, count, aim)
             except UnableError as error:
                 self.unable = str(error)
                 return False
+            if outcome is None:
+                return False
             self.sweeps += outcome.sweeps
-            found, near = outcome.element, tolerances(aim)
+            found = outcome.element
             ratio = max(outcome.error / (0.1 * allowed), outcome.relative, 1e-300)
+            near = tolerances(aim)
             if found is not None and ratio <= 1.0 and meets(found, first - 1, before, near):
                 growth = self.growth
                 if self.after(found, near):
-                    # The growth of branches is the largest one of the whole element.
-                    growth = mean_growth(growth if period == 1 else self.growth, self.growth)
-                    self.grow(growth * count)
+                    # A known growth is that of the whole element.
+                    growth = self.growth if isinstance(found, branches.Stable) else growth
+                    self.grow(mean_growth(growth, self.growth) * count)
                     self.error += outcome.error + outcome.correction
                     self.rounding += rounding(found)
                     self.grow(max(self.growth, 0.0) * (self.k - self.first))
