@@ -64,10 +64,14 @@ def test_a_checkpoint_of_another_library_continues_the_run():
         )
 
 
-def test_a_declaration_with_functions_outside_the_standard_takes_arrays_of_numpy_only():
+@pytest.mark.parametrize(
+    ("optimizer", "function"), [(ide.Muon(shape=(2, 2)), "norm"), (ide.Shampoo(shape=(2, 2)), "swapaxes")]
+)
+def test_a_declaration_with_functions_outside_the_standard_takes_arrays_of_numpy_only(optimizer, function):
     start = array_api_strict.asarray(THETA0)
-    with pytest.raises(ValueError, match=r"Muon takes arrays of NumPy only: numpy\.norm is not in the array"):
-        ide.predict(ide.Muon(shape=(2, 2)), Quartic(start), alpha=1e-3, start=start, steps=10)
+    why = rf"NumPy only: numpy\.{function} is not in the array API standard"
+    with pytest.raises(ValueError, match=why):
+        ide.predict(optimizer, Quartic(start), alpha=1e-3, start=start, steps=10)
 
 
 def test_an_objective_that_returns_another_kind_of_array_is_refused():

@@ -118,6 +118,15 @@ def test_a_path_that_is_too_long_to_be_stored_is_computed_again(monkeypatch):
     assert result.report.gradient_evaluations == before
 
 
+@pytest.mark.parametrize("settings", [{}, {"estimate": False}, {"step": 5}])
+def test_a_budget_for_the_start_only_ends_the_prediction_there(settings):
+    objective = Quartic()
+    result = predicted(objective, budget=10, **settings)
+    assert (objective.gradients, result.reached, result.report.status) == (10, 8, "estimated")
+    assert result.report.message.startswith("budget used up at iteration 8 of 1000")
+    assert np.abs(result(np.arange(9)) - RUN.theta[:9]).max() <= 1e-14
+
+
 @pytest.mark.parametrize("estimate", [True, False])
 def test_a_budget_is_never_exceeded_and_ends_the_prediction_earlier(estimate):
     reached = []
@@ -155,15 +164,19 @@ def test_unstable_steps_are_reported_beside_their_estimate():
     assert result.report.error_estimate >= relative(result.loss(run.k), run).max()
 
 
-def test_lines_of_progress_contain_the_cost_so_far_and_to_come():
+@pytest.mark.parametrize("settings", [{}, {"estimate": False}, {"step": 20}])
+def test_lines_of_progress_contain_the_cost_so_far_and_to_come(settings):
     lines = []
-    result = predicted(progress=lines.append)
+    result = predicted(progress=lines.append, **settings)
     assert 4 <= len(lines) <= 24
     assert all(line.startswith("predict: pass ") for line in lines)
     spent = [int(line.split(": ")[2].split()[0]) for line in lines]
     to_come = [int(line.split("about ")[1].split()[0]) for line in lines]
     assert spent == sorted(spent)
-    assert spent[-1] + to_come[-1] == pytest.approx(result.report.gradient_evaluations, abs=12)
+    total = result.report.gradient_evaluations
+    assert spent[-1] + to_come[-1] == pytest.approx(total, abs=12)
+    # From the middle of the first pass on.
+    assert all(0.5 * total <= a + b <= 2.0 * total for a, b in zip(spent[3:], to_come[3:], strict=True))
 
 
 def test_the_memory_is_a_few_vectors_whatever_the_number_of_steps(monkeypatch):
@@ -196,6 +209,7 @@ def test_the_memory_is_a_few_vectors_whatever_the_number_of_steps(monkeypatch):
         ({"steps": 0}, r"steps: 0 is not allowed: must be an integer in \[1, 9007199254740992\]"),
         ({"tolerance": 1.0}, r"tolerance: 1.0 is not allowed: must be a number in \(0, 1\)"),
         ({"budget": 0}, r"budget: 0 is not allowed: must be an integer >= 1"),
+        ({"budget": 9}, r"budget: 9 is not allowed: the start needs 10 gradients"),
         ({"step": 1.5}, r"step: 1.5 is not allowed: must be an integer >= 1 or a power of 1/2"),
         ({"step": 0}, r"step: 0 is not allowed"),
     ],

@@ -183,13 +183,7 @@ class Leapfrog:
         """Return D at ``s``, the mean of its values with the masses at ``s + 1/2 -+ spread``."""
         if spread == 0.0:
             return self._at(state, s, s + 0.5)
-        kappas = [s + 0.5 - spread, s + 0.5 + spread]
-        masses = [
-            [float(v.lag.mass(np.array([k]))[0]) for v in self.items if v.kind == "linear"] for k in kappas
-        ]
-        if masses[0] == masses[1]:
-            return self._at(state, s, s + 0.5)
-        return 0.5 * (self._at(state, s, kappas[0]) + self._at(state, s, kappas[1]))
+        return 0.5 * (self._at(state, s, s + 0.5 - spread) + self._at(state, s, s + 0.5 + spread))
 
     def _at(self, state: State, s: float, kappa: float) -> Array:
         """Return D at ``s`` with the masses at ``kappa``."""

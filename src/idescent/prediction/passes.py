@@ -104,6 +104,7 @@ class Passes:
 
     def go(self, tolerance: float, step: float | None, estimate: bool) -> None:
         """Make the passes."""
+        self.estimate = estimate
         if self.true >= self.end:
             return
         if not estimate:
@@ -186,9 +187,12 @@ class Passes:
         """Report the cost so far and to come."""
         if self.progress is None:
             return
-        to_come = (self.end - state.s) / state.distance
-        if steps.count is None:
-            to_come = 3.0 * to_come + 2.0 * len(self.path.steps)
+        made, to_come = len(self.path.steps), (self.end - state.s) / state.distance
+        if steps.count is not None:
+            to_come = steps.count - made
+        if self.estimate and self.number == 1:
+            # The second pass has twice as many steps.
+            to_come += 2.0 * (made + to_come)
         self.progress(
             f"predict: pass {self.number}, iteration {int(state.s)} of {self.end}: "
             f"{self.objective.gradients} gradients so far, about {math.ceil(to_come)} to come"
@@ -208,7 +212,7 @@ class Passes:
         return self._scaled(self.losses[k] - self.coarse[k], self.losses[k]) / 3.0
 
     def _solver(self) -> float:
-        return max(self._solver_at(k) for k in self.grid if k in self.losses)
+        return max((self._solver_at(k) for k in self.grid if k in self.losses), default=0.0)
 
     def _model_at(self, k: int) -> float:
         """Return the relative error of the model: the integral of its rate from the start.

@@ -212,6 +212,10 @@ def predict(
     leapfrog = Leapfrog(optimizer, float(alpha))
     begin = parsed(start, list(leapfrog.plan.memories))
     begin = replace(begin, iterations=min(begin.iterations, int(steps)))
+    # One more true iteration, and the gradient at its middle.
+    least = begin.iterations + 2
+    if budget is not None and budget < least:
+        raise ValueError(f"budget: {budget} is not allowed: the start needs {least} gradients")
     passes = Passes(leapfrog, Counted(objective), begin, int(steps), budget, progress)
     passes.go(float(tolerance), None if step is None else float(step), bool(estimate))
     return Predicted(passes.start.k, passes.reached, *passes.curve(), passes.report(), passes.path)

@@ -6,7 +6,7 @@ does not: the steps after it (:mod:`idescent.prediction.leapfrog`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -159,7 +159,9 @@ def run(leapfrog: Leapfrog, objective: Counted, start: Start) -> Iterator[tuple[
     gradient = objective.gradient(start.theta)
     if not finite(gradient):
         raise ValueError("objective.gradient: not finite at the start")
-    values = _initial(leapfrog, start, gradient)
+    foreign = not isinstance(start.theta, np.ndarray)
+    call = partial(understood, plan.owner) if foreign else _called
+    values = call(partial(_initial, leapfrog, start, gradient))
     origin = {name: values[name] for name in plan.memories if callable(plan.memories[name].start)}
     for k in range(start.k + 1, start.k + start.iterations + 2):
         before = plain(plan.flat(values["theta"]))
@@ -167,11 +169,7 @@ def run(leapfrog: Leapfrog, objective: Counted, start: Start) -> Iterator[tuple[
         plan.place(values, k, leapfrog.alpha)
         if k > start.k + 1:
             gradient = objective.gradient(before)
-        advance = partial(plan.advance, values, wrapped(gradient))
-        if isinstance(before, np.ndarray):
-            advance()
-        else:
-            understood(plan.owner, advance)
+        call(partial(plan.advance, values, wrapped(gradient)))
         theta = plain(plan.flat(values["theta"]))
         if not finite(theta):
             raise ValueError(f"start: theta is not finite after iteration {k}: alpha is too large")
@@ -194,6 +192,10 @@ def run(leapfrog: Leapfrog, objective: Counted, start: Start) -> Iterator[tuple[
         memories.append(plain(value / float(variable.lag.mass(kappa)[0])))
     middle = 0.5 * (before + theta)
     yield State(k - 0.5, middle, tuple(memories), leapfrog.gradient(objective, middle), read, 0.5)
+
+
+def _called(call: Callable[[], Any]) -> Any:
+    return call()
 
 
 def _initial(leapfrog: Leapfrog, start: Start, gradient: Array) -> Values:
