@@ -25,9 +25,9 @@ _EVEN, _LOGARITHMIC = 48, 16
 # pass whose steps are divided: it must be stable, or its difference to the next one is no estimate.
 _ALONE, _ALONE_UNIT = 0.02, 3.0
 _DIVIDED, _DIVIDED_UNIT = 0.01, 10.0
-# Indicator above which constant steps count as unstable: where it was below, the estimate was right within a
-# factor of 4.
-_UNSTABLE = 0.35
+# Indicator above which constant steps count as nearly unstable: most of the difference to the next pass is then
+# an oscillation that grows.
+_UNSTABLE = 0.15
 # Short true runs: their places on the path, their least and largest lengths, and a length as a part of the
 # steps of the path.
 _PLACES = (0.0, 0.2)
@@ -255,7 +255,7 @@ class Passes:
                 + message
             )
         if self.unstable and not math.isnan(estimate):
-            message = f"steps twice as long are unstable: the estimate may be far too large; {message}"
+            message = f"steps twice as long are nearly unstable: the estimate may be too large; {message}"
         if self.diverged:
             message = f"theta is not finite after iteration {self.reached}; {message}"
         elif self.reached < self.end:

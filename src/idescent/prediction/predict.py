@@ -45,9 +45,14 @@ class Predicted:
         without an estimate.
     report : Report
         The status is ``estimated``, never ``converged``, or ``diverged``.  ``error_estimate`` is the largest
-        of ``errors``, a relative error of the loss.  Details: ``solver_error`` and ``model_error``, its
-        parts; ``path``, gradients of the path without those for the estimate; ``largest_step``; ``passes``;
-        ``unstable``, whether constant steps twice as long were unstable; ``values``, evaluations of the loss.
+        of ``errors``, a relative error of the loss.  Details:
+
+        - ``solver_error`` and ``model_error``, its parts;
+        - ``path``, gradients of the path without those for the estimate;
+        - ``largest_step`` of the path;
+        - ``passes``, their number;
+        - ``unstable``, whether steps twice a constant ``step`` were nearly unstable;
+        - ``values``, evaluations of the loss.
     """
 
     first: int
@@ -143,7 +148,7 @@ def predict(
     run, the steps are divided again.  The error estimate of the loss is the sum of two parts:
 
     - the solver's: a third of the difference of the last two passes, as the method is of second order.  If
-      steps twice as long are unstable it is too large, and the message says so;
+      steps twice a constant ``step`` are nearly unstable it is too large, and the message says so;
     - the model's: two short true runs from predicted states, against the model in steps of one iteration
       from the same states, extrapolated linearly to the whole run.
 
