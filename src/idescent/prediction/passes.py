@@ -25,8 +25,8 @@ _EVEN, _LOGARITHMIC = 48, 16
 # pass whose steps are divided: it must be stable, or its difference to the next one is no estimate.
 _ALONE, _ALONE_UNIT = 0.02, 3.0
 _DIVIDED, _DIVIDED_UNIT = 0.01, 10.0
-# Indicator above which constant steps count as nearly unstable: most of the difference to the next pass is then
-# an oscillation that grows.
+# Indicator above which constant steps count as nearly unstable: most of the difference to the next pass is
+# then an oscillation that grows.
 _UNSTABLE = 0.15
 # Short true runs: their places on the path, their least and largest lengths, and a length as a part of the
 # steps of the path.
