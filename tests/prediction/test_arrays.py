@@ -1,5 +1,8 @@
 """Arrays of other libraries remain in their library."""
 
+import sys
+from dataclasses import dataclass
+
 import array_api_strict
 import jax.numpy as jnp
 import numpy as np
@@ -7,9 +10,20 @@ import pytest
 from predictions import THETA0, Quartic
 
 import idescent as ide
+from idescent.optimizers import Optimizer, average
 from idescent.prediction.arrays import Foreign, namespace
 
 K = np.arange(0, 301, 50)
+
+
+class Single(Quartic):
+    """Gradients in single precision."""
+
+    def gradient(self, theta):
+        assert theta.dtype == np.float32
+        return super().gradient(theta).astype(np.float32)
+
+
 OPTIMIZERS = [
     (ide.Adam(0.9, 0.99), 1e-3),
     (ide.RMSProp(0.99), 1e-3),
@@ -100,9 +114,59 @@ def test_numpy_functions_call_those_of_the_library_and_never_copy():
         np.cbrt(array)
 
 
-def test_a_library_without_the_standard_is_refused():
-    class Tensor:
-        shape = (2,)
+class Tensor:
+    """An array of a library that does not follow the standard."""
 
+    shape = (2,)
+
+
+def test_a_library_without_the_standard_is_refused(monkeypatch):
     with pytest.raises(ValueError, match="must be an array of floats"):
         namespace(Tensor())
+    monkeypatch.setitem(sys.modules, "array_api_compat", None)
+    with pytest.raises(ValueError, match=r"predict: Tensor: pip install 'idescent\[arrays\]'"):
+        namespace(Tensor())
+
+
+@dataclass(frozen=True)
+class Scaled(Optimizer):
+    """Momentum from an initial array, divided by the root mean square of the gradient."""
+
+    def memories(self):
+        return {
+            "m": average(0.9, start=np.array([1.0, 2.0, 3.0, 4.0])),
+            "v": average(0.99, of=lambda gradient: (gradient * gradient).mean(axis=-1, keepdims=True)),
+            "u": average(0.99, of=lambda gradient: (gradient**2).sum(axis=-1, keepdims=True)),
+        }
+
+    def step(self, m, v, u):
+        return m / np.sqrt(np.maximum(v, 1e-3) + np.float64(0.1) * u)
+
+
+def test_the_initial_array_of_a_declaration_is_sent_to_the_library():
+    start = array_api_strict.asarray(THETA0)
+    result = ide.predict(Scaled(), Quartic(start), alpha=1e-3, start=start, steps=300)
+    expected = ide.predict(Scaled(), Quartic(), alpha=1e-3, start=THETA0, steps=300)
+    run = ide.simulate(Scaled(), Quartic(), alpha=1e-3, theta0=THETA0, steps=300)
+    assert np.abs(np.asarray(result(K)) - expected(K)).max() <= 1e-13
+    assert np.abs(expected(K) - run.theta[K]).max() <= 1e-4
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (array_api_strict.asarray([1, 2, 3, 4]), "must be an array of floats"),
+        (array_api_strict.asarray([1.0, float("inf"), 3.0, 4.0]), "every value must be finite"),
+    ],
+)
+def test_an_array_that_is_no_parameter_is_refused(start, message):
+    with pytest.raises(ValueError, match=message):
+        ide.predict(ide.AdaGrad(), Quartic(), alpha=1e-3, start=start, steps=10)
+
+
+def test_single_precision_of_numpy_remains():
+    start = THETA0.astype(np.float32)
+    result = ide.predict(ide.Adam(0.9, 0.99), Single(), alpha=1e-3, start=start, steps=300)
+    expected = ide.predict(ide.Adam(0.9, 0.99), Quartic(), alpha=1e-3, start=THETA0, steps=300)
+    assert result(K).dtype == np.float32
+    assert np.abs(result(K) - expected(K)).max() <= 1e-5

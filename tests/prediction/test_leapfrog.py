@@ -1,6 +1,7 @@
 """One step of the leapfrog: exact memories, second order, and the optimizers that it covers."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from scipy.integrate import solve_ivp
 
 import idescent as ide
 from idescent.models.lags import Lag
-from idescent.optimizers.declared import accumulate, average, total
+from idescent.optimizers import Optimizer, accumulate, average, total
 from idescent.prediction.arrays import Counted
 from idescent.prediction.leapfrog import Leapfrog, weights
 from idescent.prediction.path import Planned, march
@@ -89,6 +90,59 @@ def test_the_prediction_is_close_to_the_run_for_a_tenth_of_its_gradients(optimiz
     assert np.abs(predicted(run.k) - run.theta).max() <= 5e-3
 
 
+@dataclass(frozen=True)
+class Regularised(Optimizer):
+    """RMSProp with weight decay inside the step, and an average of theta in it."""
+
+    beta: float = 0.9
+
+    def memories(self):
+        return {
+            "v": average(self.beta, of="square", start=1.0),
+            "z": average(self.beta, of=lambda theta: theta),
+        }
+
+    def step(self, gradient, theta, v, z):
+        return gradient / np.sqrt(v) + 0.1 * theta + 0.1 * z
+
+
+@dataclass(frozen=True)
+class Averaged(Optimizer):
+    """Gradient descent that stores an average of theta."""
+
+    def memories(self):
+        return {"z": average(0.9, of=lambda theta: theta, read="old")}
+
+    def step(self, gradient):
+        return gradient
+
+    def evaluate(self, z):
+        return z
+
+
+@dataclass(frozen=True)
+class Anchored(Optimizer):
+    """Gradient descent towards an average of theta after the step."""
+
+    def memories(self):
+        return {"z": average(0.9, of=lambda theta: theta, read="old")}
+
+    def step(self, gradient, theta, z):
+        return gradient + 0.1 * (theta - z)
+
+
+def test_a_step_may_read_theta_and_its_memories():
+    run = ide.simulate(Regularised(), Quartic(), alpha=1e-3, theta0=THETA0, steps=600)
+    errors = []
+    for step in (5, 10, 20):
+        predicted = ide.predict(
+            Regularised(), Quartic(), alpha=1e-3, start=THETA0, steps=600, step=step, estimate=False
+        )
+        errors.append(np.abs(predicted(run.k) - run.theta).max())
+    assert errors[0] <= 1e-4
+    assert errors[0] < errors[1] < errors[2] <= 2e-3
+
+
 @pytest.mark.parametrize(
     ("optimizer", "why"),
     [
@@ -96,6 +150,8 @@ def test_the_prediction_is_close_to_the_run_for_a_tenth_of_its_gradients(optimiz
         (ide.MomentumRMSProp(), "its memory 'b' is fed by other memories"),
         (ide.ScheduleFreeSGD(), "its gradient is evaluated at another point than theta"),
         (ide.Adafactor(shape=(2, 2)), "the decay rate of its memory 'R' depends on k"),
+        (Averaged(), "it stores another iterate than theta"),
+        (Anchored(), "its memory 'z' is fed by theta after the step"),
         (ide.AdaDelta(), "its memory 'u' feeds on itself through D: no second-order model is claimed"),
     ],
     ids=lambda x: type(x).__name__,

@@ -226,3 +226,29 @@ def test_an_objective_that_is_not_finite_at_the_start_is_refused():
 
     with pytest.raises(ValueError, match=r"objective\.gradient: not finite at the start"):
         predicted(Infinite())
+
+
+def test_an_objective_without_a_finite_value_at_the_start_is_refused():
+    class Infinite(Quartic):
+        def value(self, theta):
+            return np.full(theta.shape[:-1], math.inf)
+
+    with pytest.raises(ValueError, match=r"objective\.value: inf at the start: must be finite"):
+        predicted(Infinite())
+
+
+def test_steps_are_divided_until_the_tolerance_but_no_further_pass_costs_more_than_the_run():
+    reached = predicted(tolerance=1e-5).report.details
+    assert (reached["passes"], reached["solver_error"] <= 1e-5) == (3, True)
+    missed = predicted(tolerance=1e-7).report.details
+    assert (missed["passes"], missed["solver_error"] <= 1e-7) == (2, False)
+    assert missed["path"] <= STEPS < 2 * missed["path"]
+
+
+def test_longer_steps_that_overflow_leave_no_estimate_but_a_path():
+    steep = Quartic(quartic=0.0)
+    result = ide.predict(ide.GradientDescent(), steep, alpha=0.03, start=THETA0, steps=5000, step=2)
+    assert (result.report.status, result.reached) == ("estimated", 5000)
+    assert result.report.error_estimate == math.inf
+    assert result.report.details["unstable"]
+    assert np.abs(result(5000) - 4.0).max() <= 1e-12

@@ -136,3 +136,16 @@ def test_any_other_start_is_refused_in_one_line(start, message):
 def test_a_trajectory_of_another_optimizer_is_refused():
     with pytest.raises(ValueError, match="the trajectory has no moment 'G': it is of another optimizer"):
         predicted((RUN, HERE), ide.AdaGrad())
+
+
+def test_a_start_of_another_size_than_the_shape_is_refused():
+    with pytest.raises(ValueError, match=r"Muon.shape: \(3, 2\) is not allowed: there are 4 parameters"):
+        predicted(THETA0, ide.Muon(shape=(3, 2)))
+
+
+def test_a_run_that_overflows_in_its_first_iterations_is_refused():
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(ValueError, match="start: theta is not finite after iteration"),
+    ):
+        predicted(1e3 * THETA0, ide.GradientDescent(), alpha=1.0)

@@ -207,7 +207,7 @@ class Passes:
         """Return the relative error of the solver: a third of the difference to the pass before."""
         if self.coarse is None:
             return math.nan
-        if k not in self.coarse:
+        if not math.isfinite(self.coarse.get(k, math.inf)):
             return math.inf
         return self._scaled(self.losses[k] - self.coarse[k], self.losses[k]) / 3.0
 
@@ -225,11 +225,11 @@ class Passes:
         if not 0.0 < early * late < math.inf:
             return max(early, late) * (k - self.true)
         power = math.log(late / early) / math.log(second / first)
-        factor, begin, end = early / first**power, max(0.5, float(self.true)), min(float(k), second)
-        if abs(power + 1.0) < 1e-9:
-            rising = factor * math.log(end / begin)
-        else:
-            rising = factor * (end ** (power + 1.0) - begin ** (power + 1.0)) / (power + 1.0)
+        begin, end = max(0.5, float(self.true)), min(float(k), second)
+        # The integral of (x / begin)^power, which is a logarithm for the power -1.
+        exponent = (power + 1.0) * math.log(end / begin)
+        length = begin * math.log(end / begin) * (math.expm1(exponent) / exponent if exponent else 1.0)
+        rising = early * (begin / first) ** power * length
         return float(rising + late * max(0.0, k - second))
 
     def curve(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
