@@ -31,9 +31,11 @@ from idescent.drawing import style
 from idescent.drawing.saving import save, styled
 from idescent.objectives import DoubleWell, Perceptron, Rosenbrock
 from idescent.objectives.data import Split
+from idescent.solvers import walk as walks
 from idescent.solvers.difference import Aim
 from idescent.solvers.element import NODES, Operators
 from idescent.solvers.walk import Walk
+from idescent.solvers.walk_checks import meets, noise
 
 TARGET = Path(__file__).with_name("leap.md")
 QUADRATIC = ide.Quadratic(4.0)
@@ -103,7 +105,7 @@ def collocated(optimizer, objective, alpha, first, length, kick=0.0):
     walk.neighbour = None
     walk.iterate(8)
     state, before = walk.state(), walk.rows["theta"][-2]
-    aim = Aim(1e-11, 1e-10, walk.sizes(), walk.noise())
+    aim = Aim(1e-11, 1e-10, walk.sizes(), noise(walk.rows))
     outcome = walk.equation.collocate(state, first, length, state["theta"] - before, aim, {})
     walk.neighbour = None
     walk.iterate(length)
@@ -142,14 +144,20 @@ class Counting(Walk):
 
     apart = unstable = 0
 
-    def meets(self, *arguments):
-        """Count elements that do not meet the iterate before them."""
-        met = super().meets(*arguments)
-        self.apart += not met
-        return met
+    def go(self):
+        """Compute all parts, and count elements that do not meet the iteration before them."""
+
+        def counted(element, k, made, allowed):
+            met = meets(element, k, made, allowed)
+            self.apart += not met and k < element.first
+            return met
+
+        walks.meets = counted
+        super().go()
+        walks.meets = meets
 
     def after(self, *arguments):
-        """Count elements after which a neighbour departs."""
+        """Count elements that do not meet the iteration after them, or after which a neighbour departs."""
         stable = super().after(*arguments)
         self.unstable += not stable
         return stable
@@ -177,7 +185,7 @@ def checks():
         "accepted",
         "refused: fixed point or resolution",
         "refused: distance at a − 1",
-        "refused: growth",
+        "refused: iteration after it, growth",
     ]
     return table(head, [[str(total) for total in totals]], left=0)
 

@@ -45,6 +45,7 @@ API = {
             "analysis.verification",
             "analysis.ladder",
             "analysis.orders",
+            "analysis.floor",
             "analysis.settling",
             "analysis.reference",
         ),

@@ -121,7 +121,8 @@ def fit(
     errors : sequence of float
         NaN where there is no error.
     floors : sequence of float, optional
-        Upper bounds on the solver's and rounding's share of each error (:func:`floor`).
+        Upper bounds on the share of the solver and of rounding in each error
+        (:func:`idescent.analysis.floor.floor`).
     spread : float
         Largest difference of the pairwise slopes in the window.
     fewest : int, >= 3

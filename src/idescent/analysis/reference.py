@@ -73,7 +73,7 @@ def reference(
     optimizer, objective, alpha, theta0, steps, schedule
         As for :func:`idescent.simulate`.
     rule : (int, int), optional
-        :data:`COMPILED` or :data:`PYTHON`; by default the one of these two that applies.
+        ``COMPILED`` or ``PYTHON``; by default the one of these two that applies.
 
     Returns
     -------
