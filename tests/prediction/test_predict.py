@@ -40,27 +40,31 @@ def test_the_estimate_is_that_of_the_true_error_and_costs_half_as_much_again():
     assert details["passes"] == 2
 
 
-@pytest.mark.parametrize("step", [10, 20, 40])
-@pytest.mark.parametrize(
-    ("optimizer", "alpha"),
-    [
+def test_the_estimate_is_within_a_factor_of_two_in_nine_of_ten_cells_and_of_four_in_all():
+    """Constant steps of 10, 20 and 40 iterations; over 600 iterations the error of the solver dominates."""
+    optimizers = [
         (ADAM, 1e-3),
+        (ide.AdamL2(0.9, 0.99, 0.1), 1e-3),
         (ide.AdamW(0.9, 0.99, 0.1), 1e-3),
+        (ide.NAdam(), 1e-3),
         (ide.AdaGrad(), 1e-2),
         (ide.RMSProp(0.99), 1e-3),
         (ide.GradientDescent(), 1e-3),
         (ide.QHM(0.9), 1e-3),
-    ],
-    ids=lambda x: type(x).__name__,
-)
-def test_the_estimate_of_constant_steps_is_within_a_factor_of_two(optimizer, alpha, step):
-    run = ide.simulate(optimizer, Quartic(), alpha=alpha, theta0=THETA0, steps=600)
-    result = ide.predict(optimizer, Quartic(), alpha=alpha, start=THETA0, steps=600, step=step)
-    error = relative(result.loss(run.k), run).max()
-    details = result.report.details
-    assert details["largest_step"] == step
-    assert error / 2.0 <= result.report.error_estimate <= 2.0 * error
-    assert details["solver_error"] > details["model_error"]
+    ]
+    ratios = []
+    for optimizer, alpha in optimizers:
+        run = ide.simulate(optimizer, Quartic(), alpha=alpha, theta0=THETA0, steps=600)
+        for step in (10, 20, 40):
+            result = ide.predict(optimizer, Quartic(), alpha=alpha, start=THETA0, steps=600, step=step)
+            details = result.report.details
+            assert details["largest_step"] == step
+            assert details["solver_error"] > details["model_error"]
+            ratios.append(result.report.error_estimate / relative(result.loss(run.k), run).max())
+    factors = np.maximum(ratios, 1.0 / np.array(ratios))
+    assert len(factors) == 24
+    assert (factors <= 2.0).mean() >= 0.9
+    assert factors.max() <= 4.0
 
 
 def test_errors_are_estimated_for_each_iteration_of_the_curve():
@@ -95,6 +99,9 @@ def test_theta_is_the_same_in_any_order_and_shape():
     k = [700, 3, 3, 1000, 0]
     assert np.array_equal(result(k), np.stack([result(x) for x in k]))
     assert result([]).shape == (0, 4)
+    before = result(0).copy()
+    result(0)[:] = 7.0
+    assert np.array_equal(result(0), before)
     assert result.loss(700).shape == ()
     assert np.array_equal(result.loss(k), [result.loss(x) for x in k])
 

@@ -87,7 +87,8 @@ class Predicted:
         points = self._checked(k)
         rows = dict(self._thetas(points))
         if not points.ndim:
-            return rows[int(points)]
+            # A copy: the caller may change it.
+            return namespace(rows[int(points)]).asarray(rows[int(points)], copy=True)
         if not points.size:
             theta = self.path.state.theta
             return namespace(theta).reshape(theta, (1, -1))[:0, :]
