@@ -40,6 +40,7 @@ API = {
             "analysis.projections",
             "analysis.errors",
             "solvers.leap",
+            "prediction.predict",
             "solvers.fast_forward",
             "analysis.edge",
             "analysis.verification",

@@ -46,7 +46,8 @@ class Report:
     ----------
     status : str
         ``completed`` or ``diverged`` for a discrete run; ``converged``, ``not converged``, ``diverged`` or
-        ``refused`` for a solution, and for Algorithm 4 also ``smoothing exhausted`` and ``iteration limit``.
+        ``refused`` for a solution, and for Algorithm 4 also ``smoothing exhausted`` and ``iteration limit``;
+        ``estimated`` for a prediction.
     message : str
         Explanation of the status in one line.
     gradient_evaluations : int
@@ -54,7 +55,8 @@ class Report:
     sweeps : int
         Fixed-point sweeps, over all windows of a solution.
     error_estimate : float
-        Estimated sup-norm error of ``theta`` over the stored iterations; NaN if there is no estimate.
+        Estimated sup-norm error of ``theta`` over the stored iterations, for a prediction the relative error
+        of the loss; NaN if there is no estimate.
     rtol, atol : float
         Tolerance of a solution; NaN for a discrete run.
     diverged_at : int or None
