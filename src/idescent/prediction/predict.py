@@ -142,7 +142,7 @@ def predict(
 
     The half-step model of the optimizer (:class:`idescent.models.HalfStep`) is integrated by an exponential
     leapfrog, which evaluates one gradient for a step of several iterations
-    (:class:`idescent.prediction.leapfrog.Leapfrog`; on exponential integrators: Hochbruck and Ostermann 2010,
+    (``idescent.prediction.leapfrog.Leapfrog``; on exponential integrators: Hochbruck and Ostermann 2010,
     Acta Numerica 19).  The result is an estimate, not a certified solution.  The curvature in units of the
     step's denominator limits the length of the steps: near the edge of stability a prediction with its
     estimate costs more than the run.  The message of the report contains both costs.
