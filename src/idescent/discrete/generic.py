@@ -52,6 +52,9 @@ class GenericLoop:
         self.plan: Plan = Plan(setup.optimizer) if like is None else like.plan
         start = setup.start if start is None else start
         self.dims: Dims = layout(self.plan, start.shape[-1]) if like is None else like.dims
+        if setup.values is not None:
+            self.evaluations, self.values = 0, dict(setup.values)
+            return
         needs_gradient = self.plan.starts_from_gradient
         self.evaluations = start.size // start.shape[-1] if needs_gradient else 0
         gradient = self.objective.gradient(start) if needs_gradient else np.zeros_like(start)

@@ -8,6 +8,8 @@ in one call (:mod:`idescent.discrete.lockstep`).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,11 +18,12 @@ from idescent.discrete.corrections import correction, fading
 from idescent.discrete.generic import GenericLoop
 from idescent.discrete.kernels import RunRows, compiled, empty, fill, in_lanes
 from idescent.discrete.setup import Setup
+from idescent.discrete.start import kept_from
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.ratio import Ratio, own, ratio_of
 from idescent.schedules import Schedule, factors
-from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
+from idescent.trajectory import Keep, Report, Trajectory, assemble
 
 Array = NDArray[np.float64]
 
@@ -33,7 +36,8 @@ def simulate(
     objective: Objective,
     *,
     alpha: float,
-    theta0: ArrayLike,
+    theta0: ArrayLike | None = None,
+    start: Any = None,
     steps: int,
     schedule: Schedule | None = None,
     keep: Keep | None = None,
@@ -48,31 +52,45 @@ def simulate(
         Learning rate.
     theta0 : float or array_like, shape (n,)
         Initial parameters.
+    start : array, tuple or dict, optional
+        Replaces ``theta0``; one of
+
+        - theta, shape (n,);
+        - ``(trajectory, k)``: a :class:`~idescent.Trajectory` and one of its iterations;
+        - ``{"theta": ..., "moments": {...}, "k": ...}``, or an object with these attributes: a checkpoint.
+          Moments are not bias-corrected.  Names of ``torch.optim`` (``exp_avg``, ``exp_avg_sq``, ``step``)
+          and of ``optax`` (``mu``, ``nu``, ``count``) are accepted.  A list of arrays is joined in its order;
+        - ``{"theta": ..., "iterations": 20}``: theta; all iterations are true ones.
+
+        Iterations count from the start of the run: the run continues after ``k`` and ends at ``k + steps``,
+        with the learning rates of a schedule there.
     steps : int, >= 1
         Number of iterations.
     schedule : Schedule, optional
         Factors of the learning rate, for example ``ide.schedules.Cosine(1000)``; time remains
         :math:`\alpha k`.
     keep : int or sequence of int, optional
-        Interval between stored iterations (the last one is stored as well), or a list of iterations from 0 to
-        ``steps``; by default all are stored.  The run uses memory for the stored rows and a block of fixed
-        size.
+        Interval between stored iterations (the last one is stored as well), or a list of iterations from the
+        first to the last one; by default all are stored.  The run uses memory for the stored rows and a block
+        of fixed size.
 
     Returns
     -------
     Trajectory
         Row k contains :math:`\theta_k` (or the iterate that the optimizer's ``evaluate`` returns) and the
-        memories after iteration k, not bias-corrected; row 0 contains their initial values, in general 0.  If
-        ``theta`` or a memory is not finite, the report has the status ``diverged`` and the iteration; rows
-        from there on are NaN.
+        memories after iteration k, not bias-corrected; row 0 contains their initial values, in general 0, and
+        the first row after a checkpoint those of the checkpoint.  If ``theta`` or a memory is not finite, the
+        report has the status ``diverged`` and the iteration; rows from there on are NaN.
 
     Raises
     ------
     ValueError
-        If an argument is outside its range, the objective is not finite at ``theta0``, or the stored rows do
+        If an argument is outside its range, the objective is not finite at the start, or the stored rows do
         not fit into the available memory.
     """
-    setup = Setup.checked(optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, schedule=schedule)
+    setup = Setup.checked(
+        optimizer, objective, alpha=alpha, theta0=theta0, start=start, steps=steps, schedule=schedule
+    )
     return DiscreteRun(setup, keep).go()
 
 
@@ -90,18 +108,26 @@ class DiscreteRun:
     ----------
     loop : GenericLoop or None
         Loop of an optimizer that is none of the paper's.
+    first : int
+        Iteration at which the run starts.
+    steps : int
+        Number of iterations.
+    k : ndarray of int64, shape (r,)
+        Rows to keep, counted from the start.
     rows : RunRows
         All rows, or a block of them, for an optimizer of the paper; allocated by :meth:`begin`.
     diverged_at : int or None
-        First iteration that is not finite.
+        First row that is not finite, counted from the start.
     """
 
     def __init__(self, setup: Setup, keep: Keep | None, like: GenericLoop | None = None) -> None:
         self.optimizer, self.objective, self.alpha = setup.optimizer, setup.objective, setup.alpha
-        self.start, self.steps = setup.start, setup.steps
+        self.start, self.values = setup.start, setup.values
+        self.first, self.steps = setup.first, setup.steps - setup.first
         memory.check(self.steps, needed(setup, keep))
-        self.keep, self.k = keep, kept(self.steps, keep)
-        self.rates = factors(setup.schedule, self.steps)
+        self.keep, self.k = keep, kept_from(self.first, self.steps, keep) - self.first
+        rates = factors(setup.schedule, setup.steps)
+        self.rates = None if rates is None else rates[self.first :]
         self.diverged_at: int | None = None
         self.whole = keep is None or self.size <= BLOCK
         closed_form = getattr(self.objective.objective, "separable_quadratic", None)
@@ -150,6 +176,8 @@ class DiscreteRun:
         """Return rows 0 ... count of theta and of each memory; only row 0 is filled."""
         if self.loop is not None:
             first = self.loop.state()
+        elif self.values is not None:
+            first = [self.start, *(self.values[name].ravel() for name in self.optimizer.moments)]
         else:
             widths = memory.widths(self.optimizer, len(self.start))
             first = [self.start, *map(np.zeros, widths)]
@@ -165,6 +193,7 @@ class DiscreteRun:
         )
 
     def _fill(self, done: int) -> int | None:
+        done += self.first
         if self.loop is not None:
             return self.loop.fill(self.arrays, done, self.block_rates)
         rows = self.rows
@@ -205,14 +234,14 @@ class DiscreteRun:
             loss[:end] = self.objective.value(theta[:end])
         for rows in (theta, loss, *moments):
             rows[end:] = np.nan
-        status, message = "completed", f"{self.steps} iterations"
+        evaluations, status, message = self.steps, "completed", f"{self.steps} iterations"
         if diverged_at is not None:
+            evaluations, diverged_at = diverged_at, self.first + diverged_at
             status, message = "diverged", f"iteration {diverged_at} is not finite"
-        evaluations = self.steps if diverged_at is None else diverged_at
         evaluations += 0 if self.loop is None else self.loop.evaluations
         report = Report(status, message, gradient_evaluations=evaluations, diverged_at=diverged_at)
         named = dict(zip(self.optimizer.moments, moments, strict=True))
-        return assemble(theta, loss, named, self.alpha, report, k)
+        return assemble(theta, loss, named, self.alpha, report, self.first + k)
 
 
 def has_kernel(optimizer: Optimizer, objective: Objective) -> bool:
@@ -224,7 +253,7 @@ def has_kernel(optimizer: Optimizer, objective: Objective) -> bool:
 
 def needed(setup: Setup, keep: Keep | None) -> int:
     """Return the count of numbers that a run needs, for ``idescent.discrete.memory.check``."""
-    optimizer, steps = setup.optimizer, setup.steps
+    optimizer, steps = setup.optimizer, setup.steps - setup.first
     rates = 0 if setup.schedule is None else 2 * steps
     ratio = own(optimizer)
     decays = (ratio.beta1, ratio.beta2) if ratio is not None and ratio.corrected else ()

@@ -7,13 +7,16 @@ What lives here: :class:`Setup`, and the checks of the arguments in it.  What do
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.common.numeric import fraction, is_number, is_whole, offers, shown
+from idescent.discrete.start import parsed, restored
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer, check_declared
+from idescent.optimizers.plan import Values
 from idescent.schedules import Schedule
 
 Array = NDArray[np.float64]
@@ -33,11 +36,18 @@ class Setup:
     alpha : float
         Learning rate.
     start : ndarray, shape (n,)
-        Initial parameters.
+        Parameters after iteration ``first``.
     steps : int
-        Horizon in iterations.
+        Horizon: the last iteration.
     schedule : Schedule or None
         Factors of the learning rate.
+    first : int
+        Iteration at which the run starts.
+    values : dict or None
+        Parameters and memories by name after iteration ``first``, in the shapes of one run; None for the
+        initial values of the optimizer.
+    iterations : int or None
+        Number of iterations to make one by one at first; None if it is not stated.
     """
 
     optimizer: Optimizer
@@ -46,6 +56,9 @@ class Setup:
     start: Array
     steps: int
     schedule: Schedule | None = None
+    first: int = 0
+    values: Values | None = None
+    iterations: int | None = None
 
     @classmethod
     def checked(
@@ -54,26 +67,41 @@ class Setup:
         objective: Objective,
         *,
         alpha: float,
-        theta0: ArrayLike,
+        theta0: ArrayLike | None,
         steps: int,
         schedule: Schedule | None = None,
+        start: Any = None,
     ) -> Setup:
         """Check the arguments of a public function, and return them as a setup.
+
+        ``start`` replaces ``theta0`` (:func:`idescent.discrete.start.parsed`); ``steps`` then is the number
+        of iterations from there on.
 
         Raises
         ------
         ValueError
-            If an argument is outside its range, or the objective is not finite at ``theta0``.
+            If an argument is outside its range, or the objective is not finite at the start.
         """
         check_declared(optimizer)
         offers("objective", objective, "value", "gradient")
-        start = point(alpha, theta0, steps)
+        if (theta0 is None) == (start is None):
+            both = "both are given" if start is not None else "none is given"
+            raise ValueError(f"theta0, start: {both}: must be one of them")
+        begin = None if start is None else parsed(start, optimizer)
+        theta = point(alpha, theta0 if begin is None else begin.theta, steps)
         # The gradients of the check do not count.
-        check_objective(CountedObjective(objective), start)
-        return cls(optimizer, CountedObjective(objective), float(alpha), start, int(steps), schedule)
+        check_objective(CountedObjective(objective), theta)
+        counted = CountedObjective(objective)
+        if begin is None:
+            return cls(optimizer, counted, float(alpha), theta, int(steps), schedule)
+        last = begin.k + int(steps)
+        if last > MOST_STEPS:
+            raise ValueError(f"start: k + steps = {last} is not allowed: must be <= 2**53")
+        values = None if begin.moments is None else restored(begin, optimizer)
+        return cls(optimizer, counted, float(alpha), theta, last, schedule, begin.k, values, begin.iterations)
 
 
-def point(alpha: float, theta0: ArrayLike, steps: int) -> Array:
+def point(alpha: float, theta0: Any, steps: int) -> Array:
     """Check these arguments; return ``theta0`` as a vector, shape (n,)."""
     if not is_number(alpha) or not 0.0 < alpha <= 1.0:
         raise ValueError(f"alpha: {alpha!r} is not allowed: must be a number in (0, 1]")

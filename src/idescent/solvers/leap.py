@@ -7,6 +7,7 @@ elements (:mod:`idescent.solvers.walk`), and their equations (:mod:`idescent.sol
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,12 +32,12 @@ class Leap:
     Attributes
     ----------
     steps : int
-        Horizon in iterations.
+        Horizon: the last iteration asked for.
     reached : int
         Last iteration that was computed: ``steps``, unless the report has another status than ``converged``.
     report : Report
         ``gradient_evaluations`` counts everything.  ``error_estimate`` is that of theta in the sup norm over
-        k = 0 ... ``reached``, the rounding of the discrete run included.  Details: ``elements``,
+        k = ``first`` ... ``reached``, the rounding of the discrete run included.  Details: ``elements``,
         ``iterations`` (made one by one), ``where`` (their first and last k, by stretch), ``lengths`` of the
         elements, ``rejected`` elements, the parts ``resolution`` and ``rounding`` of the estimate, and the
         ``period`` of the iterations that the run repeats until its end, or None.
@@ -48,13 +49,18 @@ class Leap:
     parts: tuple[Iterations | Element, ...] = field(repr=False)
     equation: Difference = field(repr=False)
 
+    @property
+    def first(self) -> int:
+        """Iteration at which it starts."""
+        return self.parts[0].first
+
     def __call__(self, k: ArrayLike) -> Array:
         """Return theta after any iterations, the iterate that the discrete run stores.
 
         Parameters
         ----------
         k : array_like of int, shape (m,) or ()
-            Iterations in [0, reached], in any order.
+            Iterations in [first, reached], in any order.
 
         Returns
         -------
@@ -67,11 +73,11 @@ class Leap:
         """
         points = self._checked(k)
         plan = self.equation.plan
-        theta = np.empty((points.size, self.parts[0].state(np.zeros(1))["theta"].size))
+        theta = np.empty((points.size, self.parts[0].state(np.array([self.first]))["theta"].size))
         for chosen, values in self._states(points.ravel()):
             if plan.optimizer.evaluate is not None:
                 iterations = points.ravel()[chosen]
-                before = np.maximum(iterations - 1, 0)
+                before = np.maximum(iterations - 1, self.first)
                 old = self._gathered(before)
                 values = self.equation.values(values, iterations.astype(np.float64)) | {
                     f"{name}_old": value for name, value in old.items()
@@ -93,7 +99,7 @@ class Leap:
         return {name: value.reshape(shapes[name]) for name, value in states.items() if name != "theta"}
 
     def _gathered(self, k: NDArray[np.int64]) -> State:
-        initial = self.parts[0].state(np.zeros(1))
+        initial = self.parts[0].state(np.array([self.first]))
         gathered = {name: np.empty((k.size, *value.shape[1:])) for name, value in initial.items()}
         for chosen, values in self._states(k):
             for name, value in values.items():
@@ -114,10 +120,9 @@ class Leap:
             raise ValueError(f"k: {shown(k)} is not allowed: must be integers") from error
         if points.ndim > 1 or not (points == np.floor(points)).all():
             raise ValueError(f"k: {shown(k)} is not allowed: must be an integer or integers, shape (m,)")
-        if points.size and not (points.min() >= 0.0 and points.max() <= self.reached):
-            raise ValueError(
-                f"k: {points.min():g} ... {points.max():g} is not allowed: must be in [0, {self.reached}]"
-            )
+        if points.size and not (points.min() >= self.first and points.max() <= self.reached):
+            limits = f"[{self.first}, {self.reached}]"
+            raise ValueError(f"k: {points.min():g} ... {points.max():g} is not allowed: must be in {limits}")
         return points.astype(np.int64)
 
 
@@ -126,7 +131,8 @@ def leap(
     objective: Objective,
     *,
     alpha: float,
-    theta0: ArrayLike,
+    theta0: ArrayLike | None = None,
+    start: Any = None,
     steps: int,
     rtol: float = 1e-10,
     schedule: Schedule | None = None,
@@ -170,8 +176,20 @@ def leap(
         Learning rate.
     theta0 : float or array_like, shape (n,)
         Initial parameters.
+    start : array, tuple or dict, optional
+        Replaces ``theta0``; one of
+
+        - theta, shape (n,);
+        - ``(trajectory, k)``: a :class:`~idescent.Trajectory` and one of its iterations;
+        - ``{"theta": ..., "moments": {...}, "k": ...}``, or an object with these attributes: a checkpoint.
+          Moments are not bias-corrected.  Names of ``torch.optim`` (``exp_avg``, ``exp_avg_sq``, ``step``)
+          and of ``optax`` (``mu``, ``nu``, ``count``) are accepted.  A list of arrays is joined in its order;
+        - ``{"theta": ..., "iterations": 20}``: makes at least 20 iterations one by one first.
+
+        Iterations count from the start of the run: the path begins at ``k`` and ends at ``k + steps``, with
+        the learning rates of a schedule there.
     steps : int, >= 1
-        Horizon in iterations.
+        Number of iterations.
     rtol : float in (0, 1)
         Tolerance of an element, relative to the size of theta.
     schedule : Schedule, optional
@@ -190,7 +208,9 @@ def leap(
         If an argument is outside its range, or an iteration computed twice is not the same: leap takes no
         noise, neither of the objective nor of the optimizer.
     """
-    setup = Setup.checked(optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, schedule=schedule)
+    setup = Setup.checked(
+        optimizer, objective, alpha=alpha, theta0=theta0, start=start, steps=steps, schedule=schedule
+    )
     fraction("rtol", rtol)
     integer("limit", limit)
     if schedule is not None:

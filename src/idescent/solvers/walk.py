@@ -105,9 +105,9 @@ class Walk:
         self.choice = Choice(self.equation)
         breaks = () if setup.schedule is None else setup.schedule.breaks(setup.steps)
         self.breaks = [*breaks, math.inf]
-        self.k, self.parts = 0, list[Iterations | Element]()
+        self.k, self.parts = setup.first, list[Iterations | Element]()
         self.rows: dict[str, list[Array]] = {name: [value] for name, value in self.state().items()}
-        self.first = 0
+        self.first = setup.first
         self.length, self.wait = float(SHORTEST), PROBE
         self.growth = 0.0
         self.scale = max(float(np.abs(setup.start).max()), setup.alpha)
@@ -141,7 +141,7 @@ class Walk:
         steps = self.setup.steps
         with np.errstate(all="ignore"):
             refuse_noise(self.loop, self.k, self.rates(1)[0])
-            self.iterate(min(START, steps))
+            self.iterate(min(max(START, self.setup.iterations or 0), steps - self.k))
             if self.going():
                 # Noise may vanish at the start, or begin after it.
                 refuse_noise(self.loop, self.k, self.rates(1)[0])
@@ -160,7 +160,7 @@ class Walk:
                     self.wait = PROBE
                 elif self.going():
                     self.iterate(min(self.wait, steps - self.k))
-                    self.wait = min(2 * self.wait, max(PROBE, self.k // 8))
+                    self.wait = min(2 * self.wait, max(PROBE, (self.k - self.setup.first) // 8))
         self.close()
 
     def going(self) -> bool:
