@@ -84,9 +84,10 @@ class Setup:
         """
         check_declared(optimizer)
         offers("objective", objective, "value", "gradient")
-        if (theta0 is None) == (start is None):
-            both = "both are given" if start is not None else "none is given"
-            raise ValueError(f"theta0, start: {both}: must be one of them")
+        if theta0 is None and start is None:
+            raise ValueError("theta0: None is not allowed: must be a number or a vector (n,), or have start")
+        if theta0 is not None and start is not None:
+            raise ValueError(f"start: {shown(start)} is not allowed: must be None beside theta0")
         begin = None if start is None else parsed(start, optimizer)
         theta = point(alpha, theta0 if begin is None else begin.theta, steps)
         # The gradients of the check do not count.

@@ -138,6 +138,8 @@ def _row(start: tuple[Any, ...], optimizer: Optimizer, names: list[str], vector:
             f"start: a trajectory of {type(optimizer).__name__} contains the iterates of evaluate: "
             "must be a dict with theta and moments"
         )
+    if k == 0:
+        return Start(vector("start", run.theta[rows[0]]))
     missing = [name for name in names if name not in run.moments]
     if missing:
         raise ValueError(f"start: the trajectory has no moment {missing[0]!r}: it is of another optimizer")

@@ -102,9 +102,9 @@ class FirstIterations:
     Attributes
     ----------
     count : int
-        Number of iterations.
-    theta : ndarray, shape (count + 1, n)
-    moments : mapping of str to ndarray, shape (count + 1, width)
+        The last of them.
+    theta : ndarray, shape (count - first + 1, n)
+    moments : mapping of str to ndarray, shape (count - first + 1, width)
         The optimizer's memories after each iteration.
     memories : tuple of ndarray, shape (width,)
         Values of the equation's memories at ``s = count``.
@@ -112,6 +112,8 @@ class FirstIterations:
         Largest absolute source of each memory so far; None if there are no iterations.
     last : ndarray, shape (n,), or None
         The path at ``s = count``, if ``theta`` contains another iterate, that of ``Equation.evaluate``.
+    first : int
+        Iteration after which the first row of ``theta`` and ``moments`` is.
     """
 
     count: int
@@ -120,6 +122,11 @@ class FirstIterations:
     memories: tuple[Array, ...]
     scales: tuple[float, ...] | None = None
     last: Array | None = None
+    first: int = 0
+
+    def rows(self, k: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the indices of the rows of iterations ``k``; the first row for earlier ones."""
+        return np.maximum(k - self.first, 0)
 
 
 @dataclass(frozen=True)
@@ -157,6 +164,8 @@ class Equation:
         most ``steps``, from the initial theta and the gradient of the objective, with the learning-rate
         ``factors`` of a schedule (:func:`idescent.schedules.factors`), and returns :class:`FirstIterations`:
         the equation is solved from the last of them, with the memories stored there instead of ``initial``.
+        If it has an argument ``values=None`` it can begin at a checkpoint
+        (:func:`idescent.models.beginning.first_iterations`).
     point : callable or None
         Point at which the gradient is evaluated, see :data:`Place`; None is theta.
     evaluate : callable or None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from idescent.common.numeric import integer
 from idescent.models.averages import decoupled_decay, refusal
+from idescent.models.beginning import first_iterations
 from idescent.models.equation import (
     Equation,
-    FirstIterations,
     HessianVector,
     LearningRate,
     Memory,
@@ -121,8 +121,8 @@ class HalfStep:
             coupled_decay=optimizer.coupled_decay,
             moment_offset=-0.5,
             held_until=count + 0.5,
-            begin=lambda theta, gradient, steps, factors=None: _first_iterations(
-                system, min(count, steps), theta, gradient, factors
+            begin=lambda theta, gradient, steps, factors=None, values=None: first_iterations(
+                variables, float(alpha), min(count, steps), theta, gradient, factors, values
             ),
             point=None if optimizer.point is None else system.point,
             evaluate=None if optimizer.evaluate is None else system.evaluate,
@@ -336,65 +336,3 @@ class _System:
         h = np.asarray(self.plan.sources[name](values))
         dims = self.variables.dims(theta.shape[-1])[name]
         return h if len(dims) == 1 else h.reshape(*h.shape[: -len(dims)], -1)
-
-
-def _first_iterations(
-    system: _System, count: int, theta: Array, gradient: Callable[[Array], Array], factors: Array | None
-) -> FirstIterations:
-    """Run ``count`` iterations of the optimizer, and one more whose memories the next step reads."""
-    plan, dims = Plan(system.plan.optimizer), system.variables.dims(len(theta))
-    rates = np.full(count + 1, float(system.alpha))
-    if factors is not None:
-        rates[: len(factors)] *= factors[: len(rates)]
-    scales = [0.0] * len(system.items)
-    values = plan.starts(theta, gradient(theta) if plan.starts_from_gradient else np.zeros_like(theta), dims)
-    initial = {name: values[name] for name in plan.memories}
-    rows: dict[str, list[Array]] = {"theta": [plan.evaluated(values)]}
-    rows |= {name: [np.ravel(values[name])] for name in plan.memories}
-    for k in range(1, count + 1):
-        plan.advance(values, gradient(plan.place(values, k, float(rates[k - 1]))))
-        scales = list(map(max, scales, _sizes(system, values)))
-        rows["theta"].append(plan.evaluated(values))
-        for name in plan.memories:
-            rows[name].append(np.ravel(values[name]))
-    last = plan.flat(values["theta"])
-    # After the last iteration, and after the next one.
-    before = {name: values[name] for name in plan.memories}
-    point = plan.place(values, count + 1, float(rates[count]))
-    plan.advance(values, gradient(point))
-    scales = list(map(max, scales, _sizes(system, values)))
-    inputs = {"gradient": plan.flat(values["gradient"]), "theta": last, "point": point}
-    kappa, memories = np.array([count + 1.0]), []
-    for variable in system.items:
-        if variable.memory is None:
-            memories.append(inputs[variable.key])
-            continue
-        name = variable.memory
-        if variable.kind == "start":
-            memories.append(np.ravel(initial[name]))
-        else:
-            # The values after the last and after the next iteration, each by its mass.
-            ends = []
-            for late, value in ((1.0, before[name]), (0.0, values[name])):
-                if variable.kind == "linear":
-                    at = kappa + variable.late - late
-                    value = (value - variable.lag.kept(at) * initial[name]) / variable.lag.mass(at)
-                ends.append(value)
-            # Without the product by 0, which would be NaN for a value that is not finite.
-            whole = variable.late in (0.0, 1.0)
-            late = variable.late
-            value = ends[int(1.0 - late)] if whole else late * ends[0] + (1.0 - late) * ends[1]
-            memories.append(np.ravel(value))
-    stacked = {name: np.stack(row) for name, row in rows.items()}
-    theta = stacked.pop("theta")
-    return FirstIterations(count, theta, stacked, tuple(memories), tuple(scales), last)
-
-
-def _sizes(system: _System, values: Values) -> list[float]:
-    """Return the largest absolute source of each variable in the last iteration."""
-    sizes = []
-    for variable in system.items:
-        name = variable.memory
-        source = values[variable.key] if name is None else system.plan.sources[name](values)
-        sizes.append(float(np.max(np.abs(source))))
-    return sizes

@@ -170,8 +170,9 @@ class Collocation:
             message = f"no solution beyond iteration {march.failed_at:.6g}: {march.reason}"
         elif not estimate <= allowed:
             status = "not converged"
-        if first is not None and 2 * first.count > steps:
-            message += f"; the first {min(first.count, steps)} iterations are the optimizer's own"
+        if first is not None and 2 * (first.count - first.first) > steps - first.first:
+            count = min(first.count, steps) - first.first
+            message += f"; the first {count} iterations are the optimizer's own"
         report = Report(
             status,
             message,
@@ -224,7 +225,7 @@ class SolutionRows:
         self.theta = np.full((len(k), len(theta0)), np.nan)
         self.theta[0] = theta0
         if first is not None:
-            self.theta[: self._begin] = first.theta[k[: self._begin]]
+            self.theta[: self._begin] = first.theta[first.rows(k[: self._begin])]
         self._memories: list[Array] = []
         # Index of the next row to fill, for each offset.  Neighbouring elements may round their common border
         # to different sides of a whole number: the index neither skips nor repeats a row there.
@@ -265,7 +266,8 @@ class SolutionRows:
             if memory.readout is not None and len(k):
                 rows[self._begin :] *= memory.readout(k)
             if self.first is not None:
-                rows[: self._begin] = self.first.moments[memory.name][self.k[: self._begin]]
+                at = self.first.rows(self.k[: self._begin])
+                rows[: self._begin] = self.first.moments[memory.name][at]
             moments[memory.name] = rows
         return moments
 

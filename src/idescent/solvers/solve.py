@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from idescent import solvers
 from idescent.common.numeric import offers
 from idescent.discrete import memory
 from idescent.discrete.setup import Setup, check_tolerances
+from idescent.discrete.start import kept_from
+from idescent.models.beginning import started
 from idescent.models.equation import Model
 from idescent.models.scheduled import under
 from idescent.objectives.protocol import Objective
@@ -51,7 +54,8 @@ def solve(
     objective: Objective,
     *,
     alpha: float,
-    theta0: ArrayLike,
+    theta0: ArrayLike | None = None,
+    start: Any = None,
     steps: int,
     rtol: float = 1e-9,
     atol: float = 1e-12,
@@ -72,6 +76,22 @@ def solve(
         Learning rate.
     theta0 : float or array_like, shape (n,)
         Initial parameters.
+    start : array, tuple or dict, optional
+        Replaces ``theta0``; one of
+
+        - theta, shape (n,);
+        - ``(trajectory, k)``: a :class:`~idescent.Trajectory` and one of its iterations;
+        - ``{"theta": ..., "moments": {...}, "k": ...}``, or an object with these attributes: a checkpoint.
+          Moments are not bias-corrected.  Names of ``torch.optim`` (``exp_avg``, ``exp_avg_sq``, ``step``)
+          and of ``optax`` (``mu``, ``nu``, ``count``) are accepted.  A list of arrays is joined in its order;
+        - ``{"theta": ..., "iterations": 20}``: makes 20 true iterations first.
+
+        Iterations count from the start of the run: the path begins at ``k`` and ends at ``k + steps``, with
+        the learning rates of a schedule there.  A start other than theta needs a model that begins with
+        iterations of the optimizer, as :class:`~idescent.models.HalfStep`.  Iterations up to
+        ``HalfStep.start`` are true ones, unless their number is stated; after a later checkpoint the equation
+        begins at once.  The order of the model in alpha assumes that the memories of a checkpoint follow the
+        gradient, as after iterations on this objective at this learning rate.
     steps : int, >= 1
         Horizon in iterations; the solution is reported at :math:`t = \alpha k`, k = 0 ... steps.
     rtol, atol : float, > 0
@@ -102,9 +122,17 @@ def solve(
         not fit into the memory available.
     """
     offers("model", model, "equation")
-    setup = Setup.checked(optimizer, objective, alpha=alpha, theta0=theta0, steps=steps, schedule=schedule)
-    memory.check(setup.steps, memory.numbers(optimizer, len(setup.start), setup.steps, keep))
+    setup = Setup.checked(
+        optimizer, objective, alpha=alpha, theta0=theta0, start=start, steps=steps, schedule=schedule
+    )
+    count = setup.steps - setup.first
+    memory.check(count, memory.numbers(optimizer, len(setup.start), count, keep))
     check_tolerances(rtol, atol)
+    model = started(model, setup.first, setup.values, setup.iterations)
+    if setup.first:
+        k = kept_from(setup.first, count, keep)
+        # A solver stores row 0, too.
+        keep = np.concatenate(([0], k))
     if schedule is not None:
         factors(schedule, setup.steps)
         model = under(model, schedule, setup.steps)
@@ -112,7 +140,7 @@ def solve(
         # Through the lazy registry: results of another solver do not depend on the default's code.
         solver = solvers.Collocation()
     offers("solver", solver, "solve")
-    return solver.solve(
+    solution = solver.solve(
         model,
         optimizer,
         objective,
@@ -124,3 +152,4 @@ def solve(
         progress=progress,
         keep=keep,
     )
+    return solution.rows(k) if setup.first else solution
