@@ -93,7 +93,7 @@ def solve(
         begins at once.  The order of the model in alpha assumes that the memories of a checkpoint follow the
         gradient, as after iterations on this objective at this learning rate.
     steps : int, >= 1
-        Horizon in iterations; the solution is reported at :math:`t = \alpha k`, k = 0 ... steps.
+        Number of iterations; the solution is reported at :math:`t = \alpha k`, k = 0 ... steps.
     rtol, atol : float, > 0
         Tolerance of ``theta``, sup norm over the iterations stored: the error shall be at most ``atol +
         rtol*max|theta|``.
@@ -105,8 +105,8 @@ def solve(
     progress : callable, optional
         Receives lines for a log.
     keep : int or sequence of int, optional
-        Store every ``keep``-th iteration and the last one, or the iterations listed, from 0 to ``steps``;
-        default all.
+        Store every ``keep``-th iteration and the last one, or the iterations listed, from the first to the
+        last one; default all.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def solve(
     Raises
     ------
     ValueError
-        If an argument is outside its range, the objective is not finite at ``theta0``, or the rows kept do
+        If an argument is outside its range, the objective is not finite at the start, or the rows kept do
         not fit into the memory available.
     """
     offers("model", model, "equation")
@@ -140,6 +140,10 @@ def solve(
         # Through the lazy registry: results of another solver do not depend on the default's code.
         solver = solvers.Collocation()
     offers("solver", solver, "solve")
+    if setup.values is not None and not isinstance(solver, solvers.Collocation):
+        raise ValueError(
+            f"start: a checkpoint is not allowed with {type(solver).__name__}: needs Collocation"
+        )
     solution = solver.solve(
         model,
         optimizer,
