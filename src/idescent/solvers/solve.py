@@ -141,9 +141,8 @@ def solve(
         solver = solvers.Collocation()
     offers("solver", solver, "solve")
     if setup.values is not None and not isinstance(solver, solvers.Collocation):
-        raise ValueError(
-            f"start: a checkpoint is not allowed with {type(solver).__name__}: needs Collocation"
-        )
+        name = type(solver).__name__
+        raise ValueError(f"start: a checkpoint is not allowed with {name}: must be solved by Collocation")
     solution = solver.solve(
         model,
         optimizer,

@@ -36,6 +36,16 @@ def named(optimizer):
     return type(optimizer).__name__
 
 
+class Steep:
+    """A quadratic too steep for a learning rate of 1."""
+
+    def value(self, theta):
+        return 50.0 * (theta**2).sum(axis=-1)
+
+    def gradient(self, theta):
+        return 100.0 * theta
+
+
 @dataclass
 class Checkpoint:
     theta: np.ndarray
@@ -126,9 +136,8 @@ def test_a_checkpoint_of_a_loop_continues_an_optimizer_whose_stored_iterate_is_a
 
 def test_a_divergence_is_reported_at_its_iteration_of_the_run():
     cell = {"alpha": 1.0, "steps": 1000}
-    steep = ide.Quadratic(40.0)
-    run = ide.simulate(ide.HeavyBall(0.9), steep, theta0=THETA0, **cell)
-    path = ide.simulate(ide.HeavyBall(0.9), steep, start=(run, 10), **cell)
+    run = ide.simulate(ide.HeavyBall(0.9), Steep(), theta0=THETA0, **cell)
+    path = ide.simulate(ide.HeavyBall(0.9), Steep(), start=(run, 10), **cell)
     at = run.report.diverged_at
     assert at is not None
     assert at > 10
