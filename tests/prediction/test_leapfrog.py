@@ -65,7 +65,7 @@ def test_the_weights_solve_the_equation_of_the_memory_for_a_linear_source(memory
 def test_the_error_of_the_solver_is_of_second_order_in_the_step(optimizer, largest):
     """Sup norm of theta on a quadratic, every 160 iterations of 3200, after 200 true ones."""
     leapfrog, objective, thetas = Leapfrog(optimizer, 5e-5), Counted(Quartic(quartic=0.0)), {}
-    start = parsed({"theta": THETA0, "iterations": 200}, list(leapfrog.plan.memories))
+    start = parsed({"theta": THETA0, "iterations": 200}, leapfrog.plan.optimizer)
     *_, first = run(leapfrog, objective, start)
     for d in (10, 20, 40, 80):
         states = march(leapfrog, objective, first, np.inf, Planned([d] * (3200 // d)), np.inf)

@@ -219,7 +219,7 @@ def predict(
     if step is not None and not _is_step(step):
         raise ValueError(f"step: {shown(step)} is not allowed: must be an integer >= 1 or a power of 1/2")
     leapfrog = Leapfrog(optimizer, float(alpha))
-    begin = parsed(start, list(leapfrog.plan.memories))
+    begin = parsed(start, optimizer)
     begin = replace(begin, iterations=min(begin.iterations, int(steps)))
     # One more true iteration, and the gradient at its middle.
     least = begin.iterations + 2

@@ -1,38 +1,26 @@
 """Where a prediction starts: parameters, a trajectory, or a checkpoint of a training run.
 
-What lives here: the forms of ``start``, the first true iterations, and the first state of the model.  What
-does not: the steps after it (:mod:`idescent.prediction.leapfrog`).
+What lives here: arrays of any library in a start, the first true iterations, and the first state of the
+model.  What does not: the forms of ``start`` (:mod:`idescent.discrete.start`), and the steps after it
+(:mod:`idescent.prediction.leapfrog`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from idescent.common.numeric import integer, is_number, numbers, shown
+from idescent.common.numeric import is_number, numbers, shown
+from idescent.discrete import start as checkpoints
+from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.plan import Values
 from idescent.optimizers.structure import FIRST
 from idescent.prediction.arrays import Array, Counted, finite, namespace, plain, sent, understood, wrapped
 from idescent.prediction.leapfrog import Leapfrog, State
-from idescent.trajectory import Trajectory
-
-_FORMS = (
-    "must be theta, (trajectory, k), {'theta': ..., 'moments': ..., 'k': ...} "
-    "or {'theta': ..., 'iterations': ...}"
-)
-_KEYS = ("theta", "moments", "k", "iterations")
-# Names of moments in torch.optim and optax, by the name here.
-_ALIASES = {
-    "m": ("exp_avg", "mu"),
-    "v": ("exp_avg_sq", "square_avg", "nu"),
-    "G": ("sum", "sum_of_squares"),
-    "b": ("momentum_buffer", "trace"),
-}
-_COUNTS = ("step", "count")
 
 
 @dataclass(frozen=True)
@@ -55,69 +43,17 @@ class Start:
     iterations: int
 
 
-def parsed(start: Any, names: Sequence[str]) -> Start:
-    """Return a start from one of its forms; ``names`` are the optimizer's memories.
+def parsed(start: Any, optimizer: Optimizer) -> Start:
+    """Return a start from one of its forms (:func:`idescent.discrete.start.parsed`).
 
     Raises
     ------
     ValueError
         If it has none of them, or a part of it has a wrong name, shape or value.
     """
-    if isinstance(start, Trajectory):
-        raise ValueError("start: a Trajectory alone is not allowed: must be (trajectory, k)")
-    if isinstance(start, tuple) and start and isinstance(start[0], Trajectory):
-        return _row(start, names)
-    if not isinstance(start, Mapping) and hasattr(start, "theta"):
-        start = {name: getattr(start, name) for name in _KEYS if hasattr(start, name)}
-    if not isinstance(start, Mapping):
-        return Start(_vector("start", start), None, 0, FIRST)
-    unknown = [name for name in start if name not in _KEYS]
-    if unknown or "theta" not in start:
-        raise ValueError(f"start: the keys {shown(list(start))} are not allowed: {_FORMS}")
-    theta, given = _vector("start['theta']", start["theta"]), start.get("moments")
-    moments, k = (None, None) if given is None else _named(given, names)
-    k = start.get("k", k)
-    if moments is None and k not in (None, 0):
-        raise ValueError(f"start: k = {shown(k)} without moments is not allowed: {_FORMS}")
-    if moments and k is None:
-        raise ValueError(f"start: moments without k are not allowed: {_FORMS}")
-    k = 0 if k is None else k
-    integer("start['k']", k, least=0)
-    iterations = start.get("iterations", 0 if k else FIRST)
-    integer("start['iterations']", iterations, least=0)
-    return Start(theta, moments, int(k), int(iterations))
-
-
-def _row(start: tuple[Any, ...], names: Sequence[str]) -> Start:
-    """Return the start at an iteration of a trajectory."""
-    run = start[0]
-    if len(start) != 2:
-        raise ValueError(f"start: {len(start)} values are not allowed: must be (trajectory, k)")
-    integer("start: k", start[1], least=0)
-    k = int(start[1])
-    rows = np.flatnonzero(run.k == k)
-    if not rows.size:
-        raise ValueError(f"start: k = {k} is not allowed: the trajectory has no row of this iteration")
-    missing = [name for name in names if name not in run.moments]
-    if missing:
-        raise ValueError(f"start: the trajectory has no moment {missing[0]!r}: it is of another optimizer")
-    moments = {name: run.moments[name][rows[0]] for name in names}
-    return Start(_vector("start", run.theta[rows[0]]), moments, k, 0 if k else FIRST)
-
-
-def _named(given: Any, names: Sequence[str]) -> tuple[dict[str, Array], Any]:
-    """Return moments by the names of the optimizer, and the number of iterations if it is among them."""
-    given = given._asdict() if hasattr(given, "_asdict") else given
-    if not isinstance(given, Mapping):
-        raise ValueError(f"start['moments']: {shown(given)} is not allowed: must be a dict by name")
-    moments = {}
-    for name in names:
-        known = [x for x in (name, *_ALIASES.get(name, ())) if given.get(x) is not None]
-        if not known:
-            raise ValueError(f"start['moments']: {name!r} is missing: must have {', '.join(names)}")
-        moments[name] = _vector(f"start['moments'][{known[0]!r}]", given[known[0]])
-    k = next((given[name] for name in _COUNTS if name in given), None)
-    return moments, None if k is None else int(k)
+    begin = checkpoints.parsed(start, optimizer, _vector)
+    iterations = (0 if begin.k else FIRST) if begin.iterations is None else begin.iterations
+    return Start(begin.theta, begin.moments, begin.k, iterations)
 
 
 def _vector(name: str, value: Any) -> Array:
@@ -132,7 +68,7 @@ def _vector(name: str, value: Any) -> Array:
     elif hasattr(value, "shape"):
         array = value.detach() if hasattr(value, "detach") else value
     else:
-        raise ValueError(f"{name}: {shown(value)} is not allowed: {_FORMS}")
+        raise ValueError(f"{name}: {shown(value)} is not allowed: {checkpoints.FORMS}")
     xp = namespace(array)
     if not xp.isdtype(array.dtype, "real floating"):
         raise ValueError(f"{name}: {array.dtype} is not allowed: must be an array of floats")
