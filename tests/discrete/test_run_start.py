@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import array_api_strict
 import numpy as np
 import pytest
 
@@ -218,14 +219,27 @@ def test_the_rows_kept_are_those_of_the_iterations(keep):
         continued((RUN, HERE), keep=keep)
 
 
-def test_arrays_of_torch_are_accepted():
-    torch = pytest.importorskip("torch")
-    parameter = torch.nn.Parameter(torch.tensor(THETA0, dtype=torch.float64))
-    optimizer = torch.optim.Adam([parameter], lr=ALPHA, betas=(0.9, 0.99), eps=ADAM.eps)
-    for _ in range(HERE):
-        optimizer.zero_grad()
-        parameter.grad = torch.from_numpy(np.asarray(BOWL.gradient(parameter.detach().numpy())))
-        optimizer.step()
-    path = continued({"theta": parameter, "moments": optimizer.state[parameter]})
-    assert path.k[0] == HERE
-    assert np.abs(path.theta - RUN.theta[HERE:]).max() <= 1e-12
+class Tensor:
+    """The methods of a tensor that requires a gradient and is on a device."""
+
+    def __init__(self, values):
+        self.values, self.shape = np.asarray(values), np.shape(values)
+
+    def __array__(self, *arguments, **settings):
+        raise RuntimeError("Can't call numpy() on a tensor that requires grad")
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        return self
+
+    def numpy(self):
+        return self.values
+
+
+@pytest.mark.parametrize("library", [Tensor, array_api_strict.asarray], ids=["torch", "array API"])
+def test_arrays_of_other_libraries_are_accepted(library):
+    moments = {"step": library(np.array(60.0)), "exp_avg": library(M), "exp_avg_sq": library(V)}
+    path = continued({"theta": [library(THETA[:1]), library(THETA[1:])], "moments": moments})
+    assert_continues(path, RUN, range(HERE, STEPS + 1))
