@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from idescent.stochastic.mean import mean_optimizer as mean_optimizer
     from idescent.stochastic.noise import Additive as Additive
     from idescent.stochastic.noise import Batches as Batches
     from idescent.stochastic.runs import Ensemble as Ensemble
@@ -31,6 +32,7 @@ _HOMES = {
     "along": "runs",
     "columns": "weak",
     "largest": "weak",
+    "mean_optimizer": "mean",
     "simulate_paths": "sde",
     "simulate_runs": "runs",
     "weak_errors": "weak",

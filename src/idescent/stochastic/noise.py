@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 
 # Numbers of per-sample gradients in memory at a time (32 MB).
 _AT_ONCE = 1 << 22
+# Those of which only sums are needed: 2 MB, the second-level cache of a core.
+_CACHED = 1 << 18
 
 
 class Noise(Protocol):
@@ -50,6 +52,9 @@ class Noise(Protocol):
         increments : ndarray, shape (R, sources(n))
             :math:`\Delta W`.
         """
+
+    def variance(self, theta: Array) -> Array:
+        """Return the diagonal of C, shape of ``theta``, (..., n)."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,23 @@ class Batches:
         samples = self.objective.samples
         fewer = 1.0 if self.replacement else (samples - self.size) / max(samples - 1, 1)
         return fewer / self.size
+
+    def variance(self, theta: Array) -> Array:
+        """See :class:`Noise`; costs the gradients of all samples at every point."""
+        samples, n = self.objective.samples, theta.shape[-1]
+        points = theta.reshape(-1, n)
+        means, sums = CountedObjective(self.objective).gradient(points), np.zeros_like(points)
+        # The division of the samples depends on no number of points, which would change the bits of a sum.
+        at_once, few = max(1, _CACHED // n), max(1, _CACHED // (samples * n))
+        for part in (slice(i, i + few) for i in range(0, len(points), few)):
+            for start in range(0, samples, at_once):
+                some = np.arange(start, min(start + at_once, samples))[:, None]
+                each = evaluate(self.objective, "gradient_of", points[part, None], some)
+                # Differences from the mean: q - g^2 would lose the digits of a small variance.
+                each -= means[part, None]
+                each *= each
+                sums[part] += each.sum(axis=1)
+        return np.asarray(self.scale / samples * sums).reshape(theta.shape)
 
     def spread(self, theta: Array, increments: Array) -> tuple[Array, Array, Array]:
         """See :class:`Noise`; costs the gradients of all samples at every point."""
@@ -172,13 +194,16 @@ class Additive:
 
     def spread(self, theta: Array, increments: Array) -> tuple[Array, Array, Array]:
         """See :class:`Noise`."""
-        square = self._matrix * self._matrix
-        variance = square.sum(axis=1) if square.ndim == 2 else square
         return (
             CountedObjective(self.objective).gradient(theta),
             self._vector(increments),
-            np.broadcast_to(variance, theta.shape),
+            self.variance(theta),
         )
+
+    def variance(self, theta: Array) -> Array:
+        """See :class:`Noise`."""
+        square = self._matrix * self._matrix
+        return np.broadcast_to(square.sum(axis=1) if square.ndim == 2 else square, theta.shape)
 
     def _vector(self, increments: Array) -> Array:
         # Not a matrix product, whose bits may depend on the number of runs.
