@@ -1,6 +1,6 @@
 """Measure the numbers in stochastic.md and write them between its markers: run this file.
 
-Deterministic up to rounding; about a minute.
+Deterministic up to rounding; some minutes, most of them for the network.
 """
 
 from pathlib import Path
@@ -9,6 +9,7 @@ import numpy as np
 from refresh import fill_measured
 
 import idescent as ide
+from idescent.objectives import Perceptron
 from idescent.schedules import Cosine, LinearWarmup, Sequential, Step
 from idescent.stochastic import (
     Additive,
@@ -17,12 +18,14 @@ from idescent.stochastic import (
     Malladi,
     along,
     largest,
+    mean_optimizer,
     simulate_paths,
     simulate_runs,
     weak_errors,
 )
 
 TARGET = Path(__file__).with_name("stochastic.md")
+RUNS = 48  # of the network
 SCHEDULES = {
     "constant": lambda steps: None,
     "warm-up": lambda steps: LinearWarmup(steps // 4),
@@ -111,9 +114,38 @@ def batches():
     return table(["b", "model", "E θ", "E f", "E v"], rows)
 
 
+def network():
+    """Relative errors of the mean loss of a network over mini-batches, at six iterations of a run."""
+    objective, at, rows = Perceptron.digits(20), [100, 200, 300, 400, 500, 600], []
+    cells = [(1e-3, beta2, size, True) for beta2 in (0.999, 0.99, 0.9) for size in (32, 128)]
+    cells += [(1e-3, 0.999, 128, False), (3e-3, 0.999, 32, True), (1e-2, 0.999, 32, True)]
+    for alpha, beta2, size, replacement in cells:
+        optimizer, batches = ide.Adam(0.9, beta2), Batches(objective, size, replacement=replacement)
+        cell = {"alpha": alpha, "theta0": objective.initial(0), "steps": at[-1]}
+        runs = simulate_runs(optimizer, batches, **cell, runs=RUNS, seed=1, at=at, observe=("loss",))
+        truth = runs.values["loss"].mean(axis=1)
+        spread = (runs.values["loss"].std(axis=1, ddof=1) / np.sqrt(RUNS) / truth).max()
+        mean = mean_optimizer(optimizer, batches)
+        predicted = ide.predict(mean, objective, alpha=alpha, start=cell["theta0"], steps=at[-1])
+        path = ide.simulate(optimizer, objective, **cell)
+        errors = [
+            np.abs(loss / truth - 1.0).max() for loss in (objective.value(path.theta[at]), predicted.loss(at))
+        ]
+        report, count = predicted.report, mean.noise_variance.evaluations
+        rows.append([
+            *(f"{size}" if replacement else f"{size}, by epoch", f"{alpha:g}", f"{beta2:g}"),
+            *(f"{100 * x:.2g} %" for x in (spread, *errors, report.error_estimate)),
+            f"{report.gradient_evaluations} + {count}",
+        ])  # fmt: skip
+        print(*rows[-1], flush=True)
+    head = ["batch", "α", "β2", "standard error", "full gradient", "noise in v", "its estimate", "cost"]
+    return table(head, rows)
+
+
 def main():
     """Fill the blocks."""
-    fill_measured(TARGET, {"schedules": schedules(), "regimes": regimes(), "batches": batches()})
+    blocks = {"schedules": schedules(), "regimes": regimes(), "batches": batches(), "network": network()}
+    fill_measured(TARGET, blocks)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ STUDY: dict[str, Any] = {
             "batch": [4, 40],
             "runs": 25,
             "seed": 7,
+            "noise": ["half-step"],
             "equations": ["Compagnoni"],
             "substeps": 2,
             "start": 5,
@@ -74,12 +75,38 @@ def test_every_model_has_its_curves_and_its_largest_error(made: Any) -> None:
     curves, worst = made
     assert {(row["model"], row["kind"]) for row in worst} == {
         ("half-step", "full gradient"),
+        ("half-step, noise in v", "noise in v"),
         ("compagnoni", "equation"),
     }
     for row in worst:
         mine = [c for c in curves if (c["model"], c["quantity"]) == (row["model"], row["quantity"])]
         assert row["error"] == pytest.approx(max(abs(c["error"]) for c in mine))
         assert row["detected"] == any(c["band_low"] > 0.0 or c["band_high"] < 0.0 for c in mine)
+
+
+def test_noise_in_the_second_moments_brings_the_model_nearer_to_the_mean() -> None:
+    """For a long memory; with the rate of the other tests, 0.9, the fluctuation of v is as large as the rest."""
+    change = {
+        "optimizer": "Adam",
+        "hyperparameters": {"beta1": 0.9, "beta2": 0.99},
+        "alpha": 0.01,
+        "batch": 4,
+    }
+    more = {"steps": 100, "runs": 100, "equations": []}
+    study = {**STUDY, "ensembles": [STUDY["ensembles"][0] | change | more]}
+    (given,) = config.load(study).settings["ensembles"].values()
+    errors = {row["model"]: row["error"] for row in ensembles.make(given, lambda _: None)[1]}
+    assert errors["half-step, noise in v"] < 0.2 * errors["half-step"]
+
+
+def test_a_model_without_second_moments_has_a_refused_row_for_its_noise() -> None:
+    change = {"optimizer": "HeavyBall", "hyperparameters": {"beta": 0.9}, "alpha": 0.001, "batch": 4}
+    study = {**STUDY, "ensembles": [STUDY["ensembles"][0] | change | {"runs": 3, "equations": []}]}
+    (given,) = config.load(study).settings["ensembles"].values()
+    rows = {row["model"]: row for row in ensembles.make(given, lambda _: None)[1]}
+    assert rows["half-step"]["status"] == "converged"
+    assert rows["half-step, noise in v"]["status"] == "refused"
+    assert "HeavyBall: it has no memory of the square" in rows["half-step, noise in v"]["reason"]
 
 
 def test_the_tables_say_the_same_in_every_format(made: Any, tmp_path: Path) -> None:
@@ -90,7 +117,7 @@ def test_the_tables_say_the_same_in_every_format(made: Any, tmp_path: Path) -> N
     lines = [
         line for line in outputs[2].read_text(encoding="utf-8").splitlines() if line.startswith("| RMSProp")
     ]
-    assert len(lines) == 2
+    assert len(lines) == 3
     assert "compagnoni" in outputs[3].read_text(encoding="utf-8")
 
 
@@ -124,6 +151,7 @@ def test_a_study_names_its_ensembles_by_cell_and_batch() -> None:
         ({"seed": -1}, "config: ensembles.0.seed: -1 is not allowed: must be an integer >= 0"),
         ({"objective": "none"}, "config: ensembles.0.objective: 'none' is not allowed"),
         ({"equations": ["Langevin"]}, "config: ensembles.0.equations.0: 'Langevin' is not allowed"),
+        ({"noise": ["paper"]}, "config: ensembles.0.noise: 'paper' is not allowed: must be one of half-step"),
         ({"solutions": ["paper"]}, "config: ensembles.0.solutions: 'paper' is not allowed"),
     ],
 )

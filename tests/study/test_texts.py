@@ -102,6 +102,7 @@ def test_every_field_that_takes_any_text_is_known() -> None:
     schema = config.schema()
     names = {  # checked against names in the same file
         *("runs.*.solutions.*", "forecast.*.solutions.*", "ensembles.*.solutions.*", "solutions.*.reference"),
+        "ensembles.*.noise.*",
         *("scaling.quantities.*", "figures.*.objective", "figures.*.select.*.optimizer", "figures.*.show.*"),
     }
     shorthand = {

@@ -25,7 +25,7 @@ from idescent.drawing.drawable import account, held, say
 from idescent.drawing.looks import model_look
 from idescent.drawing.remarks import tell
 from idescent.drawing.saving import save, styled
-from idescent.products.ensembles.rows import RUNS
+from idescent.products.ensembles.rows import NOISY, RUNS
 from idescent.products.product import Task
 from idescent.store.tables import hyperparameters, read_errors
 
@@ -182,8 +182,8 @@ def _difference(ax: Axes, name: str, curve: pd.DataFrame) -> None:
 def _look(name: str) -> tuple[str, Any]:
     if name in _LOOKS:
         return _LOOKS[name]
-    colour, _, _, line = model_look(name)
-    return colour, line
+    colour, _, _, line = model_look(name.removesuffix(NOISY))
+    return colour, (0, (1, 1)) if name.endswith(NOISY) else line
 
 
 def _title(row: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from idescent.study.values import Count, Counts, Seed, filled
 
 HERE = "idescent.products.ensembles"
 MOST_ENSEMBLES = 4  # in one figure
-SHARED = ("runs", "seed", "equations", "substeps", "start", "points", "observe")
+SHARED = ("runs", "seed", "noise", "equations", "substeps", "start", "points", "observe")
 
 
 class EnsembleSpec(RunSpec):
@@ -31,6 +31,10 @@ class EnsembleSpec(RunSpec):
     runs: Count = Field(description="Runs in an ensemble, which is one job")
     seed: Seed = Field(
         default=0, description="Seed of the batches: all optimizers and models have the same ones"
+    )
+    noise: list[str] = Field(
+        default=[],
+        description="Names of solutions to compute also with the noise of the batches in the second moments",
     )
     equations: list[Literal["Malladi", "Compagnoni"]] = Field(
         default=[],
@@ -54,6 +58,10 @@ def settings(spec: Any, study: Study) -> dict[str, dict[str, Any]]:
         at = f"ensembles.{i}"
         for cell in expand(spec, at, block):
             solutions = [study.solutions[name] for name in cell.solutions]
+            for name in block.noise:
+                if name not in cell.solutions:
+                    rule = f"must be one of {', '.join(cell.solutions)}"
+                    raise refused(f"{at}.noise", name, rule)
             if block.equations and cell.steps <= block.start:
                 rule = f"must be below the {cell.steps} iterations at alpha = {cell.alpha!r}"
                 raise refused(f"{at}.start", block.start, rule)

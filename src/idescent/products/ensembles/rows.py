@@ -8,7 +8,7 @@ text and drawing.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -18,8 +18,10 @@ from idescent import __version__
 from idescent.analysis import errors
 from idescent.discrete.loop import simulate
 from idescent.objectives.protocol import FiniteSum, Objective
+from idescent.optimizers.optimizer import Optimizer
 from idescent.products.product import Task
 from idescent.solvers.solve import solve
+from idescent.stochastic.mean import mean_optimizer
 from idescent.stochastic.noise import Batches
 from idescent.stochastic.runs import Ensemble, along, observables, simulate_runs
 from idescent.stochastic.sde import Compagnoni, Malladi, StochasticEquation, simulate_paths
@@ -28,10 +30,12 @@ from idescent.store.columns import finite, nullable
 from idescent.store.tables import HYPERPARAMETERS, columns_of, with_others
 from idescent.store.trajectories import METADATA_KEY, write_table
 from idescent.study import registry
-from idescent.trajectory import REFUSED
+from idescent.trajectory import REFUSED, Trajectory
 
 EQUATIONS: dict[str, Callable[[], StochasticEquation]] = {"Malladi": Malladi, "Compagnoni": Compagnoni}
 RUNS = "mini-batches"
+# Ends the name of a model with noise in its second moments.
+NOISY = ", noise in v"
 
 _CELL = ("objective", "optimizer", "label", "alpha", *HYPERPARAMETERS, "steps", "batch", "runs")
 _MODEL = ("model", "kind", "status", "gradients", "quantity")
@@ -63,9 +67,10 @@ def make(given: Mapping[str, Any], log: Callable[[str], None]) -> tuple[Rows, Ro
     given : mapping
         A cell (``objective``, ``optimizer``, ``alpha``, ``theta0``, ``steps`` ...) with its ``label``,
         ``batch`` (samples in each), ``runs``, ``seed``, ``points`` (approximate number of iterations that are
-        stored), ``observe`` (quantities), ``solutions`` (of models on the full gradient), and ``equations``
-        with the ``substeps`` of their Euler-Maruyama method and the iteration ``start`` at which they start
-        from the runs.
+        stored), ``observe`` (quantities), ``solutions`` (of models on the full gradient), ``noise`` (names of
+        solutions to compute also with noise in the second moments,
+        :func:`idescent.stochastic.mean_optimizer`), and ``equations`` with the ``substeps`` of their
+        Euler-Maruyama method and the iteration ``start`` at which they start from the runs.
     log : callable
         Receives lines for the job's log.
 
@@ -96,28 +101,15 @@ def make(given: Mapping[str, Any], log: Callable[[str], None]) -> tuple[Rows, Ro
     log(f"{RUNS}: {runs.report.message}")
     # An ensemble for each model and equation, or the reason why it is refused.
     models: list[tuple[str, str, Ensemble | str]] = []
-    # Models on the full gradient predict this run; whether they are plausible is judged by it.
-    run = simulate(optimizer, objective, **cell) if given["solutions"] else None
-    for solution in given["solutions"]:
-        model = registry.model(solution["model"])
-        about = (model.name, "full gradient")
-        try:
-            path = solve(
-                model,
-                optimizer,
-                objective,
-                **cell,
-                rtol=solution["rtol"],
-                atol=solution["atol"],
-                solver=registry.solver(solution["solver"]),
-            )
-        except ValueError as error:
-            models.append((*about, " ".join(str(error).split())))
-            continue
-        assert run is not None
-        path = replace(path, report=replace(path.report, status=errors.status(run, path)))
-        log(f"{solution['name']}: {path.report.message}")
-        models.append((*about, along(path, objective, observe, at)))
+    noisy = [solution for solution in given["solutions"] if solution["name"] in given["noise"]]
+    for suffix, kind, solutions in (("", "full gradient", given["solutions"]), (NOISY, "noise in v", noisy)):
+        for solution, model, path in _paths(optimizer, noise if suffix else None, objective, cell, solutions):
+            about = (f"{model}{suffix}", kind)
+            if isinstance(path, str):
+                models.append((*about, path))
+                continue
+            log(f"{solution}{suffix}: {path.report.message}")
+            models.append((*about, along(path, objective, observe, at)))
     for name in given["equations"]:
         early = {"start": given["start"], "substeps": given["substeps"]}
         equation = EQUATIONS[name]()
@@ -143,6 +135,40 @@ def make(given: Mapping[str, Any], log: Callable[[str], None]) -> tuple[Rows, Ro
         curves += _curve(fixed, name, kind, ensemble, runs)
         worst += _worst(fixed, name, kind, ensemble, runs)
     return curves, worst
+
+
+def _paths(
+    optimizer: Optimizer,
+    noise: Batches | None,
+    objective: Objective,
+    cell: Mapping[str, Any],
+    solutions: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[str, str, Trajectory | str]]:
+    """Yield each solution's name, its model's, and its path or the reason of a refusal.
+
+    Models with noise in their second moments are those of the mean optimizer.
+    """
+    # Models predict this run; whether they are plausible is judged by it.
+    run = None
+    for solution in solutions:
+        model = registry.model(solution["model"])
+        try:
+            solved = optimizer if noise is None else mean_optimizer(optimizer, noise)
+            path = solve(
+                model,
+                solved,
+                objective,
+                **cell,
+                rtol=solution["rtol"],
+                atol=solution["atol"],
+                solver=registry.solver(solution["solver"]),
+            )
+        except ValueError as error:
+            yield solution["name"], model.name, " ".join(str(error).split())
+            continue
+        run = simulate(solved, objective, **cell) if run is None else run
+        status = errors.status(run, path)
+        yield solution["name"], model.name, replace(path, report=replace(path.report, status=status))
 
 
 def _fixed(given: Mapping[str, Any]) -> dict[str, Any]:
