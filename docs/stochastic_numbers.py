@@ -133,12 +133,24 @@ def network():
         ]
         report, count = predicted.report, mean.noise_variance.evaluations
         rows.append([
-            *(f"{size}" if replacement else f"{size}, by epoch", f"{alpha:g}", f"{beta2:g}"),
+            *(f"{size}" if replacement else f"{size}, no replacement", f"{alpha:g}", f"{beta2:g}"),
             *(f"{100 * x:.2g} %" for x in (spread, *errors, report.error_estimate)),
             f"{report.gradient_evaluations} + {count}",
+            # The noise needs the gradient of every sample and their mean.
+            f"{(report.gradient_evaluations + 2 * count) * objective.samples / (at[-1] * size):.0f}",
         ])  # fmt: skip
         print(*rows[-1], flush=True)
-    head = ["batch", "α", "β2", "standard error", "full gradient", "noise in v", "its estimate", "cost"]
+    head = [
+        "batch",
+        "α",
+        "β2",
+        "standard error",
+        "full gradient",
+        "noise in v",
+        "estimate",
+        "cost",
+        "in runs",
+    ]
     return table(head, rows)
 
 

@@ -85,13 +85,9 @@ def test_every_model_has_its_curves_and_its_largest_error(made: Any) -> None:
 
 
 def test_noise_in_the_second_moments_brings_the_model_nearer_to_the_mean() -> None:
-    """For a long memory; with the rate of the other tests, 0.9, the fluctuation of v is as large as the rest."""
-    change = {
-        "optimizer": "Adam",
-        "hyperparameters": {"beta1": 0.9, "beta2": 0.99},
-        "alpha": 0.01,
-        "batch": 4,
-    }
+    """For a long memory: with a rate of 0.9, as in the other tests, the fluctuation of v is not small."""
+    betas = {"beta1": 0.9, "beta2": 0.99}
+    change = {"optimizer": "Adam", "hyperparameters": betas, "alpha": 0.01, "batch": 4}
     more = {"steps": 100, "runs": 100, "equations": []}
     study = {**STUDY, "ensembles": [STUDY["ensembles"][0] | change | more]}
     (given,) = config.load(study).settings["ensembles"].values()

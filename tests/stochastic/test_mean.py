@@ -192,22 +192,26 @@ def test_a_prediction_of_the_mean_is_the_run_of_the_mean():
     assert mean.noise_variance.evaluations - before < 3 * predicted.report.gradient_evaluations
 
 
-def test_the_mean_loss_of_a_network_over_batches_is_predicted_within_two_percent():
-    """Relative error of the loss at iterations 50 ... 300, Adam with beta2 = .999 on batches of 8."""
+@pytest.mark.parametrize(
+    ("alpha", "beta2", "precision", "least", "most"),
+    [(1e-3, 0.999, 0.002, 0.0, 0.02), (3e-3, 0.9, 0.005, 0.03, 0.1), (1e-2, 0.999, 0.02, 0.1, 0.3)],
+)
+def test_the_mean_loss_of_a_network_over_batches(alpha, beta2, precision, least, most):
+    """Relative error at iterations 50 ... 300 of Adam on batches of 8: within 2 %, or known to be larger."""
     x, y = read("digits")
     objective = Perceptron(split(x[:250], y[:250], 0.2, 0), hidden=6)
-    optimizer, batches = ide.Adam(0.9, 0.999), Batches(objective, 8)
-    at, cell = [50, 100, 200, 300], {"alpha": 1e-3, "theta0": objective.initial(0), "steps": 300}
+    optimizer, batches = ide.Adam(0.9, beta2), Batches(objective, 8)
+    at, cell = [50, 100, 200, 300], {"alpha": alpha, "theta0": objective.initial(0), "steps": 300}
     runs = simulate_runs(optimizer, batches, **cell, runs=48, seed=1, at=at, observe=("loss",))
     losses = runs.values["loss"]
     truth = losses.mean(axis=1)
-    assert (losses.std(axis=1, ddof=1) / np.sqrt(48) / truth).max() < 0.005
-    errors = {}
-    for name, model in (("mean", mean_optimizer(optimizer, batches)), ("full", optimizer)):
+    assert (losses.std(axis=1, ddof=1) / np.sqrt(48) / truth).max() < precision
+    errors = []
+    for model in (mean_optimizer(optimizer, batches), optimizer):
         path = along(ide.simulate(model, objective, **cell), objective, ("loss",), at)
-        errors[name] = np.abs(path.values["loss"][:, 0] / truth - 1.0).max()
-    assert errors["mean"] < 0.02
-    assert errors["full"] > 0.1
+        errors.append(np.abs(path.values["loss"][:, 0] / truth - 1.0).max())
+    assert least <= errors[0] < most
+    assert errors[1] > 3.0 * errors[0]
 
 
 def test_every_iteration_evaluates_the_noise_at_one_point():

@@ -75,8 +75,8 @@ def mean_optimizer(optimizer: Optimizer, noise: Noise) -> Optimizer:
     :func:`idescent.solve` with :class:`~idescent.models.HalfStep` or :class:`~idescent.models.Naive` accept
     it.  For constant :math:`\theta` the mean of v is exact.  Otherwise the approximation neglects
 
-    - the fluctuation of v, and its correlation with the gradient of the same step: of relative size
-      :math:`1-\beta_2` (:math:`1/k` for a sum);
+    - the fluctuation of v, and its correlation with the gradient of the same step: they grow with
+      :math:`1-\beta_2`, and decrease as :math:`1/k` for a sum;
     - the fluctuation of :math:`\theta`, which adds :math:`\frac12\,\mathrm{tr}(H\,\mathrm{Cov}\,\theta)` to
       the mean loss: it grows with :math:`\alpha`.
 

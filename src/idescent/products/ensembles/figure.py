@@ -124,7 +124,9 @@ def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
     for name in names:
         colour, line = _look(name)
         keys.append(Line2D([], [], color=colour, linestyle=line, linewidth=1.0, label=name))
-    figure.legend(handles=keys, loc="outside upper center", ncols=6 if columns > 1 else 3)
+    # More than six entries in two rows of similar length.
+    ncols = 3 if columns == 1 else 6 if len(keys) <= 6 else 4
+    figure.legend(handles=keys, loc="outside upper center", ncols=ncols)
     return figure
 
 
