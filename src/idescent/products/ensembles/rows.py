@@ -166,9 +166,13 @@ def _paths(
         except ValueError as error:
             yield solution["name"], model.name, " ".join(str(error).split())
             continue
+        gradients = path.report.gradient_evaluations
+        if noise is not None:
+            # As in a stochastic equation, an evaluation of the noise counts as one of the full gradient.
+            gradients += solved.noise_variance.evaluations  # type: ignore[attr-defined]
         run = simulate(solved, objective, **cell) if run is None else run
-        status = errors.status(run, path)
-        yield solution["name"], model.name, replace(path, report=replace(path.report, status=status))
+        report = replace(path.report, status=errors.status(run, path), gradient_evaluations=gradients)
+        yield solution["name"], model.name, replace(path, report=report)
 
 
 def _fixed(given: Mapping[str, Any]) -> dict[str, Any]:
