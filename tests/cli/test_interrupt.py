@@ -63,6 +63,7 @@ def interrupted(command):
         ["simulate", "Adam", "--objective", "slow_cli:Slow", "--output", "run.parquet"],
         ["solve", "Paper", "Adam", "--objective", "slow_cli:Slow", "--output", "run.parquet"],
         ["fast-forward", "Adam", "--objective", "slow_cli:Slow", "--output", "run.csv"],
+        ["predict", "Adam", "--objective", "slow_cli:Slow", "--output", "run.csv"],
         ["show", "Adam", "--objective", "slow_cli:Slow", "--output", "run.png"],
         ["check", "slow_cli:Slow", "--dimension", "1"],
         ["job"],

@@ -107,6 +107,10 @@ def on_a_terminal(*words):
         (["solve", "Paper", "Adam", *RUN, "--solver", "Picard"], r"solve paper: sweep 1: error"),
         (["simulate", "Adam", "--objective", "mine_cli:Bowl"], r"simulate: k = 1 of 100 \[\.*\] 1 %"),
         (["fast-forward", "Adam", "--objective", "mine_cli:Bowl"], r"fast-forward: \d+ gradient evaluations"),
+        (
+            ["predict", "Adam", "--objective", "mine_cli:Bowl"],
+            r"\[Kpredict: pass 1, iteration \d+ of 100: \d+ gradients so far, about \d+ to come",
+        ),
     ],
     ids=named,
 )
@@ -147,6 +151,8 @@ printf '%s\\n' "${COMPREPLY[@]}"
         (["compare", "mine"], {"mine_cli.py"}),
         (["info", "mine"], {"mine_cli.py"}),
         (["info", "HeavyB"], {"HeavyBall"}),
+        (["pre"], {"predict"}),
+        (["predict", "Adam", "--from", "mine"], {"mine_cli.py"}),
     ],
     ids=named,
 )

@@ -131,6 +131,7 @@ WRITING = [
     (["simulate", "Adam"], ".parquet"),
     (["solve", "Paper", "Adam"], ".parquet"),
     (["fast-forward", "Adam"], ".csv"),
+    (["predict", "Adam"], ".csv"),
     (["show", "Adam"], ".png"),
 ]
 

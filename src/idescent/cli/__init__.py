@@ -25,6 +25,7 @@ COMMANDS = {
     "solve": ("solve", "solve a continuous-time model of an optimizer"),
     "compare": ("compare", "compute errors of solutions against a run"),
     "fast-forward": ("fast_forward", "compute a long run without making each iteration"),
+    "predict": ("predict", "predict a training run at less cost than the run"),
     "check": ("check", "check a class of your own, or a configuration"),
     "show": ("show", "plot runs and solutions"),
     "info": ("info", "describe an optimizer, a file, a folder of results or this installation"),
