@@ -112,12 +112,12 @@ def test_a_constant_step_and_a_budget_are_kept(capsys):
     assert output.out.splitlines()[-4].split()[0] == last
 
 
-def recorded(folder, **more):
+def recorded(folder, size=1, **more):
     with ide.Recorder(
         folder / "recorded.parquet", optimizer=ide.Adam(0.9, 0.999), alpha=1e-3, **more
     ) as recorder:
         for k in range(5):
-            recorder(k, np.array([1.0 + k]), 1.0)
+            recorder(k, np.full(size, 1.0 + k), 1.0)
 
 
 def test_a_recorded_run_starts_at_its_first_iteration(folder, capsys):
@@ -144,9 +144,9 @@ def test_a_recorded_run_starts_at_its_first_iteration(folder, capsys):
         (["--from", "projected.parquet"], 1, ["projected.parquet", "projections"]),
         (["--from", "cosine.parquet"], 1, ["cosine.parquet", "Cosine(steps=100), not constant"]),
         (
-            ["--from", "recorded.parquet:0", "--objective", "Rosenbrock"],
+            ["--from", "wide.parquet:0", "--objective", "Rosenbrock"],
             1,
-            ["recorded.parquet has 1", "Rosenbrock has 2"],
+            ["--from", "wide.parquet has 3", "Rosenbrock has 2"],
         ),
         (["--start-iterations", "-1"], 1, ["--start-iterations", "-1", ">= 0"]),
         (["--start-iterations", "1.5"], 2, ["--start-iterations", "'1.5'"]),
@@ -191,9 +191,9 @@ def stored(folder, name, capsys):
         assert cli.main(["simulate", *QUADRATIC, *cosine, *file]) == 0
     elif name == "recorded":
         recorded(folder)
-    elif name == "projected":
-        recorded(folder, projections=1)
-        (folder / "recorded.parquet").rename(folder / "projected.parquet")
+    elif name in ("projected", "wide"):
+        recorded(folder, 3, projections=1 if name == "projected" else None)
+        (folder / "recorded.parquet").rename(folder / f"{name}.parquet")
     capsys.readouterr()
 
 

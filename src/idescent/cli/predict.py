@@ -176,14 +176,14 @@ def _start(options: Any) -> tuple[cell.DescribedRun, dict[str, Any], str]:
         if options.theta0 is not None:
             raise ValueError("--theta0: not allowed with --from, which has a start of its own")
         trajectory, stored, name, k = _stored(options.file)
-        options.theta0 = stored["theta0"]
     options.theta0 = [1.0] if options.theta0 is None else options.theta0
     described = cell.run(options)
     start, text = {"theta": described.arguments["theta0"]}, described.text
     if stored is not None:
         _check_same(name, stored, described)
+        described.cell["theta0"] = stored["theta0"]
         start = _begun(trajectory, name, k, described)
-        text = f"{text} after iteration {k} of {name}"
+        text = f"{described.text} after iteration {k} of {name}"
     if options.start_iterations is not None:
         start["iterations"] = options.start_iterations
     return described, start, text
