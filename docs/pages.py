@@ -123,7 +123,14 @@ API = {
     ),
     "stochastic": (
         "Stochastic gradients",
-        ("stochastic.noise", "stochastic.streams", "stochastic.runs", "stochastic.sde", "stochastic.weak"),
+        (
+            "stochastic.mean",
+            "stochastic.noise",
+            "stochastic.streams",
+            "stochastic.runs",
+            "stochastic.sde",
+            "stochastic.weak",
+        ),
     ),
     "products": ("Products", ("products.product", "store.cells", "store.tables")),
     "figures": (

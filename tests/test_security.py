@@ -53,6 +53,7 @@ CALLS = [
     ["solve", "evil:Paper", "Adam"],
     ["solve", "Paper", "Adam", "--solver", "evil:Collocation"],
     ["fast-forward", "evil:Adam"],
+    ["predict", "evil:Adam"],
     ["show", "Adam", "--model", "evil:Paper", "--output", "x.png"],
     ["check", "evil:Adam"],
 ]

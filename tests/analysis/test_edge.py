@@ -216,7 +216,7 @@ def test_growth_begins_at_the_crossing_and_ends_when_it_has_decayed() -> None:
 
 
 @pytest.mark.parametrize("optimizer", [RMSPROP, ide.AdamL2(0.9, 0.99, 0.5), ide.NAdam()])
-def test_predictions_have_the_sharpness_of_the_run(optimizer: Any) -> None:
+def test_leaps_and_solutions_have_the_sharpness_of_the_run(optimizer: Any) -> None:
     setting = {"alpha": 0.001, "theta0": START, "steps": 300}
     run, leap = (function(optimizer, VALLEY, **setting) for function in (ide.simulate, ide.leap))
     k = [1, 50, 300]
@@ -224,10 +224,6 @@ def test_predictions_have_the_sharpness_of_the_run(optimizer: Any) -> None:
     assert ide.edge(optimizer, VALLEY, leap, k=k).sharpness == pytest.approx(expected.sharpness, rel=1e-6)
     solution = ide.solve(ide.models.HalfStep(), optimizer, VALLEY, **setting, rtol=1e-6)
     assert ide.edge(optimizer, VALLEY, solution, k=k).sharpness == pytest.approx(expected.sharpness, rel=1e-2)
-    if not isinstance(optimizer, ide.NAdam):
-        prediction = ide.fast_forward(optimizer, VALLEY, **setting)
-        result = ide.edge(optimizer, VALLEY, prediction, k=k, alpha=0.001)
-        assert result.sharpness == pytest.approx(expected.sharpness, rel=1e-2)
 
 
 def test_a_leap_has_its_own_schedule() -> None:
@@ -308,7 +304,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"k": [1, 9]}, "k: 9 is not allowed: the path has no finite state of it after k = 0"),
     ({"k": [2, 1]}, "k: [2, 1] is not allowed: must be increasing integers, shape (m,)"),
     ({"k": [1.5]}, "k: [1.5] is not allowed: must be increasing integers, shape (m,)"),
-    ({"path": 7}, "path: 7 is not allowed: must be a Trajectory, Leap or Prediction"),
+    ({"path": 7}, "path: 7 is not allowed: must be a Trajectory or a Leap"),
     ({"optimizer": ide.Adam(0.9, 0.9)}, ""),
     ({"optimizer": ide.AdaGrad()}, "path: it does not store the memory 'G' of AdaGrad"),
     ({"optimizer": ide.RMSProp(0.9, accumulator="norm")}, "path: v has 2 numbers: must be 1"),
@@ -332,11 +328,8 @@ def test_wrong_arguments_are_refused_in_one_line(changes: dict[str, Any], messag
     assert "\n" not in str(error.value)
 
 
-def test_a_prediction_without_a_learning_rate_and_a_path_without_states_are_refused() -> None:
+def test_a_path_without_states_is_refused() -> None:
     setting = {"alpha": 0.01, "theta0": START, "steps": 5}
-    prediction = ide.fast_forward(RMSPROP, VALLEY, **setting)
-    with pytest.raises(ValueError, match="alpha: None is not allowed: a Prediction does not store"):
-        ide.edge(RMSPROP, VALLEY, prediction)
     run = ide.simulate(RMSPROP, VALLEY, **setting)
     empty = replace(run, theta=np.full_like(run.theta, np.nan))
     with pytest.raises(ValueError, match="path: it has no finite state after k = 0"):

@@ -129,11 +129,11 @@ def edge(
     objective : Objective
         Without noise.  Products with the Hessian are those of ``hessian_vector``, ``hessian_diagonal`` or
         ``hessian``, the first that it has; else differences of two gradients.
-    path : Trajectory, Leap or Prediction
-        A discrete run, a solution of a model, or the result of ``leap`` or ``fast_forward``.  It must
-        have the optimizer's second moments.
+    path : Trajectory or Leap
+        A discrete run, a solution of a model, or the result of ``leap``.  It must have the optimizer's second
+        moments.
     alpha : float in (0, 1], optional
-        Learning rate; by default that of the path.  A ``Prediction`` has none.
+        Learning rate; by default that of the path.
     schedule : Schedule, optional
         Factors of the learning rate.  A ``Leap`` has its own.
     k : array_like of int, shape (m,), optional
@@ -159,7 +159,7 @@ def edge(
         check(schedule)
     if alpha is not None and not (is_number(alpha) and 0.0 < alpha <= 1.0):
         raise ValueError(f"alpha: {shown(alpha)} is not allowed: must be a number in (0, 1]")
-    states = States.of(path, optimizer, alpha, schedule)
+    states = States.of(path, alpha, schedule)
     iterations = states.sample(CHECKS) if k is None else states.chosen(k)
     check_objective(CountedObjective(objective), states.at(int(iterations[0]))[0])
     measure = _Measure(optimizer, objective, states, int(products))

@@ -1,8 +1,8 @@
 """The states along a path: theta, the memories and the learning rate after an iteration.
 
-What lives here: :class:`States`, one view of discrete runs, solutions and predictions.  What does not: the
-paths themselves (:mod:`idescent.trajectory`, ``idescent.solvers``).  Predictions are recognised by their
-attributes, so that no solver is imported.
+What lives here: :class:`States`, one view of discrete runs, solutions and leaps.  What does not: the paths
+themselves (:mod:`idescent.trajectory`, ``idescent.solvers``).  Leaps are recognised by their attributes, so
+that no solver is imported.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from idescent.common.numeric import shown
-from idescent.optimizers.optimizer import Optimizer
 from idescent.schedules import Schedule
 from idescent.trajectory import Trajectory
 
@@ -42,8 +41,8 @@ class States:
     known: Iterations | int
 
     @classmethod
-    def of(cls, path: Any, optimizer: Optimizer, alpha: float | None, schedule: Schedule | None) -> States:
-        """Open a path: a trajectory, or the result of ``leap`` or ``fast_forward``.
+    def of(cls, path: Any, alpha: float | None, schedule: Schedule | None) -> States:
+        """Open a path: a trajectory, or the result of ``leap``.
 
         Raises
         ------
@@ -52,26 +51,12 @@ class States:
         """
         if isinstance(path, Trajectory):
             return _of_trajectory(path, alpha, schedule)
-        recorded: Any = getattr(path, "path", None)
-        if hasattr(path, "equation") and hasattr(path, "reached"):
-            own, last = path.equation.rate, int(path.reached)
-            states = cls(
-                lambda k: (path(k), path.moments(k)), lambda k: float(own(np.array([float(k)]))[0]), last
-            )
-        elif hasattr(recorded, "moments") and hasattr(path, "steps"):
-            if alpha is None:
-                raise ValueError("alpha: None is not allowed: a Prediction does not store its learning rate")
-            names, last = optimizer.moments, int(path.steps)
-            states = cls(
-                lambda k: (path(k), dict(zip(names, recorded.moments(k), strict=True))),
-                _rate(alpha, schedule),
-                last,
-            )
-        else:
-            raise ValueError(f"path: {shown(path)} is not allowed: must be a Trajectory, Leap or Prediction")
+        if not (hasattr(path, "equation") and hasattr(path, "reached")):
+            raise ValueError(f"path: {shown(path)} is not allowed: must be a Trajectory or a Leap")
+        own, last = path.equation.rate, int(path.reached)
         if last < 1:
             raise ValueError("path: it has no finite state after k = 0")
-        return states
+        return cls(lambda k: (path(k), path.moments(k)), lambda k: float(own(np.array([float(k)]))[0]), last)
 
     def sample(self, count: int) -> Iterations:
         """Return at most ``count`` iterations, evenly spaced from the first to the last."""
