@@ -38,7 +38,7 @@ def test_the_two_commands_are_targets_of_the_makefile():
 
 def test_the_commands_run_and_make_their_files(tmp_path):
     lines = blocks("sh")[1].splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 4
     for line in lines:
         words = shlex.split(line)
         assert words[0] == "idescent"

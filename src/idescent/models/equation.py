@@ -165,7 +165,7 @@ class Equation:
         ``factors`` of a schedule (:func:`idescent.schedules.factors`), and returns :class:`FirstIterations`:
         the equation is solved from the last of them, with the memories stored there instead of ``initial``.
         If it has an argument ``values=None`` it can begin at a checkpoint
-        (:func:`idescent.models.beginning.first_iterations`).
+        (``idescent.models.beginning.first_iterations``).
     point : callable or None
         Point at which the gradient is evaluated, see :data:`Place`; None is theta.
     evaluate : callable or None
