@@ -44,6 +44,26 @@ def integer(name: str, value: Any, least: int = 1, most: int | None = None) -> N
         raise ValueError(f"{name}: {shown(value)} is not allowed: must be {rule}")
 
 
+def iterations(k: Any, first: int, last: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Return iterations as an array of shape (m,) or ().
+
+    Raises
+    ------
+    ValueError
+        If one is no integer, or outside [first, last].
+    """
+    try:
+        points = np.asarray(k, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"k: {shown(k)} is not allowed: must be integers") from error
+    if points.ndim > 1 or not (points == np.floor(points)).all():
+        raise ValueError(f"k: {shown(k)} is not allowed: must be an integer or integers, shape (m,)")
+    if points.size and not (points.min() >= first and points.max() <= last):
+        extent = f"{points.min():g} ... {points.max():g}"
+        raise ValueError(f"k: {extent} is not allowed: must be in [{first}, {last}]")
+    return points.astype(np.int64)
+
+
 def fraction(name: str, value: Any) -> None:
     """Raise ValueError unless a value is a number in (0, 1)."""
     if not is_number(value) or not 0.0 < value < 1.0:

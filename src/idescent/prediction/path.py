@@ -1,7 +1,7 @@
 """The path of a prediction: choice of the steps, and theta at any iteration between them.
 
 What lives here: the march over the steps, and the dense output.  What does not: one step
-(:mod:`idescent.prediction.leapfrog`), and the errors (:mod:`idescent.prediction.estimate`).
+(:mod:`idescent.prediction.leapfrog`), and the errors (:mod:`idescent.prediction.passes`).
 """
 
 from __future__ import annotations

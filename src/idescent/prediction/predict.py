@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.common.numeric import fraction, integer, is_number, offers, shown
+from idescent.common.numeric import fraction, integer, is_number, iterations, offers, shown
 from idescent.optimizers.optimizer import Optimizer, check_declared
 from idescent.prediction.arrays import Array, Counted, namespace
 from idescent.prediction.leapfrog import Leapfrog
@@ -84,7 +84,7 @@ class Predicted:
         ValueError
             If an iteration is no integer or was not predicted.
         """
-        points = self._checked(k)
+        points = iterations(k, self.first, self.reached)
         rows = dict(self._thetas(points))
         if not points.ndim:
             # A copy: the caller may change it.
@@ -103,7 +103,7 @@ class Predicted:
         ValueError
             If an iteration is no integer or was not predicted.
         """
-        points = self._checked(k)
+        points = iterations(k, self.first, self.reached)
         values = {x: self.path.objective.value(theta) for x, theta in self._thetas(points)}
         return np.array([values[int(x)] for x in points.ravel()]).reshape(points.shape)
 
@@ -111,18 +111,6 @@ class Predicted:
         due = [int(x) for x in np.unique(points)]
         heapify(due)
         return interpolated(self.path.walk(), due)
-
-    def _checked(self, k: ArrayLike) -> NDArray[np.int64]:
-        try:
-            points = np.asarray(k, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"k: {shown(k)} is not allowed: must be integers") from error
-        if points.ndim > 1 or not (points == np.floor(points)).all():
-            raise ValueError(f"k: {shown(k)} is not allowed: must be an integer or integers, shape (m,)")
-        if points.size and not (points.min() >= self.first and points.max() <= self.reached):
-            limits = f"[{self.first}, {self.reached}]"
-            raise ValueError(f"k: {points.min():g} ... {points.max():g} is not allowed: must be in {limits}")
-        return points.astype(np.int64)
 
 
 def predict(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.common.numeric import fraction, integer, shown
+from idescent.common.numeric import fraction, integer, iterations
 from idescent.discrete.setup import Setup
 from idescent.objectives.protocol import Objective
 from idescent.optimizers.optimizer import Optimizer
@@ -71,15 +71,15 @@ class Leap:
         ValueError
             If an iteration is no integer or was not computed.
         """
-        points = self._checked(k)
+        points = iterations(k, self.first, self.reached)
         plan = self.equation.plan
         theta = np.empty((points.size, self.parts[0].state(np.array([self.first]))["theta"].size))
         for chosen, values in self._states(points.ravel()):
             if plan.optimizer.evaluate is not None:
-                iterations = points.ravel()[chosen]
-                before = np.maximum(iterations - 1, self.first)
+                numbers = points.ravel()[chosen]
+                before = np.maximum(numbers - 1, self.first)
                 old = self._gathered(before)
-                values = self.equation.values(values, iterations.astype(np.float64)) | {
+                values = self.equation.values(values, numbers.astype(np.float64)) | {
                     f"{name}_old": value for name, value in old.items()
                 }
             theta[chosen] = plan.evaluated(values).reshape(len(chosen), -1)
@@ -93,7 +93,7 @@ class Leap:
         ValueError
             If an iteration is no integer or was not computed.
         """
-        points = self._checked(k)
+        points = iterations(k, self.first, self.reached)
         states = self._gathered(points.ravel())
         shapes = {name: (*points.shape, int(np.prod(value.shape[1:]))) for name, value in states.items()}
         return {name: value.reshape(shapes[name]) for name, value in states.items() if name != "theta"}
@@ -112,18 +112,6 @@ class Leap:
         part_of = np.searchsorted(firsts, k, side="right") - 1
         chosen = [(int(i), np.flatnonzero(part_of == i)) for i in np.unique(part_of)]
         return [(at, self.parts[i].state(k[at].astype(np.float64))) for i, at in chosen]
-
-    def _checked(self, k: ArrayLike) -> NDArray[np.int64]:
-        try:
-            points = np.asarray(k, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"k: {shown(k)} is not allowed: must be integers") from error
-        if points.ndim > 1 or not (points == np.floor(points)).all():
-            raise ValueError(f"k: {shown(k)} is not allowed: must be an integer or integers, shape (m,)")
-        if points.size and not (points.min() >= self.first and points.max() <= self.reached):
-            limits = f"[{self.first}, {self.reached}]"
-            raise ValueError(f"k: {points.min():g} ... {points.max():g} is not allowed: must be in {limits}")
-        return points.astype(np.int64)
 
 
 def leap(
