@@ -221,3 +221,9 @@ def test_settings_out_of_range_are_named(make, words):
 def test_the_papers_method_refuses_memories_that_are_no_averages(model):
     with pytest.raises(ValueError, match=f"^model: '{model.name}' is not allowed with Picard: "):
         solved(model, ide.Adam(0.9, 0.99), steps=5, solver=ide.solvers.Picard())
+
+
+@pytest.mark.parametrize("optimizer", [ide.HeavyBall(), ide.RMSProp(0.9)], ids=lambda one: type(one).__name__)
+def test_the_papers_method_refuses_a_model_that_begins_with_the_optimizer(optimizer):
+    with pytest.raises(ValueError, match=r"^model: 'half-step' is not allowed with Picard: it begins"):
+        solved(M.HalfStep(), optimizer, steps=20, solver=ide.solvers.Picard())

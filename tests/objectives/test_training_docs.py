@@ -18,9 +18,14 @@ CODE = [(language, code) for mark, language, code in BLOCKS if not mark]
 OPTAX, TORCH = (code for mark, _, code in BLOCKS if mark)
 
 
-def numbers_rounded(text):
-    """Return a text whose numbers have two digits: the last ones depend on the processor."""
-    return re.sub(r"\d[\d.]*(e[-+]\d+)?", lambda number: f"{float(number[0]):.1e}", text)
+NUMBER = r"\d[\d.]*(?:e[-+]\d+)?"
+
+
+def assert_same(shown, printed):
+    """Compare words literally, and numbers to 4 %: the last digits depend on the processor and its load."""
+    assert re.sub(NUMBER, "#", shown) == re.sub(NUMBER, "#", printed)
+    numbers, others = ([float(number) for number in re.findall(NUMBER, text)] for text in (shown, printed))
+    assert numbers == pytest.approx(others, rel=0.04)
 
 
 @pytest.fixture
@@ -51,7 +56,7 @@ def test_the_examples_run_and_print_what_the_page_shows(folder):
     printed = ""
     for language, code in CODE:
         if language == "text":
-            assert numbers_rounded(code) == numbers_rounded(printed)
+            assert_same(code, printed)
         elif not code.startswith("# my_"):  # these are imported by the others
             printed = run(language, code)
     # The recorded loop against the package's own run of the same optimizer on the same loss.

@@ -178,6 +178,11 @@ class Picard:
                 f"model: {model.name!r} is not allowed with Picard: "
                 "every memory must be an exponential one of the gradient or its square"
             )
+        if equation.begin is not None:
+            raise ValueError(
+                f"model: {model.name!r} is not allowed with Picard: "
+                "it begins with iterations of the optimizer, which Algorithm 4 does not make"
+            )
 
     def misaligns(self, optimizer: Optimizer, equation: Equation) -> bool:
         """Whether the memory is misaligned.  The published memory of a plain sum is not."""
