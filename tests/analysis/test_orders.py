@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from idescent.analysis import orders
+from idescent.analysis.floor import ABOVE_FLOOR, floor
 
 LADDER = np.array([0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 5e-4, 2e-4, 1e-4])
 
@@ -101,7 +102,7 @@ def test_three_errors_are_too_few_for_a_window():
 
 
 def test_the_floor_is_the_solvers_estimate_and_the_walk_of_the_rounding():
-    assert orders.floor(1e-9, 3.0, 0) == 1e-9
+    assert floor(1e-9, 3.0, 0) == 1e-9
     random = np.random.default_rng(0)
     walks = []
     for _ in range(40):
@@ -110,7 +111,7 @@ def test_the_floor_is_the_solvers_estimate_and_the_walk_of_the_rounding():
         for increment in increments:
             total += increment
         walks.append(abs(total - math.fsum(increments)))
-    assert max(walks) < orders.ABOVE_FLOOR * orders.floor(0.0, 1.0, 10_000)
+    assert max(walks) < ABOVE_FLOOR * floor(0.0, 1.0, 10_000)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_what_is_usable_at_the_edges():
 
 
 def test_the_floor_is_the_estimate_plus_a_random_walk_of_rounding():
-    assert orders.floor(1e-9, 4.0, 100) == 1e-9 + 2.0**-52 * 4.0 * 10.0
+    assert floor(1e-9, 4.0, 100) == 1e-9 + 2.0**-52 * 4.0 * 10.0
 
 
 def test_two_equal_learning_rates_are_no_ladder():

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from idescent.analysis import orders
 from idescent.analysis.errors import compare, reference_error
+from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.analysis.reference import PYTHON, reference
 from idescent.discrete.loop import simulate
 from idescent.models.card import card
@@ -35,7 +35,7 @@ WITHIN = 0.1
 EXACT = 3
 """Number of errors near rounding, and none above, after which a model counts as exact."""
 
-SHARE = 1.0 / orders.ABOVE_FLOOR
+SHARE = 1.0 / ABOVE_FLOOR
 """Largest share of the solver and of the reference in a measured error."""
 
 _SETTLED = 0.1  # largest distance of four slopes from a multiple of 1/2

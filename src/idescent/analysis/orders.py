@@ -17,8 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.analysis.floor import ABOVE_FLOOR as ABOVE_FLOOR
-from idescent.analysis.floor import floor as floor
+from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.common.numeric import integer, positive, shown
 
 Array = NDArray[np.float64]

@@ -15,6 +15,7 @@ import numpy as np
 
 from idescent.analysis import orders
 from idescent.analysis.errors import compare
+from idescent.analysis.floor import floor
 from idescent.check.verdicts import Checks, FaultError, Verdict, in_one_line
 from idescent.discrete.loop import simulate
 from idescent.models.equation import Array, Equation, omission
@@ -170,7 +171,7 @@ def _measured(model: Any, optimizer: Optimizer, steps: int) -> tuple[float, floa
             f"({path.report.message}): check the signs of velocity and mobility"
         )
     estimate = path.report.error_estimate
-    return compare(run, path).sup["theta"], orders.floor(estimate, 4.0, steps)
+    return compare(run, path).sup["theta"], floor(estimate, 4.0, steps)
 
 
 def _solved(model: Any, equations: dict[str, Equation]) -> str:

@@ -20,7 +20,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from idescent.analysis.orders import ABOVE_FLOOR
+from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.drawing import style
 from idescent.drawing.drawable import Account, account_of, drawable, say, without_scale
 from idescent.drawing.looks import SCHEMES, model_look

@@ -24,7 +24,7 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from idescent.analysis.errors import BELOW, IMPLAUSIBLE
-from idescent.analysis.orders import ABOVE_FLOOR
+from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.drawing import style
 from idescent.drawing.drawable import account_of, drawable, say
 from idescent.drawing.saving import save, styled

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from idescent.analysis.errors import BELOW
-from idescent.analysis.orders import ABOVE_FLOOR
+from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.drawing.hyperparameters import short
 from idescent.drawing.markup import escaped, long_table, pipes, status_text
 from idescent.products.formats import write_formats

@@ -17,7 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
-from idescent.analysis.orders import ABOVE_FLOOR
+from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.drawing import style
 from idescent.drawing.looks import model_look
 from idescent.drawing.saving import save, styled

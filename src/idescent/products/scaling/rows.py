@@ -14,6 +14,7 @@ from typing import Any
 
 from idescent.analysis import orders
 from idescent.analysis.errors import BELOW, MEANINGLESS
+from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.drawing.hyperparameters import short
 from idescent.store.columns import finite, nullable
 from idescent.store.tables import HYPERPARAMETERS, hyperparameters, is_other, with_others
@@ -244,7 +245,7 @@ def measured(row: Row) -> float | None:
 def counts(row: Row) -> bool:
     """Whether an error counts for an order: solution and run are good, horizon not cut, above its floor."""
     comparable = good(row) and row["horizon"] != "capped"
-    return bool(comparable and row["error"] and row["error"] > orders.ABOVE_FLOOR * row["floor"])
+    return bool(comparable and row["error"] and row["error"] > ABOVE_FLOOR * row["floor"])
 
 
 def _configuration(row: Row) -> tuple[str, str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from idescent.analysis import orders
 from idescent.analysis.errors import BELOW, IMPLAUSIBLE, NORMS
+from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.drawing.markup import escaped, long_table, pipes, scientific, status_text
 from idescent.products.formats import write_formats
 from idescent.products.product import Task
@@ -25,7 +26,7 @@ from idescent.trajectory import REFUSED
 _RULE = (
     "Order: least-squares slope of ln(error) over ln(α) in the asymptotic window, ± the wider of Student's "
     "95 % interval and the drift that the last slopes leave possible. The window ends at the smallest α "
-    f"whose error is above {orders.ABOVE_FLOOR:g} times the estimated error of solver and rounding, and "
+    f"whose error is above {ABOVE_FLOOR:g} times the estimated error of solver and rounding, and "
     f"extends to larger α as long as pairwise slopes differ by at most {orders.SPREAD:g}; it has at least "
     f"{orders.FEWEST} values of α (their number is in brackets). Without such a window there is no order, "
     "and the last pairwise slope is in brackets. Declared: the order that the model claims as α → 0."
@@ -33,7 +34,7 @@ _RULE = (
 _REASONS = (
     "Reasons for no window. Too few: the ladder has too few α. Not counted: too few solutions reached their "
     "tolerance over a horizon that was not cut. Zero and floor: errors are 0, or within "
-    f"{orders.ABOVE_FLOOR:g} times the estimated error of solver and rounding. Chatter: a coordinate of the "
+    f"{ABOVE_FLOOR:g} times the estimated error of solver and rounding. Chatter: a coordinate of the "
     "run oscillates from one iteration to the next. Slopes differ: pairwise slopes differ by more than "
     f"{orders.SPREAD:g}."
 )
@@ -41,7 +42,7 @@ _NOTE = "A solution did not reach its tolerance, or a run diverged; its error do
 _ODD = {
     IMPLAUSIBLE: "Implausible: the solution is more than ten times as far from the start as the run ever is.",
     REFUSED: "Refused: the model or its solver does not allow these hyper-parameters.",
-    BELOW: f"Below: the error is less than {orders.ABOVE_FLOOR:g} times the reference's own.",
+    BELOW: f"Below: the error is less than {ABOVE_FLOOR:g} times the reference's own.",
 }
 _CUT = (
     "A run had not settled at the largest horizon and was cut there; its error does not count for the order."
