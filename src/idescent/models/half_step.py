@@ -43,6 +43,10 @@ _AVERAGE = np.array(
     ]
 )
 
+# Numbers in one array of all shifts up to which the step is evaluated at all shifts at once; above, at one
+# shift at a time: temporary arrays are a ninth as large, and fit into the processor's cache.
+MOST_AT_ONCE = 2**18
+
 
 @dataclass(frozen=True)
 class HalfStep:
@@ -179,10 +183,20 @@ class _System:
     def velocity(self, s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
         """Return d(theta)/ds."""
         kappa = np.maximum(s + 0.5 + _SHIFTS.reshape(-1, *[1] * s.ndim), 0.5)
-        values = self._read(STEP, s, kappa, theta, gradient, memories)
-        steps = self.plan.flat(np.asarray(self.plan.direction(values)))
-        # A step without masses and without k has no axis of shifts: it is its own average.
-        average = np.tensordot(_AVERAGE, steps, 1) if steps.ndim > s.ndim else steps
+        count = len(_SHIFTS) if len(_SHIFTS) * theta.size <= MOST_AT_ONCE else 1
+        average = None
+        for i in range(0, len(_SHIFTS), count):
+            values = self._read(STEP, s, kappa[i : i + count], theta, gradient, memories)
+            steps = self.plan.flat(np.asarray(self.plan.direction(values)))
+            if steps.ndim == s.ndim:
+                # A step without masses and without k has no axis of shifts: it is its own average.
+                average = steps
+                break
+            if average is None:
+                average = np.tensordot(_AVERAGE[i : i + count], steps, 1)
+            else:
+                average += _AVERAGE[i] * steps[0]
+        assert average is not None
         return -self.push * self.alpha * average - self.shrink * theta
 
     def point(self, s: Array, theta: Array, memories: Sequence[Array]) -> Array:
