@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+# Relative change of a coordinate above which the difference of its gradients has enough digits.
+SECANT = 1e-8
+
 
 class Anderson:
     r"""Anderson acceleration (Walker & Ni 2011, SIAM J. Numer. Anal. 49, 1715, with mixing parameter 1).
@@ -55,3 +58,24 @@ class Anderson:
         for gamma, point_change, change in zip(fit[0] / scale, self._points, self._changes, strict=True):
             step -= gamma * (point_change + change)
         return step
+
+
+def secants(first: tuple[Array, Array], last: tuple[Array, Array], former: Array | None) -> Array:
+    r"""Return a diagonal Hessian from the gradients of two sweeps, shape (n,), by least squares over nodes.
+
+    .. math:: h = \max\Bigl(0,\ \frac{\sum \Delta g\,\Delta\theta}{\sum \Delta\theta^2}\Bigr)
+
+    It is exact if the Hessian is diagonal and constant.
+
+    Parameters
+    ----------
+    first, last : tuple of ndarray, shape (E, p, n)
+        Path and gradient of the two sweeps.
+    former : ndarray, shape (n,), or None
+        Values for coordinates that changed too little; None is 0.
+    """
+    path, moved, change = last[0], last[0] - first[0], last[1] - first[1]
+    squares = (moved * moved).sum(axis=(0, 1))
+    known = squares > SECANT**2 * (path * path).sum(axis=(0, 1))
+    slopes = (moved * change).sum(axis=(0, 1)) / np.where(known, squares, 1.0)
+    return np.where(known & np.isfinite(slopes), np.maximum(slopes, 0.0), 0.0 if former is None else former)

@@ -76,7 +76,10 @@ class Collocation:
 
     With many parameters and no diagonal Hessian no matrix is computed: sweeps are plain ones, accelerated by
     the last few, and each new element starts from the continuation of the one before.  This is efficient for
-    equations that are about as stiff as the discrete run is stable.  It is inefficient where the velocity
+    equations that are about as stiff as the discrete run is stable.  Where such sweeps fail and the equation
+    does not look ahead, they are preconditioned by the secants of each coordinate's gradient.  This solves
+    coordinates that have converged, whose stiffness grows without limit as their average of squared gradients
+    decays, if the Hessian is nearly diagonal.  The solver is inefficient where the velocity
     changes sign within eps of a zero of a gradient's coordinate (no memory, one accumulator for each
     coordinate): elements become as short as the time of this change.  ``max_gradients`` ends such a solution:
     when the budget is spent, or when steadily short elements show that the rest of the horizon would exceed

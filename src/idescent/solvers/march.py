@@ -40,6 +40,7 @@ from numpy.typing import NDArray
 
 from idescent.models.equation import FirstIterations
 from idescent.solvers import mesh
+from idescent.solvers.fallback import Relaxation
 from idescent.solvers.pace import Pace
 from idescent.solvers.problem import Problem, Settings, Sink, State
 from idescent.solvers.rest import begins_at_rest, soft_length, unknown
@@ -48,7 +49,6 @@ from idescent.solvers.window import (
     ExhaustedError,
     Outcome,
     Window,
-    relax_in_turn,
     relax_window,
 )
 
@@ -133,6 +133,7 @@ class March:
         self.matrix_free = problem.matrix_free(len(theta0))
         # Whether the path began near a zero of the gradient.
         self.thorough = False
+        self.relaxation = Relaxation(problem, settings.max_sweeps)
         # Whether iterations are elements, many in a window, while the velocity jumps at every whole s.
         self._whole = not self.matrix_free
         # Tail of the last guess of an element by itself, without a Hessian.
@@ -289,15 +290,11 @@ class March:
         Return the outcome, and the tail of the last element before the closure: infinite after a failure.
         """
         target = self._tolerance(window.theta)
-        limit, sweeps = self.settings.max_sweeps, 0
+        sweeps = 0
         while True:
-            path = window.theta.copy()
             tolerance = (OPEN_AT_REST if self.thorough else OPEN) * target
-            outcome = relax_window(self.problem, window, tolerance, limit, thorough=self.thorough)
-            if not outcome.converged and self.matrix_free and self.overlap:
-                # Plain sweeps over the whole window failed: relax its elements in turn, from the same guess.
-                window.theta, self.sweeps = path, self.sweeps + outcome.sweeps
-                outcome = relax_in_turn(self.problem, window, OPEN * target, limit)
+            outcome, lost = self.relaxation.relax(window, tolerance, thorough=self.thorough)
+            self.sweeps += lost
             sweeps += outcome.sweeps
             self.sweeps += outcome.sweeps
             if self._begins_at_rest(outcome):

@@ -17,7 +17,8 @@ c its gain, :math:`\lambda` its rate and :math:`\ell` the look-ahead (:mod:`ides
 3. evaluates the memories at :math:`s + \ell`, if the equation looks ahead (:func:`_lookahead`);
 4. computes the residual :math:`\theta_a + L A V - \theta` at every node;
 5. converts it to a correction of the path, by a Newton step (:mod:`idescent.solvers.newton`) or, where
-   there is no Hessian, by Anderson acceleration (:mod:`idescent.solvers.acceleration`).
+   there is no Hessian, by Anderson acceleration (:mod:`idescent.solvers.acceleration`), which a Newton step
+   with an approximate diagonal may precondition (:mod:`idescent.solvers.fallback`).
 
 The sweeps converge when the largest correction is at most the tolerance.  They fail when a correction is not
 finite, no longer decreases, or the limit of sweeps is reached.
@@ -28,8 +29,7 @@ What lives here: this fixed point.  What does not: the mesh and which elements a
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.models.equation import Memory
-from idescent.solvers.acceleration import Anderson
+from idescent.solvers.acceleration import Anderson, secants
 from idescent.solvers.maximum import sampled_maximum
 from idescent.solvers.newton import Propagator, Term, hessian_at, memory_terms, newton_step
 from idescent.solvers.problem import Problem, State
@@ -55,10 +55,6 @@ DEPTH = 5
 # A sweep stalls if its correction is more than this share of the smallest one so far.  A single stalled sweep
 # is no failure; so many in a row end the relaxation.
 STALLED, MOST_STALLED = 0.9, 8
-
-# Elements in turn: each is relaxed until its correction is this share of the last round's.  A smaller
-# share would solve against neighbours that change in the next round anyway.
-INNER = 0.1
 
 
 class ExhaustedError(Exception):
@@ -116,12 +112,15 @@ class Outcome:
     converged : bool
     curvature : float
         Largest absolute entry of the last Hessian; 0 where none was computed.
+    secants : ndarray, shape (n,), or None
+        Diagonal of a Hessian from plain sweeps that did not converge.
     """
 
     sweeps: int
     correction: float
     converged: bool
     curvature: float = 0.0
+    secants: Array | None = None
 
 
 def relax_window(
@@ -132,6 +131,7 @@ def relax_window(
     known: Array | None = None,
     *,
     thorough: bool = False,
+    diagonal: Array | None = None,
 ) -> Outcome:
     """Sweep over a window until the path's correction converges; see the module for the steps of a sweep.
 
@@ -150,6 +150,9 @@ def relax_window(
         the other elements are its fixed look-ahead.
     thorough : bool
         Newton's step includes the change of memories of the square.  Otherwise it keeps them fixed.
+    diagonal : ndarray, shape (n,), optional
+        Its approximate diagonal, where there is no Hessian: a Newton step preconditions each plain sweep.
+        The correction that has to converge is still the plain one, because the diagonal may be wrong.
 
     Raises
     ------
@@ -166,6 +169,7 @@ def relax_window(
     acceleration = Anderson(DEPTH) if problem.matrix_free(window.theta.shape[-1]) else None
     swept = slice(None) if known is None else slice(1)
     smallest, stalled, correction, curvature = np.inf, 0, np.inf, 0.0
+    slopes, before = diagonal, None
     for sweep in range(1, max_sweeps + 1):
         if problem.objective.gradients >= problem.most_gradients:
             raise ExhaustedError
@@ -203,26 +207,28 @@ def relax_window(
         delta = step[swept] * (method.integration @ velocity)
         left = np.concatenate((start.theta[None], path[:-1, -1]))
         delta += left[:, None] - path
+        terms: list[Term] = []
+        if acceleration is None or diagonal is not None:
+            full = thorough and look_ahead is None
+            terms = _terms(
+                problem, s, window.theta, gradient, ahead, velocity, propagators, sensitivity, full
+            )
         if acceleration is not None:
+            better = None
+            if diagonal is not None:
+                better = newton_step(delta, np.broadcast_to(diagonal, delta.shape), terms, lengths, method)
             # The residual of an element assumes the old left value: add the changes before it.
             delta[1:] += np.cumsum(delta[:-1, -1], axis=0)[:, None]
             correction = float(np.abs(delta).max())
+            delta = delta if better is None else better
+            if known is None:
+                if before is not None:
+                    slopes = secants(before, (place, gradient), slopes)
+                before = place, gradient
             delta = acceleration.step(path, delta)
         else:
             hessian = hessian_at(problem, place, gradient)
             curvature = float(np.abs(hessian).max())
-            terms: list[Term] = []
-            if equation.mobility is not None:
-                mobility = np.broadcast_to(equation.mobility(s, ahead), delta.shape)
-                direction = equation.direction
-                terms.append((mobility, None, None if direction is None else propagators[direction]))
-            if equation.mobility is None or (thorough and look_ahead is None):
-                terms += memory_terms(problem, s, window.theta, gradient, ahead, velocity, propagators)
-            if sensitivity is not None:
-                terms = [
-                    (mobility, sensitivity if factor is None else factor * sensitivity, propagator)
-                    for mobility, factor, propagator in terms
-                ]
             delta = newton_step(delta, hessian, terms, lengths, method)
             correction = float(np.abs(delta).max())
         if equation.point is not None:
@@ -232,58 +238,42 @@ def relax_window(
         # Not in place: the acceleration keeps a reference to the path before the correction.
         window.theta = np.concatenate((path + delta, window.theta[len(path) :]))
         if not np.isfinite(correction):
-            return Outcome(sweep, correction, False, curvature)
+            break
         if correction <= max(tolerance, 0.5 * ROUNDING * float(np.abs(window.theta).max())):
             return Outcome(sweep, correction, True, curvature)
         stalled = stalled + 1 if correction > STALLED * smallest else 0
         smallest = min(smallest, correction)
         if stalled >= MOST_STALLED:
-            return Outcome(sweep, correction, False, curvature)
-    return Outcome(max_sweeps, correction, False, curvature)
+            break
+    return Outcome(sweep, correction, False, curvature, slopes)
 
 
-def relax_in_turn(problem: Problem, window: Window, tolerance: float, max_sweeps: int) -> Outcome:
-    """Relax one element after another against fixed neighbours, until a round corrects none of them.
-
-    A nonlinear block Gauss-Seidel method, for an equation that looks ahead and has no Hessian.  Plain sweeps
-    of a long window would amplify its stiff components from element to element; the look-ahead, in contrast,
-    couples the elements weakly.
-
-    Parameters
-    ----------
-    problem : Problem
-    window : Window
-        With a first guess of the path.
-    tolerance : float
-        Largest change of a converged path in one round; at least half of :data:`ROUNDING` times the path.
-    max_sweeps : int
-        Limit of the rounds, and of the sweeps on one element in one round.
-    """
-    gradient = problem.gradient(window.theta)
-    # In sweeps over the whole window: one for the gradient above, and 1/E for each sweep over an element.
-    sweeps, correction = 1.0, np.inf
-    for _ in range(max_sweeps):
-        start, largest = window.start, 0.0
-        memories = []
-        for e, edge in enumerate(window.edges[1:]):
-            remainder = Window(start, window.lengths[e:], window.theta[e:])
-            outcome = relax_window(
-                problem, remainder, max(tolerance, INNER * correction), max_sweeps, gradient[e:]
-            )
-            sweeps += outcome.sweeps / len(window.lengths)
-            if not outcome.converged:
-                return Outcome(math.ceil(sweeps), outcome.correction, False)
-            largest = max(largest, float(np.abs(remainder.theta[0] - window.theta[e]).max()))
-            window.theta[e] = remainder.theta[0]
-            memories.append([values[:1] for values in remainder.memories])
-            start = State(
-                float(edge), remainder.theta[0, -1], [values[0, -1] for values in remainder.memories]
-            )
-        window.memories = [np.concatenate(values) for values in zip(*memories, strict=True)]
-        if largest <= max(tolerance, 0.5 * ROUNDING * float(np.abs(window.theta).max())):
-            return Outcome(math.ceil(sweeps), largest, True)
-        correction = largest
-    return Outcome(math.ceil(sweeps), correction, False)
+def _terms(
+    problem: Problem,
+    s: Array,
+    theta: Array,
+    gradient: Array,
+    ahead: list[Array],
+    velocity: Array,
+    propagators: Sequence[Propagator],
+    sensitivity: Array | None,
+    full: bool,
+) -> list[Term]:
+    """Return the terms of Newton's step; ``full`` adds memories of the square to those of a mobility."""
+    equation = problem.equation
+    terms: list[Term] = []
+    if equation.mobility is not None:
+        mobility = np.broadcast_to(equation.mobility(s, ahead), velocity.shape)
+        direction = equation.direction
+        terms.append((mobility, None, None if direction is None else propagators[direction]))
+    if equation.mobility is None or full:
+        terms += memory_terms(problem, s, theta, gradient, ahead, velocity, propagators)
+    if sensitivity is None:
+        return terms
+    return [
+        (mobility, sensitivity if factor is None else factor * sensitivity, propagator)
+        for mobility, factor, propagator in terms
+    ]
 
 
 def _propagator(
