@@ -44,8 +44,8 @@ _AVERAGE = np.array(
 )
 
 # Numbers in one array of all shifts up to which the step is evaluated at all shifts at once; above, at one
-# shift at a time: temporary arrays are a ninth as large, and fit into the processor's cache.
-MOST_AT_ONCE = 2**18
+# shift at a time: temporary arrays are a ninth as large.
+MOST_AT_ONCE = 2**19
 
 
 @dataclass(frozen=True)
