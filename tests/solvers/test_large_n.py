@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import idescent as ide
+from idescent.objectives.data import Split
+from idescent.objectives.perceptron import Perceptron
 
 HALF_STEP = ide.models.HalfStep()
 OPTIMIZERS = {
@@ -114,3 +116,39 @@ def test_the_half_step_stores_a_limited_number_of_vectors(name, most):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < most * 8 * n
+
+
+def network(features, hidden):
+    """Return a perceptron of three classes on 40 samples."""
+    x = np.random.default_rng(0).normal(size=(40, features))
+    y = (x[:, 0] > 0.0).astype(int) + (x[:, 1] > 0.5)
+    return Perceptron(Split(x, y, x[:1], y[:1]), hidden)
+
+
+def test_ten_thousand_parameters_of_a_network_cost_about_as_many_gradients_as_a_hundred():
+    gradients = {}
+    for features, hidden in ((6, 10), (50, 185)):
+        objective = network(features, hidden)
+        theta = objective.initial(0)
+        # No gradient is so small that its square is rounding beside eps.
+        optimizer = ide.Adam(0.9, 0.999, eps=1e-4)
+        run = {"alpha": 1e-3, "theta0": theta, "steps": 16, "rtol": 1e-6, "atol": 1e-9}
+        path = ide.solve(HALF_STEP, optimizer, objective, **run)
+        assert path.report.status == "converged"
+        gradients[len(theta)] = path.report.gradient_evaluations
+    small, large = gradients.values()
+    assert list(gradients) == [103, 9993]
+    assert large < 2 * small < 60 * 16
+
+
+def test_a_prediction_of_ten_thousand_coordinates_takes_about_as_many_gradients_as_one_of_a_hundred():
+    gradients = []
+    for n in (100, 10_000):
+        objective, theta = problem(n)
+        predicted = ide.predict(OPTIMIZERS["Adam"], objective, alpha=1e-3, start=theta, steps=1000)
+        run = ide.simulate(
+            OPTIMIZERS["Adam"], objective, alpha=1e-3, theta0=theta, steps=1000, keep=[0, 1000]
+        )
+        assert abs(predicted.losses[-1] / run.loss[-1] - 1.0) < 1e-4
+        gradients.append(predicted.report.gradient_evaluations)
+    assert gradients[1] < 2 * gradients[0] < 1000
