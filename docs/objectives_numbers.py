@@ -1,6 +1,6 @@
-"""Cost of the continuous models on a neural network, and their memory against the number of parameters.
+"""Cost of the continuous models on a neural network; their work and memory against the number of parameters.
 
-    python docs/objectives_numbers.py [--tables network zeros ahead memory] [--steps 1000] [--budget 60]
+    python docs/objectives_numbers.py [--tables network zeros ahead sizes] [--steps 1000] [--budget 60]
         [--accumulators norm coordinate] [--optimizers Adam ...] [--only half-step ...]
 
 network: every model on the perceptron for the digits (4 960 parameters), per coordinate and with one
@@ -15,8 +15,8 @@ gradient is 0, on a smaller perceptron; and how many coordinates have come to st
 ahead: the paper's equations that look ahead, per coordinate, over six iterations from the start at several
 learning rates: below which they are solved, and at what cost.
 
-memory: peak of traced memory over that of the rows kept, in vectors of n numbers, for the half-step model and
-the discrete run on a diagonal quadratic.
+sizes: gradients an iteration, and peak of traced memory over that of the rows kept in vectors of n numbers,
+against n: the half-step model, a prediction and the run of Adam on a diagonal quadratic and on networks.
 
 All of it takes more than an hour.  So every row, once measured, is kept in docs/objectives_numbers.json, and
 docs/objectives.md has its tables from there: parts can be measured anew one by one, and `--tables` alone only
@@ -39,6 +39,7 @@ from refresh import fill_measured
 import idescent as ide
 from idescent import models
 from idescent.models.equation import derive
+from idescent.objectives.data import Split
 from idescent.objectives.perceptron import Perceptron
 
 MODELS = [getattr(models, name)() for name in models.__all__ if name not in ("Equation", "Memory", "Model")]
@@ -47,7 +48,12 @@ ALPHAS = {"Adam": 1e-3, "RMSProp": 1e-3, "AdaGrad": 1e-2}
 FACTOR = 30.0
 # Horizon of the second table.
 STEPS = 40
-SIZES = (1, 100, 10_000, 100_000, 1_000_000)
+SIZES = (100, 10_000, 100_000, 1_000_000)
+# Features and hidden units of the networks with about as many parameters.
+WIDTHS = ((6, 10), (50, 185), (200, 490), (1000, 996))
+PREDICTED = 300
+# Half-step is solved up to this n: the peak at 1 000 000 would be some gigabytes.
+MOST_SOLVED = 100_000
 KEPT = Path(__file__).with_suffix(".json")
 TARGET = KEPT.with_name("objectives.md")
 HEADS = {
@@ -63,10 +69,20 @@ HEADS = {
     ),
     "zeros": ("model", "eps", "gradients", "reached", "within 10 eps of 0"),
     "ahead": ("optimizer", "alpha", "gradients", "reached"),
-    "memory": ("n", "half-step", "discrete run"),
+    "sizes": (
+        "objective",
+        "n",
+        "half-step: gradients",
+        "vectors",
+        "predict: gradients",
+        "vectors",
+        "run: vectors",
+    ),
 }
+# Columns of text, where they are more than one.
+TEXTS = {"network": 3}
 # Columns of a table that say which row it is.
-KEYS = {"network": 3, "zeros": 2, "ahead": 2, "memory": 1}
+KEYS = {"network": 3, "zeros": 2, "ahead": 2, "sizes": 2}
 
 
 class Counted:
@@ -184,24 +200,68 @@ def ahead(options):
             yield [name, f"{alpha:g}", work, reached(path.report, steps)]
 
 
-def peak(make):
-    """Peak of traced memory while something is made, over that of its rows."""
+class Diagonal:
+    """A quadratic with curvatures from 0.1 to 1 and no Hessian."""
+
+    def __init__(self, n):
+        self.curvature = np.geomspace(0.1, 1.0, n)
+
+    def value(self, theta):
+        """Return the loss."""
+        return 0.5 * np.sum(self.curvature * theta * theta, axis=-1)
+
+    def gradient(self, theta):
+        """Return its gradient."""
+        return self.curvature * theta
+
+
+def classifier(features, hidden):
+    """Return a perceptron of three classes on 40 random samples."""
+    x = np.random.default_rng(0).normal(size=(40, features))
+    y = (x[:, 0] > 0.0).astype(int) + (x[:, 1] > 0.5)
+    return Perceptron(Split(x, y, x[:1], y[:1]), hidden)
+
+
+def peak(function):
+    """What a function returns, and its peak of traced memory in bytes."""
     tracemalloc.start()
-    made = make()
-    found = tracemalloc.get_traced_memory()[1]
+    result = function()
+    most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    rows = sum(made.quantity(name).nbytes for name in ("theta", "loss", *made.moments))
-    return found - rows
+    return result, most
 
 
-def memory(options):
+def sizes(options):
     """Yield rows of the last table."""
-    for n in SIZES:
-        arguments = ide.Adam(0.9, 0.99), ide.Quadratic(np.linspace(2.0, 5.0, n))
-        cell = {"alpha": 0.01, "theta0": np.ones(n), "steps": 10, "keep": [0, 10]}
-        solved = peak(lambda a=arguments, c=cell: ide.solve(models.HalfStep(), *a, **c, rtol=1e-4))
-        run = peak(lambda a=arguments, c=cell: ide.simulate(*a, **c))
-        yield [str(n), f"{solved / (8 * n):.0f}", f"{run / (8 * n):.0f}"]
+    cases = [
+        ("quadratic", Diagonal(n), np.random.default_rng(0).normal(size=n), ide.Adam(0.9, 0.999))
+        for n in SIZES
+    ]
+    for width in WIDTHS:
+        network = classifier(*width)
+        # With eps = 1e-8 the zeros of single gradients set the work: see the second table.
+        cases.append(("network", network, network.initial(0), ide.Adam(0.9, 0.999, eps=1e-4)))
+    for name, objective, theta0, optimizer in cases:
+        n = len(theta0)
+        cell = {"alpha": 1e-3, "theta0": theta0, "steps": 16, "keep": [0, 16]}
+        half_step = ["–", "–"]
+        if n <= MOST_SOLVED:
+            path, most = peak(
+                lambda o=optimizer, f=objective, c=cell: ide.solve(
+                    models.HalfStep(), o, f, **c, rtol=1e-6, atol=1e-9
+                )
+            )
+            gradients = path.report.gradient_evaluations / cell["steps"]
+            half_step = [
+                f"{gradients:.0f}" if path.report.ok else path.report.status,
+                f"{most / (8 * n) - 2:.0f}",
+            ]
+        predicted, most = peak(
+            lambda o=optimizer, f=objective, t=theta0: ide.predict(o, f, alpha=1e-3, start=t, steps=PREDICTED)
+        )
+        prediction = [f"{predicted.report.gradient_evaluations / PREDICTED:.2f}", f"{most / (8 * n):.0f}"]
+        run = peak(lambda o=optimizer, f=objective, c=cell: ide.simulate(o, f, **c))[1]
+        yield [name, str(n), *half_step, *prediction, f"{run / (8 * n) - 2:.0f}"]
 
 
 def place(row):
@@ -223,7 +283,7 @@ def write():
     blocks = {}
     for name, rows in json.loads(KEPT.read_text(encoding="utf-8")).items():
         head = HEADS[name]
-        words = KEYS[name] if name == "network" else 1
+        words = TEXTS.get(name, 1)
         lines = [head, ["---"] * words + ["---:"] * (len(head) - words), *rows]
         blocks[name] = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     fill_measured(TARGET, blocks)
@@ -231,7 +291,7 @@ def write():
 
 def main() -> None:
     """Measure what is asked for, then write the page."""
-    tables = {"network": network, "zeros": zeros, "ahead": ahead, "memory": memory}
+    tables = {"network": network, "zeros": zeros, "ahead": ahead, "sizes": sizes}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", nargs="*", default=list(tables), choices=list(tables))
     parser.add_argument("--steps", type=int, default=1000)

@@ -47,7 +47,7 @@ derivative by the input, and f, the derivative of the memory's source by the gra
 
 # Coordinates whose systems are solved at a time where the Hessian is diagonal: bounds the memory of the
 # matrices.
-BLOCK = 4096
+BLOCK = 1024
 
 
 def hessian_at(problem: Problem, theta: Array, gradient: Array) -> Array:
