@@ -265,3 +265,20 @@ def test_an_objective_without_a_dimension_is_refused():
         mean_optimizer(ide.RMSProp(0.9), Batches(Unknown(), 2))
     with pytest.raises(ValueError, match="noise: 4 is not allowed: must be an object with objective"):
         mean_optimizer(ide.RMSProp(0.9), 4)
+
+
+def test_a_pickled_mean_optimizer_makes_the_same_run_and_counts_from_0():
+    import pickle
+
+    import idescent as ide
+    from idescent.stochastic import Batches, mean_optimizer
+
+    objective, adam = ide.MeanSquaredError.synthetic(size=60), ide.Adam(0.9, 0.99)
+    cell = {"alpha": 0.01, "theta0": 0.0, "steps": 20}
+    mean = mean_optimizer(adam, Batches(objective, size=4, replacement=False))
+    run = ide.simulate(mean, objective, **cell)
+    again = pickle.loads(pickle.dumps(mean))
+    assert mean.noise_variance.evaluations > again.noise_variance.evaluations == 0
+    assert ide.simulate(again, objective, **cell).theta.tolist() == run.theta.tolist()
+    assert again.noise_variance.evaluations == mean.noise_variance.evaluations
+    assert ide.simulate(adam, objective, **cell).theta.tolist() != run.theta.tolist()

@@ -94,7 +94,8 @@ def mean_optimizer(optimizer: Optimizer, noise: Noise) -> Optimizer:
     Optimizer
         Of a subclass of the class of ``optimizer``, with the same hyper-parameters.  Its attribute
         ``noise_variance.evaluations`` counts the evaluations of the noise, which are not gradients of the
-        report: with mini-batches each costs the gradients of all samples.
+        report: with mini-batches each costs the gradients of all samples.  It can be pickled if ``optimizer``
+        and ``noise`` can; a copy counts from 0.
 
     Raises
     ------
@@ -120,8 +121,17 @@ def mean_optimizer(optimizer: Optimizer, noise: Noise) -> Optimizer:
             for name, memory in declared.items()
         }
 
+    def rebuild(self: Optimizer) -> tuple[Any, ...]:
+        # The class has no name that pickle could import.
+        return mean_optimizer, (optimizer, noise)
+
     kind = type(optimizer)
-    parts = {"memories": memories, "noise_variance": variance, "__module__": __name__}
+    parts = {
+        "memories": memories,
+        "noise_variance": variance,
+        "__module__": __name__,
+        "__reduce__": rebuild,
+    }
     mean: Callable[..., Optimizer] = type(f"Mean{kind.__name__}", (kind,), parts)
     return mean(**optimizer.hyperparameters)
 
