@@ -4,8 +4,12 @@ CORES ?= all
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-ENVIRONMENT := $(VENV)/.environment
 INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+HASHED := --require-hashes --no-deps
+
+# Stamps of the sets of distributions, one for each lock file of requirements/.
+locked = $(foreach set,$(1),$(VENV)/.$(set))
 
 .PHONY: all install test coverage mutants lint docs bench lock schema clean
 .DELETE_ON_ERROR:
@@ -15,20 +19,20 @@ all: install
 
 install: $(INSTALLED)
 
-test: install
+test: install $(call locked,test)
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 16 --dist worksteal --junitxml build/tests.xml
 
 # Lines and branches of src/ that the tests run, into docs/unreached.md; fails below what pyproject.toml demands.
-coverage: install
+coverage: install $(call locked,test)
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 16 --dist worksteal --cov --cov-report term-missing
 	$(BIN)/python docs/unreached.py
 
 # Which changes of the core no test notices; an hour.  MUTANTS="idescent.models.*" is a part of it.
-mutants: install
+mutants: install $(call locked,test development)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/mutmut run --max-children 1 $(MUTANTS) >/dev/null
 	$(BIN)/python docs/mutants.py
 
-lint: install
+lint: install $(call locked,development)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -36,36 +40,46 @@ lint: install
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
-# Everything that is installed is named, with its hash, in requirements.lock.  --no-deps: older versions of pip look a package
-# with extras up anew, find the release of today, which has no hash here, and give up.  `pip check` sees that none is missing.
-$(ENVIRONMENT): requirements.lock
+$(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "idescent needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	$(BIN)/python -m pip check --disable-pip-version-check >/dev/null
 	touch $@
 
+# uv installs in half of pip's time, but reads neither pip's configuration nor runs on every platform: where it fails, pip does it.
+$(VENV)/.installer: requirements/installer.lock | $(VENV)/.python
+	$(PIP) $(HASHED) --no-compile -r $< || echo "uv cannot be installed here; pip does its work"
+	touch $@
+
+# Everything that is installed is named, with its hash, in requirements/*.lock.  --no-deps: older versions of pip look a package
+# with extras up anew, find the release of today, which has no hash here, and give up.  `pip check` sees that none is missing.
+$(VENV)/.run $(VENV)/.test $(VENV)/.docs $(VENV)/.development: $(VENV)/.%: requirements/%.lock | $(VENV)/.installer
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode $(HASHED) -r $< \
+	  || { echo "uv did not install $<; pip does"; $(PIP) $(HASHED) -r $<; }
+	touch $@
+
+$(VENV)/.test $(VENV)/.docs $(VENV)/.development: | $(VENV)/.run
+
 # The compiled kernels refuse to run if their source is newer than they are.
-$(INSTALLED): $(ENVIRONMENT) pyproject.toml setup.py src/idescent/discrete/_kernels.c
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+$(INSTALLED): $(VENV)/.run pyproject.toml setup.py src/idescent/discrete/_kernels.c
+	$(PIP) --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip check --disable-pip-version-check >/dev/null
 	$(BIN)/python -m compileall -q src
 	touch $@
 
 # The site: build/site/index.html.  The gallery and the findings show the results of `make`.
-docs: install
+docs: install $(call locked,docs)
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
 
 # Half an hour on two quiet cores; BENCH=quick takes a minute, to see that everything runs.
-bench: install
+bench: install $(call locked,test)
 	$(BIN)/python benchmarks/run.py $(if $(filter quick,$(BENCH)),--quick)
 
-# Needs uv; for those who change the dependencies in pyproject.toml.
+# Needs uv on the PATH; for those who change the dependencies in pyproject.toml.
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras \
-	  --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
+	$(PYTHON) requirements/lock.py
 
 schema: install
 	$(BIN)/python -m idescent job schema > workflow/schemas/config.schema.json

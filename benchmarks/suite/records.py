@@ -76,7 +76,7 @@ def code(topic: str) -> str:
     """Return the digest of what a topic's rows depend on and is ours."""
     own = _with_imported(topic)
     total = hashlib.sha256()
-    files = [ROOT / "requirements.lock", ROOT / "config/config.yaml"]
+    files = [*(ROOT / "requirements").glob("*.lock"), ROOT / "config/config.yaml"]
     for folder in ("src/idescent", "workflow", "benchmarks"):
         files += [path for path in (ROOT / folder).rglob("*") if path.is_file()]
     for path in sorted(files):
