@@ -13,6 +13,8 @@ locked = $(foreach set,$(1),$(VENV)/.$(set))
 
 .PHONY: all install test coverage mutants lint docs bench lock schema clean
 .DELETE_ON_ERROR:
+# The sets of distributions share an environment.
+.NOTPARALLEL:
 
 all: install
 	$(BIN)/snakemake --cores $(CORES)
@@ -48,7 +50,8 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-# uv installs in half of pip's time, but reads neither pip's configuration nor runs on every platform: where it fails, pip does it.
+# uv installs faster than pip.  It ignores pip's configuration (mirrors, proxies) and lacks some platforms: pip takes over
+# where uv fails.
 $(VENV)/.installer: requirements/installer.lock | $(VENV)/.python
 	$(PIP) $(HASHED) --no-compile -r $< || echo "uv cannot be installed here; pip does its work"
 	touch $@
@@ -58,6 +61,7 @@ $(VENV)/.installer: requirements/installer.lock | $(VENV)/.python
 $(VENV)/.run $(VENV)/.test $(VENV)/.docs $(VENV)/.development: $(VENV)/.%: requirements/%.lock | $(VENV)/.installer
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode $(HASHED) -r $< \
 	  || { echo "uv did not install $<; pip does"; $(PIP) $(HASHED) -r $<; }
+	$(BIN)/python -m pip check --disable-pip-version-check >/dev/null
 	touch $@
 
 $(VENV)/.test $(VENV)/.docs $(VENV)/.development: | $(VENV)/.run
@@ -65,7 +69,6 @@ $(VENV)/.test $(VENV)/.docs $(VENV)/.development: | $(VENV)/.run
 # The compiled kernels refuse to run if their source is newer than they are.
 $(INSTALLED): $(VENV)/.run pyproject.toml setup.py src/idescent/discrete/_kernels.c
 	$(PIP) --no-deps --no-build-isolation -e .
-	$(BIN)/python -m pip check --disable-pip-version-check >/dev/null
 	$(BIN)/python -m compileall -q src
 	touch $@
 
