@@ -101,7 +101,7 @@ def deployed(tmp_path: Path) -> Path:
     )
     shutil.copytree(ROOT, clone, ignore=unwanted)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", other], check=True)
-    # The dependencies are those of these tests.  Python ignores .pth files in a folder that a .pth file names:
+    # The dependencies are those of the tests.  Python ignores .pth files in a folder that a .pth file names:
     # the editable installation of the package stays out.
     (packages,) = other.glob("lib/python*/site-packages")
     (packages / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
