@@ -52,7 +52,7 @@ def run(language, code):
 
 
 def test_the_examples_run_and_print_what_the_page_shows(folder):
-    assert " ".join(language for language, _ in CODE) == "python python sh text python python text"
+    assert " ".join(language for language, _ in CODE) == "python python sh text sh text python python text"
     printed = ""
     for language, code in CODE:
         if language == "text":
@@ -68,6 +68,8 @@ def test_the_examples_run_and_print_what_the_page_shows(folder):
     own = ide.simulate(ide.Adam(0.9, 0.999), objective, **given, keep=4)
     np.testing.assert_allclose(recorded.theta, own.theta, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(recorded.loss, own.loss, rtol=1e-9)
+    for name in ("m", "v"):
+        np.testing.assert_allclose(recorded.moments[name], own.moments[name], rtol=1e-9, atol=1e-15)
     assert recorded.report.details["shapes"] == [[3, 3, 1, 4], [3, 3, 4, 8], [8, 10]]
 
 
@@ -86,6 +88,8 @@ def test_a_loop_of_optax_is_recorded_like_one_by_hand(folder):
     one, other = trajectories.read("run.parquet"), trajectories.read("optax.parquet")
     np.testing.assert_allclose(one.theta, other.theta, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(one.loss, other.loss, rtol=1e-9)
+    for name in ("m", "v"):
+        np.testing.assert_allclose(one.moments[name], other.moments[name], rtol=1e-9, atol=1e-15)
 
 
 def test_a_loop_of_pytorch_is_recorded_and_solved(folder):
@@ -96,5 +100,7 @@ def test_a_loop_of_pytorch_is_recorded_and_solved(folder):
     own = ide.simulate(names["adam"], names["objective"], **names["given"], keep=4)
     np.testing.assert_allclose(recorded.theta, own.theta, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(recorded.loss, own.loss, rtol=1e-9)
+    for name in ("m", "v"):
+        np.testing.assert_allclose(recorded.moments[name], own.moments[name], rtol=1e-9, atol=1e-15)
     assert names["path"].report.ok
     assert 0.0 < names["errors"].relative_sup["theta"] < 1e-2

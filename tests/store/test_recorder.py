@@ -155,6 +155,54 @@ def test_trees_of_half_precision_and_containers_of_jax_are_taken():
     assert (vector.dtype, vector.tolist()) == (np.float32, [1.0, 1.0])
 
 
+# --- moments ----------------------------------------------------------------------------------------------
+
+
+def test_a_prediction_starts_from_any_iteration_that_has_its_moments(capsys):
+    run = simulated()
+    with ide.Recorder("run.parquet", optimizer=ADAM, alpha=0.05, objective="Quadratic") as recorder:
+        for k in range(0, 41, 10):
+            state = {"exp_avg": run.moments["m"][k], "exp_avg_sq": run.moments["v"][k]}
+            recorder(k, run.theta[k], run.loss[k], moments=state)
+    recorded = trajectories.read("run.parquet")
+    for name in ("m", "v"):
+        np.testing.assert_array_equal(recorded.moments[name], run.moments[name][::10])
+    command = ["predict", "Adam", "--alpha", "0.05", "--from", "run.parquet:20", "--steps", "20", "--json"]
+    assert cli.main(command) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["k"][-1] == 40
+    assert printed["loss"][-1] == pytest.approx(run.loss[40], rel=1e-2)
+
+
+def test_moments_at_the_start_are_those_of_the_optimizer_and_are_not_read():
+    recorder = ide.Recorder("run.parquet", optimizer=ide.AdaGrad(), alpha=0.1)
+    recorder(0, np.ones(2), 1.0, moments=lambda: {}["none"])
+    recorder(1, np.ones(2), 1.0, moments={"sum": [np.float32([1.0]), np.float32([2.0])]})
+    assert recorder.trajectory().moments["G"].tolist() == [[0.0, 0.0], [1.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("given", "moments", "message"),
+    [
+        ({}, {"m": np.ones(2)}, r"^moments: 'v' is missing: must have m, v$"),
+        ({}, {"m": np.ones(2), "v": np.ones(3)}, r"^moments: 'v': 3 values are not allowed: must be 2$"),
+        ({}, 3.0, "^moments: 3.0 is not allowed: must be a dict by name$"),
+        ({}, None, r"^moments: None at k = 1 is not allowed: must be there at each stored iteration"),
+        ({"projections": 2}, {}, "^moments: not allowed with projections"),
+        ({"optimizer": {"class": "Ranger", "arguments": {}}}, {}, "^moments: not allowed for the optimizer"),
+    ],
+)
+def test_moments_that_do_not_fit_are_refused(given, moments, message):
+    recorder = ide.Recorder("run.parquet", **{"optimizer": ADAM, "alpha": 0.1, **given})
+
+    def train():
+        recorder(0, np.ones(2), 1.0, moments={})
+        recorder(1, np.ones(2), 1.0, moments=moments)
+
+    with pytest.raises(ValueError, match=message):
+        train()
+
+
 # --- what is refused --------------------------------------------------------------------------------------
 
 

@@ -108,7 +108,7 @@ def parsed(start: Any, optimizer: Optimizer, vector: Callable[[str, Any], Any] =
         raise ValueError(f"start: the keys {shown(list(start))} are not allowed: {FORMS}")
     theta, moments, k = vector("start['theta']", start["theta"]), start.get("moments"), None
     if moments is not None:
-        moments, k = _named(moments, names, vector)
+        moments, k = named(moments, names, vector)
     k = _number(start.get("k", k))
     if moments is None and k not in (None, 0):
         raise ValueError(f"start: k = {shown(k)} without moments is not allowed: {FORMS}")
@@ -147,17 +147,36 @@ def _row(start: tuple[Any, ...], optimizer: Optimizer, names: list[str], vector:
     return Start(vector("start", run.theta[rows[0]]), moments, k)
 
 
-def _named(moments: Any, names: list[str], vector: Callable[..., Any]) -> tuple[dict[str, Any], Any]:
-    """Return moments by the names of the optimizer, and the number of iterations if it is among them."""
+def named(
+    moments: Any, names: list[str], vector: Callable[..., Any], *, field: str = "start['moments']"
+) -> tuple[dict[str, Any], Any]:
+    """Return moments by the names of the optimizer, and the number of iterations if it is among them.
+
+    Parameters
+    ----------
+    moments : mapping or named tuple
+        By the names of this package, of ``torch.optim`` or of ``optax``.
+    names : list of str
+        Memories of the optimizer.
+    vector : callable
+        ``vector(name, value)`` converts a value to an array, shape (width,).
+    field : str
+        First word of the messages.
+
+    Raises
+    ------
+    ValueError
+        If ``moments`` is no mapping, or a memory is missing.
+    """
     moments = moments._asdict() if hasattr(moments, "_asdict") else moments
     if not isinstance(moments, Mapping):
-        raise ValueError(f"start['moments']: {shown(moments)} is not allowed: must be a dict by name")
+        raise ValueError(f"{field}: {shown(moments)} is not allowed: must be a dict by name")
     vectors = {}
     for name in names:
         known = [x for x in (name, *_ALIASES.get(name, ())) if moments.get(x) is not None]
         if not known:
-            raise ValueError(f"start['moments']: {name!r} is missing: must have {', '.join(names)}")
-        vectors[name] = vector(f"start['moments'][{known[0]!r}]", moments[known[0]])
+            raise ValueError(f"{field}: {name!r} is missing: must have {', '.join(names)}")
+        vectors[name] = vector(f"{field}[{known[0]!r}]", moments[known[0]])
     return vectors, next((moments[name] for name in _COUNTS if name in moments), None)
 
 

@@ -21,8 +21,11 @@ from numpy.typing import NDArray
 
 from idescent.analysis.projections import Projection
 from idescent.common.numeric import integer, is_number, is_whole, shown
+from idescent.discrete.start import named
 from idescent.objectives.trees import flat
+from idescent.optimizers.layout import layout
 from idescent.optimizers.optimizer import Optimizer
+from idescent.optimizers.plan import Plan
 from idescent.store.trajectories import write
 from idescent.trajectory import Report, Trajectory
 
@@ -42,9 +45,10 @@ class Recorder:
                 ...                                          # the update
             recorder(steps, parameters, full_loss, keep=True)
 
-    The file is that of a discrete run: ``idescent show`` and ``idescent compare`` take it.  Rows are in
-    memory until :meth:`save` or :meth:`close` writes the file atomically.  If the loop raises an exception
-    inside a ``with`` block, the file has the iterations until then.
+    The file is that of a discrete run: ``idescent show`` and ``idescent compare`` take it, and ``idescent
+    predict`` starts from its iteration 0, or from any stored one if the moments are recorded too.  Rows
+    are in memory until :meth:`save` or :meth:`close` writes the file atomically.  If the loop raises an
+    exception inside a ``with`` block, the file has the iterations until then.
 
     Parameters
     ----------
@@ -118,6 +122,7 @@ class Recorder:
         if theta0 is not None and (set(theta0) != {"seed"} or not is_whole(theta0["seed"])):
             raise ValueError(f'theta0: {shown(theta0)} is not allowed: must be {{"seed": an integer}}')
         self._theta0 = None if theta0 is None else {"seed": int(theta0["seed"])}
+        self._optimizer = optimizer
         self._batches = _as_json("batches", batches)
         self._every, self._directions, self._seed = int(every), projections, seed
         self._projection: Projection | None = None
@@ -126,9 +131,18 @@ class Recorder:
         self._k: list[int] = []
         self._theta: list[NDArray[Any]] = []
         self._loss: list[float] = []
+        self._moments: dict[str, list[NDArray[np.float64]]] = {}
         self._dtype = np.dtype(np.float32)
 
-    def __call__(self, k: int, parameters: Any, loss: Any | Callable[[], Any], *, keep: bool = False) -> None:
+    def __call__(
+        self,
+        k: int,
+        parameters: Any,
+        loss: Any | Callable[[], Any],
+        *,
+        moments: Mapping[str, Any] | Callable[[], Any] | None = None,
+        keep: bool = False,
+    ) -> None:
         r"""Record the state after k updates.
 
         Parameters
@@ -139,6 +153,11 @@ class Recorder:
             :math:`\theta_k`, in the order of :mod:`idescent.objectives.trees`; copied.
         loss : float, scalar array or tensor, or function without arguments
             Loss at :math:`\theta_k`; a function is called at the stored iterations only.
+        moments : mapping, named tuple, or function without arguments, optional
+            The optimizer's moments after k updates, trees by name, not bias-corrected.  Names are those of
+            this package, of ``torch.optim`` (``exp_avg``, ``exp_avg_sq``) or of ``optax`` (``mu``, ``nu``).
+            At k = 0 they are not read: the optimizer's own initial values are stored.  With moments each
+            stored iteration can be the start of a prediction.
         keep : bool
             Store this iteration even if it is no multiple of ``every``: the last one.
 
@@ -146,7 +165,8 @@ class Recorder:
         ------
         ValueError
             If k does not begin at 0 and increase, the number of parameters changes, or something is not a
-            number.
+            number; if moments are incomplete, or given with projections or for the optimizer of another
+            package.
         """
         if self._closed:
             raise ValueError(f"recorder of {self.path}: it is closed")
@@ -155,10 +175,10 @@ class Recorder:
         if self._latest < 0 and k > 0:
             raise ValueError(f"k: {k} is not allowed: must begin at 0, with the start before any update")
         if k % self._every == 0 or keep:
-            self._store(int(k), parameters, loss)
+            self._store(int(k), parameters, loss, moments)
         self._latest = int(k)
 
-    def _store(self, k: int, parameters: Any, loss: Any) -> None:
+    def _store(self, k: int, parameters: Any, loss: Any, moments: Any) -> None:
         theta, shapes = flat(parameters)
         value = np.asarray(_number(loss() if callable(loss) else loss))
         if not self._k:
@@ -171,10 +191,42 @@ class Recorder:
                 f"parameters: {theta.size} in {len(shapes)} arrays are not allowed: "
                 f"must have the shapes of k = 0, {sizes}{', ...' if len(self._shapes) > 4 else ''}"
             )
+        values = self._named_moments(k, theta, moments)
+        if self._k and values.keys() != self._moments.keys():
+            rule = f"must be there at each stored iteration, as at k = {self._k[0]}, or at none"
+            raise ValueError(f"moments: {list(values) or None} at k = {k} is not allowed: {rule}")
+        for name, moment in values.items():
+            self._moments.setdefault(name, []).append(moment)
         self._dtype = np.result_type(self._dtype, theta.dtype)
         self._theta.append(theta if self._projection is None else self._projection(theta))
         self._loss.append(float(value))
         self._k.append(k)
+
+    def _named_moments(self, k: int, theta: NDArray[Any], moments: Any) -> dict[str, NDArray[np.float64]]:
+        """Return the moments of a stored iteration by the names of the optimizer, each of shape (width,)."""
+        if moments is None:
+            return {}
+        if self._projection is not None:
+            raise ValueError("moments: not allowed with projections, from which no prediction can start")
+        optimizer = self._optimizer
+        if not isinstance(optimizer, Optimizer):
+            raise ValueError(f"moments: not allowed for the optimizer {shown(optimizer)} of another package")
+        plan = Plan(optimizer)
+        initial = plan.starts(theta.astype(np.float64), np.zeros(theta.size), layout(plan, theta.size))
+        names = list(plan.memories)
+        if k == 0 and not plan.starts_from_gradient:
+            return {name: np.ravel(initial[name]) for name in names}
+        vectors, _ = named(
+            moments() if callable(moments) else moments,
+            names,
+            lambda _, tree: flat(tree)[0].astype(np.float64),
+            field="moments",
+        )
+        for name, value in vectors.items():
+            if value.size != initial[name].size:
+                rule = f"must be {initial[name].size}"
+                raise ValueError(f"moments: {name!r}: {value.size} values are not allowed: {rule}")
+        return vectors
 
     def trajectory(self) -> Trajectory:
         """Return the recorded run.
@@ -189,12 +241,14 @@ class Recorder:
         k = np.array(self._k, dtype=np.int64)
         theta = np.stack(self._theta).astype(np.float64)
         loss = np.array(self._loss)
+        moments = {name: np.stack(rows) for name, rows in self._moments.items()}
         finite = np.isfinite(theta).all(axis=1)
         diverged_at = None
         if not finite.all():
             first = int(np.argmin(finite))
             diverged_at = self._k[first]
-            theta[first:], loss[first:] = np.nan, np.nan
+            for values in (theta, loss, *moments.values()):
+                values[first:] = np.nan
         details = {
             "recorded": True,
             "every": self._every,
@@ -208,7 +262,7 @@ class Recorder:
             message = f"not finite from the stored iteration {diverged_at} on; {message}"
         status = "completed" if diverged_at is None else "diverged"
         report = Report(status, message, diverged_at=diverged_at, details=details)
-        return Trajectory(k, self._cell["alpha"] * k, theta, loss, {}, report)
+        return Trajectory(k, self._cell["alpha"] * k, theta, loss, moments, report)
 
     def save(self) -> None:
         """Write the iterations that are stored so far, for example at a checkpoint; the recording goes on."""
