@@ -21,6 +21,10 @@ from typing import Any, NoReturn
 from idescent.cli import interrupt
 
 COMMANDS = {
+    "init": ("init", "create a project of your own"),
+    "run": ("run", "run a study: runs, solutions, tables, figures, report"),
+    "report": ("report", "open the report of a study"),
+    "list": ("listing", "list optimizers, models, objectives, products, studies"),
     "simulate": ("simulate", "run an optimizer"),
     "solve": ("solve", "solve a continuous-time model of an optimizer"),
     "compare": ("compare", "compute errors of solutions against a run"),
@@ -43,9 +47,11 @@ _EPILOG = """\
 example:
   idescent show Adam --alpha 0.1 --model HalfStep --output adam.png
 
-whole studies, from a configuration file: snakemake --cores all --configfile config/smoke.yaml
 completion in bash: source <(idescent --print-completion bash)
 completion in zsh: idescent --print-completion zsh > _idescent, in a folder of $fpath
+completion in fish: idescent --print-completion fish > ~/.config/fish/completions/idescent.fish
+
+exit status: 0 done; 1 bad input, or a failed run or check; 2 a word that is not understood; 130 Ctrl-C
 """
 _ALIKE = {"–": "-", "−": "-", "µ": "u", "…": "...", "“": '"', "”": '"', "’": "'", "θ": "theta", "α": "alpha"}
 # A negative value, which argparse would read as an option.
@@ -116,8 +122,12 @@ def _dispatched(words: Sequence[str], command: str) -> int:
     if not words:
         top.print_help()
         return 0
+    if command == "run" and (len(words) == 1 or words[1].startswith("-")):
+        words = [command, "", *words[1:]]  # the value of one of Snakemake's options is no configuration
     parsed, unknown = top.parse_known_args(words)
-    if unknown:
+    if unknown and hasattr(parsed, "more"):
+        parsed.more = [word for word in unknown if word != "--"]
+    elif unknown:
         parsed.parser.unknown(unknown[0])
     return _run(parsed)
 
@@ -132,7 +142,7 @@ def parser(*loaded: str) -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action=_Version, help="print the version")
     top.add_argument(
-        "--print-completion", action=_Completion, choices=("bash", "zsh"), help="print a script for the shell"
+        "--print-completion", action=_Completion, choices=("bash", "zsh", "fish"), help="print a script for the shell"
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for name, (module, summary) in {**COMMANDS, **_HIDDEN}.items():
@@ -161,7 +171,7 @@ def _run(options: Any) -> int:
         status: int = options.run(options)
         return status
     try:
-        return options.run(options) or 0  # only "check" returns a status
+        return options.run(options) or 0  # only some commands return a status
     except BrokenPipeError:
         raise
     except (ValueError, OSError, MemoryError) as error:

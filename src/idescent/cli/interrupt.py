@@ -36,6 +36,11 @@ def watch(name: str) -> None:
     threading.Thread(target=_listen, args=(read_end, name), daemon=True).start()
 
 
+def unwatch() -> None:
+    """Let the command end by ``KeyboardInterrupt`` only, in its own time."""
+    signal.set_wakeup_fd(-1)
+
+
 def end(name: str) -> int:
     """Print once that the program was interrupted; return the exit status."""
     if _ending.acquire(blocking=False):

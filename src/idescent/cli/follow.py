@@ -1,0 +1,111 @@
+"""The progress of a study, read from Snakemake's log.
+
+What lives here: parsing the log's lines, and the estimate of the time left.  What does not: the process of
+Snakemake (:mod:`idescent.cli.run`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+_ROW = re.compile(r"(\w+) +(\d+)$")
+_STARTED = re.compile(r"Job (\d+): ")
+_FINISHED = re.compile(r"Finished jobid: (\d+) \(Rule: (\w+)\)")
+_TARGET = "all"  # a rule without work
+_FAILED = ("Error in rule ", "Error in group ")
+# Lines of Snakemake about itself.
+_ROUTINE = ("Assuming unrestricted", "host: ", "Building DAG", "Using ", "Complete log", "shared-storage")
+
+
+class Follower:
+    """The state of a run, updated line by line.
+
+    Attributes
+    ----------
+    total, done : int
+        Number of jobs of this run, and of finished ones.
+    """
+
+    def __init__(self) -> None:
+        self._left: Counter[str] = Counter()
+        self._lines: list[str] = []
+        self._table = False
+        self._failed: int | None = None
+        self._started: dict[str, float] = {}
+        self._seconds: Counter[str] = Counter()
+        self._finished: Counter[str] = Counter()
+        self._begin: float | None = None
+        self.total = 0
+
+    @property
+    def done(self) -> int:
+        """Number of finished jobs."""
+        return self._finished.total()
+
+    def feed(self, line: str, now: float) -> str | None:
+        """Read one line of the log, written at the time ``now`` in seconds.
+
+        Returns
+        -------
+        str or None
+            The line if the user must see it at once: a warning, or a damaged file.
+        """
+        line = line.rstrip("\n")
+        self._lines.append(line)
+        if self._failed is None and line.lstrip().startswith(_FAILED):
+            self._failed = len(self._lines) - 1
+        if line.startswith("Job stats:"):
+            # Snakemake may print the table again; the first one counts.
+            self._table = self.total == 0
+        elif self._table and (row := _ROW.match(line)):
+            rule, count = row[1], int(row[2])
+            if rule == "total":
+                self._table, self.total = False, self._left.total()
+            elif rule != _TARGET:
+                self._left[rule] = count
+        elif started := _STARTED.match(line):
+            self._begin = now if self._begin is None else self._begin
+            self._started[started[1]] = now
+        elif (finished := _FINISHED.search(line)) and finished[2] in self._left:
+            rule = finished[2]
+            self._finished[rule] += 1
+            self._seconds[rule] += now - self._started.get(finished[1], now)
+        return line if line.startswith("warning: ") or line.endswith("it is created again") else None
+
+    def text(self, now: float) -> str:
+        """Return the progress, such as ``12 of 26 jobs, about 3 min left``."""
+        if not self.total:
+            return "preparing"
+        left = self.left(now)
+        return f"{self.done} of {self.total} jobs" + ("" if left is None else f", about {duration(left)} left")
+
+    def left(self, now: float) -> float | None:
+        """Estimate the time left in seconds; None if no job has finished.
+
+        A job takes the mean time of the finished jobs of its rule, or of all finished jobs.  Jobs run in
+        parallel as they did so far.
+        """
+        if self._begin is None or not self.done or self._seconds.total() <= 0.0:
+            return None
+        mean = self._seconds.total() / self.done
+        work = 0.0
+        for rule, count in self._left.items():
+            finished = self._finished[rule]
+            work += (count - finished) * (self._seconds[rule] / finished if finished else mean)
+        return work * (now - self._begin) / max(self._seconds.total(), now - self._begin)
+
+    def failure(self, most: int = 40) -> str:
+        """Return the end of the log that explains a failure: the failed jobs with their logs, or all messages."""
+        if self._failed is None:
+            lines = [line for line in self._lines if line and not line.startswith(_ROUTINE)]
+            return "".join(f"{line}\n" for line in lines[-most:])
+        lines = self._lines[self._failed :]
+        return "".join(f"{line}\n" for line in lines[:most])
+
+
+def duration(seconds: float) -> str:
+    """Return a time as ``40 s``, ``3 min`` or ``2.5 h``."""
+    if seconds < 59.5:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60.0)} min" if seconds < 5400.0 else f"{seconds / 3600.0:.1f} h"
