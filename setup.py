@@ -1,4 +1,4 @@
-"""Compile the discrete kernels and copy the workflow into the package; all other metadata is in pyproject.toml."""
+"""Compile the discrete kernels, and copy the workflow into the package; the rest is in pyproject.toml."""
 
 import shutil
 from hashlib import sha256
@@ -44,9 +44,9 @@ class BuildExt(build_ext):
         super().run()
 
 
-# The library is plain C without Python.h, loaded through ctypes: one wheel serves every Python.  Contraction to
-# fused multiply-add is off because the kernels promise the bits of a plain-Python loop.  Without a compiler the
-# package still installs and runs the same arithmetic, more slowly, in Python.
+# The library is plain C without Python.h, loaded through ctypes: one wheel serves every Python.  Contraction
+# to fused multiply-add is off because the kernels promise the bits of a plain-Python loop.  The package also
+# installs without a compiler, and runs the same arithmetic, more slowly, in Python.
 setup(
     cmdclass={"build_py": BuildPy, "build_ext": BuildExt},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},

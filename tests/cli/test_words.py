@@ -1,5 +1,6 @@
 """What is typed: counts, misspelt names, classes in files, outputs; and terminals of every encoding."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -54,13 +55,13 @@ def test_what_is_no_count_is_refused(words, text, folder, capsys):
     [
         (["simulat"], "simulate"),
         (["fastforward"], "fast-forward"),
-        (["simulate", "adam"], "Adam"),
+        (["simulate", "adamm"], "Adam"),
         (["simulate", "RMSprp"], "RMSProp"),
-        (["solve", "half-step", "Adam"], "HalfStep"),
-        (["solve", "third_order", "Adam"], "ThirdOrder"),
+        (["solve", "half-stp", "Adam"], "HalfStep"),
+        (["solve", "third_ordr", "Adam"], "ThirdOrder"),
         (["solve", "Paper", "Adam", "--solver", "colocation"], "Collocation"),
-        (["simulate", "Adam", "--objective", "double-well"], "DoubleWell"),
-        (["simulate", "Adam", "--schedule", "linear-warmup"], "LinearWarmup"),
+        (["simulate", "Adam", "--objective", "double-wel"], "DoubleWell"),
+        (["simulate", "Adam", "--schedule", "linear-warm"], "LinearWarmup"),
         (["simulate", "Adam", "--accumulator", "nrm"], "norm"),
         (["simulate", "Adam", "--set", "centre=1"], "center"),
         (["simulate", "Adam", "--alpah", "1"], "--alpha"),
@@ -73,6 +74,37 @@ def test_a_misspelt_word_is_answered_with_the_one_that_is_meant(words, meant, fo
     status, said = refusal(capsys, *words)
     assert status in (1, 2)
     assert f"; did you mean {meant}?" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "spelled"),
+    [
+        (["simulate", "adam"], ["simulate", "Adam"]),
+        (
+            ["solve", "half-step", "rms_prop", "--steps", "20"],
+            ["solve", "HalfStep", "RMSProp", "--steps", "20"],
+        ),
+        (
+            ["simulate", "Adam", "--objective", "double-well", "--schedule", "cosine"],
+            ["simulate", "Adam", "--objective", "DoubleWell", "--schedule", "Cosine"],
+        ),
+        (
+            ["simulate", "Adam", "--objective", "mean-squared-error.synthetic"],
+            ["simulate", "Adam", "--objective", "MeanSquaredError.synthetic"],
+        ),
+        (["info", "ams-grad"], ["info", "AMSGrad"]),
+    ],
+    ids=named,
+)
+def test_a_class_is_found_in_either_spelling_and_recorded_in_one(words, spelled, folder, capsys):
+    outputs = []
+    for line in (words, spelled):
+        more = ["--schedule-set", "steps=9"] if "--schedule" in line else []
+        assert cli.main([*line, *more, "--json"]) == 0
+        outputs.append(json.loads(capsys.readouterr().out))
+        outputs[-1].pop("provenance", None)
+        outputs[-1].get("report", {}).pop("seconds", None)
+    assert outputs[0] == outputs[1]
 
 
 def test_a_word_like_no_other_is_answered_with_those_that_there_are(folder, capsys):

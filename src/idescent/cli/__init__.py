@@ -142,7 +142,10 @@ def parser(*loaded: str) -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action=_Version, help="print the version")
     top.add_argument(
-        "--print-completion", action=_Completion, choices=("bash", "zsh", "fish"), help="print a script for the shell"
+        "--print-completion",
+        action=_Completion,
+        choices=("bash", "zsh", "fish"),
+        help="print a script for the shell",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for name, (module, summary) in {**COMMANDS, **_HIDDEN}.items():

@@ -40,6 +40,7 @@ classes
               LogisticRegression.breast_cancer, SoftmaxRegression.digits, Perceptron.digits
   schedules: Constant, Cosine, LinearWarmup, Step
   or your own: module:Class, from a file module.py in the current folder
+  HalfStep may also be written half-step
 """
 
 
@@ -155,9 +156,10 @@ def run(options: Any) -> DescribedRun:
     ValueError
         If an option cannot be used; one line that names it.
     """
+    name = registry.spelled("objective", options.objective)
     objective = {
-        "name": options.objective.rpartition(":")[2],
-        "class": options.objective,
+        "name": name.rpartition(":")[2],
+        "class": name,
         "arguments": dict(options.set),
     }
     optimizer = optimizer_spec(options)
@@ -170,14 +172,15 @@ def run(options: Any) -> DescribedRun:
     }
     schedule = None
     if getattr(options, "schedule", None):
+        name = registry.spelled("schedule", options.schedule)
         cell["schedule"] = {
-            "name": options.schedule.rpartition(":")[2],
-            "class": options.schedule,
+            "name": name.rpartition(":")[2],
+            "class": name,
             "arguments": dict(options.schedule_set),
         }
         _check_arguments("schedule", cell["schedule"], "--schedule-set")
         schedule = {"schedule": registry.schedule(cell)}
-        _check_kind("schedule", options.schedule, schedule["schedule"])
+        _check_kind("schedule", name, schedule["schedule"])
     built = build("objective", objective, "--set")
     arguments = {
         "alpha": options.alpha,
@@ -190,10 +193,11 @@ def run(options: Any) -> DescribedRun:
 
 def solution(options: Any, model: str) -> tuple[dict[str, Any], Any, dict[str, Any]]:
     """Return a solution as plain data, the model, and the further arguments of :func:`idescent.solve`."""
-    spec = {"class": model, "arguments": dict(options.model_set)}
-    solver = {"class": options.solver, "arguments": dict(options.solver_set)}
+    spec = {"class": registry.spelled("model", model), "arguments": dict(options.model_set)}
+    method = registry.spelled("solver", options.solver)
+    solver = {"class": method, "arguments": dict(options.solver_set)}
     built = build("model", spec, "--model-set")
-    method = options.solver.rpartition(":")[2]
+    method = method.rpartition(":")[2]
     name = f"{built.name}.{'exact' if method == 'Collocation' else method.lower()}"
     tolerance = {"rtol": options.rtol, "atol": options.atol}
     plain = {"name": name, "model": spec, "solver": solver, **tolerance}
@@ -326,7 +330,8 @@ def optimizer_spec(options: Any) -> dict[str, Any]:
 
     Its arguments are the hyper-parameters that are set, and the defaults of those that it requires.
     """
-    parameters = inspect.signature(resolved("optimizer", options.optimizer)).parameters
+    optimizer = registry.spelled("optimizer", options.optimizer)
+    parameters = inspect.signature(resolved("optimizer", optimizer)).parameters
     hyperparameters = {}
     for name in (*HYPERPARAMETERS, "accumulator"):
         value = getattr(options, name)
@@ -335,7 +340,7 @@ def optimizer_spec(options: Any) -> dict[str, Any]:
             hyperparameters[name] = value
         elif required and name in HYPERPARAMETERS:
             hyperparameters[name] = HYPERPARAMETERS[name][0]
-    return {"class": options.optimizer, "arguments": hyperparameters | dict(options.optimizer_set)}
+    return {"class": optimizer, "arguments": hyperparameters | dict(options.optimizer_set)}
 
 
 def called(spec: Mapping[str, Any]) -> str:

@@ -79,6 +79,7 @@ def run(options: Any) -> int:
         return _print(options, "configuration", _configuration(options.name))
     from idescent.check import check
 
+    options.name = _spelled(options)
     try:
         kind, constructor, arguments = _resolved(options)
     except ValueError as error:
@@ -187,6 +188,15 @@ def _class(options: Any) -> Any:
         allowed = f"must be module:Class, or a class of the package{suggestion}"
         raise ValueError(f"{options.name!r} is not allowed: {allowed}")
     return cell.resolved(kinds[0], options.name)
+
+
+def _spelled(options: Any) -> str:
+    """Return the name of the class as the package spells it."""
+    from idescent.check import KINDS
+    from idescent.study.registry import spelled
+
+    names = [spelled(kind, options.name) for kind in ([options.kind] if options.kind else KINDS)]
+    return next((name for name in names if name != options.name), options.name)
 
 
 def _has(kind: str, name: str) -> bool:

@@ -1,7 +1,7 @@
-"""``idescent --print-completion``: completion scripts for bash and zsh.
+"""``idescent --print-completion``: completion scripts for bash, zsh and fish.
 
-What lives here: the completion of commands, options, names of classes and files.  What does not: the commands
-themselves (:mod:`idescent.cli`).
+What lives here: the completion of commands, options, names of classes, studies and files.  What does not: the
+commands themselves (:mod:`idescent.cli`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import shtab
 
+from idescent.cli import fish, studies
 from idescent.study.arguments import known
 
 _KINDS = ("optimizer", "objective", "model", "solver", "schedule")
@@ -22,8 +23,12 @@ _EITHER = ("FILE|OPTIMIZER", "PATH|OPTIMIZER")
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
-    """Return the completion script for a shell, ``bash`` or ``zsh``."""
-    functions = []
+    """Return the completion script for a shell, ``bash``, ``zsh`` or ``fish``."""
+    if shell == "fish":
+        return fish.script(parser, _words)
+    functions = [
+        f'_idescent_study() {{ compgen -W "{" ".join(studies.names())}" -- "$1"; compgen -f -- "$1"; }}\n'
+    ]
     for kind in _KINDS:
         words = " ".join(_constructors(kind))
         functions.append(f'_idescent_{kind}() {{ compgen -W "{words}" -- "$1"; }}\n')
@@ -36,10 +41,24 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
             words = " ".join(_constructors("optimizer"))
             either = f"{{_alternative 'optimizers:optimizer:({words})' 'files:file:_files'}}"
             action.complete = {"bash": "_idescent_file_or_optimizer", "zsh": either}  # type: ignore[attr-defined]
+        elif action.metavar == "CONFIG":
+            either = f"{{_alternative 'studies:study:({names})' 'files:file:_files'}}"
+            action.complete = {"bash": "_idescent_study", "zsh": either}  # type: ignore[attr-defined]
+        elif action.metavar == "DIR":
+            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
         elif action.metavar in _FILES:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
     preamble: Any = {"bash": "".join(functions)}
     return str(shtab.complete(parser, shell, preamble=preamble))
+
+
+def _words(action: argparse.Action) -> tuple[str, ...] | None:
+    """Return the words that complete an argument; None for files."""
+    if action.dest in _KINDS and action.metavar != "SOLUTION":
+        return tuple(_constructors(action.dest))
+    if action.choices is not None:
+        return tuple(map(str, action.choices))
+    return None if action.metavar in (*_FILES, *_EITHER, "CONFIG", "DIR") else ()
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:

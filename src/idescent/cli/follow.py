@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 _ROW = re.compile(r"(\w+) +(\d+)$")
 _STARTED = re.compile(r"Job (\d+): ")
@@ -33,7 +34,7 @@ class Follower:
         self._table = False
         self._failed: int | None = None
         self._started: dict[str, float] = {}
-        self._seconds: Counter[str] = Counter()
+        self._seconds: dict[str, float] = {}
         self._finished: Counter[str] = Counter()
         self._begin: float | None = None
         self.total = 0
@@ -70,7 +71,8 @@ class Follower:
         elif (finished := _FINISHED.search(line)) and finished[2] in self._left:
             rule = finished[2]
             self._finished[rule] += 1
-            self._seconds[rule] += now - self._started.get(finished[1], now)
+            spent = now - self._started.get(finished[1], now)
+            self._seconds[rule] = self._seconds.get(rule, 0.0) + spent
         return line if line.startswith("warning: ") or line.endswith("it is created again") else None
 
     def text(self, now: float) -> str:
@@ -78,7 +80,9 @@ class Follower:
         if not self.total:
             return "preparing"
         left = self.left(now)
-        return f"{self.done} of {self.total} jobs" + ("" if left is None else f", about {duration(left)} left")
+        return f"{self.done} of {self.total} jobs" + (
+            "" if left is None else f", about {duration(left)} left"
+        )
 
     def left(self, now: float) -> float | None:
         """Estimate the time left in seconds; None if no job has finished.
@@ -86,22 +90,35 @@ class Follower:
         A job takes the mean time of the finished jobs of its rule, or of all finished jobs.  Jobs run in
         parallel as they did so far.
         """
-        if self._begin is None or not self.done or self._seconds.total() <= 0.0:
+        total = sum(self._seconds.values())
+        if self._begin is None or total <= 0.0:
             return None
-        mean = self._seconds.total() / self.done
+        mean = total / self.done
         work = 0.0
         for rule, count in self._left.items():
             finished = self._finished[rule]
             work += (count - finished) * (self._seconds[rule] / finished if finished else mean)
-        return work * (now - self._begin) / max(self._seconds.total(), now - self._begin)
+        return work * (now - self._begin) / total
 
     def failure(self, most: int = 40) -> str:
-        """Return the end of the log that explains a failure: the failed jobs with their logs, or all messages."""
+        """Return the lines of the log that explain a failure.
+
+        These are the failed jobs with their own logs or, if no job failed, all messages.  Only the exception
+        of a traceback is returned; the log has the rest.
+        """
+        lines = _without_tracebacks(self._lines[self._failed :] if self._failed is not None else self._lines)
         if self._failed is None:
-            lines = [line for line in self._lines if line and not line.startswith(_ROUTINE)]
-            return "".join(f"{line}\n" for line in lines[-most:])
-        lines = self._lines[self._failed :]
+            lines = [line for line in lines if line and not line.startswith(_ROUTINE)][-most:]
         return "".join(f"{line}\n" for line in lines[:most])
+
+
+def _without_tracebacks(lines: Iterable[str]) -> list[str]:
+    kept, inside = [], False
+    for line in lines:
+        inside = line.startswith("Traceback (most recent") or (inside and (not line or line[0] == " "))
+        if not inside:
+            kept.append(line)
+    return kept
 
 
 def duration(seconds: float) -> str:

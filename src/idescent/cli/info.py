@@ -77,8 +77,9 @@ def run(options: Any) -> None:
 def _is_optimizer(name: str) -> bool:
     """Whether a name is that of an optimizer of the package, or has the form ``module:Class``."""
     from idescent.study.arguments import known
+    from idescent.study.registry import spelled
 
-    return ":" in name or name in known("optimizer")
+    return ":" in name or spelled("optimizer", name) in known("optimizer")
 
 
 def _hyperparameter(options: Any) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import re
 import sys
 from typing import Any
 
@@ -59,9 +60,7 @@ def names(kind: str) -> dict[str, str]:
     if kind == "products":
         from idescent.config import PRODUCTS
 
-        homes = {product.name: type(product).__module__ for product in PRODUCTS}
-        homes = {product.name: _home(product) for product in PRODUCTS}
-        return {name: _first(inspect.getdoc(importlib.import_module(home))) for name, home in homes.items()}
+        return {product.name: _first(inspect.getdoc(_home(product))) for product in PRODUCTS}
     from idescent.study.arguments import known
 
     module = importlib.import_module(f"idescent.{kind}")
@@ -70,12 +69,17 @@ def names(kind: str) -> dict[str, str]:
     }
 
 
-def _home(product: Any) -> str:
-    """Return the package that declares a product."""
-    return str(product.rules.__module__)
+def _home(product: Any) -> Any:
+    """Return the package that holds a product; the module, if a product is a single module."""
+    package = inspect.getmodule(product.rules)
+    assert package is not None
+    name = package.__name__
+    return importlib.import_module(name.rpartition(".")[0] if name.endswith(".keys") else name)
 
 
 def _first(text: str | None) -> str:
-    """Return the first sentence of a docstring, without markup."""
+    """Return the first sentence of a docstring as plain text."""
     paragraph = " ".join((text or "").partition("\n\n")[0].split())
-    return paragraph.partition(". ")[0].rstrip(".").replace("``", "")
+    # "et al." ends no sentence.
+    sentence = re.split(r"(?<!et al)\. ", paragraph)[0].rstrip(".")
+    return re.sub(r":\w+:`([^`]*)`", r"\1", sentence).replace("``", "").replace("\\", "")

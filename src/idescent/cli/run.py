@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,7 +24,7 @@ HELP = """\
 Run a study: every discrete run and solution of a configuration, its tables, figures and the report.
 
 CONFIG is a file, or the name of a study of the package (idescent list studies); by default config.yaml or
-config/config.yaml in the current folder.  Results go to results/STUDY in the current folder.  Results that are
+config/config.yaml in the current folder.  Results go to results/STUDY in the current folder; those that are
 up to date are kept.  Every option that is not listed here goes to Snakemake, for example --dry-run.
 
 The command prints one line of progress: finished jobs of all jobs, and the time left.  Snakemake's own log is
@@ -36,7 +37,8 @@ examples
 on a cluster: idescent run scaling --profile slurm
 what would run: idescent run smoke --dry-run
 """
-_DRY = {"-n", "--dry-run", "--dryrun", "--lint", "--help", "-h", "--version", "--unlock", "--dag", "--rulegraph"}
+# With these options Snakemake runs no job, and its output is the result.
+_DRY = {"-n", "--dry-run", "--dryrun", "--lint", "--version", "--unlock", "--dag", "--rulegraph", "--summary"}
 _JOBS = {"-j", "--jobs"}
 _POLL = 0.2  # seconds between two looks at the log
 _EVERY = 30.0  # seconds between two plain lines without a terminal
@@ -90,7 +92,7 @@ def execute(
             process_group=0,
         )
         try:
-            with _relayed(process):
+            with _Ended():
                 status = _follow(process, source, follower, results.name)
         except BaseException:
             _end(process)
@@ -123,10 +125,8 @@ def _follow(process: subprocess.Popen[bytes], source: Any, follower: Follower, n
     printed, rest, status = time.monotonic(), "", None
     with terminal.progress(name) as show:
         while status is None:
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 status = process.wait(_POLL)
-            except subprocess.TimeoutExpired:
-                pass
             *lines, rest = (rest + source.read()).split("\n")
             now = time.monotonic()
             for line in lines:
@@ -142,11 +142,10 @@ def _follow(process: subprocess.Popen[bytes], source: Any, follower: Follower, n
     return status
 
 
-class _relayed:
-    """While it is active, SIGTERM and SIGHUP end the study."""
+class _Ended:
+    """While it is active, SIGTERM and SIGHUP raise ``SystemExit``, so that Snakemake is ended as well."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
+    def __init__(self) -> None:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> None:

@@ -114,11 +114,12 @@ def find(name: str) -> Configuration:
     own = Path("config", f"{name}.yaml")
     if "/" not in name and own.is_file():
         return Configuration(own)
-    if name in (studies := names()):
-        if Path.cwd() == folder():
-            return Configuration(studies[name].relative_to(folder()))
-        return _copied(studies[name])
-    raise ValueError(f"CONFIG: {name!r} is not allowed: {one_of(studies, name, ', or a file')}")
+    files = names()
+    if name not in files:
+        raise ValueError(f"CONFIG: {name!r} is not allowed: {one_of(files, name, ', or a file')}")
+    if Path.cwd() == folder():
+        return Configuration(files[name].relative_to(folder()))
+    return _copied(files[name])
 
 
 def profile(name: str) -> str:

@@ -7,9 +7,10 @@ What lives here: parsing, and the errors about words that cannot be parsed.  Wha
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
+
+from idescent.study.registry import question as question
 
 _MOST = 2**53
 
@@ -30,15 +31,3 @@ def one_of(names: Iterable[str], word: str, more: str = "") -> str:
     """Return ``must be one of a, b, c; did you mean b?``, without the question if no name is similar."""
     names = list(names)
     return f"must be one of {', '.join(names)}{more}{question(names, word)}"
-
-
-def question(names: Iterable[str], word: str) -> str:
-    """Return ``; did you mean b?`` with the name that is most similar to a word; empty if none is."""
-    plain = {_plain(name): name for name in names}
-    similar = difflib.get_close_matches(_plain(word), plain, n=1)
-    return f"; did you mean {plain[similar[0]]}?" if similar else ""
-
-
-def _plain(name: str) -> str:
-    """Return a name in lower case without hyphens and underscores: ``half-step`` matches ``HalfStep``."""
-    return name.lower().replace("-", "").replace("_", "")

@@ -59,7 +59,9 @@ def check_class(
     try:
         constructor = registry.resolve(kind, name)
     except ValueError as error:
-        rule = f"must be one of {', '.join(sorted(known(kind)))}, or your own as module:Class"
+        names = sorted(known(kind))
+        rule = f"must be one of {', '.join(names)}, or your own as module:Class"
+        rule += registry.question(names, name)
         raise refused(where, name, rule) from error
     return build(where, kind, name, constructor, arguments, key)
 

@@ -15,7 +15,7 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,6 +114,38 @@ def _of_package(kind: str, name: str) -> Any:
     if not isinstance(inspect.getattr_static(class_, method), classmethod):
         raise ValueError(f"{kind}: {name!r} is not a class method")
     return getattr(class_, method)
+
+
+def spelled(kind: str, name: str) -> str:
+    """Return the name of a class of the package as the package spells it.
+
+    ``half-step``, ``half_step`` and ``halfstep`` are ``HalfStep``; the name of a class method stays as it is.
+    Unknown names and ``module:Class`` are returned unchanged.
+    """
+    first, dot, method = name.partition(".")
+    home = importlib.import_module(_HOMES[kind])
+    if ":" in name or inspect.isclass(getattr(home, first, None)):
+        return name
+    matches = [
+        known
+        for known in getattr(home, "__all__", dir(home))
+        if plain(known) == plain(first) and inspect.isclass(getattr(home, known))
+    ]
+    return f"{matches[0]}{dot}{method}" if len(matches) == 1 else name
+
+
+def question(names: Iterable[str], word: str) -> str:
+    """Return ``; did you mean b?`` with the name that is most similar to a word; empty if none is."""
+    import difflib  # for errors only
+
+    by_plain = {plain(name): name for name in names}
+    similar = difflib.get_close_matches(plain(word), by_plain, n=1)
+    return f"; did you mean {by_plain[similar[0]]}?" if similar else ""
+
+
+def plain(name: str) -> str:
+    """Return a name in lower case without hyphens and underscores: ``half-step`` matches ``HalfStep``."""
+    return name.lower().replace("-", "").replace("_", "")
 
 
 def build(kind: str, spec: Mapping[str, Any]) -> Any:

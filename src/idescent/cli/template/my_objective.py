@@ -1,4 +1,7 @@
-"""An objective of your own: the sum of c_i theta_i**4 / 4; check it with ``idescent check my_objective:Valley``."""
+"""An objective of your own, the sum of c_i theta_i**4 / 4.
+
+Check it with ``idescent check my_objective:Valley``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An optimizer of your own: Adam without bias correction; check it with ``idescent check my_optimizer:MyAdam``."""
+"""An optimizer of your own, Adam without bias correction.
+
+Check it with ``idescent check my_optimizer:MyAdam``.
+"""
 
 from __future__ import annotations
 
