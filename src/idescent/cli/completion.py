@@ -26,9 +26,8 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     """Return the completion script for a shell, ``bash``, ``zsh`` or ``fish``."""
     if shell == "fish":
         return fish.script(parser, _words)
-    functions = [
-        f'_idescent_study() {{ compgen -W "{" ".join(studies.names())}" -- "$1"; compgen -f -- "$1"; }}\n'
-    ]
+    names = " ".join(studies.names())
+    functions = [f'_idescent_study() {{ compgen -W "{names}" -- "$1"; compgen -f -- "$1"; }}\n']
     for kind in _KINDS:
         words = " ".join(_constructors(kind))
         functions.append(f'_idescent_{kind}() {{ compgen -W "{words}" -- "$1"; }}\n')
@@ -58,7 +57,9 @@ def _words(action: argparse.Action) -> tuple[str, ...] | None:
         return tuple(_constructors(action.dest))
     if action.choices is not None:
         return tuple(map(str, action.choices))
-    return None if action.metavar in (*_FILES, *_EITHER, "CONFIG", "DIR") else ()
+    if action.metavar == "CONFIG":
+        return tuple(studies.names())
+    return None if action.metavar in (*_FILES, *_EITHER, "DIR") else ()
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:

@@ -45,6 +45,8 @@ def _command(parser: argparse.ArgumentParser, words: Words, condition: str) -> I
     for action in parser._actions:
         if not action.option_strings:
             yield f"-n {_quoted(condition)} {_values(words(action))}"
+            if action.metavar == "CONFIG":  # a study or a file
+                yield f"-n {_quoted(condition)} -F"
 
 
 def _options(parser: argparse.ArgumentParser) -> list[argparse.Action]:

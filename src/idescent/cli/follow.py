@@ -16,7 +16,19 @@ _FINISHED = re.compile(r"Finished jobid: (\d+) \(Rule: (\w+)\)")
 _TARGET = "all"  # a rule without work
 _FAILED = ("Error in rule ", "Error in group ")
 # Lines of Snakemake about itself.
-_ROUTINE = ("Assuming unrestricted", "host: ", "Building DAG", "Using ", "Complete log", "shared-storage")
+_ROUTINE = (
+    "Assuming unrestricted",
+    "host: ",
+    "Building DAG",
+    "Using ",
+    "Complete log",
+    "shared-storage",
+    "Shutting down",
+    "Exiting because a job",
+    "Elapsed time",
+    "WorkflowError:",
+    "At least one job did not complete",
+)
 
 
 class Follower:
@@ -106,10 +118,9 @@ class Follower:
         These are the failed jobs with their own logs or, if no job failed, all messages.  Only the exception
         of a traceback is returned; the log has the rest.
         """
-        lines = _without_tracebacks(self._lines[self._failed :] if self._failed is not None else self._lines)
-        if self._failed is None:
-            lines = [line for line in lines if line and not line.startswith(_ROUTINE)][-most:]
-        return "".join(f"{line}\n" for line in lines[:most])
+        lines = _without_tracebacks(self._lines if self._failed is None else self._lines[self._failed :])
+        lines = [line for line in lines if line and not line.startswith(_ROUTINE)]
+        return "".join(f"{line}\n" for line in (lines[-most:] if self._failed is None else lines[:most]))
 
 
 def _without_tracebacks(lines: Iterable[str]) -> list[str]:
