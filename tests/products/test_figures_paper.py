@@ -111,7 +111,9 @@ def paper(tmp_path_factory):
         run = simulate(of.spec())
         failed = of.alpha == 0.01 and of.optimizer["class"] == "RMSProp"
         scheme = stand_in(run, status="smoothing exhausted" if failed else "converged")
-        put(root / of.folder, of.spec(), run, paper_exact=stand_in(run), paper_picard=scheme)
+        paths = {"paper.exact": stand_in(run), "paper.picard": scheme, "half-step": stand_in(run)}
+        solutions = {name: path for name, path in paths.items() if name in of.solutions}
+        put(root / of.folder, of.spec(), run, **solutions)
     return root, study
 
 
@@ -128,10 +130,11 @@ def test_every_figure_of_the_paper_draws_all_its_curves_and_covers_none(name, pa
     figure = study.settings["figures"][name]
     spec = parse(name, figure.spec)
     inputs = [root / file for file in figure.inputs]
+    solved = [name for _, name in figure.shown if name != "discrete"]
     built = [build(spec, inputs)]
     if spec.errors:
         built.append(build(spec, inputs, of_errors=True))
-    for drawing, shown in zip(built, (spec.show, spec.solutions), strict=False):
+    for drawing, shown in zip(built, (figure.shown, solved), strict=False):
         drawing.draw_without_rendering()
         assert len(drawing.axes) == 2
         count = 0
@@ -144,12 +147,22 @@ def test_every_figure_of_the_paper_draws_all_its_curves_and_covers_none(name, pa
                 assert not legend.get_window_extent().overlaps(ax.get_tightbbox())
             for line in ax.lines:
                 assert len(line.get_xdata()) <= data.MOST_POINTS
-        assert count == len(figure.cells) * len(shown)
-        notes = drawing.axes[-1].xaxis.label
-        assert ("not converged" in notes.get_text()) == (
-            "paper.picard" in shown and any("RMSProp" in of.folder for of in figure.cells)
-        )
-        for box in (notes.get_window_extent(), *(legend.get_window_extent() for legend in drawing.legends)):
+        assert count == len(shown)
+        # Only the panel of the smaller rate has failed solutions, and its note covers no label.
+        failed = bool(solved) and any("RMSProp" in of.folder for of in figure.cells)
+        notes = [[text for text in ax.texts if text.get_gid() == "notes"] for ax in drawing.axes]
+        assert [len(texts) for texts in notes] == [0, int(failed)]
+        assert ["†" in ax.get_title() for ax in drawing.axes] == [False, failed]
+        for note in notes[1]:
+            assert "did not converge" in note.get_text()
+            ax = drawing.axes[1]
+            for label in (ax.xaxis.label, *ax.get_xticklabels()):
+                assert not note.get_window_extent().overlaps(label.get_window_extent())
+        (legend,) = drawing.legends
+        texts = [text.get_text() for text in legend.get_texts() if text.get_text().strip()]
+        assert len(set(texts)) == len(texts)
+        boxes = [legend.get_window_extent(), *(note.get_window_extent() for note in notes[1])]
+        for box in boxes:
             assert box.x0 >= 0
             assert box.x1 <= drawing.bbox.x1
             assert box.y0 >= 0
@@ -161,14 +174,19 @@ def test_the_companions_of_the_paper_show_algorithm_4_and_the_exact_solution_apa
     figure = study.settings["figures"]["figure_12"]
     inputs = [root / file for file in figure.inputs]
     spec = parse("figure_12", figure.spec)
-    assert spec.show == ("discrete", "paper.picard", "paper.exact")
+    assert spec.show == ("discrete", "paper.picard", "paper.exact", "half-step")
     for drawing in (build(spec, inputs), build(spec, inputs, of_errors=True)):
         drawn = {line.get_gid(): line for line in drawing.axes[0].lines}
         stem = "Adam(beta1~0.9,beta2~0.99):alpha~0.1"
-        picard, exact = (drawn[f"{stem}:{name}"] for name in spec.solutions)
-        assert (picard.get_linestyle(), exact.get_linestyle()) == ("-", "--")
+        picard, exact, half_step = (drawn[f"{stem}:{name}"] for name in spec.solutions)
+        looks = [(line.get_linestyle(), line.get_linewidth()) for line in (picard, exact, half_step)]
+        assert [kind for kind, _ in looks] == ["-", "--", ":"]
+        assert looks[0][1] > 2.0 * looks[1][1]
+        # They differ in lightness, too, by much more than the eye needs.
+        light = [lab(line.get_color(), np.eye(3))[0] for line in (picard, exact, half_step)]
+        assert light[0] > light[1] + 15 > light[2] + 25
         labels = [text.get_text() for legend in drawing.legends for text in legend.get_texts()]
-        assert {"IDE, Algorithm 4 (line)", "IDE, exact (dashed)"} <= set(labels)
+        assert {"IDE, Algorithm 4", "IDE, exact", "half-step"} <= set(labels)
     drawn = {line.get_gid(): line for line in build(spec, inputs).axes[0].lines}
     assert drawn[f"{stem}:paper.exact"].get_linewidth() < drawn[f"{stem}:paper.picard"].get_linewidth()
 
@@ -187,3 +205,50 @@ def test_the_sign_of_every_oscillation_of_rmsprop_without_memory_can_be_seen(pap
         late = theta[len(theta) // 2 :]
         assert low < late.min() < late.max() < high
         assert np.ptp(late) > 0.1 * (high - low)
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, 8), (2, 9), (3, 10), (4, 11), (5, 12), (6, 13), (7, 14)])
+def test_figures_that_readers_compare_have_the_same_axes_and_ticks_and_cut_nothing(one, other, paper):
+    root, study = paper
+    built = []
+    for number in (one, other):
+        figure = study.settings["figures"][f"figure_{number:02d}"]
+        spec = parse("f", figure.spec)
+        built.append(build(spec, [root / file for file in figure.inputs]))
+        built[-1].draw_without_rendering()
+        for ax in built[-1].axes:
+            assert not any((line.get_gid() or "").endswith(":clipped") for line in ax.lines)
+    for ax, same in zip(built[0].axes, built[1].axes, strict=True):
+        assert (ax.get_xlim(), ax.get_ylim()) == (same.get_xlim(), same.get_ylim())
+        for axis in ("xaxis", "yaxis"):
+            ticks = [getattr(each, axis).get_majorticklocs().tolist() for each in (ax, same)]
+            assert ticks[0] == ticks[1]
+
+
+@pytest.mark.parametrize("name", ["figure_03", "figure_10"])
+def test_insets_cover_no_data(name, paper):
+    root, study = paper
+    figure = study.settings["figures"][name]
+    built = build(parse(name, figure.spec), [root / file for file in figure.inputs])
+    built.draw_without_rendering()
+    for ax in built.axes:
+        (inset,) = ax.child_axes
+        box = inset.get_tightbbox()
+        for gid, points in lines(ax).items():
+            if ":" in gid:
+                # Points between the drawn ones, too: the lines are straight.
+                x, y = ax.transData.transform(points).T
+                u = np.arange(len(x))
+                fine = np.linspace(0, len(x) - 1, 20 * len(x))
+                x, y = np.interp(fine, u, x), np.interp(fine, u, y)
+                assert not np.any((x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1)), gid
+
+
+def test_the_half_step_model_is_in_every_figure_of_models_and_their_companions(paper):
+    _, study = paper
+    for number in range(8, 17):
+        figure = study.settings["figures"][f"figure_{number:02d}"]
+        with_it = {cell.folder for cell, name in figure.shown if name == "half-step"}
+        # Sign descent (RMSProp with beta 0) has no half-step model.
+        assert with_it == {cell.folder for cell in figure.cells if "beta~0.0" not in cell.folder}
+        assert with_it

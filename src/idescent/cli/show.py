@@ -262,11 +262,7 @@ def _left_out(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], *, errors: boo
 
 def _lines(names: Sequence[str]) -> dict[str, dict[str, str]]:
     # Labels are the names of the models: a plot of this command has no labels from a configuration.
-    kinds = ("solid", "dashed", "dotted", "dashdot")
-    solutions = [name for name in names if name != "discrete"]
-    return {
-        name: {"label": f"{name} ({kinds[i % 4]})", "line": kinds[i % 4]} for i, name in enumerate(solutions)
-    }
+    return {name: {"label": name} for name in names if name != "discrete"}
 
 
 def _curves(options: Any, group: Sequence[_Item], notes: list[str], hidden: list[Curve]) -> list[Curve]:

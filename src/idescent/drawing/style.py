@@ -52,16 +52,36 @@ _SOLUTIONS = {
     "published.spline": "IDE, Algorithm 4 as published",
 }
 LineKind = Literal["solid", "dashed", "dotted", "dashdot"]
-_FURTHER_LINES: tuple[LineKind, ...] = ("solid", "dashed", "dotted", "dashdot")
+# Kind, width in points and tint of the solutions of a figure, by position.  Solutions of one configuration
+# share its hue, so they differ in lightness and width, too: dashes disappear where a curve is short or steep.
+_LINES: tuple[tuple[LineKind, float, float], ...] = (
+    ("solid", 2.6, 0.55),
+    ("dashed", 1.1, 0.0),
+    ("dotted", 1.4, -0.45),
+    ("dashdot", 1.0, -0.45),
+)
+_ONLY: tuple[LineKind, float, float] = ("solid", 1.2, 0.0)
 
 
 @dataclass(frozen=True)
 class LineLook:
-    """Line style, line width in points and legend label of a solution."""
+    """Line style of a solution.
+
+    Attributes
+    ----------
+    line : str
+    width : float
+        In points.
+    label : str
+        Entry in the legend.
+    tint : float
+        Change of the configuration's colour, see :func:`tinted`.
+    """
 
     line: LineKind
     width: float
     label: str
+    tint: float
 
 
 def look(optimizer: Mapping[str, Any]) -> tuple[str, str]:
@@ -115,12 +135,28 @@ def solution(name: str) -> str:
     return _SOLUTIONS.get(name, name)
 
 
-def line(name: str, position: int, given: Mapping[str, LineStyle]) -> LineLook:
-    """Return the line look of a solution: the configured one, or a default for its position in the figure."""
+def line(name: str, position: int, given: Mapping[str, LineStyle], count: int = 2) -> LineLook:
+    """Return the line look of a solution.
+
+    Parameters
+    ----------
+    name : str
+    position : int
+        Position among the solutions of the figure.
+    given : mapping of str to LineStyle
+        Configured styles; what they leave open has a default for the position.
+    count : int
+        Number of solutions in the figure: a single one has the configuration's own colour.
+    """
+    kind, width, tint = _LINES[position % len(_LINES)] if count > 1 else _ONLY
     style = given.get(name)
     if style is None:
-        kind, width, label = _FURTHER_LINES[position % 4], 1.2 if position == 0 else 0.8, None
-    else:
-        kind, width, label = style.line, style.width, style.label
-    drawn = kind if position and kind != "solid" else "line"
-    return LineLook(kind, width, label or f"{solution(name)} ({drawn})")
+        return LineLook(kind, width, solution(name), tint)
+    return LineLook(style.line or kind, style.width or width, style.label or solution(name), tint)
+
+
+def tinted(colour: str, tint: float) -> str:
+    """Mix a colour ``#RRGGBB`` with white (``tint`` > 0) or with black (``tint`` < 0), in these shares."""
+    target = 255 if tint > 0.0 else 0
+    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(part + abs(tint) * (target - part)):02X}" for part in parts)

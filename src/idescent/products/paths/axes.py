@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from idescent.drawing import style
 from idescent.products.paths.curves import Curve
-from idescent.products.paths.legends import configurations, legend_columns
+from idescent.products.paths.legends import legend_rows, panel_notes
 from idescent.products.paths.lines import curve_id
 from idescent.products.paths.spec import FigureSpec, Panel
 
@@ -22,7 +22,7 @@ _ROW_HEIGHT = 0.17
 
 
 def canvas_and_axes(
-    spec: FigureSpec, panels: Sequence[Sequence[Curve]], *, with_keys: bool
+    spec: FigureSpec, panels: Sequence[Sequence[Curve]], *, keys: int
 ) -> tuple[Figure, list[Axes]]:
     """Create a figure with one pair of axes for each panel.
 
@@ -31,22 +31,22 @@ def canvas_and_axes(
     spec : FigureSpec
     panels : sequence of sequence of Curve
         The curves of each panel: the legends of their configurations need height.
-    with_keys : bool
-        Whether there is a second legend, of line styles.
+    keys : int
+        Number of entries of the legend besides the configurations.
     """
     columns = 1 if spec.width == "single" else min(len(spec.panels), 2)
     rows = math.ceil(len(spec.panels) / columns)
-    entries = configurations(spec, panels)
-    legend_rows = math.ceil(len(entries) / legend_columns(spec)) + with_keys
-    remarked = any(remarks for _, remarks in entries.values())
-    height = _PANEL_HEIGHT * rows + _ROW_HEIGHT * (legend_rows + remarked) + 0.15
+    notes = panel_notes(spec, panels)
+    note_rows = sum(max(map(len, notes[i * columns : (i + 1) * columns])) for i in range(rows))
+    height = _PANEL_HEIGHT * rows + _ROW_HEIGHT * (legend_rows(spec, panels, keys) + note_rows) + 0.15
     size = (style.WIDTHS[spec.width], height)
     canvas = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.025, w_pad=0.03))
     axes = canvas.subplots(rows, columns, squeeze=False).ravel().tolist()
     for ax in axes[len(spec.panels) :]:
         ax.remove()
-    for ax in axes[max(0, len(spec.panels) - columns) : len(spec.panels)]:
-        ax.set_xlabel(spec.x_label or "iteration $k$")
+    for i, ax in enumerate(axes[: len(spec.panels)]):
+        if i >= len(spec.panels) - columns or notes[i]:
+            ax.set_xlabel(spec.x_label or "iteration $k$")
     return canvas, axes[: len(spec.panels)]
 
 
@@ -58,6 +58,14 @@ def frame(ax: Axes, panel: Panel, curves: Sequence[Curve]) -> None:
         ax.set_xlim(-0.02 * last, 1.02 * last)
         ax.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 2.5, 5, 10]))
         ax.xaxis.set_major_formatter(FuncFormatter(_grouped))
+
+
+def keep_limits(ax: Axes, panel: Panel) -> None:
+    """Set the configured limits of the y axis; equal limits have equal ticks, whatever the values are."""
+    if panel.y is not None:
+        ax.set_ylim(panel.y)
+    if ax.get_yscale() == "linear":
+        ax.yaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
 
 
 def keep_in_view(ax: Axes, curves: Sequence[Curve]) -> None:

@@ -83,12 +83,13 @@ class Curve:
 
     @property
     def remark(self) -> str:
-        """The note about a failed path in the legend; empty for a completed or converged path."""
+        """The note about a failed path; empty for a completed or converged path."""
         if self.report.ok:
             return ""
         if self.report.diverged_at is not None and not self.implausible:
             return f"diverged at k = {self.report.diverged_at}"
-        return status_text(self.report.status, narrow=True)
+        text = status_text(self.report.status, narrow=True)
+        return "did not converge" if text == "not converged" else text
 
 
 def read_sources(files: Iterable[str | Path]) -> list[PathSource]:
@@ -107,14 +108,16 @@ def read_sources(files: Iterable[str | Path]) -> list[PathSource]:
 def panel_curves(spec: FigureSpec, panel: Panel, sources: Iterable[PathSource]) -> list[Curve]:
     """Return the curves of a panel: cells in the order of ``select``, their paths in the order of ``show``.
 
+    A solution may exist for some of the cells only.
+
     Raises
     ------
     ValueError
-        If the sources lack a cell or one of its paths, or a path lacks the quantity.
+        If the sources lack a cell, or a path of all cells, or a path lacks the quantity.
     """
     curves = []
     for cell, run in _chosen_paths(spec, panel, sources):
-        for name in spec.show:
+        for name in filter(run.__contains__, spec.show):
             trajectory = run[name]
             y = _scalar(_quantity(trajectory, spec.quantity))
             curves.append(_curve(spec, panel, cell, name, judged(run.get(DISCRETE), trajectory), y))
@@ -131,7 +134,7 @@ def error_curves(spec: FigureSpec, panel: Panel, sources: Iterable[PathSource]) 
     """
     curves = []
     for cell, run in _chosen_paths(spec, panel, sources):
-        for name in spec.solutions:
+        for name in filter(run.__contains__, spec.solutions):
             trajectory = run[name]
             _quantity(trajectory, spec.quantity)
             y = distance(run[DISCRETE], trajectory, spec.quantity)
@@ -278,14 +281,16 @@ def _chosen_paths(
         key = json.dumps(source.cell, sort_keys=True)
         cells[key] = source.cell
         paths.setdefault(key, {})[source.name] = source.trajectory
-    selected = []
-    for cell in chosen(spec, panel, cells.values()):
-        of_cell = paths[json.dumps(cell, sort_keys=True)]
-        if missing := [name for name in spec.show if name not in of_cell]:
+    selected = [
+        (dict(cell), paths[json.dumps(cell, sort_keys=True)]) for cell in chosen(spec, panel, cells.values())
+    ]
+    for name in spec.show:
+        lacking = [cell for cell, of_cell in selected if name not in of_cell]
+        if lacking and (name == DISCRETE or len(lacking) == len(selected)):
+            cell = lacking[0]
             raise ValueError(
-                f"show: no file contains {missing[0]!r} of {cell['optimizer']} with alpha {cell['alpha']}"
+                f"show: no file contains {name!r} of {cell['optimizer']} with alpha {cell['alpha']}"
             )
-        selected.append((dict(cell), of_cell))
     return selected
 
 

@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 from idescent.drawing import style
 from idescent.drawing.drawable import Account, say, without_scale
 from idescent.drawing.saving import save, styled
-from idescent.products.paths.axes import canvas_and_axes, frame, keep_in_view, log_ticks
+from idescent.products.paths.axes import canvas_and_axes, frame, keep_in_view, keep_limits, log_ticks
+from idescent.products.paths.clipped import mark_clipped
 from idescent.products.paths.curves import Curve, drawn_part, error_curves, panel_curves, read_sources
 from idescent.products.paths.legends import draw_legends, line_key, marker_key, reference_keys
 from idescent.products.paths.lines import draw_curves, draw_errors, draw_inset, draw_minimum
@@ -64,10 +65,11 @@ def errors_caption(spec: FigureSpec) -> str:
     """Return the caption of a figure's companion."""
     quantity = {"theta": "θ"}.get(spec.quantity, spec.quantity)
     text = (
-        f"Distance |discrete − IDE| of the paths of {quantity} in “{spec.title}”, in the same colours and "
-        "markers, over k on a logarithmic axis. The curves start at k = 1, because both paths have the same "
-        "starting point. Iterations with distance zero have no point. Errors more than ten decades below the "
-        "largest are drawn at the lower edge."
+        f"Distance between discrete run and model, of {quantity} in “{spec.title}”, in the same colours and "
+        "markers, over the iterations on a logarithmic axis. The curves start at k = 1, because both paths "
+        "have the same starting point. Iterations with distance zero have no point. Bands: smallest and "
+        "largest distance where it oscillates faster than the figure resolves. The panels end ten decades "
+        "below the largest distance; arrowheads: curves continue outside."
     )
     if spec.quantity == "theta":
         text += (
@@ -79,33 +81,36 @@ def errors_caption(spec: FigureSpec) -> str:
 
 def figure(spec: FigureSpec, panels: Sequence[Sequence[Curve]]) -> Figure:
     """Build the figure from the curves of each panel, inside :func:`~idescent.drawing.saving.styled`."""
-    canvas, axes = canvas_and_axes(spec, panels, with_keys=len(spec.show) > 1)
+    keys = [marker_key("discrete", "o")] if DISCRETE in spec.show and spec.solutions else []
+    if len(spec.show) > 1:
+        keys += [line_key(spec, name) for name in spec.solutions]
+    canvas, axes = canvas_and_axes(spec, panels, keys=len(keys) + 1)
     for ax, panel, every_curve in zip(axes, spec.panels, panels, strict=True):
         curves, account = part(spec, every_curve)
         if account.drawn:
             draw_minimum(ax, spec, curves)
-            draw_curves(ax, spec, curves, with_line=not spec.solutions)
+            draw_curves(ax, spec, curves, with_line=not spec.solutions, window=panel)
         ax.set_xscale(spec.x_scale)
         ax.set_yscale(spec.y_scale)
         frame(ax, panel, curves)
         keep_in_view(ax, curves)
+        if account.drawn:
+            keep_limits(ax, panel)
+            mark_clipped(ax)
         if panel.inset is not None and account.drawn:
             draw_inset(ax, spec, panel.inset, curves)
         _note(ax, account)
     label = rf"${style.symbol(spec.quantity, vector=_any_vector(panels))}$"
     axes[0].set_ylabel(spec.y_label or (f"loss {label}" if spec.quantity == "loss" else label))
-    keys = []
-    if len(spec.show) > 1:
-        keys += [marker_key("discrete (markers)", "o")] if DISCRETE in spec.show else []
-        keys += [line_key(spec, name) for name in spec.solutions]
-    keys += reference_keys(axes[:1])
+    keys += reference_keys(axes)
     draw_legends(canvas, spec, panels, keys, with_markers=DISCRETE in spec.show)
     return canvas
 
 
 def error_figure(spec: FigureSpec, panels: Sequence[Sequence[Curve]]) -> Figure:
     """Build the companion from the error curves, inside :func:`~idescent.drawing.saving.styled`."""
-    canvas, axes = canvas_and_axes(spec, panels, with_keys=True)
+    keys = [line_key(spec, name) for name in spec.solutions]
+    canvas, axes = canvas_and_axes(spec, panels, keys=len(keys) + 1)
     for ax, panel, every_curve in zip(axes, spec.panels, panels, strict=True):
         curves, account = part(spec, every_curve, errors=True)
         floor = draw_errors(ax, spec, curves) if account.drawn else 0.0
@@ -116,13 +121,12 @@ def error_figure(spec: FigureSpec, panels: Sequence[Sequence[Curve]]) -> Figure:
             ax.set_ylim(bottom=max(floor, ax.get_ylim()[0]))
         frame(ax, panel, curves)
         log_ticks(ax)
+        if account.drawn:
+            mark_clipped(ax)
         _note(ax, account)
-    symbol = style.symbol(spec.quantity)
+    symbol = "L" if spec.quantity == "loss" else style.symbol(spec.quantity)
     bars = r"\Vert" if _any_vector(panels) else "|"
-    axes[0].set_ylabel(rf"${bars}\,{symbol}_\mathrm{{discrete}} - {symbol}_\mathrm{{IDE}}\,{bars}$")
-    if spec.quantity == "loss":
-        axes[0].set_ylabel(r"$|\,L_\mathrm{discrete} - L_\mathrm{IDE}\,|$")
-    keys = [line_key(spec, name) for name in spec.solutions] if len(spec.solutions) > 1 else []
+    axes[0].set_ylabel(rf"${bars}\,{symbol}_\mathrm{{discrete}} - {symbol}_\mathrm{{model}}\,{bars}$")
     keys += reference_keys(axes)
     draw_legends(canvas, spec, panels, keys, with_markers=True)
     return canvas

@@ -72,13 +72,15 @@ def settings(spec: Any, study: Study) -> dict[str, Figure]:
         except ValueError as error:
             raise ConfigError(f"{where}.{error}") from error
         for cell, path in needed:
-            if path not in cell.paths:
+            # A solution that only some configurations of a panel have is drawn for these.
+            if not any(path in other.paths for other, _ in needed if other.alpha == cell.alpha):
                 raise ConfigError(
                     f"{where}.show: {path!r} is not allowed: the cell {cell.folder} has no such solution"
                 )
             if figure.quantity not in quantities(cell):
                 rule = f"must be one of {', '.join(quantities(cell))}"
                 raise refused(f"figures.{name}.quantity", figure.quantity, rule)
+        needed = [(cell, path) for cell, path in needed if path in cell.paths]
         files = tuple(dict.fromkeys(study.place(cell, path) for cell, path in needed))
         drawings[name] = Figure(name, figure.model_dump(mode="json"), tuple(needed), files)
     return drawings

@@ -1,8 +1,8 @@
-"""Legends of a figure of paths, and notes about failed runs and solutions."""
+"""Legend of a figure of paths, and notes about failed runs and solutions."""
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -11,12 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from idescent.drawing import style
+from idescent.products.paths.clipped import SUFFIX, clipped_key
 from idescent.products.paths.curves import Curve
-from idescent.products.paths.lines import ESTIMATE, MINIMUM
+from idescent.products.paths.lines import ESTIMATE, MINIMUM, line_look
 from idescent.products.paths.spec import FigureSpec
 
 _MARKS = "†‡§¶"
 _MOST_NOTES = 8
+# Letters of a label, in TeX, and number of entries of a legend with a single row.
+_SHORT, _MOST_SHORT = 18, 6
 
 
 def draw_legends(
@@ -27,7 +30,9 @@ def draw_legends(
     *,
     with_markers: bool,
 ) -> None:
-    """Draw the configurations above the panels, and line styles and notes below: no legend covers a curve.
+    """Draw one legend above the panels, and the notes of each panel below it: none covers a curve.
+
+    The legend has the configurations first, and line styles and reference lines in rows of their own.
 
     Parameters
     ----------
@@ -36,53 +41,99 @@ def draw_legends(
     panels : sequence of sequence of Curve
         The curves of each panel.
     keys : sequence of Line2D
-        Handles for the legend of line styles.
+        Handles of line styles and reference lines.
     with_markers : bool
         Whether the entries of configurations show their marker.
     """
+    marks: dict[str, str] = {}
+    for ax, notes in zip(canvas.axes, panel_notes(spec, panels), strict=False):
+        _write_notes(ax, notes)
+        for mark, (_, names) in notes.items():
+            for name in names:
+                marks[name] = marks.get(name, "") + mark
     handles = []
-    notes: list[str] = []
-    for optimizer, remarks in configurations(spec, panels).values():
+    for name, optimizer in configurations(panels).items():
         colour, marker = style.look(optimizer)
-        label = style.configuration(optimizer)
-        for remark in remarks:
-            notes += [] if remark in notes else [remark]
-            if (i := notes.index(remark)) < _MOST_NOTES:
-                label += _MARKS[i % len(_MARKS)]
+        label = name + marks.get(name, "")
         handles.append(_handle(label, colour, "solid", marker if with_markers else "none"))
-    columns = legend_columns(spec)
-    together = len(handles) + len(keys) <= columns
-    above = [*handles, *keys] if together else handles
-    canvas.legend(handles=_by_row(above, columns), loc="outside upper center", ncols=columns)
-    if keys and not together:
-        below = _key_columns(len(keys)) if spec.width == "double" else 1
-        canvas.legend(handles=list(keys), loc="outside lower center", ncols=below)
-    if notes:
-        marked = [f"{_MARKS[i % len(_MARKS)]} {note}" for i, note in enumerate(notes[:_MOST_NOTES])]
-        if len(notes) > _MOST_NOTES:
-            marked.append(f"and {len(notes) - _MOST_NOTES} more: see the table of errors")
-        last = canvas.axes[len(spec.panels) - 1]
-        last.set_xlabel("\n".join([last.get_xlabel(), *marked]))
+    columns = _columns(spec, handles, len(keys))
+    if len(handles) + len(keys) > columns:
+        handles += [Line2D([], [], linestyle="none", label=" ")] * (-len(handles) % columns)
+    canvas.legend(
+        handles=_by_row([*handles, *keys], columns),
+        loc="outside upper center",
+        ncols=columns,
+        columnspacing=1.4,
+    )
 
 
-def configurations(
+def panel_notes(
     spec: FigureSpec, panels: Sequence[Sequence[Curve]]
-) -> dict[str, tuple[dict[str, Any], list[str]]]:
-    """Return optimizer and remarks of each configuration, by label, in the order of the panels."""
-    entries: dict[str, tuple[dict[str, Any], list[str]]] = {}
+) -> list[dict[str, tuple[str, list[str]]]]:
+    """Return the notes on failed paths of each panel: text and configurations by mark.
+
+    No two notes of a figure have the same mark.
+    """
+    marks = (mark * (1 + i // len(_MARKS)) for i, mark in enumerate(_MARKS * _MOST_NOTES))
+    result: list[dict[str, tuple[str, list[str]]]] = []
+    count = 0
     for curves in panels:
+        failures: dict[str, list[str]] = {}
         for curve in curves:
-            optimizer = curve.cell["optimizer"]
-            remarks = entries.setdefault(style.configuration(optimizer), (optimizer, []))[1]
             if curve.remark:
-                where = rf"$\alpha = {curve.cell['alpha']:g}$"
-                remarks.append(f"{_path_name(spec, curve.name)}, {where}: {curve.remark}")
-    return entries
+                names = failures.setdefault(f"{_path_name(spec, curve.name)}: {curve.remark}", [])
+                name = style.configuration(curve.cell["optimizer"])
+                names += [] if name in names else [name]
+        result.append({})
+        for text, names in failures.items():
+            if count < _MOST_NOTES:
+                result[-1][next(marks)] = text, names
+            elif count == _MOST_NOTES:
+                result[-1]["…"] = "more: see the table of errors", []
+            count += 1
+    return result
 
 
-def legend_columns(spec: FigureSpec) -> int:
-    """Return the number of columns of the legend of configurations."""
-    return 4 if spec.width == "double" else 1
+def configurations(panels: Sequence[Sequence[Curve]]) -> dict[str, dict[str, Any]]:
+    """Return the optimizer of each configuration, by label, in the order of the panels."""
+    optimizers = [curve.cell["optimizer"] for curves in panels for curve in curves]
+    return {style.configuration(optimizer): optimizer for optimizer in optimizers}
+
+
+def legend_rows(spec: FigureSpec, panels: Sequence[Sequence[Curve]], keys: int) -> int:
+    """Return the number of rows of the legend."""
+    entries = len(configurations(panels))
+    columns = _columns(spec, [], keys)
+    return math.ceil(entries / columns) + math.ceil(keys / columns)
+
+
+def _columns(spec: FigureSpec, handles: Sequence[Line2D], keys: int) -> int:
+    """Return the number of columns of the legend; a single row has room for up to six short entries."""
+    if spec.width != "double":
+        return 1
+    short = all(len(str(handle.get_label())) <= _SHORT for handle in handles)
+    return len(handles) + keys if handles and short and len(handles) + keys <= _MOST_SHORT else 4
+
+
+def _write_notes(ax: Axes, notes: dict[str, tuple[str, list[str]]]) -> None:
+    """Write the notes of a panel below its label, and their marks behind its title."""
+    if not notes:
+        return
+    ax.set_title(f"{ax.get_title()} {''.join(mark for mark in notes if mark in _MARKS * 9)}".rstrip())
+    text = "\n".join(f"{mark} {note}" for mark, (note, _) in notes.items())
+    ax.annotate(
+        text,
+        (0.5, 0.0),
+        xycoords=ax.xaxis.label,
+        xytext=(0.0, -3.0),
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        fontsize=6.5,
+        color=style.GREY,
+        gid="notes",
+        annotation_clip=False,
+    )
 
 
 def marker_key(label: str, marker: str) -> Line2D:
@@ -92,30 +143,27 @@ def marker_key(label: str, marker: str) -> Line2D:
 
 def line_key(spec: FigureSpec, name: str) -> Line2D:
     """Return the legend handle for the line style of a solution."""
-    look = style.line(name, spec.solutions.index(name), spec.lines)
-    return Line2D([], [], color=style.GREY, linestyle=look.line, linewidth=look.width, label=look.label)
+    look = line_look(spec, name)
+    colour = style.tinted(style.GREY, look.tint)
+    return Line2D([], [], color=colour, linestyle=look.line, linewidth=look.width, label=look.label)
 
 
 def reference_keys(axes: Iterable[Axes]) -> list[Line2D]:
-    """Return legend handles for the reference lines in some panels: the minimum and error estimates."""
-    ids = {line.get_gid() for ax in axes for line in ax.lines}
+    """Return legend handles of the minimum, of error estimates and of clipped curves, where panels have them."""
+    ids = {line.get_gid() or "" for ax in axes for line in ax.lines}
     keys = []
     if "minimum" in ids:
         keys.append(Line2D([], [], **MINIMUM, label="minimum"))
     if "estimate" in ids:
         keys.append(Line2D([], [], **ESTIMATE, color=style.GREY, label="solver's error estimate"))
+    if any(name.endswith(SUFFIX) for name in ids):
+        keys.append(clipped_key())
     return keys
 
 
 def _path_name(spec: FigureSpec, name: str) -> str:
-    """Return the displayed name of a path without its line style."""
     label = spec.lines[name].label if name in spec.lines else None
-    line = r" \((line|solid|dashed|dotted|dashdot)\)$"
-    return re.sub(line, "", label) if label else style.solution(name)
-
-
-def _key_columns(keys: int) -> int:
-    return keys if keys <= 6 else 4
+    return label or style.solution(name)
 
 
 def _by_row(handles: Sequence[Line2D], columns: int) -> list[Line2D]:

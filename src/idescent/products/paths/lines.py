@@ -1,9 +1,12 @@
-"""Draw the curves, markers, insets and reference lines of one panel."""
+"""Draw the curves, markers, insets and reference lines of one panel.
+
+What does not live here: marks of curves that leave the panel (:mod:`.clipped`).
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +15,13 @@ from matplotlib.ticker import MaxNLocator
 
 from idescent.drawing import style
 from idescent.drawing.drawable import drawable
-from idescent.products.paths.curves import Curve, evenly, minimiser, spaced, thinned
-from idescent.products.paths.spec import FigureSpec, Inset
+from idescent.products.paths.curves import Array, Curve, evenly, minimiser, spaced, thinned
+from idescent.products.paths.envelopes import separated
+from idescent.products.paths.spec import FigureSpec, Inset, Panel
 from idescent.store import DISCRETE
 
 MINIMUM: dict[str, Any] = {"color": "#999999", "linewidth": 0.6, "linestyle": (0, (5, 3))}
-ESTIMATE: dict[str, Any] = {"linewidth": 0.6, "linestyle": ":"}
+ESTIMATE: dict[str, Any] = {"linewidth": 0.6, "linestyle": (0, (1, 3))}
 
 _MARKERS = 24
 _ERROR_MARKERS = 7
@@ -26,6 +30,7 @@ _ERROR_MARK: dict[str, Any] = {"markersize": 2.8, "markerfacecolor": "white", "m
 _DECADES = 1e-10
 # The solver's estimate is drawn if it is at least this fraction of the smallest error.
 _ESTIMATE_SHOWN = 1e-3
+_ENVELOPE: dict[str, Any] = {"alpha": 0.35, "linewidth": 0.4}
 
 
 def curve_id(curve: Curve) -> str:
@@ -44,7 +49,14 @@ def draw_minimum(ax: Axes, spec: FigureSpec, curves: Sequence[Curve]) -> None:
         ax.axhline(minimum, **MINIMUM, zorder=0.5, gid="minimum")
 
 
-def draw_curves(ax: Axes, spec: FigureSpec, curves: Sequence[Curve], *, with_line: bool) -> None:
+def line_look(spec: FigureSpec, name: str) -> style.LineLook:
+    """Return the line look of a solution in a figure."""
+    return style.line(name, spec.solutions.index(name), spec.lines, len(spec.solutions))
+
+
+def draw_curves(
+    ax: Axes, spec: FigureSpec, curves: Sequence[Curve], *, with_line: bool, window: Panel | None = None
+) -> None:
     """Draw solutions as lines and discrete runs as markers.
 
     Parameters
@@ -54,19 +66,28 @@ def draw_curves(ax: Axes, spec: FigureSpec, curves: Sequence[Curve], *, with_lin
     curves : sequence of Curve
     with_line : bool
         Whether a discrete run has a line through its markers.
+    window : Panel, optional
+        Its limits of the y axis: markers beyond them are not drawn.
     """
+    draw_line = _line_drawer(ax, spec, curves, log=spec.y_scale == "log")
     runs = sum(curve.name == DISCRETE for curve in curves)
     run = 0
     for curve in curves:
         colour, marker = style.look(curve.cell["optimizer"])
         if curve.name != DISCRETE:
-            look = style.line(curve.name, spec.solutions.index(curve.name), spec.lines)
-            _draw_line(ax, curve, color=colour, linestyle=look.line, linewidth=look.width)
+            look = line_look(spec, curve.name)
+            tint = style.tinted(colour, look.tint)
+            # A wide pale line is behind the narrow ones.
+            draw_line(
+                curve, curve.y, color=tint, linestyle=look.line, linewidth=look.width, zorder=2 - look.tint
+            )
             continue
         marked = spaced(curve.k, curve.y, _MARKERS, run / runs)
         run += 1
+        if window is not None and window.y is not None:
+            marked = marked[(curve.y[marked] >= window.y[0]) & (curve.y[marked] <= window.y[1])]
         if with_line:
-            _draw_line(ax, curve, color=colour, linewidth=1.0)
+            draw_line(curve, curve.y, color=colour, linewidth=1.0)
         ax.plot(
             curve.k[marked],
             curve.y[marked],
@@ -86,21 +107,19 @@ def draw_curves(ax: Axes, spec: FigureSpec, curves: Sequence[Curve], *, with_lin
 def draw_errors(ax: Axes, spec: FigureSpec, curves: Sequence[Curve]) -> float:
     """Draw curves of errors, and the solver's error estimates; return the least error that is drawn.
 
-    Smaller errors are drawn at that level: ten decades below the largest plausible error, or 0 if there is
-    none.
+    The panel ends there: ten decades below the largest plausible error, or 0 if there is none.
     """
     plausible = [curve.y for curve in curves if len(curve.y) and not curve.implausible]
     floor = _DECADES * max((float(y.max()) for y in plausible), default=0.0)
     lowest = max(floor, min((float(y.min()) for y in plausible), default=0.0))
+    draw_line = _line_drawer(ax, spec, curves, log=True, floor=floor)
     for i, curve in enumerate(curves):
         colour, marker = style.look(curve.cell["optimizer"])
-        k, y = curve.k, np.maximum(curve.y, floor)
-        rows = thinned(np.log(y))
-        line = style.line(curve.name, spec.solutions.index(curve.name), spec.lines)
-        look: dict[str, Any] = {"color": colour, "linestyle": line.line, "linewidth": 0.9}
+        line = line_look(spec, curve.name)
+        look: dict[str, Any] = {"color": style.tinted(colour, line.tint), "linestyle": line.line}
+        look |= {"linewidth": 0.8 * line.width, "zorder": 2 - line.tint, "marker": marker, **_ERROR_MARK}
         # A few markers distinguish the curves in grey print.
-        look |= {"marker": marker, "markevery": evenly(k[rows], _ERROR_MARKERS, (i + 0.5) / len(curves))}
-        ax.plot(k[rows], y[rows], **look, **_ERROR_MARK, gid=curve_id(curve))
+        draw_line(curve, curve.y, marks=(_ERROR_MARKERS, (i + 0.5) / len(curves)), **look)
         estimate = curve.report.error_estimate
         # An estimate far below every error would compress the curves.
         in_range = max(floor, _ESTIMATE_SHOWN * lowest) <= estimate < math.inf
@@ -113,15 +132,16 @@ def draw_inset(ax: Axes, spec: FigureSpec, inset: Inset, curves: Sequence[Curve]
     """Draw a magnified window of a panel, with a marker for every iteration of the discrete runs."""
     window = ax.inset_axes(inset.at)
     window.set_gid("inset")
-    for curve in curves:
+    for curve in sorted(curves, key=lambda one: one.name == DISCRETE):
         colour, marker = style.look(curve.cell["optimizer"])
         inside = (curve.k >= inset.k[0] - 1) & (curve.k <= inset.k[1] + 1)
         discrete = curve.name == DISCRETE
-        look = style.line(curve.name, spec.solutions.index(curve.name), spec.lines) if not discrete else None
+        look = None if discrete else line_look(spec, curve.name)
         window.plot(
             curve.k[inside],
             curve.y[inside],
-            color=colour,
+            color=style.tinted(colour, look.tint) if look else colour,
+            zorder=2 - look.tint if look else 3,
             linestyle=look.line if look else ("solid" if not spec.solutions else "none"),
             linewidth=0.6 if look is None else look.width,
             marker=marker if discrete else None,
@@ -141,10 +161,72 @@ def draw_inset(ax: Axes, spec: FigureSpec, inset: Inset, curves: Sequence[Curve]
     ax.indicate_inset_zoom(window, edgecolor="#888888", linewidth=0.4, alpha=1.0)
 
 
-def _draw_line(ax: Axes, curve: Curve, **look: Any) -> None:
-    """Draw a curve in pieces, separated by its undrawn values; a piece with one value is a dot."""
-    for piece in np.split(np.arange(len(curve.y)), curve.breaks):
-        rows = piece[thinned(curve.y[piece])]
-        if len(rows) == 1:
-            look = look | {"marker": "."}
-        ax.plot(curve.k[rows], curve.y[rows], **look, zorder=2, gid=curve_id(curve))
+def _line_drawer(
+    ax: Axes, spec: FigureSpec, curves: Sequence[Curve], *, log: bool, floor: float = 0.0
+) -> Callable[..., None]:
+    """Return a function that draws one curve of a panel: a line, and envelopes of its dense oscillations.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    spec : FigureSpec
+    curves : sequence of Curve
+        All curves of the panel, which determine its size.
+    log : bool
+        Whether the y axis is logarithmic.
+    floor : float
+        Lower end of the y axis, if it is known.
+    """
+
+    def across(k: Array) -> Array:
+        return np.log(k) if spec.x_scale == "log" else k
+
+    def up(y: Array) -> Array:
+        return np.log(np.maximum(y, floor)) if log else y
+
+    def ends(values: list[Array]) -> tuple[float, float]:
+        return min((float(v.min()) for v in values), default=0.0), max(
+            (float(v.max()) for v in values), default=0.0
+        )
+
+    plausible = [curve for curve in curves if len(curve.y) and not curve.implausible]
+    first, last = ends([across(curve.k) for curve in plausible])
+    low, high = ends([up(curve.y) for curve in plausible])
+
+    def draw(curve: Curve, y: Array, marks: tuple[int, float] | None = None, **look: Any) -> None:
+        rows: list[Array] = []
+        for piece in np.split(np.arange(len(y)), [] if marks else curve.breaks):
+            k, values = across(curve.k[piece]), up(y[piece])
+            lines, envelopes = separated(k, values, first, last, high - low)
+            rows += [piece[part][thinned(values[part])] for part in lines]
+            for one in envelopes:
+                back = (np.exp(v) if log else v for v in (one.low, one.high))
+                x = np.exp(one.k) if spec.x_scale == "log" else one.k
+                band = {
+                    "facecolor": look["color"],
+                    "edgecolor": look["color"],
+                    "zorder": look.get("zorder", 2),
+                }
+                ax.fill_between(x, *back, **band, **_ENVELOPE, gid=f"{curve_id(curve)}:envelope")
+        # One line for all parts: missing values separate them.
+        x, y = (
+            np.concatenate([_ended(v[part]) for part in rows] or [np.empty(0)])[:-1] for v in (curve.k, y)
+        )
+        if marks is not None:
+            at = evenly(np.maximum.accumulate(np.nan_to_num(x, nan=0.0)), *marks)
+            look["markevery"] = [i for i in at if np.isfinite(x[i])]
+        elif any(len(part) == 1 for part in rows):
+            look |= {"marker": ".", "markevery": _alone(x)}
+        ax.plot(x, y, **look, gid=curve_id(curve))
+
+    return draw
+
+
+def _ended(values: Array) -> Array:
+    return np.append(values, np.nan)
+
+
+def _alone(x: Array) -> list[int]:
+    """Return the values between missing ones: a line without length is invisible."""
+    missing = np.concatenate([[True], np.isnan(x), [True]])
+    return [int(i) for i in np.flatnonzero(missing[:-2] & ~missing[1:-1] & missing[2:])]

@@ -70,15 +70,25 @@ class Panel(_Strict):
 
     alpha: Alpha = Field(description="learning rate of the cells shown")
     k_max: Count | None = Field(default=None, description="last iteration shown; all by default")
+    y: Window | None = Field(
+        default=None,
+        description="limits of the axis, for figures that readers compare; by default those of the values",
+    )
     title: str | None = None
     inset: Inset | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Panel:
+        if self.y is not None and self.y[0] >= self.y[1]:
+            raise ValueError(f"y: {list(self.y)} is not allowed: must be [low, high] with low < high")
+        return self
 
 
 class LineStyle(_Strict):
     """Line style of one solution."""
 
-    line: LineKind = "solid"
-    width: Positive = Field(default=1.2, description="points")
+    line: LineKind | None = Field(default=None, description="by default by position in the figure")
+    width: Positive | None = Field(default=None, description="points; by default by position in the figure")
     label: str | None = Field(default=None, description="entry in the legend; a default by name")
 
 
@@ -110,6 +120,8 @@ class FigureSpec(_Strict):
             raise ValueError(f"show: {list(self.show)} is not allowed: it contains a path twice")
         if unknown := sorted(set(self.lines) - set(self.solutions)):
             raise ValueError(f"lines: {unknown[0]!r} is not allowed: must be one of {list(self.solutions)}")
+        if self.y_scale == "log" and (low := [p.y for p in self.panels if p.y is not None and p.y[0] <= 0.0]):
+            raise ValueError(f"y: {list(low[0])} is not allowed: must be positive on a logarithmic axis")
         if self.errors and (DISCRETE not in self.show or not self.solutions):
             raise ValueError(f"errors: show must contain 'discrete' and a solution, but is {list(self.show)}")
         return self
