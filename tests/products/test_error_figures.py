@@ -124,7 +124,7 @@ def drawn_points(figure, colour):
         alpha = float(re.search(r"alpha = ([\d.]+)", ax.get_title())[1])
         for line in ax.lines:
             if line.get_color() == colour and line.get_gid() is None:
-                found += [(alpha, labels[int(y)], x) for x, y in line.get_xydata()]
+                found += [(alpha, labels[round(y)], x) for x, y in line.get_xydata()]
     return sorted(found)
 
 
@@ -163,6 +163,38 @@ def test_the_split_crosses_out_the_scheme_that_did_not_converge_and_no_other(mea
         and (row["quantity"], row["norm"], row["kind"]) == ("theta", "sup", "solver")
     )
     assert crosses == [(r"bowl, $\alpha = 0.05$", [[failed["error"], 1.0]])]
+
+
+def test_no_mark_of_the_split_touches_another(measured):
+    _, rows = measured
+    with saving.styled():
+        figure = split.split_figure(split.split_rows(rows))
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        marks = [line for line in ax.lines if line.get_gid() is None]
+        heights = sorted(ax.transData.transform(line.get_xydata())[0, 1] for line in marks)
+        size = max(line.get_markersize() + line.get_markeredgewidth() for line in marks)
+        assert min(np.diff(heights)) > size * figure.dpi / 72
+
+
+def test_errors_of_equal_size_have_marks_beside_each_other_in_the_overview():
+    rows = [
+        {
+            "objective": "bowl", "configuration": "AdaGrad", "alpha": alpha, "solution": name,
+            "error": error, "good": True,
+        }
+        for alpha in (0.1, 0.01)
+        for name, error in (("one", 1e-3), ("other", 1.01e-3), ("far", 1.0))
+    ]  # fmt: skip
+    with saving.styled():
+        figure = overview.overview_figure(rows)
+        figure.draw_without_rendering()
+        (ax,) = figure.axes
+    points = [ax.transData.transform(marks.get_offsets()) for marks in ax.collections]
+    size = np.sqrt(ax.collections[0].get_sizes()[0]) * figure.dpi / 72
+    for i, one in enumerate(points):
+        for other in points[:i]:
+            assert np.linalg.norm(one[:, None] - other[None], axis=-1).min() > size
 
 
 def test_of_several_schemes_of_a_cell_the_split_shows_the_first(measured):

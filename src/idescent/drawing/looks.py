@@ -27,6 +27,24 @@ LOOKS: dict[str, tuple[str, str, float, Any]] = {
 # Schemes by the name of their solution: a figure shows them together with their model.
 SCHEMES: dict[str, tuple[str, str, float, Any]] = {"algorithm-4": ("#A6761D", "8", 6.2, (0, (2, 1.2)))}
 _SPARE_MARKERS = ">*dH"
+# Names in legends, by the name of a solution; other solutions have the name of the study.
+_NAMES = {
+    "paper": "IDE of the paper",
+    "log-rate": "log-rate flow",
+    "sign-flow": "sign flow",
+    "local": "local equation",
+    "barakat-bianchi": "Barakat & Bianchi",
+    "da-silva-gazeau": "da Silva & Gazeau",
+    "cattaneo": "Cattaneo et al.",
+    "heredia": "Heredia, second order",
+    "heredia-second-order": "Heredia, second order",
+    "algorithm-4": "Algorithm 4",
+}
+
+
+def displayed(solution: str) -> str:
+    """Return the name of a solution in legends: the authors or the words that the field uses."""
+    return _NAMES.get(solution, solution)
 
 
 def model_look(model: str) -> tuple[str, str, float, Any]:

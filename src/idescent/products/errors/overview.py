@@ -38,6 +38,8 @@ CAPTION = (
 _LEAST_ROW, _LEAST_LABELLED = 0.03, 0.13
 _LARGEST_MARK = 4.7  # in points
 _POINTS = 72.0  # points in an inch
+_AXES = 4.5  # inches, the least width of the panels
+_ROOM = 0.8  # part of a row with marks
 
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 
@@ -113,7 +115,7 @@ class _Look(NamedTuple):
 def _layout(counts: Sequence[int], rates: int) -> _Layout:
     """Compute the layout for panels with ``counts`` rows: rows shrink until the figure fits on a page."""
     around = 0.3 * len(counts) + 0.75
-    row = min(0.12 + 0.08 * min(rates, 4), (style.HEIGHT - around) / sum(counts))
+    row = min(0.12 + 0.12 * min(rates, 4), (style.HEIGHT - around) / sum(counts))
     row = max(row, _LEAST_ROW)
     mark = min(_LARGEST_MARK, 0.6 * _POINTS * row)
     # The frame must not cut a mark.
@@ -128,7 +130,7 @@ def _look(rows: Sequence[Mapping[str, Any]], counts: Sequence[int]) -> _Look:
         # Grey, lighter for smaller rates: colours would suggest configurations, as in the other figures.
         greys={alpha: str(0.6 * i / max(1, len(alphas) - 1)) for i, alpha in enumerate(alphas)},
         # The marks of different rates overlap less if each rate has its own line within the row.
-        offsets={alpha: 0.7 * (i + 0.5) / len(alphas) - 0.35 for i, alpha in enumerate(alphas)},
+        offsets={alpha: _ROOM * ((i + 0.5) / len(alphas) - 0.5) for i, alpha in enumerate(alphas)},
         markers=dict(zip(solutions, itertools.cycle(_MARKERS), strict=False)),
         layout=_layout(counts, len(alphas)),
     )
@@ -189,12 +191,13 @@ def _draw_panel(
     account: Account,
 ) -> None:
     places = {label: i for i, label in enumerate(labels)}
-    points = [
-        (row, row["error"], places[row["configuration"]] + look.offsets[row["alpha"]])
-        for row in rows
-        if drawable(row["error"], log=True)
-    ]
     mark = look.layout.mark
+    drawn = [row for row in rows if drawable(row["error"], log=True)]
+    dodges = _dodges(drawn, look)
+    points = [
+        (row, row["error"], places[row["configuration"]] + look.offsets[row["alpha"]] + dodge)
+        for row, dodge in zip(drawn, dodges, strict=True)
+    ]
     for solution, marker in look.markers.items():
         marks = [(x, y, look.greys[row["alpha"]]) for row, x, y in points if row["solution"] == solution]
         if marks:
@@ -209,7 +212,7 @@ def _draw_panel(
         *zip(*failed, strict=True) if failed else ((), ()),
         "x",
         color="black",
-        markersize=mark,
+        markersize=0.8 * mark,
         gid="not converged",
     )
     common, values = style.told_apart(labels)
@@ -217,6 +220,28 @@ def _draw_panel(
     # Readers infer the labels that `every` skips from the neighbouring ones.
     style_axes(ax, title, values, every=look.layout.every, margin=look.layout.margin, ticks=9)
     say(ax, account)
+
+
+def _dodges(rows: Sequence[Mapping[str, Any]], look: _Look) -> list[float]:
+    """Return shifts, in rows of the panel, that separate marks of one configuration and learning rate."""
+    decades = [math.log10(row["error"]) for row in rows]
+    span = max(max(decades, default=0.0) - min(decades, default=0.0), 1.0)
+    # Width of a mark in decades; the axes are about five inches wide.
+    width = 1.3 * look.layout.mark / (_AXES * _POINTS) * span
+    lanes: dict[tuple[str, float], list[list[float]]] = {}
+    chosen: dict[int, tuple[int, tuple[str, float]]] = {}
+    for i in sorted(range(len(rows)), key=lambda i: decades[i]):
+        key = rows[i]["configuration"], rows[i]["alpha"]
+        taken = lanes.setdefault(key, [])
+        lane = next((j for j, marks in enumerate(taken) if decades[i] - marks[-1] > width), len(taken))
+        if lane == len(taken):
+            taken.append([])
+        taken[lane].append(decades[i])
+        chosen[i] = lane, key
+    room = _ROOM / len(look.offsets)
+    return [
+        room * ((lane + 0.5) / len(lanes[key]) - 0.5) for lane, key in (chosen[i] for i in range(len(rows)))
+    ]
 
 
 def _legend(figure: Figure, look: _Look, *, crossed: bool) -> None:
@@ -233,7 +258,7 @@ def _legend(figure: Figure, look: _Look, *, crossed: bool) -> None:
         for marker, edge, face in entries.values()
     ]
     if crossed:
-        entries["not converged"] = ("x", "black", "black")
+        entries["did not converge"] = ("x", "black", "black")
         handles.append(Line2D([], [], linestyle="none", marker="x", color="black", markersize=5))
     figure.legend(handles, list(entries), loc="outside upper center", ncols=min(max(len(handles), 1), 4))
 

@@ -32,8 +32,11 @@ CAPTION = (
 _KINDS = {
     "model": ("#0072B2", "o", "model: |discrete − exact|"),
     "solver": ("#E69F00", "D", "solver: |exact − scheme|"),
-    "total": ("#000000", "|", "total: |discrete − scheme|"),
+    "total": ("#000000", "s", "total: |discrete − scheme|"),
 }
+# Each kind has its own line within the row of a configuration, so that no mark hides another.
+_OFFSETS = {"model": -0.27, "solver": 0.0, "total": 0.27}
+_ROW = 0.32  # inches
 
 
 def render_split(errors: str | Path | Iterable[str | Path], outputs: Iterable[str | Path]) -> None:
@@ -83,7 +86,7 @@ def split_figure(rows: list[dict[str, Any]]) -> Figure:
         if configuration(row) not in panel_labels:
             panel_labels.append(configuration(row))
     counts = [len(panel_labels) for panel_labels in labels.values()]
-    height = 0.22 * sum(counts) + 0.35 * len(labels) + 0.7
+    height = _ROW * sum(counts) + 0.35 * len(labels) + 0.7
     figure = Figure(figsize=(style.WIDTHS["double"], height), layout=ConstrainedLayoutEngine(h_pad=0.03))
     grid = figure.subplots(
         len(labels), len(alphas), sharex=True, sharey="row", squeeze=False, height_ratios=counts
@@ -101,7 +104,7 @@ def split_figure(rows: list[dict[str, Any]]) -> Figure:
         Line2D([], [], color=colour, marker=marker, linestyle="", markerfacecolor=_face(kind), label=label)
         for kind, (colour, marker, label) in _KINDS.items()
     ]
-    handles.append(Line2D([], [], color="black", marker="x", linestyle="", label="scheme not converged"))
+    handles.append(Line2D([], [], color="black", marker="x", linestyle="", label="scheme did not converge"))
     figure.legend(handles=handles, loc="outside upper center", ncols=4)
     return figure
 
@@ -113,14 +116,13 @@ def _draw_panel(
         if meaningless(row) or not drawable(row["error"], log=True):
             continue
         colour, marker, _ = _KINDS[row["kind"]]
-        y = labels.index(configuration(row))
-        size = 9 if marker == "|" else 4.5
-        ax.plot(row["error"], y, marker, color=colour, markerfacecolor=_face(row["kind"]), markersize=size)
+        y = labels.index(configuration(row)) + _OFFSETS[row["kind"]]
+        ax.plot(row["error"], y, marker, color=colour, markerfacecolor=_face(row["kind"]), markersize=4.0)
         if row["kind"] == "solver" and not ended_well(row["status"]):
             ax.plot(row["error"], y, "x", color="black", markersize=6, gid="not converged")
     odd = {(row["solution"], configuration(row)): row for row in rows if meaningless(row)}
     lines = remarks({**row, "configuration": label} for (_, label), row in odd.items())
-    style_axes(ax, titled(title, lines, letters), labels, every=1, margin=0.5, ticks=8)
+    style_axes(ax, titled(title, lines, letters), labels, every=1, margin=0.6, ticks=8)
     if rows:
         say(ax, account_of([row for row in rows if not meaningless(row)]))
 

@@ -195,7 +195,7 @@ def _keys(names: Iterable[str], looks: Mapping[str, str], odd: bool) -> list[Lin
         look = {"color": colour, "marker": marker, "markersize": size, "linestyle": line}
         keys.append(Line2D([], [], linewidth=0.9, label=name, **look))
     if odd:
-        keys.append(Line2D([], [], color="black", marker="x", linestyle="", label="not converged"))
+        keys.append(Line2D([], [], color="black", marker="x", linestyle="", label="did not converge"))
     return keys
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -48,7 +49,10 @@ def _crossings(x: Any, y: Any, beyond: Any, limit: float, *, log: bool) -> list[
     """Return where a curve crosses a limit, and where it starts if it starts beyond."""
     finite = np.isfinite(y)
     x, y, beyond = x[finite], y[finite], beyond[finite]
-    level = (lambda v: np.log(np.maximum(v, 1e-300))) if log else (lambda v: v)
+
+    def level(value: float) -> float:
+        return math.log(max(value, 1e-300)) if log else value
+
     places = [float(x[0])] if len(x) and beyond[0] else []
     for a, b in pairwise(range(len(x))):
         if beyond[a] != beyond[b]:

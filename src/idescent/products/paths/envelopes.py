@@ -1,7 +1,7 @@
 """Separate the dense oscillations of a curve, which are drawn as an envelope, from the rest of it.
 
-What lives here: which rows oscillate faster than a panel resolves, and their lower and upper bounds.  What does
-not: drawing (:mod:`.lines`), and thinning of lines (:func:`idescent.products.paths.curves.thinned`).
+What lives here: which rows oscillate faster than a panel resolves, and their lower and upper bounds.  What
+does not: drawing (:mod:`.lines`), and thinning of lines (:func:`idescent.products.paths.curves.thinned`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-# A panel is about 220 points wide, so a window is about 4 points wide: a line with three turns in it is a block.
+# A panel is about 220 points wide, so a window is about 4 points wide: a line that turns three times in a
+# window fills it.
 _WINDOWS = 56
 _TURNS = 3
 # Steps below this fraction of the panel's height cannot be seen and are no turns.

@@ -149,7 +149,7 @@ def line_key(spec: FigureSpec, name: str) -> Line2D:
 
 
 def reference_keys(axes: Iterable[Axes]) -> list[Line2D]:
-    """Return legend handles of the minimum, of error estimates and of clipped curves, where panels have them."""
+    """Return legend handles of the minimum, error estimates and marks of clipped curves in the panels."""
     ids = {line.get_gid() or "" for ax in axes for line in ax.lines}
     keys = []
     if "minimum" in ids:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from idescent.drawing import style
 from idescent.drawing.drawable import drawable
@@ -194,20 +195,17 @@ def _line_drawer(
     low, high = ends([up(curve.y) for curve in plausible])
 
     def draw(curve: Curve, y: Array, marks: tuple[int, float] | None = None, **look: Any) -> None:
-        rows: list[Array] = []
+        rows: list[NDArray[np.int64]] = []
         for piece in np.split(np.arange(len(y)), [] if marks else curve.breaks):
             k, values = across(curve.k[piece]), up(y[piece])
             lines, envelopes = separated(k, values, first, last, high - low)
             rows += [piece[part][thinned(values[part])] for part in lines]
             for one in envelopes:
-                back = (np.exp(v) if log else v for v in (one.low, one.high))
+                low_end, high_end = (np.exp(v) if log else v for v in (one.low, one.high))
                 x = np.exp(one.k) if spec.x_scale == "log" else one.k
-                band = {
-                    "facecolor": look["color"],
-                    "edgecolor": look["color"],
-                    "zorder": look.get("zorder", 2),
-                }
-                ax.fill_between(x, *back, **band, **_ENVELOPE, gid=f"{curve_id(curve)}:envelope")
+                band: dict[str, Any] = dict.fromkeys(("facecolor", "edgecolor"), look["color"])
+                band |= {"zorder": look.get("zorder", 2), "gid": f"{curve_id(curve)}:envelope"}
+                ax.fill_between(x, low_end, high_end, **band, **_ENVELOPE)
         # One line for all parts: missing values separate them.
         x, y = (
             np.concatenate([_ended(v[part]) for part in rows] or [np.empty(0)])[:-1] for v in (curve.k, y)

@@ -18,27 +18,31 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.drawing import style
 from idescent.drawing.drawable import Account, account_of, drawable, say, without_scale
-from idescent.drawing.looks import SCHEMES, model_look
+from idescent.drawing.looks import SCHEMES, displayed, model_look
 from idescent.drawing.remarks import remarks, tell
 from idescent.drawing.saving import save, styled
 from idescent.products.product import Task
 from idescent.products.scaling.rows import good, meaningless, sup_errors
 from idescent.store.tables import hyperparameters, read_errors
 
+_STRONG = 6  # curves at full strength, the first ones of the study
 CAPTION = (
     "Largest error of θ over all iterations against the learning rate α, for each continuous model of "
     "{optimizer} (objective: {objective}), a panel for each choice of its hyper-parameters. Filled markers: "
-    "the asymptotic window in which the order is fitted; crosses: the solution did not reach its tolerance, "
+    "the asymptotic window in which the order is fitted; open markers: outside it; pale: models after the "
+    f"first {_STRONG} of the study; crosses: the solution did not reach its tolerance, "
     "or a run diverged. The triangles have the slopes of orders 1, 2 and 3. Errors within "
     f"{ABOVE_FLOOR:g} times the estimated error of solver and rounding are not shown."
 )
 
 _COLUMNS = 3
+_FAINT = 0.35  # opacity of the others
+_LABELLED = 8  # most learning rates with a label each, in at most two columns of panels
 _DECADE = 10.0
 _REMARK = 0.075  # height of a line of remarks, as a fraction of a panel
 
@@ -129,6 +133,7 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for axis in (first.xaxis, first.yaxis):
         axis.set_major_locator(LogLocator(numticks=9))
         axis.set_minor_formatter(NullFormatter())
+    _ladder_ticks(first, rows, columns)
     for ax, members, errors in zip(axes, panels.values(), accounts, strict=False):
         if not errors.whole:
             _triangles(ax, [row for row in members if _shown(row)], room)
@@ -142,11 +147,33 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
             ax.set_xlabel(r"learning rate $\alpha$")
     for row_of in grid:
         row_of[0].set_ylabel(r"$\max_k\,\Vert\theta_\mathrm{discrete} - \theta_\mathrm{model}\Vert$")
-    keys = [_key(name, model, second) for name, (model, second) in solutions.items()]
+    keys = [_key(name, solutions) for name in solutions]
+    for used, label in ((True, "in the fit of the order"), (False, "outside the fit")):
+        if any(row["used"] is used for row in shown):
+            face = style.GREY if used else "white"
+            look: dict[str, Any] = {"color": style.GREY, "markerfacecolor": face, "markersize": 3.6}
+            keys.append(Line2D([], [], marker="o", linestyle="", label=label, **look))
     if not all(good(row) for row in shown):
-        keys.append(Line2D([], [], color="black", marker="x", linestyle="", label="not converged"))
+        keys.append(Line2D([], [], color="black", marker="x", linestyle="", label="did not converge"))
     figure.legend(handles=keys, loc="outside upper center", ncols=min(len(keys), 5 if columns > 1 else 3))
     return figure
+
+
+def _ladder_ticks(ax: Axes, rows: Sequence[Mapping[str, Any]], columns: int) -> None:
+    """Set a tick at each learning rate, with a label if there is room for all."""
+    rates = sorted({row["alpha"] for row in rows})
+    if len(rates) <= _LABELLED and columns <= 2:
+        ax.xaxis.set_major_locator(FixedLocator(rates))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.xaxis.set_minor_locator(FixedLocator([]))
+        ax.tick_params(axis="x", labelsize=6)
+    else:
+        ax.xaxis.set_minor_locator(FixedLocator(rates))
+
+
+def _strength(name: str, solutions: Mapping[str, tuple[str, bool]]) -> float:
+    """Return the opacity of a curve."""
+    return 1.0 if list(solutions).index(name) < _STRONG else _FAINT
 
 
 def _solutions(rows: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, bool]]:
@@ -167,17 +194,20 @@ def _draw(
     model, again = solutions[name]
     colour, marker, size, line = model_look(name if again else model)
     x, y = ([row[key] for row in rows] for key in ("alpha", "error"))
-    ax.plot(x, y, color=colour, linestyle=line, linewidth=1.0, zorder=1.9, gid=f"{name} line")
+    strength = _strength(name, solutions)
+    behind = 0.0 if strength == 1.0 else 0.8
+    look: dict[str, Any] = {"color": colour, "alpha": strength}
+    ax.plot(x, y, **look, linestyle=line, linewidth=1.0, zorder=1.9 - behind, gid=f"{name} line")
     for used, face in ((True, colour), (False, "white")):
         chosen = [row for row in rows if row["used"] is used]
         ax.plot(
             [row["alpha"] for row in chosen],
             [row["error"] for row in chosen],
             marker,
-            color=colour,
+            **look,
             markerfacecolor=face,
             markersize=size,
-            zorder=3.0 - 0.1 * size,
+            zorder=3.0 - 0.1 * size - behind,
             gid=f"{name} {'window' if used else 'outside'}",
         )
     bad = [row for row in rows if not good(row)]
@@ -193,11 +223,12 @@ def _draw(
         )
 
 
-def _key(name: str, model: str, again: bool) -> Line2D:
+def _key(name: str, solutions: Mapping[str, tuple[str, bool]]) -> Line2D:
+    model, again = solutions[name]
     colour, marker, size, line = model_look(name if again else model)
-    return Line2D(
-        [], [], color=colour, marker=marker, markersize=size, linestyle=line, linewidth=1.0, label=name
-    )
+    look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": size, "linestyle": line}
+    look["alpha"] = _strength(name, solutions)
+    return Line2D([], [], linewidth=1.0, label=displayed(name), **look)
 
 
 def _title(row: Mapping[str, Any]) -> str:

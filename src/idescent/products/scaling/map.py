@@ -218,7 +218,13 @@ def _legend(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
     ]
     signs = {_sign(row) for row in rows}
     keys += [
-        Patch(facecolor=style.GREY, edgecolor="white", hatch=hatch, label=sign, linewidth=0.0)
+        Patch(
+            facecolor=style.GREY,
+            edgecolor="white",
+            hatch=hatch,
+            label="did not converge" if sign == _FAILED else sign,
+            linewidth=0.0,
+        )
         for sign, hatch in _HATCHES.items()
         if sign in signs
     ]
