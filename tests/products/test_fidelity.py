@@ -195,7 +195,7 @@ def test_a_second_solution_of_a_model_and_a_long_title_are_told_apart() -> None:
         figure = fidelity_figure([solutions], dict.fromkeys(solutions, "paper"), [0.1])
     assert figure.axes[0].get_title().count("\n") == 2
     keys = figure.legends[0].get_lines()[1:]
-    assert [key.get_label() for key in keys] == ["paper", "algorithm-4", "again"]
+    assert [key.get_label() for key in keys] == ["IDE of the paper", "Algorithm 4", "again"]
     assert len({(key.get_color(), key.get_marker()) for key in keys}) == 3
 
 
@@ -286,3 +286,16 @@ def test_a_study_asks_for_the_sharpness_by_a_key() -> None:
     assert functions == [f"idescent.products.fidelity.{name}:job" for name in ("rows", "sharpness")]
     # The code of the optimizer counts: one digest for each.
     assert (len(set(codes[0])), len(set(codes[1]))) == (1, 2)
+
+
+def test_a_dense_oscillation_of_the_loss_is_a_band_between_its_ends():
+    from matplotlib.figure import Figure
+
+    from idescent.products.fidelity.figure import _plot
+
+    ax = Figure().subplots()
+    k = np.arange(2001)
+    _plot(ax, k, np.where(k % 2, 1e-2, 1e-4), log=True, color="black")
+    (band,) = ax.collections
+    up = band.get_paths()[0].vertices[:, 1]
+    assert (up.min(), up.max()) == (pytest.approx(1e-4), pytest.approx(1e-2))

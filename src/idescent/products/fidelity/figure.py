@@ -21,11 +21,12 @@ from matplotlib.lines import Line2D
 from idescent.analysis.errors import MEANINGLESS, status
 from idescent.drawing import style
 from idescent.drawing.drawable import Account, account, drawable, held, say, without_scale
-from idescent.drawing.looks import SCHEMES, model_look
+from idescent.drawing.looks import SCHEMES, displayed, model_look
 from idescent.drawing.remarks import tell
 from idescent.drawing.saving import save, styled
 from idescent.products.fidelity.rows import SMALLEST_LOSS, horizon, negative, relative_errors, unsolved
 from idescent.products.paths.curves import MOST_POINTS
+from idescent.products.paths.envelopes import separated
 from idescent.products.product import Task
 from idescent.store.trajectories import read_with_metadata
 from idescent.study import registry
@@ -33,8 +34,9 @@ from idescent.trajectory import Trajectory
 
 CAPTION = (
     "Loss along the runs of {optimizer} (objective: {objective}; wide grey line) and along the solutions of "
-    "its continuous models; below, the relative error of the models. Horizontal lines: the bounds {bounds}; "
-    "markers: the last iteration before a model exceeds a bound for the first time. {floor} Cross at the end "
+    "its continuous models; below, the relative error of the models. Bands: "
+    "smallest and largest value where a curve oscillates faster than the figure resolves. "
+    "Horizontal lines: the bounds {bounds}; markers: the last iteration before a model exceeds a bound for the first time. {floor} Cross at the end "
     "of a curve, or at the lower left where there is no curve: the solution did not reach its tolerance, or "
     "diverged."
 )
@@ -121,7 +123,7 @@ def fidelity_figure(
         say(above, drawn_losses)
         if drawn_losses.drawn:
             look = {"color": "#B8B8B8", "linewidth": 3.2, "solid_capstyle": "butt", "zorder": 1}
-            above.plot(*_thin(run.k, held(run.loss, log=log)), **look)
+            _plot(above, run.k, held(run.loss, log=log), log=log, **look)
         all_errors: list[Any] = []
         names |= dict.fromkeys(name for name in cell if name != "discrete")
         for name, path in kept.items():
@@ -129,12 +131,13 @@ def fidelity_figure(
                 continue
             colour, marker, size, line = model_look(looks[name])
             if drawn_losses.drawn:
-                x, y = _thin(path.k, held(path.loss, log=log))
-                above.plot(x, y, color=colour, linestyle=line, linewidth=0.9, gid=name)
+                look = {"color": colour, "linestyle": line, "linewidth": 0.9, "gid": name}
+                _plot(above, path.k, held(path.loss, log=log), log=log, **look)
             k, errors = relative_errors(run, path)
             all_errors.append(errors["loss"])
             seen = drawable(errors["loss"], log=True)
-            below.plot(*_thin(k[seen], errors["loss"][seen]), color=colour, linestyle=line, linewidth=0.9)
+            look = {"color": colour, "linestyle": line, "linewidth": 0.9}
+            _plot(below, k[seen], errors["loss"][seen], log=True, **look)
             for bound in within:
                 left = horizon(k, errors["loss"], bound)
                 if left < run.steps and not unsolved(path, k, left):
@@ -193,7 +196,7 @@ def _keys(names: Iterable[str], looks: Mapping[str, str], odd: bool) -> list[Lin
     for name in names:
         colour, marker, size, line = model_look(looks[name])
         look = {"color": colour, "marker": marker, "markersize": size, "linestyle": line}
-        keys.append(Line2D([], [], linewidth=0.9, label=name, **look))
+        keys.append(Line2D([], [], linewidth=0.9, label=displayed(name), **look))
     if odd:
         keys.append(Line2D([], [], color="black", marker="x", linestyle="", label="did not converge"))
     return keys
@@ -241,6 +244,28 @@ def _bounds(row: Sequence[Axes], within: Sequence[float]) -> None:
             fontsize=5.5,
             color=style.GREY,
         )
+
+
+def _plot(ax: Axes, k: Any, y: Any, *, log: bool, **look: Any) -> None:
+    """Draw a curve as a line, and its dense oscillations as bands of their values."""
+    positive = np.isfinite(y) & (y > 0.0) if log else np.isfinite(y)
+    if not positive.any():
+        ax.plot(*_thin(k, y), **look)
+        return
+    # Values without a logarithm, and values far below the largest, are as low as the panel shows.
+    low = max(float(y[positive].min()), 1e-8 * float(y[positive].max())) if log else -math.inf
+    level = np.maximum(y, low) if log else y
+    whole = bool(np.isfinite(level).all())
+    values = np.log(level) if log and whole else level
+    height = float(np.ptp(values)) if whole else 0.0
+    k = np.asarray(k, dtype=np.float64)
+    lines, envelopes = separated(k, values, float(k[0]), float(k[-1]), height)
+    for i, part in enumerate(lines or [slice(0, 0)]):
+        ax.plot(*_thin(k[part], y[part]), **look if i == 0 else look | {"gid": None})
+    for one in envelopes:
+        low_end, high_end = (np.exp(v) if log else v for v in (one.low, one.high))
+        band = {"color": look["color"], "alpha": 0.35, "linewidth": 0.4, "gid": "envelope"}
+        ax.fill_between(one.k, low_end, high_end, zorder=look.get("zorder", 2), **band)
 
 
 def _thin(x: Any, y: Any) -> tuple[Any, Any]:
