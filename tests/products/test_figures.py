@@ -13,7 +13,6 @@ from drawn import build, cell, lines, put, simulate, stand_in
 import idescent as ide
 from idescent import trajectory
 from idescent.products.paths import curves as data
-from idescent.products.paths import envelopes
 from idescent.products.paths import figure as draw
 from idescent.products.paths.spec import parse, required
 from idescent.store import trajectories
@@ -213,19 +212,6 @@ def test_limits_of_a_panel_cut_the_curves_visibly_and_draw_no_mark_outside(files
 def test_limits_that_do_not_increase_are_refused(y):
     with pytest.raises(ValueError, match=r"figures\.f\.panels\.0:.*must be \[low, high\] with low < high"):
         parse("f", BASIC | {"panels": [{"alpha": 0.1, "y": y}]})
-
-
-def test_a_dense_oscillation_is_an_envelope_and_the_rest_a_line():
-    k = np.arange(1, 2001, dtype=float)
-    swings = np.where(k < 1000, 0.0, np.cos(np.pi * k))
-    parts, bands = envelopes.separated(k, swings, 1.0, 2000.0, 2.0)
-    (band,) = bands
-    assert 950 < band.k[0] < 1040 < 1990 < band.k[-1]
-    assert (band.low.min(), band.high.max()) == (-1.0, 1.0)
-    assert [(part.start, part.stop < 1045) for part in parts] == [(0, True)]
-    # As slow as the panel resolves: no envelope.
-    slow = np.cos(2 * np.pi * k / 200)
-    assert envelopes.separated(k, slow, 1.0, 2000.0, 2.0) == ([slice(0, 2000)], [])
 
 
 def test_curves_of_errors_carry_a_few_markers_of_their_configuration_for_print_in_grey(files):

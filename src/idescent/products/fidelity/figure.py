@@ -36,7 +36,8 @@ CAPTION = (
     "Loss along the runs of {optimizer} (objective: {objective}; wide grey line) and along the solutions of "
     "its continuous models; below, the relative error of the models. Bands: "
     "smallest and largest value where a curve oscillates faster than the figure resolves. "
-    "Horizontal lines: the bounds {bounds}; markers: the last iteration before a model exceeds a bound for the first time. {floor} Cross at the end "
+    "Horizontal lines: the bounds {bounds}; "
+    "markers: the last iteration before a model exceeds a bound for the first time. {floor} Cross at the end "
     "of a curve, or at the lower left where there is no curve: the solution did not reach its tolerance, or "
     "diverged."
 )
