@@ -62,7 +62,8 @@ def chain(problem: Problem, gradient: Callable[[float], float]) -> Chain | None:
 
 
 def _adam(gradient: Any, theta0: float, alpha: float, b1: float, b2: float, eps: float) -> Chain:
-    log1, log2 = math.log(b1), math.log(b2)
+    # exp(-inf) is 0: without a first average its mass is 1.
+    log1, log2 = math.log(b1) if b1 else -math.inf, math.log(b2)
 
     def slope(s: float, y: Any) -> list[float]:
         g, root = gradient(y[0]), math.sqrt(-math.expm1(s * log2))

@@ -25,6 +25,7 @@ from idescent.models.equation import (
     Memory,
     Source,
 )
+from idescent.models.lags import Lag
 from idescent.models.variables import OLD, PLACE, STEP, Variable, Variables
 from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.plan import Plan, Values
@@ -144,6 +145,11 @@ def _variables(optimizer: Optimizer, start: int) -> tuple[Variables, float | Non
     return Variables(plan, start), slowest(optimizer)
 
 
+def _shifted(s: Array) -> Array:
+    """Return kappa at the nine shifts of the average, with a new first axis."""
+    return np.maximum(s + 0.5 + _SHIFTS.reshape(-1, *[1] * s.ndim), 0.5)
+
+
 def _settled(beta: float, alpha: float) -> int:
     """Return the number of iterations after which a source of a nested memory has no transient."""
     return math.ceil(2.0 * math.log(1.0 / alpha) / (1.0 - beta) if beta < 1.0 else alpha ** (-2.0 / 3.0))
@@ -175,6 +181,33 @@ class _System:
         self.variables, self.alpha = variables, alpha
         self.plan, self.items = variables.plan, list(variables.items.values())
         self.shrink, self.push = decoupled_decay(alpha, self.plan.decoupled)
+        # Names that the step asks for, if each is a value of the equation, or one times a mass: index of
+        # the variable, and the mean lag of a memory.  None: a value needs more (:meth:`_read`).
+        self._simple = self._simple_step()
+        # What the velocity needs at s alone, for the last s: all sweeps of a window have the same s.
+        self._s = np.empty(0)
+        self._kappa, self._numbers_at_s = np.empty(0), Values()
+        self._at_s: dict[str, tuple[Array, Array]] = {}
+        self._masses: list[Array | None] = []
+
+    def _simple_step(self) -> list[tuple[str, int, Lag | None]] | None:
+        simple: list[tuple[str, int, Lag | None]] = []
+        index = {variable.key: i for i, variable in enumerate(self.items)}
+        for asked in self.variables.asked[STEP]:
+            if (STEP, asked) not in self.variables.lookup:
+                continue
+            key = self.variables.lookup[STEP, asked]
+            variable = self.variables.items[key]
+            pair = self.variables.late(STEP, asked)
+            if variable.kind == "input":
+                simple.append((asked, index[key], None))
+                continue
+            start = self.plan.memories[variable.memory or ""].start
+            moved = pair is not None and pair[1] != variable.late
+            if variable.kind != "linear" or moved or callable(start) or np.any(start):
+                return None
+            simple.append((asked, index[key], variable.lag))
+        return None if self.plan.shape is not None else simple
 
     def memories(self) -> tuple[Memory, ...]:
         """Return the memories of the equation."""
@@ -182,22 +215,41 @@ class _System:
 
     def velocity(self, s: Array, theta: Array, gradient: Array, memories: Sequence[Array]) -> Array:
         """Return d(theta)/ds."""
-        kappa = np.maximum(s + 0.5 + _SHIFTS.reshape(-1, *[1] * s.ndim), 0.5)
-        count = len(_SHIFTS) if len(_SHIFTS) * theta.size <= MOST_AT_ONCE else 1
+        if len(_SHIFTS) * theta.size <= MOST_AT_ONCE:
+            count = len(_SHIFTS)
+            if s.shape != self._s.shape or not (s == self._s).all():
+                self._remember(s)
+            kappa, numbers, known = self._kappa, self._numbers_at_s, self._at_s
+        else:
+            count, kappa, numbers, known = 1, _shifted(s), None, None
         average = None
         for i in range(0, len(_SHIFTS), count):
-            values = self._read(STEP, s, kappa[i : i + count], theta, gradient, memories)
+            if numbers is not None and self._simple is not None:
+                values = numbers.copy()
+                for (asked, index, _), mass in zip(self._simple, self._masses, strict=True):
+                    values[asked] = memories[index] if mass is None else mass * memories[index]
+            else:
+                at = kappa[i : i + count]
+                values = self._read(STEP, s, at, theta, gradient, memories, numbers, known)
             steps = self.plan.flat(np.asarray(self.plan.direction(values)))
             if steps.ndim == s.ndim:
                 # A step without masses and without k has no axis of shifts: it is its own average.
                 average = steps
                 break
             if average is None:
-                average = np.tensordot(_AVERAGE[i : i + count], steps, 1)
+                # numpy.tensordot by hand: its checks take longer than the product of small arrays.
+                average = np.dot(_AVERAGE[i : i + count], steps.reshape(count, -1)).reshape(steps.shape[1:])
             else:
                 average += _AVERAGE[i] * steps[0]
         assert average is not None
         return -self.push * self.alpha * average - self.shrink * theta
+
+    def _remember(self, s: Array) -> None:
+        """Compute what the velocity needs at ``s`` alone."""
+        self._s, self._at_s, self._kappa = s.copy(), {}, _shifted(s)
+        self._numbers_at_s = self._numbers(self._kappa)
+        simple = self._simple or ()
+        self._masses = [None if lag is None else lag.mass(self._kappa) for _, _, lag in simple]
 
     def point(self, s: Array, theta: Array, memories: Sequence[Array]) -> Array:
         """Return the point whose gradient the optimizer evaluates in the iteration after ``s``."""
@@ -230,9 +282,15 @@ class _System:
         theta: Array,
         gradient: Array,
         memories: Sequence[Array],
+        numbers: Values | None = None,
+        known: dict[str, tuple[Array, Array]] | None = None,
     ) -> Values:
-        """Return the values that a reader finds at ``s``, by name, with the masses at ``kappa``."""
-        values, shape = self._numbers(kappa), self.plan.shape
+        """Return the values that a reader finds at ``s``, by name, with the masses at ``kappa``.
+
+        ``numbers`` and ``known`` contain what depends on ``kappa`` alone; ``known`` is completed.
+        """
+        values, shape = self._numbers(kappa) if numbers is None else numbers.copy(), self.plan.shape
+        known = {} if known is None else known
         means = dict(zip((variable.key for variable in self.items), memories, strict=False))
         dims = self.variables.dims(theta.shape[-1])
         if reader == PLACE:
@@ -260,13 +318,16 @@ class _System:
                 value = value + (variable.late - late) * lag.change(s + 0.5) * (h - value)
             value = self._shaped(value, dims[name])
             if variable.kind == "linear":
-                at = kappa.reshape(*kappa.shape[:-1], *[1] * len(dims[name])) + variable.late - late
-                value = lag.mass(at) * value
+                if asked not in known:
+                    at = kappa.reshape(*kappa.shape[:-1], *[1] * len(dims[name])) + variable.late - late
+                    known[asked] = lag.mass(at), lag.kept(at)
+                mass, kept = known[asked]
+                value = mass * value
                 start = self.plan.memories[name].start
                 if callable(start) and f"{key}_start" in means:
-                    value = value + lag.kept(at) * self._shaped(means[f"{key}_start"], dims[name])
+                    value = value + kept * self._shaped(means[f"{key}_start"], dims[name])
                 elif not callable(start) and np.any(start):
-                    value = value + lag.kept(at) * np.asarray(start)
+                    value = value + kept * np.asarray(start)
             values[asked] = value
         return values
 

@@ -55,6 +55,10 @@ MOST_STAGES = 50
 # Tolerance of a pass relative to the one before: its error is then negligible in their difference.
 FINER = 0.01
 
+# Numbers in elements that wait for their rows to be filled, and in their polynomials there: together they
+# take fewer calls.
+MOST_PENDING = 2**18
+
 # Default budget of gradients: a fixed number, one for each of the first iterations, and one for each later
 # iteration.  Solutions that converge stay below it.
 START, EARLY, EARLY_STEPS, LATE = 2e6, 1000.0, 10_000, 50.0
@@ -151,13 +155,15 @@ class Collocation:
         log = progress or (lambda line: None)
         sweeps, factor, overlap = 0, 1.0, self.overlap
         coarse: SolutionRows | None = None
+        march: March | None = None
         # Overflow in a sweep that diverges is part of the outcome, no warning.
         with np.errstate(all="ignore"):
             first = problem.first_iterations(start, steps)
             while True:
                 rows = SolutionRows(problem, start, k, first)
+                tolerances = factor * rtol, factor * atol
                 march = March(
-                    self, problem, start, steps, factor * rtol, factor * atol, overlap, rows, log, first
+                    self, problem, start, steps, *tolerances, overlap, rows, log, first, march
                 ).run()
                 sweeps += march.sweeps
                 estimate, allowed = _certify(coarse, rows, rtol, atol)
@@ -225,34 +231,62 @@ class SolutionRows:
         # The first row that the equation fills.
         self._begin = 1 if first is None else int(np.searchsorted(k, first.count, side="right"))
         self._stored = [i for i, memory in enumerate(problem.equation.memories) if memory.stored]
-        self.theta = np.full((len(k), len(theta0)), np.nan)
-        self.theta[0] = theta0
+        self._theta = np.full((len(k), len(theta0)), np.nan)
+        self._theta[0] = theta0
         if first is not None:
-            self.theta[: self._begin] = first.theta[first.rows(k[: self._begin])]
+            self._theta[: self._begin] = first.theta[first.rows(k[: self._begin])]
         self._memories: list[Array] = []
-        # Index of the next row to fill, for each offset.  Neighbouring elements may round their common border
+        offset = problem.equation.moment_offset
+        # For each offset, index of the next row to fill.  Neighbouring elements may round their common border
         # to different sides of a whole number: the index neither skips nor repeats a row there.
-        self._next = {0.0: self._begin, problem.equation.moment_offset: self._begin}
+        self._next = {0.0: self._begin, offset: self._begin}
+        # Elements whose rows are still to be filled, for each offset: first and last row, s, length, values.
+        self._pending: dict[float, list[tuple[int, int, float, float, list[Array]]]]
+        self._pending = {at: [] for at in self._next}
+        self._numbers = 0
+
+    @property
+    def theta(self) -> Array:
+        """See above."""
+        self._fill()
+        return self._theta
 
     def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
         """Fill the rows in the element; see ``idescent.solvers.problem.Sink``."""
         offset = self.problem.equation.moment_offset
-        memories = [memories[i] for i in self._stored]
+        values = [theta, *(memories[i] for i in self._stored)]
         if not self._memories:
-            self._memories = [np.full((len(self.k), values.shape[1]), np.nan) for values in memories]
-            for rows, values in zip(self._memories, memories, strict=True):
-                rows[0] = 0.0 if offset else values[0]
-        ends = {at: int(np.searchsorted(self.k, s + length - at, side="right")) for at in self._next}
-        self._fill(self.theta, 0.0, ends[0.0], s, length, theta)
-        for rows, values in zip(self._memories, memories, strict=True):
-            self._fill(rows, offset, ends[offset], s, length, values)
-        self._next = {at: max(first, ends[at]) for at, first in self._next.items()}
+            self._memories = [np.full((len(self.k), memory.shape[1]), np.nan) for memory in values[1:]]
+            for rows, memory in zip(self._memories, values[1:], strict=True):
+                rows[0] = 0.0 if offset else memory[0]
+        for at, first in self._next.items():
+            end = int(np.searchsorted(self.k, s + length - at, side="right"))
+            if end > first:
+                self._next[at] = end
+                part = values if not offset else values[:1] if at == 0.0 else values[1:]
+                self._pending[at].append((first, end, s, length, part))
+                self._numbers += (end - first) * len(theta) + sum(value.size for value in part)
+        if self._numbers > MOST_PENDING:
+            self._fill()
 
-    def _fill(self, rows: Array, offset: float, end: int, s: float, length: float, values: Array) -> None:
-        first = self._next[offset]
-        if end > first:
-            x: Array = (self.k[first:end].astype(np.float64) + offset - s) / length
-            rows[first:end] = self.problem.method.interpolate(x, values)
+    def _fill(self) -> None:
+        """Fill the rows of the pending elements, with the polynomials of all of them at once."""
+        for at, elements in self._pending.items():
+            if not elements:
+                continue
+            first, end = elements[0][0], elements[-1][1]
+            counts = [element[1] - element[0] for element in elements]
+            s, length = (np.repeat([element[i] for element in elements], counts) for i in (2, 3))
+            polynomials = self.problem.method.polynomials((self.k[first:end] + at - s) / length)
+            tables = [self._theta, *self._memories]
+            if len(elements[0][4]) < len(tables):
+                tables = tables[:1] if at == 0.0 else tables[1:]
+            for begin, stop, _, _, values in elements:
+                for rows, nodes in zip(tables, values, strict=True):
+                    part = polynomials[begin - first : stop - first]
+                    rows[begin:stop] = self.problem.method.sum(part, nodes)
+            elements.clear()
+        self._numbers = 0
 
     def moments(self) -> dict[str, Array]:
         """Return the optimizer's moments by name at the iterations ``k``, shape (r, width) each."""
@@ -264,6 +298,7 @@ class SolutionRows:
         if self.first is not None:
             widths = [self.first.moments[memory.name].shape[1] for memory in memories]
         empty = [np.full((len(self.k), width), np.nan) for width in widths]
+        self._fill()
         tables = self._memories or empty
         for memory, rows in zip(memories, tables, strict=True):
             if memory.readout is not None and len(k):

@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 from idescent.models.equation import FirstIterations
 from idescent.solvers import mesh
 from idescent.solvers.fallback import Relaxation
+from idescent.solvers.guide import Guide, Path
 from idescent.solvers.pace import Pace
 from idescent.solvers.problem import Problem, Settings, Sink, State
 from idescent.solvers.rest import begins_at_rest, soft_length, unknown
@@ -66,6 +67,9 @@ OPEN, OPEN_AT_REST = 0.02, 1e-4
 
 # Length of the first element, in iterations: the path starts steeply, and later lengths follow the tails.
 FIRST_LENGTH = 0.25
+
+# Ratio of the longest element to the rest of the horizon: rounding must not leave a remainder.
+BEYOND = 1.05
 
 # Shortest element, unless s has fewer digits: resolves a root singularity at the start to 1e-12.
 SHORTEST = 1e-24
@@ -118,6 +122,7 @@ class March:
         sink: Sink,
         log: Progress,
         first: FirstIterations | None = None,
+        coarse: March | None = None,
     ) -> None:
         self.settings, self.problem, self.steps = settings, problem, steps
         self.rtol, self.atol, self.sink, self.log = max(rtol, 4.0 * ROUNDING), atol, sink, log
@@ -138,6 +143,11 @@ class March:
         self._whole = not self.matrix_free
         # Tail of the last guess of an element by itself, without a Hessian.
         self._guessed_tail = 1.0
+        # The path of this pass, for the next one, and the windows from that of the coarser pass.
+        self.path, self._guide = Path(problem, len(theta0)), None
+        if coarse is not None and coarse.path.complete and not coarse.thorough:
+            self._guide = Guide(coarse.path, self.rtol / coarse.rtol, settings.max_elements)
+        self._window_tails = np.empty(0)
         # Length and path, shape (p + 1, n), of the last accepted element; None begins from a constant path.
         self._last_element: tuple[float, Array] | None = None
         self.failed_at: float | None = None
@@ -153,6 +163,9 @@ class March:
     def _march(self) -> March:
         length, pending, failures = FIRST_LENGTH, self._empty(), 0
         problem = self.problem
+        if not (self.overlap or self.matrix_free):
+            # While the memories are held the velocity hardly changes.
+            length = max(length, self.equation.held_until - self.state.s)
         pace = Pace(self.steps, problem.most_gradients, problem.objective.gradients, self.state.theta)
         while self.state.s < self.steps:
             window = self._extend(pending, length)
@@ -160,11 +173,16 @@ class March:
             if not outcome.converged and self._begins_at_rest(outcome):
                 # Begin again, on an element on which the linearised equation is not stiff.
                 self.thorough, self._whole, pending = True, False, self._empty()
+                self._guide = None
                 length = soft_length(self.equation, self.sources, self.state.memories, outcome.curvature)
                 continue
             if isinstance(window, Outcome):
                 return self._fail(window)  # no element by itself could be solved
             if not outcome.converged:
+                if self._guide is not None:
+                    if self._guide.fails(window):
+                        self._guide, length = None, float(window.lengths[0])
+                    continue
                 if self._last_element is not None and not (self.overlap or self.matrix_free):
                     # Where the velocity changes sign within eps a continuation may be too far off for
                     # Newton's method: try the same length from a constant path.
@@ -200,6 +218,8 @@ class March:
         Each new element is first solved by itself with the closure at its end, the model with local closure:
         a guess that is off by one order of ``alpha`` only.  If that fails, return its outcome.
         """
+        if self._guide is not None:
+            return self._guide.window(self.state, self.steps, whole=self._whole)
         window = Window(self.state, pending.lengths, pending.theta, pending.memories)
         lookahead = self.equation.lookahead
         while True:
@@ -245,6 +265,9 @@ class March:
         if len(window.lengths):
             at = State(float(window.edges[-1]), window.theta[-1, -1], [m[-1, -1] for m in window.memories])
         while True:
+            if not self.overlap:
+                # An element far beyond the horizon would take more sweeps for nothing.
+                length = min(length, max(BEYOND * (self.steps - at.s), 1.0))
             length = mesh.fitted_length(self.equation, at.s, length, whole=self._whole)
             guess = Window(at, np.array([length]), self._continued(window, at, length)[None])
             if not self.overlap:
@@ -290,10 +313,13 @@ class March:
         Return the outcome, and the tail of the last element before the closure: infinite after a failure.
         """
         target = self._tolerance(window.theta)
-        sweeps = 0
+        sweeps = first = lost = 0
         while True:
             tolerance = (OPEN_AT_REST if self.thorough else OPEN) * target
-            outcome, lost = self.relaxation.relax(window, tolerance, thorough=self.thorough)
+            if self._guide is None:
+                outcome, lost = self.relaxation.relax(window, tolerance, thorough=self.thorough)
+            else:
+                outcome = self._guide.relax(window, first, tolerance, self.settings.max_sweeps)
             self.sweeps += lost
             sweeps += outcome.sweeps
             self.sweeps += outcome.sweeps
@@ -304,10 +330,13 @@ class March:
             tails = self._tails(window, target, outcome.curvature)
             bad = tails > 1.0
             if not bad.any():
+                self._window_tails = tails
                 return replace(outcome, sweeps=sweeps), float(tails[self._last(window)])
             too_many = len(window.lengths) + bad.sum() > 2 * self.settings.max_elements
             if too_many or float(window.lengths[bad].min()) < self._shortest():
                 return replace(outcome, sweeps=sweeps, converged=False), math.inf
+            # Halving an element does not change those before it.
+            first = int(np.argmax(bad))
             mesh.halve(window, bad, self.problem.method)
             if self.matrix_free and not self.overlap:
                 # The second half is dropped: once the first is solved, its continuation is the better guess.
@@ -319,12 +348,16 @@ class March:
         The tolerance of a memory is ``rtol`` times its largest value so far.  For a path that began near a
         zero of the gradient a memory is not resolved below the change that the path's own tolerance causes.
         """
-        for i, values in enumerate(window.memories):
-            self.scales[i] = max(self.scales[i], float(np.abs(values).max()))
-        targets = [
-            max(self.rtol * scale, unknown(memory, scale, target, curvature) if self.thorough else 0.0)
-            for memory, scale in zip(self.equation.memories, self.scales, strict=True)
-        ]
+        targets: list[float | Array] = []
+        for i, (memory, values) in enumerate(zip(self.equation.memories, window.memories, strict=True)):
+            if self._guide is not None:
+                # Up to each element of a long window.
+                sizes = np.maximum(np.abs(values).max(axis=(1, 2)), self.scales[i])
+                targets.append(self.rtol * np.maximum.accumulate(sizes))
+                continue
+            scale = self.scales[i] = max(self.scales[i], float(np.abs(values).max()))
+            uncertain = unknown(memory, scale, target, curvature) if self.thorough else 0.0
+            targets.append(max(self.rtol * scale, uncertain))
         targets = mesh.resolvable(self.problem, window, targets, self.rtol)
         return mesh.legendre_tails(self.problem, window, target, targets)
 
@@ -335,11 +368,15 @@ class March:
         """
         edges = window.edges
         accepted = max(1, int(np.searchsorted(edges, edges[-1] - self.overlap, side="right")) - 1)
+        if self._guide is not None:
+            sizes = [float(np.abs(values[:accepted]).max()) for values in window.memories]
+            self.scales = list(map(max, self.scales, sizes))
         theta = window.with_left(window.theta, self.state.theta)
         memories = [window.with_left(v, f) for v, f in zip(window.memories, self.state.memories, strict=True)]
         for e in range(accepted):
             s, length, parts = float(edges[e]), float(window.lengths[e]), [values[e] for values in memories]
             self.sink.take(s, length, mesh.evaluated(self.problem, s, length, theta[e], parts), parts)
+            self.path.add(s, length, theta[e], float(self._window_tails[e]))
         self._last_element = float(window.lengths[accepted - 1]), theta[accepted - 1]
         self.state = State(
             float(edges[accepted]),

@@ -9,9 +9,9 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
-from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 from idescent.models.equation import Equation
@@ -77,11 +77,23 @@ def continued(method: Radau, length: float, values: Array, theta: Array, beyond:
         Length of the next element.
     degree : int
     """
-    path = np.broadcast_to(theta, (method.stages, len(theta))).copy()
-    polynomials = legendre.legvander(1.0 + 2.0 * method.nodes * beyond / length, degree)
-    # Every Legendre polynomial is 1 at the border.
-    path += (polynomials - 1.0) @ (method.transform[: degree + 1] @ values)
-    return path
+    # P_k(1 + 2y) - 1 without P_k(1) = 1, by powers of y: all terms are positive, nothing cancels.
+    powers = np.power.outer(method.nodes * (beyond / length), np.arange(1, degree + 1))
+    polynomials = powers @ _shifted_legendre(degree)
+    return theta + np.asarray(polynomials @ (method.transform[1 : degree + 1] @ values))
+
+
+@cache
+def _shifted_legendre(degree: int) -> Array:
+    r"""Return the coefficients of :math:`P_k(1 + 2y) - 1`, shape (degree, degree).
+
+    .. math:: P_k(1 + 2y) = \sum_j \binom{k}{j} \binom{k + j}{j}\,y^j
+
+    Rows: the powers j = 1 ... degree; columns: k = 1 ... degree.
+    """
+    k = range(1, degree + 1)
+    rows = [[math.comb(i, j) * math.comb(i + j, j) for i in k] for j in k]
+    return np.array(rows, dtype=np.float64).reshape(degree, degree)
 
 
 def appended(window: Window, tail: Window) -> Window:
@@ -111,7 +123,9 @@ def halve(window: Window, split: NDArray[np.bool_], method: Radau) -> None:
     window.lengths, window.theta = np.array(lengths), np.stack(paths)
 
 
-def legendre_tails(problem: Problem, window: Window, target: float, targets: Sequence[float]) -> Array:
+def legendre_tails(
+    problem: Problem, window: Window, target: float, targets: Sequence[float | Array]
+) -> Array:
     """Compute the Legendre tail of each element, shape (E,): 1 is as long as the tolerances allow.
 
     The size of the two highest Legendre coefficients in units of the tolerance, the largest over the path and
@@ -124,7 +138,7 @@ def legendre_tails(problem: Problem, window: Window, target: float, targets: Seq
         Its path and memories.
     target : float
         Tolerance of the path.
-    targets : sequence of float
+    targets : sequence of float or ndarray, shape (E,)
         Tolerance of each memory.
     """
     start, transform = window.start, problem.method.transform[-2:]
@@ -140,7 +154,9 @@ def legendre_tails(problem: Problem, window: Window, target: float, targets: Seq
     return np.asarray(worst)
 
 
-def resolvable(problem: Problem, window: Window, targets: list[float], rtol: float) -> list[float]:
+def resolvable(
+    problem: Problem, window: Window, targets: Sequence[float | Array], rtol: float
+) -> list[float | Array]:
     """Return tolerances of the memories, at least the change by a relative change ``rtol`` of the gradient.
 
     A memory of differences of gradients is small beside them: to resolve it to its own size would ask for
@@ -154,7 +170,7 @@ def resolvable(problem: Problem, window: Window, targets: list[float], rtol: flo
         if window.memories[i].shape == gradient.shape == window.theta.shape:
             factor = source_derivative(problem, memory, s, window.theta, gradient, window.memories)
             if factor is not None:
-                targets[i] = max(targets[i], rtol * float(np.abs(factor * gradient).max()))
+                targets[i] = np.maximum(targets[i], rtol * float(np.abs(factor * gradient).max()))
     return targets
 
 

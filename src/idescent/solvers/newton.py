@@ -24,7 +24,7 @@ What lives here: this linear algebra.  What does not: the fixed point (:mod:`ide
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -109,7 +109,8 @@ def memory_terms(
                 s, theta, gradient, [*memories[:i], memories[i] + shift, *memories[i + 1 :]]
             )
             # Where the memory is 0 this is 0/0: that entry of Newton's matrix is left out.
-            mobility = np.nan_to_num((velocity - shifted) / shift, nan=0.0, posinf=0.0, neginf=0.0)
+            mobility = (velocity - shifted) / shift
+            mobility[~np.isfinite(mobility)] = 0.0
             terms.append((mobility, factor, propagators[i]))
     return terms
 
@@ -136,8 +137,8 @@ def newton_step(
 ) -> Array:
     r"""Solve the linearised equations for the correction :math:`\delta`, shape (E, p, n).
 
-    A diagonal Hessian gives on each element one system of p unknowns for each coordinate, a full one a system
-    of p*n unknowns.
+    A diagonal Hessian gives on each element one system of p unknowns for each coordinate
+    (:class:`NewtonMatrix`), a full one a system of p*n unknowns.
 
     Parameters
     ----------
@@ -147,18 +148,87 @@ def newton_step(
     lengths : ndarray, shape (E,)
     method : Radau
     """
+    if hessian.ndim == 4:
+        return _coupled_step(residual, hessian, terms, lengths, method)
+    n = residual.shape[-1]
+    if n <= BLOCK:
+        return NewtonMatrix(hessian, terms, lengths, method).step(residual)
+    corrections = []
+    for b in [slice(i, i + BLOCK) for i in range(0, n, BLOCK)]:
+        terms_of_block = [
+            (m[..., b], None if f is None else f[..., b], propagator) for m, f, propagator in terms
+        ]
+        corrections.append(newton_step(residual[..., b], hessian[..., b], terms_of_block, lengths, method))
+    return np.concatenate(corrections, axis=2)
+
+
+class NewtonMatrix:
+    r"""The linearised equations of a window with a diagonal Hessian, inverted once for several residuals.
+
+    On each element :math:`(1 + W H)\,\delta = r + \sum_j c_j x_j`, one system of p unknowns for each
+    coordinate, with the unknown left values :math:`x_0 = \delta_a` and :math:`x_j` of each memory.  These
+    follow from element to element by a linear recursion.
+
+    Parameters
+    ----------
+    hessian : ndarray, shape (E, p, n)
+    terms : sequence of Term
+    lengths : ndarray, shape (E,)
+    method : Radau
+    """
+
+    def __init__(self, hessian: Array, terms: Sequence[Term], lengths: Array, method: Radau) -> None:
+        elements, p, n = hessian.shape
+        integral = (lengths[:, None, None] * method.integration)[:, None]
+        curvature = hessian.transpose(0, 2, 1)
+        # The matrix W, shape (E, n, p, p): the sum of L A mu (drive) f over the terms.
+        weighted: Any = None
+        # Of each term with a memory: column c, and the weights of delta in the memory's last value.
+        columns, weights, carries = [], [], []
+        for mobility, factor, propagator in terms:
+            part = integral * mobility.transpose(0, 2, 1)[:, :, None]
+            change = curvature if factor is None else factor.transpose(0, 2, 1) * curvature
+            if propagator is not None:
+                carry, drive = propagator
+                if elements > 1:
+                    columns.append(-(part @ carry[:, None, :, None]))
+                    weights.append(drive[:, None, -1] * change)
+                    carries.append(carry[:, -1])
+                part = part @ drive[:, None]
+            part = part * change[:, :, None]
+            weighted = part if weighted is None else weighted + part
+        system = np.eye(p) if weighted is None else weighted + np.eye(p)
+        self.inverse: Array = np.broadcast_to(np.linalg.inv(system), (elements, n, p, p))
+        if elements == 1:
+            return
+        right = np.concatenate((np.ones((elements, n, p, 1)), *columns), axis=3)
+        # Response of delta to the left values, shape (E, n, p, 1 + J).
+        self._responses: Array = self.inverse @ right
+        last = np.zeros((elements, n, p))
+        last[..., -1] = 1.0
+        # Left values of the next element from delta, shape (E, n, 1 + J, p), and from the left values.
+        self._weights: Array = np.stack((last, *weights), axis=2)
+        self._next: Array = self._weights @ self._responses
+        for j, carried in enumerate(carries, start=1):
+            self._next[:, :, j, j] += carried[:, None]
+
+    def step(self, residual: Array) -> Array:
+        """Return the correction for a residual, both of shape (E, p, n)."""
+        delta = self.inverse @ residual.transpose(0, 2, 1)[..., None]
+        if len(delta) > 1:
+            changes = self._weights @ delta
+            left = np.zeros((len(delta), *changes.shape[1:]))
+            for e in range(1, len(left)):
+                left[e] = self._next[e - 1] @ left[e - 1] + changes[e - 1]
+            delta += self._responses @ left
+        return np.ascontiguousarray(delta[..., 0].transpose(0, 2, 1))
+
+
+def _coupled_step(
+    residual: Array, hessian: Array, terms: Sequence[Term], lengths: Array, method: Radau
+) -> Array:
+    """Solve for the correction with a full Hessian: a unit change of one coordinate affects all."""
     elements, p, n = residual.shape
-    if hessian.ndim == 3 and n > BLOCK:
-        blocks = [slice(i, i + BLOCK) for i in range(0, n, BLOCK)]
-        corrections = []
-        for b in blocks:
-            parts_of_block = [
-                (m[..., b], None if f is None else f[..., b], propagator) for m, f, propagator in terms
-            ]
-            corrections.append(
-                newton_step(residual[..., b], hessian[..., b], parts_of_block, lengths, method)
-            )
-        return np.concatenate(corrections, axis=2)
     integral = (lengths[:, None, None] * method.integration)[:, None]
     # Right-hand sides of each coordinate, shape (E, n, p): the effect of a unit change of the path at the
     # left, then of each memory at the left.  `parts` are the matrices L A mu (drive) f in front of H delta,
@@ -176,39 +246,25 @@ def newton_step(
         np.sum(parts, axis=0) if len(parts) > 1 else parts[0] if parts else np.zeros((elements, n, p, p))
     )
     # `delta` is the solution for the residual alone; `responses` are those for the columns.
-    if hessian.ndim == 3:
-        system = np.eye(p) + weighted * np.swapaxes(hessian, 1, 2)[:, :, None]
-        right = np.stack((np.swapaxes(residual, 1, 2), *columns), axis=-1)
-        solution: Any = np.linalg.solve(system, right)
-        delta, *responses = np.moveaxis(solution, (3, 2, 1), (0, 2, 3))
-        delta = np.ascontiguousarray(delta, dtype=np.float64)
-        product: Callable[[Array, Array], Array] = np.multiply
-    else:
-        system = np.einsum("eaij,ejab->eiajb", weighted, hessian).reshape(elements, p * n, p * n) + np.eye(
-            p * n
-        )
-        # With a full Hessian a unit change of one coordinate affects all: n columns for each left value.
-        spread = [(np.swapaxes(c, 1, 2)[..., None] * np.eye(n)).reshape(elements, p * n, n) for c in columns]
-        right = np.concatenate((residual.reshape(elements, p * n, 1), *spread), axis=2)
-        solution = np.linalg.solve(system, right)
-        delta = np.ascontiguousarray(solution[..., 0].reshape(elements, p, n))
-        responses = [
-            part.reshape(elements, p, n, n) for part in np.split(solution[..., 1:], len(columns), axis=2)
-        ]
-        product = np.matmul
+    system = np.einsum("eaij,ejab->eiajb", weighted, hessian).reshape(elements, p * n, p * n) + np.eye(p * n)
+    # n columns for each left value.
+    spread = [(np.swapaxes(c, 1, 2)[..., None] * np.eye(n)).reshape(elements, p * n, n) for c in columns]
+    right = np.concatenate((residual.reshape(elements, p * n, 1), *spread), axis=2)
+    solution: Any = np.linalg.solve(system, right)
+    delta = np.ascontiguousarray(solution[..., 0].reshape(elements, p, n))
+    responses = [
+        part.reshape(elements, p, n, n) for part in np.split(solution[..., 1:], len(columns), axis=2)
+    ]
     # From the first element to the last: add the effect of the left values, then propagate them to the next
     # one.
     inputs = [(factor, propagator) for _, factor, propagator in terms if propagator is not None]
     left, left_changes = np.zeros(n), [np.zeros(n) for _ in inputs]
     for e in range(elements):
-        delta[e] += product(responses[0][e], left)
+        delta[e] += responses[0][e] @ left
         for response, change in zip(responses[1:], left_changes, strict=True):
-            delta[e] += product(response[e], change)
+            delta[e] += response[e] @ change
         if inputs:
-            curvature = hessian[e]
-            gradient_change = (
-                curvature * delta[e] if curvature.ndim == 2 else (curvature @ delta[e][..., None])[..., 0]
-            )
+            gradient_change = (hessian[e] @ delta[e][..., None])[..., 0]
             left_changes = [
                 carry[e, -1] * change
                 + drive[e, -1] @ (gradient_change if factor is None else factor[e] * gradient_change)

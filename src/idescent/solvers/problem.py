@@ -98,6 +98,10 @@ class Problem:
             return False
         return n > (MOST_COUPLED if hasattr(objective, "hessian") else MOST_DIFFERENCED)
 
+    def diagonal(self, n: int) -> bool:
+        """Whether Newton's step uses a diagonal Hessian."""
+        return n == 1 or hasattr(self.objective.objective, "hessian_diagonal")
+
     def gradient(self, theta: Array) -> Array:
         """Gradient of the objective and its coupled decay, shape of ``theta``."""
         gradient = self.objective.gradient(theta)

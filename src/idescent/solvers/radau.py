@@ -59,7 +59,7 @@ class Radau:
         ndarray, shape (len(x), p + 1)
             Multiply the values at (left end, nodes) from the left.
         """
-        weights: Array = legendre.legvander(2.0 * x - 1.0, self.stages) @ self.transform
+        weights: Array = self.polynomials(x) @ self.transform
         return weights
 
     def interpolate(self, x: Array, values: Array) -> Array:
@@ -73,8 +73,21 @@ class Radau:
         -------
         ndarray, shape (len(x), width)
         """
-        coefficients = self.transform @ (values - values[0])
-        interpolated: Array = values[0] + legendre.legvander(2.0 * x - 1.0, self.stages) @ coefficients
+        return self.sum(self.polynomials(x), values)
+
+    def polynomials(self, x: Array) -> Array:
+        """Return the Legendre polynomials of degree 0 ... p at local coordinates ``x``: (len(x), p + 1)."""
+        # numpy.polynomial.legendre.legvander without its checks, which take longer than few points.
+        z = 2.0 * x - 1.0
+        columns = np.empty((self.stages + 1, len(z)))
+        columns[0], columns[1] = 1.0, z
+        for i in range(2, self.stages + 1):
+            columns[i] = (columns[i - 1] * z * (2 * i - 1) - columns[i - 2] * (i - 1)) / i
+        return columns.T
+
+    def sum(self, polynomials: Array, values: Array) -> Array:
+        """Return the polynomial of the values where :meth:`polynomials` was evaluated."""
+        interpolated: Array = values[0] + polynomials @ (self.transform @ (values - values[0]))
         return interpolated
 
 

@@ -39,7 +39,15 @@ from numpy.typing import NDArray
 from idescent.models.equation import Memory
 from idescent.solvers.acceleration import Anderson, secants
 from idescent.solvers.maximum import sampled_maximum
-from idescent.solvers.newton import Propagator, Term, hessian_at, memory_terms, newton_step
+from idescent.solvers.newton import (
+    BLOCK,
+    NewtonMatrix,
+    Propagator,
+    Term,
+    hessian_at,
+    memory_terms,
+    newton_step,
+)
 from idescent.solvers.problem import Problem, State
 from idescent.solvers.radau import Radau
 
@@ -55,6 +63,9 @@ DEPTH = 5
 # A sweep stalls if its correction is more than this share of the smallest one so far.  A single stalled sweep
 # is no failure; so many in a row end the relaxation.
 STALLED, MOST_STALLED = 0.9, 8
+
+# Newton's matrix of one sweep serves the next ones while they reduce the correction to this share.
+REUSED = 0.1
 
 
 class ExhaustedError(Exception):
@@ -167,9 +178,12 @@ def relax_window(
     propagators = [_propagator(memory, s, lengths, held, method) for memory in equation.memories]
     look_ahead = _lookahead(problem, window) if equation.lookahead else None
     acceleration = Anderson(DEPTH) if problem.matrix_free(window.theta.shape[-1]) else None
-    swept = slice(None) if known is None else slice(1)
+    # Nodes of the elements that are swept.
+    inner = s if known is None else s[:1]
     smallest, stalled, correction, curvature = np.inf, 0, np.inf, 0.0
     slopes, before = diagonal, None
+    matrix: NewtonMatrix | None = None
+    reusable = True
     for sweep in range(1, max_sweeps + 1):
         if problem.objective.gradients >= problem.most_gradients:
             raise ExhaustedError
@@ -202,13 +216,16 @@ def relax_window(
                 )
             window.memories.append(values)
             ahead.append(look_ahead(memory, values, source, first) if look_ahead and memory.ahead else values)
-        path, ahead = window.theta[swept], [values[swept] for values in ahead]
-        velocity = equation.velocity(s[swept], path, gradient[swept], ahead)
-        delta = step[swept] * (method.integration @ velocity)
-        left = np.concatenate((start.theta[None], path[:-1, -1]))
-        delta += left[:, None] - path
+        path, swept = window.theta, gradient
+        if known is not None:
+            path, swept, ahead = path[:1], gradient[:1], [values[:1] for values in ahead]
+        velocity = equation.velocity(inner, path, swept, ahead)
+        delta = step[: len(path)] * (method.integration @ velocity)
+        delta[0] += start.theta
+        delta[1:] += path[:-1, -1:]
+        delta -= path
         terms: list[Term] = []
-        if acceleration is None or diagonal is not None:
+        if matrix is None and (acceleration is None or diagonal is not None):
             full = thorough and look_ahead is None
             terms = _terms(
                 problem, s, window.theta, gradient, ahead, velocity, propagators, sensitivity, full
@@ -227,10 +244,22 @@ def relax_window(
                 before = place, gradient
             delta = acceleration.step(path, delta)
         else:
-            hessian = hessian_at(problem, place, gradient)
-            curvature = float(np.abs(hessian).max())
-            delta = newton_step(delta, hessian, terms, lengths, method)
-            correction = float(np.abs(delta).max())
+            last_correction = correction
+            if matrix is None:
+                hessian = hessian_at(problem, place, gradient)
+                curvature = float(np.abs(hessian).max())
+                if hessian.ndim == 4 or hessian.shape[-1] > BLOCK:
+                    delta = newton_step(delta, hessian, terms, lengths, method)
+                else:
+                    matrix = NewtonMatrix(hessian, terms, lengths, method)
+                    delta = matrix.step(delta)
+                correction = float(np.abs(delta).max())
+            else:
+                delta = matrix.step(delta)
+                correction = float(np.abs(delta).max())
+                # Not the sweep that built the matrix: its first correction is from the guess.
+                reusable = correction <= REUSED * last_correction
+            matrix = matrix if reusable else None
         if equation.point is not None:
             # The gradient was evaluated at a point made of the memories of the last sweep.
             moved = equation.point(s, window.theta, window.memories) - place
@@ -310,10 +339,11 @@ def _propagate(propagator: Propagator, source: Array, first: Array) -> Array:
     """Compute a memory at all nodes, shape (E, p, width), from its source there and its first value."""
     carry, drive = propagator
     values = drive @ source
-    left = first
-    for e in range(len(values)):
-        values[e] += carry[e][:, None] * left
-        left = values[e, -1]
+    left = np.empty((len(values), 1, values.shape[2]))
+    left[0] = first
+    for e in range(1, len(values)):
+        left[e] = values[e - 1, -1] + carry[e - 1, -1] * left[e - 1]
+    values += carry[:, :, None] * left
     return values
 
 
