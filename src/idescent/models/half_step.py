@@ -25,7 +25,6 @@ from idescent.models.equation import (
     Memory,
     Source,
 )
-from idescent.models.lags import Lag
 from idescent.models.variables import OLD, PLACE, STEP, Variable, Variables
 from idescent.optimizers.optimizer import Optimizer
 from idescent.optimizers.plan import Plan, Values
@@ -181,33 +180,13 @@ class _System:
         self.variables, self.alpha = variables, alpha
         self.plan, self.items = variables.plan, list(variables.items.values())
         self.shrink, self.push = decoupled_decay(alpha, self.plan.decoupled)
-        # Names that the step asks for, if each is a value of the equation, or one times a mass: index of
-        # the variable, and the mean lag of a memory.  None: a value needs more (:meth:`_read`).
-        self._simple = self._simple_step()
+        # None: a value that the step asks for needs more than a mass (:meth:`_read`).
+        self._simple = variables.simple(STEP)
         # What the velocity needs at s alone, for the last s: all sweeps of a window have the same s.
         self._s = np.empty(0)
         self._kappa, self._numbers_at_s = np.empty(0), Values()
         self._at_s: dict[str, tuple[Array, Array]] = {}
         self._masses: list[Array | None] = []
-
-    def _simple_step(self) -> list[tuple[str, int, Lag | None]] | None:
-        simple: list[tuple[str, int, Lag | None]] = []
-        index = {variable.key: i for i, variable in enumerate(self.items)}
-        for asked in self.variables.asked[STEP]:
-            if (STEP, asked) not in self.variables.lookup:
-                continue
-            key = self.variables.lookup[STEP, asked]
-            variable = self.variables.items[key]
-            pair = self.variables.late(STEP, asked)
-            if variable.kind == "input":
-                simple.append((asked, index[key], None))
-                continue
-            start = self.plan.memories[variable.memory or ""].start
-            moved = pair is not None and pair[1] != variable.late
-            if variable.kind != "linear" or moved or callable(start) or np.any(start):
-                return None
-            simple.append((asked, index[key], variable.lag))
-        return None if self.plan.shape is not None else simple
 
     def memories(self) -> tuple[Memory, ...]:
         """Return the memories of the equation."""

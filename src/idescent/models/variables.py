@@ -108,6 +108,29 @@ class Variables:
             self._dims[n] = layout(self.plan, n)
         return self._dims[n]
 
+    def simple(self, reader: str) -> list[tuple[str, int, Lag | None]] | None:
+        """Return what a reader asks for, if each is a value of the equation or a mass times one.
+
+        For each name the index of the variable, and the lag with the mass; None for an input.  The result is
+        None if a value needs more: its initial value, another lateness, the shape of the parameters.
+        """
+        simple: list[tuple[str, int, Lag | None]] = []
+        index = {key: i for i, key in enumerate(self.items)}
+        for asked in self.asked[reader]:
+            if (reader, asked) not in self.lookup:
+                continue
+            key = self.lookup[reader, asked]
+            variable = self.items[key]
+            if variable.kind == "input":
+                simple.append((asked, index[key], None))
+                continue
+            start, pair = self.plan.memories[variable.memory or ""].start, self.late(reader, asked)
+            moved = pair is not None and pair[1] != variable.late
+            if variable.kind != "linear" or moved or callable(start) or np.any(start):
+                return None
+            simple.append((asked, index[key], variable.lag))
+        return None if self.plan.shape is not None else simple
+
     def _natural(self, name: str) -> float:
         return 1.0 if self.plan.memories[name].read == "old" else 0.0
 

@@ -21,6 +21,9 @@ closure decays with the distance from :math:`s_E`: only elements before the over
 
 At :math:`s_E - \ell` the look-ahead reaches :math:`s_E` and the path has a kink: an element begins there.
 
+Finer passes.  Without look-ahead a window is long: its mesh and its guess follow from the path of the pass
+before (:mod:`idescent.solvers.guide`).
+
 Failure.  If a window does not converge its first element is shortened, down to a limit.  A march that stops
 there has *diverged* if its last correction was not finite, else it is *not converged*.  A path that begins
 near a zero of the gradient is begun again, with thorough Newton steps (:mod:`idescent.solvers.rest`).
@@ -44,14 +47,9 @@ from idescent.solvers.fallback import Relaxation
 from idescent.solvers.guide import Guide, Path
 from idescent.solvers.pace import Pace
 from idescent.solvers.problem import Problem, Settings, Sink, State
-from idescent.solvers.rest import begins_at_rest, soft_length, unknown
-from idescent.solvers.window import (
-    ROUNDING,
-    ExhaustedError,
-    Outcome,
-    Window,
-    relax_window,
-)
+from idescent.solvers.rest import begins_at_rest, soft_length
+from idescent.solvers.tolerances import Tolerances
+from idescent.solvers.window import ROUNDING, ExhaustedError, Outcome, Window, relax_window
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -125,29 +123,22 @@ class March:
         coarse: March | None = None,
     ) -> None:
         self.settings, self.problem, self.steps = settings, problem, steps
-        self.rtol, self.atol, self.sink, self.log = max(rtol, 4.0 * ROUNDING), atol, sink, log
+        self.rtol, self.sink, self.log = max(rtol, 4.0 * ROUNDING), sink, log
         self.equation = problem.equation
         self.overlap = overlap if self.equation.lookahead else 0.0
         self.state, self.sources = problem.begin(theta0, first)
-        # Largest value of each memory so far, the scale of its tolerance; at first, one iteration's gain.
-        sizes = None if first is None else first.scales
-        sizes = sizes or tuple(float(np.abs(h).max()) for h in self.sources)
-        pairs = zip(self.equation.memories, sizes, strict=True)
-        self.scales = [max(m.gain * size, 1e-300) for m, size in pairs]
+        self.tolerances = Tolerances(problem, self.rtol, atol, self.sources, first)
         self.sweeps = self.elements = self.windows = self.largest_window = 0
         self.matrix_free = problem.matrix_free(len(theta0))
         # Whether the path began near a zero of the gradient.
-        self.thorough = False
-        self.relaxation = Relaxation(problem, settings.max_sweeps)
+        self.thorough, self.relaxation = False, Relaxation(problem, settings.max_sweeps)
         # Whether iterations are elements, many in a window, while the velocity jumps at every whole s.
         self._whole = not self.matrix_free
-        # Tail of the last guess of an element by itself, without a Hessian.
-        self._guessed_tail = 1.0
+        self._guessed_tail = 1.0  # of the last guess of an element by itself, without a Hessian
         # The path of this pass, for the next one, and the windows from that of the coarser pass.
         self.path, self._guide = Path(problem, len(theta0)), None
-        if coarse is not None and coarse.path.complete and not coarse.thorough:
+        if coarse is not None and coarse.path.complete:
             self._guide = Guide(coarse.path, self.rtol / coarse.rtol, settings.max_elements)
-        self._window_tails = np.empty(0)
         # Length and path, shape (p + 1, n), of the last accepted element; None begins from a constant path.
         self._last_element: tuple[float, Array] | None = None
         self.failed_at: float | None = None
@@ -162,18 +153,18 @@ class March:
 
     def _march(self) -> March:
         length, pending, failures = FIRST_LENGTH, self._empty(), 0
-        problem = self.problem
+        objective = self.problem.objective
         if not (self.overlap or self.matrix_free):
             # While the memories are held the velocity hardly changes.
             length = max(length, self.equation.held_until - self.state.s)
-        pace = Pace(self.steps, problem.most_gradients, problem.objective.gradients, self.state.theta)
+        pace = Pace(self.steps, self.problem.most_gradients, objective.gradients, self.state.theta)
         while self.state.s < self.steps:
             window = self._extend(pending, length)
             outcome, tail = (window, math.inf) if isinstance(window, Outcome) else self._resolve(window)
             if not outcome.converged and self._begins_at_rest(outcome):
                 # Begin again, on an element on which the linearised equation is not stiff.
                 self.thorough, self._whole, pending = True, False, self._empty()
-                self._guide = None
+                self._guide, self.path.complete = None, False
                 length = soft_length(self.equation, self.sources, self.state.memories, outcome.curvature)
                 continue
             if isinstance(window, Outcome):
@@ -199,14 +190,11 @@ class March:
                 continue
             failures = 0
             pending = self._accept(window, outcome)
-            unaffordable = pace.unaffordable(
-                self.state.s, self.elements, problem.objective.gradients, self.state.theta
-            )
-            if unaffordable:
-                return self._stop(unaffordable)
-            ratio = self._growth(tail)
-            if outcome.sweeps > MANY_SWEEPS and not self.overlap:
-                ratio = min(ratio, SHRINK)
+            reason = pace.unaffordable(self.state.s, self.elements, objective.gradients, self.state.theta)
+            if reason:
+                return self._stop(reason)
+            ratio = mesh.growth(tail, self.settings.stages, self.matrix_free)
+            ratio = min(ratio, SHRINK) if outcome.sweeps > MANY_SWEEPS and not self.overlap else ratio
             length = float(window.lengths[self._last(window)]) * ratio
         return self
 
@@ -238,7 +226,9 @@ class March:
             full = len(window.lengths) >= self.settings.max_elements
             if accepted >= window.lengths[0] and (accepted >= self.overlap or full):
                 return self._close(window, lookahead)
-            ratio = self._growth(self._guessed_tail) if self.matrix_free else APPENDED_GROWTH
+            ratio = APPENDED_GROWTH
+            if self.matrix_free:
+                ratio = mesh.growth(self._guessed_tail, self.settings.stages, plain=True)
             length = ratio * float(window.lengths[-1])
 
     def _close(self, window: Window, length: float) -> Window | Outcome:
@@ -272,7 +262,7 @@ class March:
             guess = Window(at, np.array([length]), self._continued(window, at, length)[None])
             if not self.overlap:
                 return guess
-            target, lookahead = self._tolerance(guess.theta), self.equation.lookahead
+            target, lookahead = self.tolerances.path(guess.theta), self.equation.lookahead
             if self.matrix_free and length > lookahead:
                 # The kink of the closure would be inside the element and spoil its tail: append an auxiliary
                 # element, which takes the kink and is removed below.
@@ -283,7 +273,7 @@ class March:
             if outcome.converged:
                 if not self.matrix_free:
                     return guess
-                self._guessed_tail = float(self._tails(guess, target)[0])
+                self._guessed_tail = float(self.tolerances.tails(guess, target, thorough=self.thorough)[0])
                 if self._guessed_tail <= 1.0:
                     return Window(at, guess.lengths[:1], guess.theta[:1], [m[:1] for m in guess.memories])
             length *= 0.5
@@ -312,7 +302,7 @@ class March:
 
         Return the outcome, and the tail of the last element before the closure: infinite after a failure.
         """
-        target = self._tolerance(window.theta)
+        target = self.tolerances.path(window.theta)
         sweeps = first = lost = 0
         while True:
             tolerance = (OPEN_AT_REST if self.thorough else OPEN) * target
@@ -327,10 +317,13 @@ class March:
                 return replace(outcome, converged=False), math.inf
             if not outcome.converged:
                 return outcome, math.inf
-            tails = self._tails(window, target, outcome.curvature)
+            if self._guide is None:
+                tails = self.tolerances.tails(window, target, outcome.curvature, thorough=self.thorough)
+            else:
+                tails = self.tolerances.running_tails(window, target)
             bad = tails > 1.0
             if not bad.any():
-                self._window_tails = tails
+                window.tails = tails
                 return replace(outcome, sweeps=sweeps), float(tails[self._last(window)])
             too_many = len(window.lengths) + bad.sum() > 2 * self.settings.max_elements
             if too_many or float(window.lengths[bad].min()) < self._shortest():
@@ -342,25 +335,6 @@ class March:
                 # The second half is dropped: once the first is solved, its continuation is the better guess.
                 window.lengths, window.theta = window.lengths[:1], window.theta[:1]
 
-    def _tails(self, window: Window, target: float, curvature: float = 0.0) -> Array:
-        """Compute the Legendre tails of a window, shape (E,), and update the scales of the memories.
-
-        The tolerance of a memory is ``rtol`` times its largest value so far.  For a path that began near a
-        zero of the gradient a memory is not resolved below the change that the path's own tolerance causes.
-        """
-        targets: list[float | Array] = []
-        for i, (memory, values) in enumerate(zip(self.equation.memories, window.memories, strict=True)):
-            if self._guide is not None:
-                # Up to each element of a long window.
-                sizes = np.maximum(np.abs(values).max(axis=(1, 2)), self.scales[i])
-                targets.append(self.rtol * np.maximum.accumulate(sizes))
-                continue
-            scale = self.scales[i] = max(self.scales[i], float(np.abs(values).max()))
-            uncertain = unknown(memory, scale, target, curvature) if self.thorough else 0.0
-            targets.append(max(self.rtol * scale, uncertain))
-        targets = mesh.resolvable(self.problem, window, targets, self.rtol)
-        return mesh.legendre_tails(self.problem, window, target, targets)
-
     def _accept(self, window: Window, outcome: Outcome) -> Window:
         """Hand the elements before the overlap to the sink; return the others, the next window's first guess.
 
@@ -369,14 +343,13 @@ class March:
         edges = window.edges
         accepted = max(1, int(np.searchsorted(edges, edges[-1] - self.overlap, side="right")) - 1)
         if self._guide is not None:
-            sizes = [float(np.abs(values[:accepted]).max()) for values in window.memories]
-            self.scales = list(map(max, self.scales, sizes))
+            self.tolerances.update(window)
         theta = window.with_left(window.theta, self.state.theta)
         memories = [window.with_left(v, f) for v, f in zip(window.memories, self.state.memories, strict=True)]
         for e in range(accepted):
             s, length, parts = float(edges[e]), float(window.lengths[e]), [values[e] for values in memories]
             self.sink.take(s, length, mesh.evaluated(self.problem, s, length, theta[e], parts), parts)
-            self.path.add(s, length, theta[e], float(self._window_tails[e]))
+            self.path.add(s, length, theta[e], float(window.tails[e]))
         self._last_element = float(window.lengths[accepted - 1]), theta[accepted - 1]
         self.state = State(
             float(edges[accepted]),
@@ -397,9 +370,6 @@ class March:
             self.state, window.lengths[rest], window.theta[rest], [m[rest] for m in window.memories]
         )
 
-    def _growth(self, tail: float) -> float:
-        return mesh.growth(tail, self.settings.stages, self.matrix_free)
-
     def _last(self, window: Window) -> int:
         """Index of the last element that is not part of the closure."""
         if not self.overlap:
@@ -410,11 +380,8 @@ class March:
         """Whether the first relaxation shows that the path begins near a zero of the gradient."""
         if self.thorough or self.state.s > 0.0 or outcome.curvature == 0.0 or self.equation.mobility is None:
             return False
-        target = self._tolerance(self.state.theta)
+        target = self.tolerances.path(self.state.theta)
         return begins_at_rest(self.equation, self.sources, self.rtol, target, outcome.curvature)
-
-    def _tolerance(self, theta: Array) -> float:
-        return self.atol + self.rtol * float(np.abs(theta).max())
 
     def _shortest(self) -> float:
         # A few units in the last place of s, below which an element has no length.

@@ -88,6 +88,8 @@ class Window:
         Last samples of maxima at the right ends of the elements, by index of the memory.
     gradient : ndarray, shape (E, p, n), or None
         Gradient at the nodes, from the last sweep.
+    tails : ndarray, shape (E,)
+        Legendre tails, once they are known.
     """
 
     start: State
@@ -96,6 +98,7 @@ class Window:
     memories: list[Array] = field(default_factory=list)
     samples: dict[int, Array] = field(default_factory=dict)
     gradient: Array | None = None
+    tails: Array = field(default_factory=lambda: np.empty(0))
 
     @property
     def edges(self) -> Array:
