@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from idescent.optimizers.ratio import ratio_of
-from suite.problems import Problem
+from suite.problems import CellProblem, Problem
 
 Array = NDArray[np.float64]
 # Equation (5) is 0/0 at s = 0.
@@ -45,7 +45,7 @@ class Chain:
     first: tuple[float, ...] = ()
 
 
-def chain(problem: Problem, gradient: Callable[[float], float]) -> Chain | None:
+def chain(problem: Problem | CellProblem, gradient: Callable[[float], float]) -> Chain | None:
     """Return a problem as an ordinary equation, or None for one that looks ahead."""
     optimizer, alpha = problem.optimizer, problem.alpha
     b1, b2, eps, theta0 = ratio_of(optimizer).beta1, ratio_of(optimizer).beta2, optimizer.eps, problem.theta0
@@ -133,12 +133,12 @@ def _rate(kappa: float, beta: float) -> float:
     return (1 - slope) / lag
 
 
-def by_hand(problem: Problem, gradient: Callable[[float], float], **options: Any) -> Array:
+def by_hand(problem: Problem | CellProblem, gradient: Callable[[float], float], **options: Any) -> Array:
     """Solve a chain by ``scipy.integrate.solve_ivp``, piece by piece; return theta at all iterations.
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem or CellProblem
         One that does not look ahead.
     gradient : callable
         Of a float.

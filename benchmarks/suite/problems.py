@@ -108,6 +108,18 @@ class Problem:
         return 2.0 if self.gradient == "cosine" else 1.0
 
 
+@dataclass(frozen=True)
+class CellProblem:
+    """One equation of one cell of a study, with one parameter."""
+
+    title: str
+    model: Model
+    optimizer: Optimizer
+    steps: int
+    alpha: float
+    theta0: float
+
+
 ADAM = ide.Adam(0.9, 0.99)
 PAPERS = {
     "momentum": Problem(r"momentum alone, $1-\cos\theta$", Momentum(), ADAM, 40, gradient="cosine"),

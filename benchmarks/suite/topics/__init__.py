@@ -10,6 +10,7 @@ NAMES = (
     "kernels",
     "packs",
     "precision",
+    "initial_value",
     "cells_of_the_paper",
     "models",
     "steps",

@@ -95,7 +95,7 @@ class Guide:
         most = min(self.most, max(1, MOST_MATRIX // unknowns))
         s, lengths = start.s, list[float]()
         while s < steps and len(lengths) < most:
-            lengths.append(mesh.fitted_length(problem.equation, s, self._length(s), whole=whole))
+            lengths.append(mesh.fitted_length(problem.equation, s, self.length(s), whole=whole))
             s += lengths[-1]
         edges = start.s + np.concatenate(([0.0], np.cumsum(lengths)))
         at = (edges[:-1, None] + np.array(lengths)[:, None] * method.nodes).ravel()
@@ -103,6 +103,15 @@ class Guide:
         local = (at - np.array(path.starts)[element]) / np.array(path.lengths)[element]
         theta = np.einsum("tq,tqn->tn", method.weights(local), np.stack(path.values)[element])
         return Window(start, np.array(lengths), theta.reshape(len(lengths), nodes - 1, n))
+
+    def length(self, s: float) -> float:
+        """Return the length of an element at ``s`` whose tail will be about 1."""
+        i = max(bisect.bisect_right(self.path.starts, s) - 1, 0)
+        length = self._scaled(i)
+        if i + 1 < len(self.path.starts):
+            # A shorter element follows: do not reach into it with a longer one.
+            length = min(length, max(self.path.starts[i + 1] - s, self._scaled(i + 1)))
+        return length
 
     def relax(self, window: Window, first: int, tolerance: float, limit: int) -> Outcome:
         """Relax the elements of a window from the index ``first`` on; those before it are solved already."""
@@ -128,15 +137,6 @@ class Guide:
         self._failures += 1
         self.most = len(window.lengths) // 2
         return self._failures > MOST_FAILURES or self.most == 0
-
-    def _length(self, s: float) -> float:
-        """Return the length of an element at ``s`` whose tail will be about 1."""
-        i = max(bisect.bisect_right(self.path.starts, s) - 1, 0)
-        length = self._scaled(i)
-        if i + 1 < len(self.path.starts):
-            # A shorter element follows: do not reach into it with a longer one.
-            length = min(length, max(self.path.starts[i + 1] - s, self._scaled(i + 1)))
-        return length
 
     def _scaled(self, i: int) -> float:
         stages = self.path.problem.method.stages

@@ -171,8 +171,8 @@ class March:
                 return self._fail(window)  # no element by itself could be solved
             if not outcome.converged:
                 if self._guide is not None:
-                    if self._guide.fails(window):
-                        self._guide, length = None, float(window.lengths[0])
+                    length = max(self._guide.length(self.state.s), FIRST_LENGTH)
+                    self._guide = None if self._guide.fails(window) else self._guide
                     continue
                 if self._last_element is not None and not (self.overlap or self.matrix_free):
                     # Where the velocity changes sign within eps a continuation may be too far off for

@@ -69,10 +69,15 @@ class Tolerances:
         return self._tails(window, target, targets)
 
     def running_tails(self, window: Window, target: float) -> Array:
-        """Compute the tails of a long window, each element with the largest values up to its end."""
+        """Compute the tails of a long window, each element with the largest values up to its end.
+
+        Those of the first iteration have a common scale: a memory may begin at 0.
+        """
         targets: list[float | Array] = []
+        early = window.edges[:-1] < window.start.s + 1.0
         for values, scale in zip(window.memories, self.scales, strict=True):
             sizes = np.maximum(np.abs(values).max(axis=(1, 2)), scale)
+            sizes[early] = sizes[early].max()
             targets.append(self.rtol * np.maximum.accumulate(sizes))
         return self._tails(window, target, targets)
 

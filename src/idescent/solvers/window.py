@@ -13,7 +13,7 @@ c its gain, :math:`\lambda` its rate and :math:`\ell` the look-ahead (:mod:`ides
 
 1. evaluates the gradient at every node of the last path;
 2. solves the memories' equations, which are linear: on each element
-   :math:`M = \text{carry}\,M_a + \text{drive}\,h` with the matrices of :func:`_propagator`;
+   :math:`M = \text{carry}\,M_a + \text{drive}\,h` with the matrices of :func:`_propagators`;
 3. evaluates the memories at :math:`s + \ell`, if the equation looks ahead (:func:`_lookahead`);
 4. computes the residual :math:`\theta_a + L A V - \theta` at every node;
 5. converts it to a correction of the path, by a Newton step (:mod:`idescent.solvers.newton`) or, where
@@ -178,7 +178,7 @@ def relax_window(
     s = (window.edges[:-1, None] + lengths[:, None] * method.nodes)[..., None]
     step = lengths[:, None, None]
     held = (window.edges[:-1] < (1.0 - 1e-9) * equation.held_until)[:, None, None]
-    propagators = [_propagator(memory, s, lengths, held, method) for memory in equation.memories]
+    propagators = _propagators(equation.memories, s, lengths, held, method)
     look_ahead = _lookahead(problem, window) if equation.lookahead else None
     acceleration = Anderson(DEPTH) if problem.matrix_free(window.theta.shape[-1]) else None
     # Nodes of the elements that are swept.
@@ -308,10 +308,10 @@ def _terms(
     ]
 
 
-def _propagator(
-    memory: Memory, s: Array, lengths: Array, held: NDArray[np.bool_], method: Radau
-) -> Propagator:
-    r"""Solve a memory's collocation equations on each element for any left value and source.
+def _propagators(
+    memories: Sequence[Memory], s: Array, lengths: Array, held: NDArray[np.bool_], method: Radau
+) -> list[Propagator]:
+    r"""Solve the memories' collocation equations on each element for any left value and source.
 
     :math:`(1 + \lambda L A)\,M = M_a + c\,L A\,h` gives :math:`M = \text{carry}\,M_a + \text{drive}\,h`, with
     carry of shape (E, p) and drive of shape (E, p, p).  A normalised memory has
@@ -319,23 +319,33 @@ def _propagator(
     """
     # A held memory keeps its value, as over an element of length 0.
     scaled = np.where(held, 0.0, lengths[:, None, None]) * method.integration
-    if memory.rate == 0.0 and memory.change is None:
-        # A plain sum.
-        return np.ones((len(lengths), method.stages)), memory.gain * scaled
-    if memory.rate == np.inf:
-        # No memory: M = c h at every node.
-        return np.zeros((len(lengths), method.stages)), memory.gain * np.broadcast_to(
-            np.eye(method.stages), scaled.shape
-        )
-    loss = memory.rate * scaled
-    drive = memory.gain * scaled
-    if memory.change is not None:
-        loss = scaled * np.swapaxes(memory.change(s), 1, 2)
-        drive = memory.gain * loss
-    system = np.eye(method.stages) + loss
-    right = np.concatenate((np.ones((len(lengths), method.stages, 1)), drive), axis=2)
-    solution: Any = np.linalg.solve(system, right)
-    return solution[..., 0], solution[..., 1:]
+    ones = np.ones((len(lengths), method.stages))
+    propagators: list[Propagator] = []
+    # The systems of all memories are solved in one call.
+    systems, rights, solved = [], [], []
+    for i, memory in enumerate(memories):
+        if memory.rate == np.inf:
+            # No memory: M = c h at every node.
+            eye = np.broadcast_to(np.eye(method.stages), scaled.shape)
+            propagators.append((np.zeros_like(ones), memory.gain * eye))
+            continue
+        drive = memory.gain * scaled
+        propagators.append((ones, drive))
+        if memory.rate == 0.0 and memory.change is None:
+            continue  # a plain sum
+        if memory.change is None:
+            loss = memory.rate * scaled
+        else:
+            loss = scaled * memory.change(s).transpose(0, 2, 1)
+            drive = memory.gain * loss
+        systems.append(np.eye(method.stages) + loss)
+        rights.append(np.concatenate((ones[..., None], drive), axis=2))
+        solved.append(i)
+    if solved:
+        solutions: Any = np.linalg.solve(np.array(systems), np.array(rights))
+        for i, solution in zip(solved, solutions, strict=True):
+            propagators[i] = solution[..., 0], solution[..., 1:]
+    return propagators
 
 
 def _propagate(propagator: Propagator, source: Array, first: Array) -> Array:
