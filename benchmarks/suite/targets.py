@@ -40,6 +40,7 @@ class Target:
     unit: str = ""
 
 
+_MANY = {"setting": "100,000 cells"}
 _ADAGRAD = {"case": "AdaGrad, every row", "method": "exact"}
 TARGETS = (
     Target(
@@ -102,6 +103,43 @@ TARGETS = (
         {"method": re.compile("simulate|solve")},
         0.4,
         "s",
+    ),
+    Target(
+        "lsoda-6",
+        "initial-value models with a certificate against LSODA without one, true error 1e-6, worst model",
+        "initial_value",
+        "ratio to LSODA",
+        {"setting": "error 1e-06"},
+        1.5,
+        "×",
+    ),
+    Target(
+        "lsoda-9",
+        "the same, true error 1e-9",
+        "initial_value",
+        "ratio to LSODA",
+        {"setting": "error 1e-09"},
+        1.5,
+        "×",
+    ),
+    Target(
+        "many-again",
+        "second run of 100 000 cells, nothing to do",
+        "many_cells",
+        "again, s",
+        _MANY,
+        20.0,
+        "s",
+    ),
+    Target("many-memory", "100 000 cells, peak memory", "many_cells", "memory, MB", _MANY, 2_048, "MB"),
+    Target(
+        "many-linear",
+        "run of 100 000 cells, a cell, against 10 000 cells",
+        "many_cells",
+        "run, a cell",
+        _MANY,
+        1.2,
+        "×",
     ),
     Target("paper", "the whole paper, 2 cores", "pipeline", "whole, s", {"case": "paper"}, 45.0, "s"),
 )

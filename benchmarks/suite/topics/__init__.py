@@ -16,6 +16,7 @@ NAMES = (
     "steps",
     "dimension",
     "cells",
+    "many_cells",
     "leaps",
     "startup",
     "pipeline",
