@@ -69,10 +69,9 @@ FIRST_LENGTH = 0.25
 # Ratio of the longest element to the rest of the horizon: rounding must not leave a remainder.
 BEYOND = 1.05
 
-# Shortest element, unless s has fewer digits: resolves a root singularity at the start to 1e-12.
-SHORTEST = 1e-24
-# Shortest element of a window that looks ahead, in a guess by Newton's sweeps.
-SHORTEST_AHEAD = 1e-6
+# Shortest element, unless s has fewer digits: resolves a root singularity at the start to 1e-12; and of a
+# window that looks ahead, in a guess by Newton's sweeps.
+SHORTEST, SHORTEST_AHEAD = 1e-24, 1e-6
 
 # Ratio of the lengths of elements that are appended to one window of Newton's sweeps, before tails are known.
 APPENDED_GROWTH = 1.3
@@ -152,7 +151,7 @@ class March:
             return self._stop(f"budget of {self.problem.most_gradients:.6g} gradients is spent")
 
     def _march(self) -> March:
-        length, pending, failures = FIRST_LENGTH, self._empty(), 0
+        length, pending, failures, begin = FIRST_LENGTH, self._empty(), 0, self.state.s
         objective = self.problem.objective
         if not (self.overlap or self.matrix_free):
             # While the memories are held the velocity hardly changes.
@@ -193,7 +192,8 @@ class March:
             reason = pace.unaffordable(self.state.s, self.elements, objective.gradients, self.state.theta)
             if reason:
                 return self._stop(reason)
-            ratio = mesh.growth(tail, self.settings.stages, self.matrix_free)
+            early = not (self.overlap or self.matrix_free) and self.state.s - begin < mesh.EARLY
+            ratio = mesh.growth(tail, self.settings.stages, self.matrix_free, early=early)
             ratio = min(ratio, SHRINK) if outcome.sweeps > MANY_SWEEPS and not self.overlap else ratio
             length = float(window.lengths[self._last(window)]) * ratio
         return self

@@ -27,6 +27,9 @@ SLACK = 1e-9
 
 # Limits of the ratio of an element's length to that of the one before: a tail is known for one length only.
 LEAST_GROWTH, MOST_GROWTH = 0.3, 3.0
+# Largest ratio in this many iterations from the start, where elements begin far shorter than a smooth path
+# needs.
+EARLY_GROWTH, EARLY = 10.0, 5.0
 # Safety factor of that ratio, and the one without a Hessian: an element that proves too long is solved in
 # vain, which costs most there.
 SAFETY, SAFETY_PLAIN = 0.9, 0.8
@@ -182,7 +185,7 @@ def evaluated(problem: Problem, s: float, length: float, theta: Array, memories:
     return evaluate(s + length * np.concatenate(([0.0], problem.method.nodes))[:, None], theta, memories)
 
 
-def growth(tail: float, stages: int, plain: bool) -> float:
+def growth(tail: float, stages: int, plain: bool, *, early: bool = False) -> float:
     """Return the ratio of the next element's length to that of an element with this Legendre tail.
 
     Parameters
@@ -192,10 +195,12 @@ def growth(tail: float, stages: int, plain: bool) -> float:
         Nodes p of an element.
     plain : bool
         Whether sweeps are without a Hessian.
+    early : bool
+        Whether the element is among the first ones of a pass with Newton's steps.
     """
     # A tail falls like a power of the length; the exponent p + 1 is cautious for tails below 1.
     ratio: float = (SAFETY_PLAIN if plain else SAFETY) * (1.0 / max(tail, 1e-12)) ** (1.0 / (stages + 1))
-    return min(max(ratio, LEAST_GROWTH), MOST_GROWTH)
+    return min(max(ratio, LEAST_GROWTH), EARLY_GROWTH if early else MOST_GROWTH)
 
 
 def last_before_closure(window: Window, lookahead: float) -> int:
