@@ -9,7 +9,8 @@ solves it in three layers:
 - the *march* (:mod:`idescent.solvers.march`): one pass over the horizon that chooses the elements' lengths
   and the windows for one tolerance;
 - the *certificate* (:meth:`Collocation.solve`): passes i = 0, 1, 2, ... of the march, each with a mesh of
-  its own.
+  its own.  Without look-ahead a finer pass takes its first guess, and the lengths of its elements, from the
+  pass before (:mod:`idescent.solvers.guide`); its equations are the same as without a guess.
 
 Pass i has the tolerance :math:`100^{-i}\,(\text{rtol}, \text{atol})` and the overlap :math:`(1 + i/2)` times
 that of the settings.  After pass i >= 1 the error estimate is
@@ -90,7 +91,8 @@ class Collocation:
     it.
 
     Memory is bounded by the window, not the horizon: at most ``max_elements * stages`` nodes of 2n +
-    (memories) numbers, besides the returned rows.
+    (memories) numbers, besides the returned rows and, without look-ahead, the path of one pass, at most
+    2**20 numbers.
 
     Parameters
     ----------
