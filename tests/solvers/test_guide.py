@@ -59,7 +59,7 @@ def test_a_guided_window_that_does_not_converge_is_solved_element_by_element(mon
 
 def test_a_guided_window_over_negative_squares_falls_back_to_shorter_windows():
     # At this tolerance a window to the horizon has squares below 0 at its nodes, whose root is NaN.
-    path = solved(HalfStep(), ide.RMSProp(0.9), alpha=0.01, steps=600, rtol=1e-6)
+    path = solved(HalfStep(), ide.RMSProp(0.9), alpha=0.01, steps=600, rtol=1e-5)
     fine = solved(HalfStep(), ide.RMSProp(0.9), alpha=0.01, steps=600, rtol=1e-12)
     assert path.report.ok
     assert 1 < path.report.details["windows"] < path.report.details["elements"]

@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 
 # Numbers that a stored path may have: a path of many parameters or elements is not stored.
 MOST_STORED = 2**20
+# Largest length relative to the stored element there: on a common mesh two passes would share their errors,
+# and their difference would not measure them.
+LONGEST = 0.7
 # Numbers in the matrices of one window.
 MOST_MATRIX = 2**20
 # Sweeps on a window, and windows that do not converge, each half as long as the one before, after which the
@@ -109,7 +112,7 @@ class Guide:
         i = max(bisect.bisect_right(self.path.starts, s) - 1, 0)
         length = self._scaled(i)
         if i + 1 < len(self.path.starts):
-            # A shorter element follows: do not reach into it with a longer one.
+            # Where a shorter element follows, do not reach into it with a longer one.
             length = min(length, max(self.path.starts[i + 1] - s, self._scaled(i + 1)))
         return length
 
@@ -140,4 +143,5 @@ class Guide:
 
     def _scaled(self, i: int) -> float:
         stages = self.path.problem.method.stages
-        return self.path.lengths[i] * mesh.growth(self.path.tails[i] / self.finer, stages, plain=False)
+        ratio = mesh.growth(self.path.tails[i] / self.finer, stages, plain=False)
+        return self.path.lengths[i] * min(ratio, LONGEST)
