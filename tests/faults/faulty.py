@@ -5,18 +5,16 @@ Its objective sleeps, so that cells take a while on any machine, and none of it 
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import projects
 import psutil
-from projects import Outcome, Project
+from projects import Project
 
 SOLUTIONS = [
     f"results/tiny/packs/quadratic/{optimizer}/all/paper.exact.json" for optimizer in ("RMSProp", "Adam")
@@ -32,6 +30,8 @@ TARGETS = [
     TABLE,
     "results/tiny/tables/errors.parquet",
 ]
+# Seconds of a gradient: cells end one after the other, slowly enough for a test to see each of them.
+PAUSE = 0.003
 OBJECTIVE = """\
 import time
 
@@ -70,40 +70,23 @@ STUDY: dict[str, Any] = {
 }
 
 
-def make_slow(project: Project, pause: float = 0.01, study: dict[str, Any] = STUDY) -> Project:
+def make_slow(project: Project, pause: float = PAUSE, study: dict[str, Any] = STUDY) -> Project:
     (project.folder / "mine.py").write_text(OBJECTIVE.format(pause=pause), encoding="utf-8")
     project.configure(study)
     return project
 
 
-class Run:
-    """A run of Snakemake in the background, in a process group of its own."""
-
-    def __init__(self, project: Project, *arguments: str) -> None:
-        # Not a pipe, and not the file of another run: jobs that outlive their Snakemake go on writing.
-        self.text = project.folder / f"screen-{time.monotonic_ns()}.txt"
-        with self.text.open("w", encoding="utf-8") as screen:
-            self.process = psutil.Popen(
-                [*project.command, "--cores", "2", *arguments],
-                cwd=project.folder,
-                env=project.environment,
-                stdout=screen,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    @property
-    def pid(self) -> int:
-        return int(self.process.pid)
-
-    @property
-    def alive(self) -> bool:
-        return self.process.poll() is None
+class Run(projects.Run):
+    """A run whose jobs can be killed or stopped."""
 
     def jobs(self) -> list[psutil.Process]:
         """The jobs' Python processes that are there just now."""
-        found = []
-        for child in self.process.children(recursive=True) if self.alive else []:
+        found: list[psutil.Process] = []
+        try:
+            children = self.process.children(recursive=True)
+        except psutil.NoSuchProcess:
+            return found
+        for child in children:
             try:
                 if "idescent" in child.cmdline()[1:4] and Path(child.exe()).name.startswith("python"):
                     found.append(child)
@@ -127,7 +110,7 @@ class Run:
         """Stop the run and its jobs for a while, so that what is done meanwhile is done beside them."""
         held: list[psutil.Process] = []
         try:
-            assert stopped(self.process), self.text.read_text(encoding="utf-8")
+            assert stopped(self.process), self.text
             held.append(self.process)
             # What a shell has started just before it is stopped is found in the next round.
             while new := [child for child in self.process.children(recursive=True) if child not in held]:
@@ -139,20 +122,6 @@ class Run:
             for process in held:
                 with suppress(psutil.NoSuchProcess):
                     process.resume()
-
-    def wait(self, condition: Callable[[], object]) -> None:
-        """Wait until something is so; the run must not end before."""
-        while not condition():
-            assert self.alive, self.text.read_text(encoding="utf-8")
-            time.sleep(0.01)
-
-    def end(self) -> Outcome:
-        status = self.process.wait()
-        return Outcome(int(status), self.text.read_text(encoding="utf-8"))
-
-    def kill_all(self) -> None:
-        os.killpg(self.pid, signal.SIGKILL)
-        self.process.wait()
 
 
 def stopped(job: psutil.Process) -> bool:

@@ -6,13 +6,16 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+import snakemakes
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +79,50 @@ class Outcome:
         return {rule: int(count) for rule, count in rows if rule not in ("all", "total")}
 
 
+class Run:
+    """A run of Snakemake in the background, in a process group of its own."""
+
+    def __init__(self, project: Project, *arguments: str, cores: int = 2) -> None:
+        # Not a pipe, and not the file of another run: jobs that outlive their Snakemake go on writing.
+        descriptor, screen = tempfile.mkstemp(prefix="screen-")
+        os.close(descriptor)
+        self.screen = Path(screen)
+        options = [*project.command[3:], "--cores", str(cores), *arguments]
+        self._process = snakemakes.start(options, project.folder, project.environment, self.screen)
+        self.process = psutil.Process(self.pid)
+
+    @property
+    def text(self) -> str:
+        """Return what the run has printed."""
+        return self.screen.read_text(encoding="utf-8")
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        """Wait until something is so; the run must not end before."""
+        while not condition():
+            assert self.alive, self.text
+            time.sleep(0.01)
+
+    def end(self) -> Outcome:
+        self._process.join()
+        assert self._process.exitcode is not None
+        outcome = Outcome(self._process.exitcode, self.text)
+        self.screen.unlink()
+        return outcome
+
+    def kill_all(self) -> None:
+        os.killpg(self.pid, signal.SIGKILL)
+        self._process.join()
+
+
 class Project:
     """A folder with a Snakefile in which a study can be run."""
 
@@ -99,17 +146,12 @@ class Project:
     def configure(self, study: dict[str, Any]) -> None:
         (self.folder / "config/tiny.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
 
+    def start(self, *arguments: str, cores: int = 2) -> Run:
+        """Start a run in the background."""
+        return Run(self, *arguments, cores=cores)
+
     def run(self, *arguments: str, cores: int = 2) -> Outcome:
-        done = subprocess.run(
-            [*self.command, "--cores", str(cores), *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return Outcome(done.returncode, done.stdout)
+        return self.start(*arguments, cores=cores).end()
 
     def succeed(self, *arguments: str, cores: int = 2) -> dict[str, int]:
         """Run, and return the jobs by rule."""
@@ -119,24 +161,10 @@ class Project:
 
     def interrupt(self, seen: str) -> None:
         """Start a run, and press Ctrl-C as soon as it has said ``seen``."""
-        with subprocess.Popen(
-            [*self.command, "--cores", "1"],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if seen in line:
-                    break
-            else:
-                raise AssertionError(f"the run ended without saying {seen!r}")
-            os.killpg(process.pid, signal.SIGINT)
-            process.stdout.read()
-        assert process.returncode != 0
+        run = self.start(cores=1)
+        run.wait(lambda: seen in run.text)
+        os.killpg(run.pid, signal.SIGINT)
+        assert run.end().status != 0
 
     def edit(self, file: str, change: Callable[[str], str]) -> None:
         path = self.folder / file
