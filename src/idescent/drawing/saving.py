@@ -15,7 +15,7 @@ import matplotlib
 import matplotlib.style
 from matplotlib.figure import Figure
 
-from idescent.drawing import style
+from idescent.drawing import formulas, style
 from idescent.store.files import whole
 
 _LEAST_PANELS = 1.0 / 3.0  # least share of the panels in the height of a figure
@@ -24,6 +24,7 @@ FORMATS = (".pdf", ".svg", ".png")
 
 def styled() -> AbstractContextManager[None]:
     """Return the context for building and saving figures: matplotlib's defaults, then the style file."""
+    formulas.share()
     return matplotlib.style.context(["default", style.STYLE_FILE])
 
 

@@ -7,9 +7,9 @@ does not: the equation around the integral (:mod:`idescent.solvers.ide`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import accumulate
 from typing import Any, Literal, Protocol
 
@@ -247,16 +247,19 @@ class ExactExponential:
 
     def __call__(self, kernel: Kernel, path: Path, t: Array, lower: Array, upper: Array) -> Array:
         """See :class:`Quadrature`."""
+        return self.prepared(kernel, t, lower, upper, path.knots)(path)
+
+    def prepared(
+        self, kernel: Kernel, t: Array, lower: Array, upper: Array, knots: Array
+    ) -> Callable[[Path], Array]:
+        """Return the integral along paths with these knots: sweeps share edges, nodes and exponentials."""
         if not isinstance(kernel, ExponentialKernel):
-            raise ValueError(
-                f"quadrature: 'exact' is not allowed with {kernel!r}: K must be an ExponentialKernel"
-            )
+            rule = "K must be an ExponentialKernel"
+            raise ValueError(f"quadrature: 'exact' is not allowed with {kernel!r}: {rule}")
         if np.any(lower != lower[0]) or np.any(np.diff(upper, prepend=lower[0]) < 0.0):
-            raise ValueError(
-                "quadrature: 'exact' is not allowed here: "
-                "must have one lower bound and increasing upper bounds"
-            )
-        edges, at = _edges(lower[0], upper, path.knots)
+            rule = "must have one lower bound and increasing upper bounds"
+            raise ValueError(f"quadrature: 'exact' is not allowed here: {rule}")
+        edges, at = _edges(lower[0], upper, knots)
         width = np.diff(edges)
         stiffness = float(kernel.rate.max(initial=0.0) * width.max(initial=0.0))
         if not stiffness <= MAX_NODES:
@@ -266,15 +269,21 @@ class ExactExponential:
             )
         points, weights = _legendre(4 if stiffness == 0.0 else 8 + math.ceil(stiffness))
         back = width[:, None] * (1.0 - points) / 2.0
-        values = kernel.source(path(edges[1:, None] - back))
-        pieces = kernel.gain * np.einsum(
-            "jq,jqm->jm", width[:, None] * weights / 2.0, np.exp(-kernel.rate * back[..., None]) * values
-        )
-        total = np.empty((len(edges), pieces.shape[1]), dtype=pieces.dtype)
-        for m, rate in enumerate(kernel.rate):
-            total[:, m] = _accumulate(np.exp(-rate * width), pieces[:, m]) if rate else _sum(pieces[:, m])
-        late = (t + kernel.lead - upper)[:, None]
-        return np.asarray(np.exp(-kernel.rate * late) * total[at])
+        nodes = edges[1:, None] - back
+        scaled = width[:, None] * weights / 2.0
+        factors = np.exp(-kernel.rate * back[..., None])
+        decays = [np.exp(-rate * width).tolist() if rate else None for rate in kernel.rate]
+        late = np.exp(-kernel.rate * (t + kernel.lead - upper)[:, None])
+
+        def integral(path: Path) -> Array:
+            values = kernel.source(path(nodes))
+            pieces = kernel.gain * np.einsum("jq,jqm->jm", scaled, factors * values)
+            total = np.empty((len(edges), pieces.shape[1]), dtype=pieces.dtype)
+            for m, decay in enumerate(decays):
+                total[:, m] = _sum(pieces[:, m]) if decay is None else _accumulate(decay, pieces[:, m])
+            return np.asarray(late * total[at])
+
+        return integral
 
 
 @dataclass(frozen=True)
@@ -307,6 +316,8 @@ class Integral:
         along = Interpolant(self.grid, path, self.interpolation)
         empty = self.lower == self.upper
         if not empty.any():
+            if isinstance(self.quadrature, ExactExponential):
+                return self._exact(along)
             return self.quadrature(self.kernel, along, self.at, self.lower, self.upper)
         # An integral over an empty interval is 0 without a value of the kernel, which may be singular there.
         rows = ~empty
@@ -320,6 +331,10 @@ class Integral:
         full = np.zeros((len(rows), values.shape[1]), dtype=values.dtype)
         full[rows] = values
         return full
+
+    @cached_property
+    def _exact(self) -> Callable[[Path], Array]:
+        return ExactExponential().prepared(self.kernel, self.at, self.lower, self.upper, self.grid)
 
 
 def named_quadrature(quadrature: str | Quadrature, nodes: int) -> Quadrature:
@@ -368,11 +383,10 @@ def _edges(lower: float, upper: Array, knots: Array) -> tuple[Array, Array]:
     )
 
 
-def _accumulate(decay: Array, pieces: Array) -> Array:
+def _accumulate(decay: Sequence[float], pieces: Array) -> Array:
     """Return x with x[0] = 0 and x[j + 1] = decay[j] x[j] + pieces[j]."""
-    # Python floats: numpy scalars are ten times slower, and a vectorised scan over powers of the decay would
-    # underflow.
-    pairs = zip(decay.tolist(), pieces.tolist(), strict=True)
+    # Python floats are ten times faster than numpy scalars; a scan over powers of the decay would underflow.
+    pairs = zip(decay, pieces.tolist(), strict=True)
     return np.array(list(accumulate(pairs, lambda x, pair: pair[0] * x + pair[1], initial=0.0)))
 
 
