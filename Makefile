@@ -11,7 +11,7 @@ HASHED := --require-hashes --no-deps
 # Stamps of the sets of distributions, one for each lock file of requirements/.
 locked = $(foreach set,$(1),$(VENV)/.$(set))
 
-.PHONY: all install test coverage mutants lint docs bench lock schema clean
+.PHONY: all install test test-quick coverage mutants lint docs bench wheel lock schema clean
 .DELETE_ON_ERROR:
 # The sets of distributions share an environment.
 .NOTPARALLEL:
@@ -23,6 +23,11 @@ install: $(INSTALLED)
 
 test: install $(call locked,test)
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 16 --dist worksteal --junitxml build/tests.xml
+
+# For a change of the mathematics: optimizers, models, solvers and their analysis, without a workflow or a drawing.
+test-quick: install $(call locked,test)
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 16 --dist worksteal -m "not workflow and not browser and not slow" \
+	  tests/analysis tests/discrete tests/models tests/optimizers tests/prediction tests/solvers
 
 # Lines and branches of src/ that the tests run, into docs/unreached.md; fails below what pyproject.toml demands.
 coverage: install $(call locked,test)
