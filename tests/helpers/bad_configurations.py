@@ -145,8 +145,11 @@ OUT_OF_RANGE: list[tuple[tuple[Any, ...], list[Any]]] = [
     (("figures", "one", "panels", 0, "k_max"), [0, 1.5, "8", True, [], 10**30, 1000]),
     (("figures", "one", "panels", 0, "inset", "k", 0), NUMBERS),
     (("figures", "one", "panels", 0, "inset", "k"), [[1], [1, 2, 3], [4, 1], "1-4", 3, {}]),
-    (("figures", "one", "lines", "paper.exact", "width"), [0.0, -1.0, *NUMBERS]),
-    (("figures", "one", "lines", "paper.exact", "line"), ["wavy", 1, None, []]),
+    (
+        ("figures", "one", "lines", "paper.exact", "width"),
+        [0.0, -1.0, *[n for n in NUMBERS if n is not None]],
+    ),
+    (("figures", "one", "lines", "paper.exact", "line"), ["wavy", 1, []]),
     (("figures", "one", "width"), ["triple", 2, None]),
     (("figures", "one", "x_scale"), ["sqrt", True]),
     (("figures", "one", "errors"), ["yes please", 1, None, []]),

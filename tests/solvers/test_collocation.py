@@ -7,6 +7,7 @@ import idescent as ide
 from idescent.models.equation import Equation, Memory
 from idescent.objectives import CountedObjective
 from idescent.solvers import march
+from idescent.solvers.collocation import SolutionRows
 from idescent.solvers.march import March
 from idescent.solvers.problem import Problem
 from idescent.solvers.radau import radau
@@ -92,3 +93,17 @@ def test_an_element_whose_continuation_leads_nowhere_starts_from_a_constant(monk
     assert found.report.ok
     assert found.report.details["elements"] == constant.report.details["elements"]
     assert found.theta.tobytes() == constant.theta.tobytes()
+
+
+def test_an_element_that_is_rounded_to_end_just_before_an_iteration_fills_its_row():
+    """The horizon 300 of a march from 100: the lengths of its elements add up to the last number below it."""
+    problem, method = decay_problem(5), radau(5)
+    rows = SolutionRows(problem, np.array([np.exp(-1.0)]), np.arange(100, 301))
+    nodes = np.concatenate(([0.0], method.nodes))
+    s, length = 286.99311954936593, 13.006880450634014
+    assert s + length < 300.0
+    for begin, size in ((100.0, s - 100.0), (s, length)):
+        values = np.exp(-0.01 * (begin + size * nodes))[:, None]
+        rows.take(begin, size, values, [values**2])
+    assert np.isfinite(rows.theta).all()
+    assert rows.theta[-1] == pytest.approx(np.exp(-3.0), rel=1e-12)

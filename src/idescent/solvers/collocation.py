@@ -56,6 +56,9 @@ MOST_STAGES = 50
 # Tolerance of a pass relative to the one before: its error is then negligible in their difference.
 FINER = 0.01
 
+# Units in the last place by which the end of an element may be rounded.
+ROUNDED = 4
+
 # Numbers in elements that wait for their rows to be filled, and in their polynomials there: together they
 # take fewer calls.
 MOST_PENDING = 2**18
@@ -261,8 +264,11 @@ class SolutionRows:
             self._memories = [np.full((len(self.k), memory.shape[1]), np.nan) for memory in values[1:]]
             for rows, memory in zip(self._memories, values[1:], strict=True):
                 rows[0] = 0.0 if offset else memory[0]
+        # An element that ends at a whole number may be rounded to end just before it: the row is its own.
+        border = s + length
+        border += ROUNDED * np.spacing(border)
         for at, first in self._next.items():
-            end = int(np.searchsorted(self.k, s + length - at, side="right"))
+            end = int(np.searchsorted(self.k, border - at, side="right"))
             if end > first:
                 self._next[at] = end
                 part = values if not offset else values[:1] if at == 0.0 else values[1:]
