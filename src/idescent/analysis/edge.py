@@ -129,9 +129,9 @@ def edge(
     objective : Objective
         Without noise.  Products with the Hessian are those of ``hessian_vector``, ``hessian_diagonal`` or
         ``hessian``, the first that it has; else differences of two gradients.
-    path : Trajectory or Leap
-        A discrete run, a solution of a model, or the result of ``leap``.  It must have the optimizer's second
-        moments.
+    path : Trajectory, Leap or Predicted
+        A discrete run, a solution of a model, or the result of ``leap`` or ``predict``.  It must have the
+        optimizer's second moments.
     alpha : float in (0, 1], optional
         Learning rate; by default that of the path.
     schedule : Schedule, optional

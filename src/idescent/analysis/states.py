@@ -1,8 +1,8 @@
 """The states along a path: theta, the memories and the learning rate after an iteration.
 
 What lives here: :class:`States`, one view of discrete runs, solutions and leaps.  What does not: the paths
-themselves (:mod:`idescent.trajectory`, ``idescent.solvers``).  Leaps are recognised by their attributes, so
-that no solver is imported.
+themselves (:mod:`idescent.trajectory`, ``idescent.solvers``, ``idescent.prediction``).  Leaps and predictions
+are recognised by their attributes, so that neither is imported.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class States:
 
     @classmethod
     def of(cls, path: Any, alpha: float | None, schedule: Schedule | None) -> States:
-        """Open a path: a trajectory, or the result of ``leap``.
+        """Open a path: a trajectory, or the result of ``leap`` or ``predict``.
 
         Raises
         ------
@@ -51,8 +51,12 @@ class States:
         """
         if isinstance(path, Trajectory):
             return _of_trajectory(path, alpha, schedule)
+        if hasattr(path, "modelled") and hasattr(path, "moments"):
+            return _of_prediction(path, schedule)
         if not (hasattr(path, "equation") and hasattr(path, "reached")):
-            raise ValueError(f"path: {shown(path)} is not allowed: must be a Trajectory or a Leap")
+            raise ValueError(
+                f"path: {shown(path)} is not allowed: must be a Trajectory, or the result of leap or predict"
+            )
         own, last = path.equation.rate, int(path.reached)
         if last < 1:
             raise ValueError("path: it has no finite state after k = 0")
@@ -93,6 +97,21 @@ class States:
                 f"k: {unknown[0]} is not allowed: the path has no finite state of it after k = 0"
             )
         return chosen.astype(np.int64)
+
+
+def _of_prediction(path: Any, schedule: Schedule | None) -> States:
+    if schedule is not None:
+        raise ValueError("schedule: not allowed with a prediction, which has a constant learning rate")
+    known = np.arange(max(path.modelled, 1), path.reached + 1, dtype=np.int64)
+    if not known.size:
+        raise ValueError("path: it has no iteration of the model")
+
+    def at(k: int) -> tuple[Array, dict[str, Array]]:
+        moments = {name: np.asarray(value, dtype=np.float64) for name, value in path.moments(k).items()}
+        return np.asarray(path(k), dtype=np.float64), moments
+
+    alpha = path.path.leapfrog.alpha
+    return States(at, lambda k: alpha, known)
 
 
 def _of_trajectory(path: Trajectory, alpha: float | None, schedule: Schedule | None) -> States:

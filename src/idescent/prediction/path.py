@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop
 
+from idescent.optimizers.plan import Values
 from idescent.prediction.arrays import Array, Counted, finite
 from idescent.prediction.leapfrog import Leapfrog, State
 from idescent.prediction.start import Start, run
@@ -157,6 +158,8 @@ class Path:
     steps : list of float
     nodes : list of Node or None
         None if they have more than ``STORED`` numbers.
+    states : list of State or None
+        States after each step; None until the moments are asked for, or if they are too many.
     """
 
     leapfrog: Leapfrog
@@ -165,6 +168,7 @@ class Path:
     state: State
     steps: list[float]
     nodes: list[Node] | None = field(default=None, repr=False)
+    states: list[State] | None = field(default=None, repr=False)
 
     def node(self, state: State) -> Node:
         """Return the node of a state, and store it."""
@@ -176,6 +180,34 @@ class Path:
     def last(self) -> float:
         """k-time of the last node."""
         return self.state.s + sum(self.steps)
+
+    def moments(self, k: int) -> Values:
+        """Return the memories of the optimizer after iteration ``k``, as operands of its declaration.
+
+        The model's state at :math:`k - 1/2` is a step from the last one before it.  The states are computed
+        once and stored if they have at most ``STORED`` numbers; else each call computes them again.
+        """
+        s, state = k - 0.5, self.state
+        for after in self._states():
+            if after.s > s:
+                break
+            state = after
+        if state.s < s:
+            state = self.leapfrog.step(self.objective, state, s - state.s, False)[0]
+        return self.leapfrog.moments(state, float(k))
+
+    def _states(self) -> Iterator[State]:
+        """Yield the states of the model after the first one."""
+        if self.states is None:
+            width = (3 + len(self.state.memories)) * self.state.theta.shape[0]
+            march_again = march(
+                self.leapfrog, self.objective, self.state, math.inf, Planned(self.steps), math.inf
+            )
+            states = (state for state, _ in march_again)
+            if len(self.steps) * width > STORED:
+                return states
+            self.states = list(states)
+        return iter(self.states)
 
     def walk(self) -> Iterator[Node]:
         """Yield the nodes, the true iterations among them."""

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from idescent.common.numeric import fraction, integer, is_number, iterations, offers, shown
 from idescent.optimizers.optimizer import Optimizer, check_declared
-from idescent.prediction.arrays import Array, Counted, namespace
+from idescent.prediction.arrays import Array, Counted, namespace, plain
 from idescent.prediction.leapfrog import Leapfrog
 from idescent.prediction.passes import Passes
 from idescent.prediction.path import Path, interpolated
@@ -106,6 +106,29 @@ class Predicted:
         points = iterations(k, self.first, self.reached)
         values = {x: self.path.objective.value(theta) for x, theta in self._thetas(points)}
         return np.array([values[int(x)] for x in points.ravel()]).reshape(points.shape)
+
+    def moments(self, k: int) -> dict[str, Array]:
+        """Return the predicted moments after an iteration of the model, by name, shape (width,) each.
+
+        They are not bias-corrected, and of the library of the start.  The steps follow the loss: where a
+        source varies within a step, single coordinates may be wrong; see ``step`` of :func:`predict`.  The
+        first call costs the gradients of the path, and each call at most one more; a path of more than
+        ``2**24`` numbers is computed again by each call.
+
+        Raises
+        ------
+        ValueError
+            If the iteration is no integer or is not one of the model: those before ``modelled`` are the
+            optimizer's own.
+        """
+        point = iterations(k, self.modelled, self.reached)
+        values = {name: plain(value) for name, value in self.path.moments(int(point)).items()}
+        return {name: namespace(value).reshape(value, (-1,)) for name, value in values.items()}
+
+    @property
+    def modelled(self) -> int:
+        """First iteration of the model, after the optimizer's own at the start."""
+        return int(self.path.state.s + 0.5)
 
     def _thetas(self, points: NDArray[np.int64]) -> Any:
         due = [int(x) for x in np.unique(points)]
