@@ -224,7 +224,7 @@ class _System:
         return -self.push * self.alpha * average - self.shrink * theta
 
     def _remember(self, s: Array) -> None:
-        """Compute what the velocity needs at ``s`` alone."""
+        """Compute the masses and numbers of the velocity that depend on ``s`` alone."""
         self._s, self._at_s, self._kappa = s.copy(), {}, _shifted(s)
         self._numbers_at_s = self._numbers(self._kappa)
         simple = self._simple or ()

@@ -109,7 +109,7 @@ class Variables:
         return self._dims[n]
 
     def simple(self, reader: str) -> list[tuple[str, int, Lag | None]] | None:
-        """Return what a reader asks for, if each is a value of the equation or a mass times one.
+        """Return the values of a reader, if each is a value of the equation or a mass times one.
 
         For each name the index of the variable, and the lag with the mass; None for an input.  The result is
         None if a value needs more: its initial value, another lateness, the shape of the parameters.

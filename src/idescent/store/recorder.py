@@ -132,6 +132,7 @@ class Recorder:
         self._theta: list[NDArray[Any]] = []
         self._loss: list[float] = []
         self._moments: dict[str, list[NDArray[np.float64]]] = {}
+        self._widths: dict[str, int] = {}
         self._dtype = np.dtype(np.float32)
 
     def __call__(
@@ -211,20 +212,23 @@ class Recorder:
         optimizer = self._optimizer
         if not isinstance(optimizer, Optimizer):
             raise ValueError(f"moments: not allowed for the optimizer {shown(optimizer)} of another package")
-        plan = Plan(optimizer)
-        initial = plan.starts(theta.astype(np.float64), np.zeros(theta.size), layout(plan, theta.size))
-        names = list(plan.memories)
-        if k == 0 and not plan.starts_from_gradient:
-            return {name: np.ravel(initial[name]) for name in names}
+        if k == 0:
+            plan = Plan(optimizer)
+            # The layout tries the optimizer on vectors of this size: once, not at each stored iteration.
+            initial = plan.starts(theta.astype(np.float64), np.zeros(theta.size), layout(plan, theta.size))
+            self._widths = {name: initial[name].size for name in plan.memories}
+            if not plan.starts_from_gradient:
+                return {name: np.ravel(initial[name]) for name in plan.memories}
         vectors, _ = named(
             moments() if callable(moments) else moments,
-            names,
+            list(optimizer.memories()),
             lambda _, tree: flat(tree)[0].astype(np.float64),
             field="moments",
         )
         for name, value in vectors.items():
-            if value.size != initial[name].size:
-                rule = f"must be {initial[name].size}"
+            # Without moments at k = 0 the caller refuses these.
+            if value.size != self._widths.get(name, value.size):
+                rule = f"must be {self._widths[name]}"
                 raise ValueError(f"moments: {name!r}: {value.size} values are not allowed: {rule}")
         return vectors
 
