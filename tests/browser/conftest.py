@@ -33,8 +33,11 @@ class Page:
         return self.driver.execute_script(script, *arguments)
 
     def settle(self):
-        """Wait until what was asked for is drawn, and the address says so."""
-        self.driver.execute_async_script("const done = arguments[0]; setTimeout(done, 300)")
+        """Wait for three frames: the explorer moves its cursors in the next, and resizes plots after it."""
+        self.driver.execute_async_script(
+            "const done = arguments[0];"
+            "requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+        )
 
     def find(self, selector):
         return self.driver.find_element("css selector", selector)
@@ -55,7 +58,10 @@ class Page:
 
     @property
     def hash(self):
-        return self.run("return location.hash")
+        """The address, 200 ms later: the explorer writes it 150 ms after the last change."""
+        return self.driver.execute_async_script(
+            "const done = arguments[0]; setTimeout(() => done(location.hash), 200)"
+        )
 
     @property
     def readings(self):
