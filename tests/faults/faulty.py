@@ -146,6 +146,7 @@ def running(project: Project, *arguments: str) -> Iterator[Run]:
                 job.kill()
         if run.alive:
             run.kill_all()
+        run.screen.unlink(missing_ok=True)
 
 
 def cells(project: Project) -> dict[Path, tuple[int, int]]:

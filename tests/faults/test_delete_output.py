@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import finished
 import pytest
-from projects import Project, new_project
+from projects import Project
 
 pytestmark = pytest.mark.workflow
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = new_project(tmp_path_factory.mktemp("deleted") / "project")
-    project.succeed()
-    return project
+@pytest.fixture
+def project(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Project:
+    return finished.completed(tmp_path_factory).copy(tmp_path / "deleted")
 
 
 def test_the_files_of_cells_stay_and_the_next_run_keeps_them(project: Project) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
+import finished
 import pytest
 from projects import ROOT, STUDY, Outcome, Project, new_project
 
@@ -17,20 +17,25 @@ def fresh(tmp_path: Path) -> Project:
     return new_project(tmp_path / "fresh")
 
 
-@pytest.fixture(scope="session")
-def _completed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[str, int]]:
-    project = new_project(tmp_path_factory.mktemp("completed") / "project")
-    return project, project.succeed()
-
-
 @pytest.fixture
-def first_jobs(_completed: tuple[Project, dict[str, int]]) -> dict[str, int]:
+def first_jobs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     """Jobs of the first run, by rule."""
-    return _completed[1]
+    return finished.completed(tmp_path_factory).jobs
 
 
 @pytest.fixture
-def done(_completed: tuple[Project, dict[str, int]], tmp_path: Path) -> Project:
+def done(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Project:
     """A project whose study is complete."""
-    shutil.copytree(_completed[0].folder, tmp_path / "done")
-    return Project(tmp_path / "done")
+    return finished.completed(tmp_path_factory).copy(tmp_path / "done")
+
+
+@pytest.fixture
+def packed(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Project:
+    """The complete study, its cells now in packs."""
+    return finished.packed(tmp_path_factory).copy(tmp_path / "packed")
+
+
+@pytest.fixture
+def scaled(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Project:
+    """The complete study, now with scaling tables."""
+    return finished.scaled(tmp_path_factory).copy(tmp_path / "scaled")

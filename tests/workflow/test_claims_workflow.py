@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import finished
 import pytest
 import yaml
 from projects import STUDY, Project
@@ -39,9 +41,17 @@ def name_claims(project: Project, claims: dict[str, Any]) -> None:
     project.configure({**STUDY, "claims": "config/tiny_claims.yaml"})
 
 
-def test_naming_claims_runs_the_audit_alone_and_editing_them_again(done: Project) -> None:
-    name_claims(done, CLAIMS)
-    assert done.succeed() == {"claims": 1, "report_numbers": 1, "report": 1}
+@pytest.fixture
+def audited(tmp_path_factory: pytest.TempPathFactory) -> finished.Finished:
+    """The complete study, now with claims."""
+    return finished.continued(tmp_path_factory, "audited", lambda project: name_claims(project, CLAIMS))
+
+
+def test_naming_claims_runs_the_audit_alone_and_editing_them_again(
+    audited: finished.Finished, tmp_path: Path
+) -> None:
+    assert audited.jobs == {"claims": 1, "report_numbers": 1, "report": 1}
+    done = audited.copy(tmp_path / "audited")
     table = done.results / "tables/claims.md"
     assert "1 hold, 0 hold only for the scheme, 0 fail" in table.read_text(encoding="utf-8")
     assert done.succeed() == {}
@@ -50,9 +60,8 @@ def test_naming_claims_runs_the_audit_alone_and_editing_them_again(done: Project
     assert "0 hold, 0 hold only for the scheme, 1 fail" in table.read_text(encoding="utf-8")
 
 
-def test_edited_code_of_the_audit_reruns_it_alone(done: Project) -> None:
-    name_claims(done, CLAIMS)
-    done.succeed()
+def test_edited_code_of_the_audit_reruns_it_alone(audited: finished.Finished, tmp_path: Path) -> None:
+    done = audited.copy(tmp_path / "audited")
     done.edit("src/idescent/products/claims/measures.py", lambda text: text + "\nUNUSED = 1\n")
     assert done.succeed("--dry-run") == {"claims": 1, "report_numbers": 1, "report": 1}
 

@@ -6,17 +6,17 @@ import copy
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import finished
 import pytest
-from projects import STUDY, Project
+from finished import AUTO
+from projects import Project
 
 from idescent.config import load
 from idescent.store.trajectories import read_with_metadata
 
 pytestmark = pytest.mark.workflow
 
-AUTO: dict[str, Any] = {key: value for key, value in STUDY.items() if key != "cells_per_job"}
 CELL = "quadratic/AdaGrad/alpha~0.1"
 
 
@@ -27,14 +27,6 @@ def results(project: Project) -> dict[str, bytes]:
 
 def logged(project: Project, file: str) -> str:
     return (project.results / "logs" / file).read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def packed(done: Project) -> Project:
-    """The complete study, its cells now in packs."""
-    done.configure(AUTO)
-    done.succeed()
-    return done
 
 
 def test_packs_change_no_byte_of_any_result(fresh: Project, done: Project) -> None:
@@ -62,12 +54,12 @@ def test_the_longest_jobs_start_first(fresh: Project) -> None:
     assert lengths == sorted(lengths, reverse=True)
 
 
-def test_other_packs_keep_the_cells_that_are_there(done: Project) -> None:
-    before = results(done)
-    done.configure(AUTO)
-    assert done.succeed()["solve"] == 4
-    assert results(done) == before
-    assert "gradient evaluations" not in logged(done, "solve/quadratic/AdaGrad/all/paper.exact.log")
+def test_other_packs_keep_the_cells_that_are_there(
+    done: Project, packed: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert finished.packed(tmp_path_factory).jobs["solve"] == 4
+    assert results(packed) == results(done)
+    assert "gradient evaluations" not in logged(packed, "solve/quadratic/AdaGrad/all/paper.exact.log")
 
 
 def test_a_grown_pack_computes_only_its_new_cells(packed: Project) -> None:

@@ -35,13 +35,6 @@ def test_an_edited_style_sheet_or_template_makes_the_report_and_nothing_else(
     assert new in (done.results / "report.html").read_text(encoding="utf-8")
 
 
-def test_how_cells_are_packed_into_jobs_changes_nothing_in_the_report(done: Project) -> None:
-    before = (done.results / "report.html").read_bytes()
-    done.configure({**STUDY, "cells_per_job": 1})
-    done.succeed()
-    assert (done.results / "report.html").read_bytes() == before
-
-
 def test_every_file_of_a_study_is_in_the_list_of_results(done: Project) -> None:
     text = (ROOT / "results/README.md").read_text(encoding="utf-8")
     listed = re.findall(r"^  (\S+)  ", text.partition("results/<study>/\n")[2].partition("```")[0], re.M)

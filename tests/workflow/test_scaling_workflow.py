@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import finished
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -20,30 +21,29 @@ BLOCKS = [
 ]
 
 
-def test_asking_for_scaling_makes_its_table_and_figures_and_solves_nothing_again(done: Project) -> None:
-    assert not (done.results / "tables/scaling.csv").exists()
-    done.configure({**STUDY, "scaling": {"reference": "paper.exact"}})
+def test_asking_for_scaling_makes_its_table_and_figures_and_solves_nothing_again(
+    scaled: Project, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert not (finished.completed(tmp_path_factory).folder / "results/tiny/tables/scaling.csv").exists()
     # The summary lists all figures.
-    jobs = done.succeed()
+    jobs = finished.scaled(tmp_path_factory).jobs
     assert (jobs["scaling"], jobs["scaling_figure"]) == (1, 1)
     assert not {"simulate", "solve", "compare", "tables", "scaling_map"} & set(jobs)
-    table = (done.results / "tables/scaling.csv").read_text(encoding="utf-8").splitlines()
+    table = (scaled.results / "tables/scaling.csv").read_text(encoding="utf-8").splitlines()
     # Three cells, two solutions each, three norms.
     assert len(table) == 1 + 3 * 2 * 3
     # Adam has one learning rate, which makes no ladder.
-    drawn = {file.name for file in (done.results / "figures").glob("scaling_*.pdf")}
+    drawn = {file.name for file in (scaled.results / "figures").glob("scaling_*.pdf")}
     assert drawn == {"scaling_quadratic_AdaGrad.pdf"}
-    assert done.succeed() == {}
-    done.configure({**STUDY, "scaling": {"reference": "paper.exact", "alpha": [0.05]}})
-    jobs = done.succeed("--dry-run")
+    assert scaled.succeed() == {}
+    scaled.configure({**STUDY, "scaling": {"reference": "paper.exact", "alpha": [0.05]}})
+    jobs = scaled.succeed("--dry-run")
     assert (jobs["scaling"], jobs["scaling_figure"]) == (1, 1)
 
 
-def test_edited_code_of_the_fit_reruns_the_tables_and_figures_alone(done: Project) -> None:
-    done.configure({**STUDY, "scaling": {}})
-    done.succeed()
-    done.edit("src/idescent/analysis/orders.py", lambda text: text + "\nUNUSED = 1\n")
-    jobs = done.succeed("--dry-run")
+def test_edited_code_of_the_fit_reruns_the_tables_and_figures_alone(scaled: Project) -> None:
+    scaled.edit("src/idescent/analysis/orders.py", lambda text: text + "\nUNUSED = 1\n")
+    jobs = scaled.succeed("--dry-run")
     assert (jobs["scaling"], jobs["scaling_figure"]) == (1, 1)
     assert not {"simulate", "solve", "compare", "tables"} & set(jobs)
 

@@ -13,11 +13,9 @@ from projects import ROOT, STUDY, Project
 
 
 @pytest.mark.workflow
-def test_snakemakes_own_report_has_every_table_and_figure_with_a_caption(done: Project) -> None:
-    done.configure(STUDY | {"scaling": {}})
-    done.succeed()
-    done.succeed("--report", "report.zip")
-    with zipfile.ZipFile(done.folder / "report.zip") as archive:
+def test_snakemakes_own_report_has_every_table_and_figure_with_a_caption(scaled: Project) -> None:
+    scaled.succeed("--report", "report.zip")
+    with zipfile.ZipFile(scaled.folder / "report.zip") as archive:
         page = archive.read("report/report.html").decode()
         names = [name.rpartition("/")[2] for name in archive.namelist()]
     found = re.search(r"^ *var results = ({.*});$", page, re.MULTILINE)
