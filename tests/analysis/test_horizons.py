@@ -22,6 +22,7 @@ def found(optimizer, alpha=0.03, theta0=1.0, at_most=100_000, objective=QUADRATI
     return settling(optimizer, objective, alpha=alpha, theta0=theta0, within=WITHIN, at_most=at_most)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_a_run_stays_near_the_minimum_from_its_horizon_to_twice_that_and_from_no_earlier_iteration(optimizer):
     horizon = found(optimizer)

@@ -94,6 +94,7 @@ def test_the_horizon_ends_before_a_coordinate_of_the_gradient_reaches_zero():
     assert (gradient * gradient[0] > 0.0).all()
 
 
+@pytest.mark.slow
 def test_a_zero_of_the_gradient_is_found_where_the_optimizer_evaluates_it():
     objective, start = RotatedQuadratic(3, 4.0, 0), [1.5, -1.0, 2.0]
     result = ide.verify(ide.ScheduleFreeAdamW(0.5, 0.8), objective, theta0=start)
@@ -170,6 +171,7 @@ def test_a_ladder_leaps_to_small_learning_rates_where_the_slope_is_two():
     assert all(rung.share <= ladder.SHARE for rung in result.rungs)
 
 
+@pytest.mark.slow
 def test_the_work_of_a_leap_is_its_gradients():
     steps = ladder.Ladder(ADAM, BOWL, 1.0, ide.models.HalfStep(), 1e6, None)
     run = steps.simulated(20, 0.5)

@@ -169,6 +169,7 @@ class Regularised:
         return self.objective.gradient(theta) + self.decay * theta
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [m for m in RIVALS if m.name != "local"], ids=lambda m: m.name)
 def test_adaml2_is_adam_on_the_regularised_objective(model):
     coupled = solved(model, ide.AdamL2(0.5, 0.9, 0.3), Rotated(MILD), 0.003, [1.0, 1.0, 1.0])

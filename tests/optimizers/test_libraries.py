@@ -215,6 +215,7 @@ def test_adopt_and_schedule_free_adamw_with_one_accumulator_are_their_equations(
         np.testing.assert_allclose(free.theta[k], x, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted({case["optimizer"]["class"] for case in CASES} | OWN_LOOPS))
 def test_idescent_check_finds_no_fault(name):
     arguments = {"shape": [2, 3]} if name in ("Muon", "Shampoo", "Adafactor") else {}

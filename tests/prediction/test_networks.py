@@ -21,6 +21,7 @@ def compared(optimizer, network, alpha, steps, **settings):
     return relative(result.loss(run.k), run).max(), result.report.details["path"] / steps, result.report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "hidden", "alpha", "steps", "settings", "error", "cost"),
     [
@@ -42,6 +43,7 @@ def test_a_network_is_predicted_for_a_fraction_of_its_run(
     assert report.details["path"] == report.gradient_evaluations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "alpha"), [(ide.Adam(0.9, 0.99), 1e-3), (ide.AdaGrad(), 1e-2)], ids=["Adam", "AdaGrad"]
 )

@@ -40,6 +40,7 @@ def test_the_estimate_is_that_of_the_true_error_and_costs_half_as_much_again():
     assert details["passes"] == 2
 
 
+@pytest.mark.slow
 def test_the_estimate_is_within_a_factor_of_two_in_nine_of_ten_cells_and_of_four_in_all():
     """Constant steps of 10, 20 and 40 iterations; over 600 iterations the error of the solver dominates."""
     optimizers = [

@@ -80,6 +80,7 @@ def test_every_cell_of_the_paper_is_solved_to_the_tolerance(record_property, cel
     assert_agrees(record_property, *cell)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", [QUADRATIC, MSE], ids=["quadratic", "mse"])
 @pytest.mark.parametrize("alpha", [0.1, 0.01])
 @pytest.mark.parametrize("optimizer", [ide.AdaGrad(), *map(ide.RMSProp, (0.0, 0.9, 0.99))], ids=str)
@@ -97,6 +98,7 @@ def test_every_look_ahead_cell_has_the_same_solution_by_two_methods(optimizer, a
         assert np.abs(path.moments[name][:, 0] - values).max() <= 1e-8 * values.max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("objective", "theta0", "optimizer", "alpha"),
     [

@@ -131,11 +131,13 @@ def orders(name: str, sizes: list[int], ode: str, interpolation: str = "cubic", 
     return np.diff(-np.log2(errors))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMOOTH)
 def test_euler_is_of_first_order_on_every_problem(name: str) -> None:
     np.testing.assert_allclose(orders(name, [40, 80, 160, 320], "euler"), 1.0, atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMOOTH)
 def test_rk45_is_limited_to_second_order_by_linear_interpolation(name: str) -> None:
     # many nodes: one Gauss rule meets the kinks of a broken line at random
@@ -153,6 +155,7 @@ def test_rk45_is_limited_to_fourth_order_by_cubic_interpolation() -> None:
     np.testing.assert_allclose(orders("kernel of both variables", [16, 32, 64, 128], "rk45"), 4.0, atol=0.1)
 
 
+@pytest.mark.slow
 def test_a_stiff_equation_is_solved_implicitly() -> None:
     observed = orders("stiff Volterra", [8, 16, 32], "radau", ode_rtol=1e-11, tolerance=1e-9)
     assert observed.min() > 3.5
@@ -164,6 +167,7 @@ def test_sweeps_of_euler_diverge_on_a_stiff_equation_and_say_so() -> None:
     assert found.status == "diverged"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["linear Fredholm", "system", "complex", "both limits move"])
 def test_all_quadratures_find_the_same_solution(name: str) -> None:
     gauss = measure(PROBLEMS[name], 16, "rk45")[0].y

@@ -222,6 +222,7 @@ def test_rules_check_their_settings(make: Any, line: str) -> None:
     assert str(caught.value) == line
 
 
+@pytest.mark.slow
 def test_no_call_is_without_an_end() -> None:
     # Each sweep takes a hundred-thousandth of the way.
     found = solve(smoothing=(0.99999, 0.99999, 1), nodes=4, t=[0.0, 0.5, 1.0], first=[[9.0]])

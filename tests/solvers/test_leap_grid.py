@@ -18,6 +18,7 @@ OPTIMIZERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_the_estimate_covers_the_true_error(name):
     """104 cells an objective: 13 optimizers, 4 rates, horizons before and beyond the minimum."""

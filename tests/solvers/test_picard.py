@@ -190,6 +190,7 @@ def test_every_row_agrees_with_a_point_by_point_transcription(
     np.testing.assert_allclose(path.theta[:, 0], expected, rtol=0.0, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_exact_quadrature_solves_adagrad_over_two_hundred_thousand_iterations() -> None:
     path = solve(ide.AdaGrad(), QUADRATIC, 0.01, 1.0, 200_000, quadrature="exact")
     assert path.report.status == "converged"

@@ -122,6 +122,7 @@ def test_the_generator_makes_the_digits_of_discrete_runs_again(generator, index)
     assert generator.make(index, "discrete") == CELLS[index]["discrete"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("index", "model"), [(2, "paper"), (5, "paper"), (2, "half-step"), (0, "half-step")])
 def test_the_generator_makes_the_first_digits_of_solutions_again(generator, index, model):
     with generator.mp.workdps(22):

@@ -204,6 +204,7 @@ def test_so_many_coordinates_that_newton_takes_them_in_blocks_are_solved_like_ea
         assert np.abs(together.theta[:, i] - alone.theta[:, 0]).max() <= allowed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "optimizer", "most"),
     [

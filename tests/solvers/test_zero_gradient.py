@@ -69,6 +69,7 @@ def test_the_third_order_model_leaves_a_valley_in_which_one_gradient_is_zero(sta
     assert np.abs(path.theta - expected).max() < 1e-7
 
 
+@pytest.mark.slow
 def test_the_third_order_model_leaves_the_origin_of_the_valley():
     """Its second coordinate swings many times about the valley's floor before the first memory has begun."""
     cell = {"alpha": 0.01, "theta0": (0.0, 0.0), "steps": 50}
