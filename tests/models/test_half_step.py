@@ -167,6 +167,7 @@ def cells():
                     objective,
                     replace(optimizer, accumulator=accumulator),
                     id=f"{objective}-{name}-{accumulator}",
+                    marks=[] if objective == "quadratic" else pytest.mark.slow,
                 )
 
 

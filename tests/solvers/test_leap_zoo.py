@@ -28,6 +28,7 @@ def ladders():
 LADDERS = ladders()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", LADDERS, ids=lambda key: f"{key[0]}-{key[1]}{key[2] or ''}")
 def test_a_leap_is_the_run_to_rounding_on_the_ladder_of_the_zoo(key):
     """The study ends before a coordinate of the gradient changes its sign: no maximum or sign switches."""
