@@ -22,7 +22,7 @@ from matplotlib.patches import Patch
 from idescent.analysis.errors import MEANINGLESS
 from idescent.drawing import style
 from idescent.drawing.drawable import account, held, say
-from idescent.drawing.looks import model_look
+from idescent.drawing.looks import displayed, model_look
 from idescent.drawing.remarks import tell
 from idescent.drawing.saving import save, styled
 from idescent.products.ensembles.rows import NOISY, RUNS
@@ -109,10 +109,10 @@ def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
                 _difference(below, name, curve)
         say(above, means)
         say(below, errors)
-        tell(below, (f"{name}: {status}" for name, status in odd.items()))
+        tell(below, (f"{_displayed(name)}: {status}" for name, status in odd.items()))
         above.set_title(_title(rows[0]), fontsize=7)
         above.set(yscale="log", xlabel="", ylabel="")
-        below.set(yscale="log", xlabel="iteration k", ylabel="")
+        below.set(yscale="log", xlabel="iteration $k$", ylabel="")
         below.set_ylim(_LOWEST, max(below.get_ylim()[1], 10.0 * _LOWEST))
         for ax in (above, below):
             ax.grid(axis="both", color="#E9E9E9", linewidth=0.4)
@@ -123,7 +123,7 @@ def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
     keys.append(Patch(color=_GREY, alpha=_GREY_BAND, linewidth=0.0, label="90 % of runs"))
     for name in names:
         colour, line = _look(name)
-        keys.append(Line2D([], [], color=colour, linestyle=line, linewidth=1.0, label=name))
+        keys.append(Line2D([], [], color=colour, linestyle=line, linewidth=1.0, label=_displayed(name)))
     # More than six entries in two rows of similar length.
     ncols = 3 if columns == 1 else 6 if len(keys) <= 6 else 4
     figure.legend(handles=keys, loc="outside upper center", ncols=ncols)
@@ -186,6 +186,12 @@ def _look(name: str) -> tuple[str, Any]:
         return _LOOKS[name]
     colour, _, _, line = model_look(name.removesuffix(NOISY))
     return colour, (0, (1, 1)) if name.endswith(NOISY) else line
+
+
+def _displayed(name: str) -> str:
+    """Return the name of a model in the legend; a model with mini-batch noise keeps its ending."""
+    model = name.removesuffix(NOISY)
+    return displayed(model) + name.removeprefix(model)
 
 
 def _title(row: Mapping[str, Any]) -> str:

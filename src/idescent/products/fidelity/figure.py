@@ -208,7 +208,7 @@ def _dress(above: Axes, below: Axes, *, log: bool) -> None:
         above.set_yscale("log")
     below.set_yscale("log")
     below.set_ylim(_LEAST_ERROR, _LARGEST_ERROR)
-    below.set_xlabel("iteration k")
+    below.set_xlabel("iteration $k$")
     for ax in (above, below):
         ax.grid(axis="both", color="#E9E9E9", linewidth=0.4)
         ax.set_axisbelow(True)

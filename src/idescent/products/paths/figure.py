@@ -67,7 +67,8 @@ def errors_caption(spec: FigureSpec) -> str:
     text = (
         f"Distance between discrete run and model, of {quantity} in “{spec.title}”, in the same colours and "
         "markers, over the iterations on a logarithmic axis. The curves start at k = 1, because both paths "
-        "have the same starting point. Iterations with distance zero have no point. Bands: smallest and "
+        "have the same starting point; if a model starts from the optimizer's own first iterations, after "
+        "these. Iterations with distance zero have no point. Bands: smallest and "
         "largest distance where it oscillates faster than the figure resolves. The panels end ten decades "
         "below the largest distance; arrowheads: curves continue outside."
     )

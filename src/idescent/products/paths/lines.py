@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def draw_errors(ax: Axes, spec: FigureSpec, curves: Sequence[Curve]) -> float:
     floor = _DECADES * max((float(y.max()) for y in plausible), default=0.0)
     lowest = max(floor, min((float(y.min()) for y in plausible), default=0.0))
     draw_line = _line_drawer(ax, spec, curves, log=True, floor=floor)
-    for i, curve in enumerate(curves):
+    for i, curve in enumerate(_measured(one, floor) for one in curves):
         colour, marker = style.look(curve.cell["optimizer"])
         line = line_look(spec, curve.name)
         look: dict[str, Any] = {"color": style.tinted(colour, line.tint), "linestyle": line.line}
@@ -127,6 +128,13 @@ def draw_errors(ax: Axes, spec: FigureSpec, curves: Sequence[Curve]) -> float:
         if spec.quantity == "theta" and in_range:
             ax.axhline(estimate, **ESTIMATE, color=colour, gid="estimate")
     return floor
+
+
+def _measured(curve: Curve, floor: float) -> Curve:
+    """Remove the first errors of a curve that are below ``floor``: the model copies these iterations."""
+    first = int(np.argmax(curve.y >= floor)) if (curve.y >= floor).any() else 0
+    breaks = tuple(row - first for row in curve.breaks if row > first)
+    return replace(curve, k=curve.k[first:], y=curve.y[first:], breaks=breaks)
 
 
 def draw_inset(ax: Axes, spec: FigureSpec, inset: Inset, curves: Sequence[Curve]) -> None:
