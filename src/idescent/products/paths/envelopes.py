@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 # A panel is about 220 points wide, so a window is about 4 points wide: a line that turns three times in a
 # window fills it.
-_WINDOWS = 56
+WINDOWS = 56
 _TURNS = 3
 # Steps below this fraction of the panel's height cannot be seen and are no turns.
 _VISIBLE = 0.004
@@ -51,10 +51,10 @@ def separated(
         Rows of each line.  A line includes the neighbouring row of an envelope, so that both meet.
     list of Envelope
     """
-    width = (last - first) / _WINDOWS
-    if len(k) < _WINDOWS or not width > 0.0 or not height > 0.0:
+    width = (last - first) / WINDOWS
+    if len(k) < WINDOWS or not width > 0.0 or not height > 0.0:
         return [slice(0, len(k))], []
-    edges = np.searchsorted(k, first + width * np.arange(_WINDOWS + 1))
+    edges = np.searchsorted(k, first + width * np.arange(WINDOWS + 1))
     edges[0], edges[-1] = 0, len(k)
     steps = np.diff(y)
     moved = np.flatnonzero(np.abs(steps) > _VISIBLE * height)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from idescent.drawing import style
 from idescent.drawing.drawable import drawable
 from idescent.products.paths.curves import Array, Curve, evenly, minimiser, spaced, thinned
-from idescent.products.paths.envelopes import separated
+from idescent.products.paths.envelopes import WINDOWS, separated
 from idescent.products.paths.spec import FigureSpec, Inset, Panel
 from idescent.store import DISCRETE
 
@@ -204,7 +204,11 @@ def _line_drawer(
 
     def draw(curve: Curve, y: Array, marks: tuple[int, float] | None = None, **look: Any) -> None:
         rows: list[NDArray[np.int64]] = []
-        for piece in np.split(np.arange(len(y)), [] if marks else curve.breaks):
+        shortest = (last - first) / WINDOWS
+        pieces = np.split(np.arange(len(y)), [] if marks else curve.breaks)
+        for piece in [
+            part for one in pieces for part in _above_and_below(one, y, across(curve.k), floor, shortest)
+        ]:
             k, values = across(curve.k[piece]), up(y[piece])
             lines, envelopes = separated(k, values, first, last, high - low)
             rows += [piece[part][thinned(values[part])] for part in lines]
@@ -226,6 +230,29 @@ def _line_drawer(
         ax.plot(x, y, **look, gid=curve_id(curve))
 
     return draw
+
+
+def _above_and_below(
+    piece: NDArray[np.int64], y: Array, x: Array, floor: float, shortest: float
+) -> list[NDArray[np.int64]]:
+    """Split a piece of a curve where it stays below ``floor`` for at least ``shortest`` along x.
+
+    Otherwise the band of an oscillation that begins after such a stretch would extend to the floor.
+    """
+    if not len(piece):
+        return []
+    parts = np.split(piece, np.flatnonzero(np.diff((y[piece] < floor).astype(np.int8))) + 1)
+    long = [y[part[0]] < floor and x[part[-1]] - x[part[0]] >= shortest for part in parts]
+    joined: list[NDArray[np.int64]] = []
+    for i, part in enumerate(parts):
+        if i and not long[i] and not long[i - 1]:
+            joined[-1] = np.concatenate([joined[-1], part])
+        else:
+            # A stretch below the floor includes its neighbours, so that the line is not interrupted.
+            start = part[0] - (long[i] and i > 0)
+            end = part[-1] + 1 + (long[i] and i < len(parts) - 1)
+            joined.append(np.arange(start, end))
+    return joined
 
 
 def _ended(values: Array) -> Array:
