@@ -23,6 +23,11 @@ CAPTION = "Discrete <b>iterations</b> & the exact solution."
 EXACT = {"name": "paper.exact", "model": {"class": "Paper", "arguments": {}}}
 HALF = {"name": "half-step", "model": {"class": "HalfStep", "arguments": {}}}
 PICARD = {"name": "paper.picard", "model": EXACT["model"], "reference": "paper.exact"}
+MODELS = {
+    "paper.picard": {"model": EXACT["model"], "solver": "Picard"},
+    "paper.exact": {"model": EXACT["model"], "solver": "Collocation"},
+    "half-step": {"model": HALF["model"], "solver": "Collocation"},
+}
 FIGURE = {
     "title": "RMSProp",
     "caption": CAPTION,
@@ -92,9 +97,10 @@ def study(root, given=None):
         "config": {"study": "small", "figures": {"rmsprop": FIGURE}},
         "cells": len(given),
         "solutions": len(files) - len(given),
-        "figures": [["rmsprop", "figure", "rmsprop"], ["errors_overview", "overview", ""]],
+        "figures": [["rmsprop", "figure", "rmsprop", "paths"], ["errors_overview", "overview", "", "errors"]],
         "shown": FIGURE["show"],
         "claims": True,
+        "models": MODELS,
     }
     return json.loads(json.dumps(content)), files
 

@@ -155,7 +155,7 @@ def test_a_product_of_ones_own_adds_its_rules_before_the_report(own: None) -> No
     assert names.index("compare") < names.index("own") < names.index("report")
     numbers = next(rule for rule in rules if rule.name == "report_numbers")
     assert "tables/own.csv" in numbers.jobs[0].inputs
-    assert "own" in numbers.jobs[0].given["further"]
+    assert "own" in dict(numbers.jobs[0].given["further"])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import subprocess
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -54,6 +55,35 @@ def made() -> str | None:
             f"SOURCE_DATE_EPOCH: {seconds!r} is not allowed: must be seconds since 1970, as digits"
         )
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def commit() -> dict[str, Any]:
+    """Return the commit of the package's code: short ``commit``, its ``date`` (UTC) and whether it is ``changed``.
+
+    The values are empty where the package is not part of a repository, as in an installed wheel, or where git is
+    absent.  The date is that of the commit and not of the clock, so that equal code and results give equal pages.
+    """
+    package = Path(__file__).parents[2]
+    empty = {"commit": "", "date": "", "changed": False}
+    # A folder of installed packages can be inside a repository of the user's own.
+    if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
+        return empty
+    text = _git(package, "log", "-1", "--format=%h %ct", "--abbrev=12")
+    if not text:
+        return empty
+    name, seconds = text.split()
+    date = datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%d")
+    changes = _git(package, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    return {"commit": name, "date": date, "changed": bool(changes)}
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """Return the output of a git command; None if it fails or there is no git."""
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def digests_of(files: Iterable[Path]) -> list[str]:

@@ -31,15 +31,24 @@ def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
     """Return the rules ``report_numbers``, ``report`` and ``summary``."""
     explored = [(cell, name) for cell in selected(study.cells) for name in cell.paths]
     files = [file for rule in before for file in rule.made()]
-    sheets = [file for file in files if file.endswith(".csv")]
+    products = {file: product_of(rule) for rule in before for file in rule.made() if file.endswith(".csv")}
+    sheets = list(products)
     names = [PurePath(file).stem for file in sheets]
+    solved = study.solutions.items()
     figures = study.settings["figures"]
     content = {
         "study": study.name,
         "cells": len(study.cells),
         "solutions": sum(len(cell.solutions) for cell in study.cells),
         "shown": [name for figure in figures.values() for name in figure.spec["show"]],
-        "further": [name for name in names if name not in OWN_SECTIONS],
+        "further": [
+            (name, product)
+            for name, product in zip(names, products.values(), strict=True)
+            if name not in OWN_SECTIONS
+        ],
+        "models": {
+            name: {"model": spec["model"], "solver": spec["solver"]["class"]} for name, spec in solved
+        },
         "claims": "claims" in names,
     }
     # The colours of curves follow from the names of the models.
@@ -56,7 +65,7 @@ def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
         "figures": drawn(before),
     }
     pictures = [file for file in files if file.startswith("figures/") and not file.endswith(".pdf")]
-    stems = [stem for stem, rule, _ in drawn(before) if rule != "forecast"]
+    stems = [stem for stem, rule, *_ in drawn(before) if rule != "forecast"]
     return [
         Rule(
             "report_numbers",
@@ -91,9 +100,16 @@ def rules(study: Study, given: None, before: Sequence[Rule]) -> list[Rule]:
     ]
 
 
-def drawn(rules: Sequence[Rule]) -> list[tuple[str, str, str]]:
-    """Return stem, rule and name in the configuration (empty without one) of every figure, in page order."""
-    blocks: dict[int, list[tuple[int, tuple[str, str, str]]]] = {}
+def product_of(rule: Rule) -> str:
+    """Return the name of the product that declares a rule, from the module of its function."""
+    module = rule.function.partition(":")[0]
+    package = HERE.rpartition(".")[0] + "."
+    return module.removeprefix(package).partition(".")[0]
+
+
+def drawn(rules: Sequence[Rule]) -> list[tuple[str, str, str, str]]:
+    """Return the figures in page order: stem, rule, name in the configuration (or empty), and product."""
+    blocks: dict[int, list[tuple[int, tuple[str, str, str, str]]]] = {}
     orders = [rule.order for rule in rules]
     for i, rule in enumerate(rules):
         # Figures of rules with the same order alternate, at the place of the first of these rules.
@@ -102,7 +118,7 @@ def drawn(rules: Sequence[Rule]) -> list[tuple[str, str, str]]:
             name = job.wildcards.get("figure", "")
             place = rule.order.index(name) if rule.order else 0
             block += [
-                (place, (PurePath(file).stem, rule.name, name if rule.configured else ""))
+                (place, (PurePath(file).stem, rule.name, name if rule.configured else "", product_of(rule)))
                 for file in rule.made_by(job)
                 if file.startswith("figures/") and file.endswith(".svg")
             ]

@@ -15,9 +15,9 @@ from typing import Any
 
 from idescent.analysis.errors import BELOW, IMPLAUSIBLE
 from idescent.products.product import Task
-from idescent.products.report import claims, explorer, facts, tables
+from idescent.products.report import claims, explorer, facts, headline, ladders, scaling, tables
 from idescent.products.report.content import Cell, Column, Table, count, file_link
-from idescent.store.files import write_text
+from idescent.store.files import read_csv, write_text
 from idescent.store.tables import read_errors
 from idescent.trajectory import REFUSED
 
@@ -39,8 +39,10 @@ class NumbersInputs:
         Their number in the study; the explorer may show fewer.
     shown : sequence of str
         Names of paths in the order in which the figures show them.
-    further : sequence of str
-        Names of further tables, ``tables/<name>.csv``.
+    further : sequence of (name, product)
+        Further tables, ``tables/<name>.csv``, and the products that write them.
+    models : mapping
+        ``model`` (its specification) and ``solver`` (its class) of each solution, by its name.
     claims : bool
         Whether there is an audit, ``tables/claims.csv``.
     """
@@ -51,7 +53,8 @@ class NumbersInputs:
     cells: int
     solutions: int
     shown: Sequence[str] = field(default_factory=tuple)
-    further: Sequence[str] = field(default_factory=tuple)
+    further: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    models: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     claims: bool = False
 
     @property
@@ -75,7 +78,8 @@ def numbers(given: NumbersInputs) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``sections``: content of each section, None if the section is absent; ``files``: the table of
+        ``sections``: content of each section, None if the section is absent; ``tables``: content of further
+        tables, by the product that writes them; ``files``: the table of
         trajectory files; ``data``: the explorer's data, as JSON text; ``codes``: digests of the code that
         made the trajectories, by the name of the path; ``inputs``: digests of the input files.
 
@@ -90,15 +94,23 @@ def numbers(given: NumbersInputs) -> dict[str, Any]:
     explored = {name.rpartition("/")[0] for name in metadata}
     claim_rows = claims.read(given.audit) if given.claims else []
     data = explorer.gather(given.trajectories, given.root, given.shown, read)
+    data["ladders"] = ladders.gather(lines)
+    further, orders = _further(given)
+    head = headline.section(lines, orders, given.models)
     audit = [given.audit] if given.claims else []
     return {
         "sections": {
-            "summary": {"table": _summary(given, lines, claim_rows)},
+            "summary": {
+                "headline": head,
+                "failures": _failures(given, lines),
+                "table": _summary(given, lines, claim_rows),
+            },
             "odd": _odd(given, lines, metadata, explored),
             "explorer": _explorer(given, metadata, data["rows"]),
             "errors": _errors(given, lines, explored),
             "claims": claims.section(claim_rows) if given.claims else None,
         },
+        "tables": further,
         "files": _files(metadata),
         "data": json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
         "codes": facts.codes(metadata),
@@ -123,6 +135,14 @@ def _summary(given: NumbersInputs, lines: Sequence[tables.Row], claim_rows: Sequ
     ]
     columns = [Column("Number of"), Column("Value")]
     return Table("glance", f"The study {given.study}", columns, rows, tool=False)
+
+
+def _failures(given: NumbersInputs, lines: Sequence[tables.Row]) -> str:
+    """Return a sentence on the solutions that failed."""
+    count = len(tables.odd(lines))
+    if not count:
+        return f"All runs completed, and all {given.solutions} solutions converged."
+    return f"{count} of {given.solutions} solutions failed or belong to a diverged run."
 
 
 def _odd(
@@ -154,12 +174,25 @@ def _explorer(given: NumbersInputs, metadata: Metadata, rows: int) -> dict[str, 
 
 def _errors(given: NumbersInputs, lines: Sequence[tables.Row], explored: set[str]) -> dict[str, Any]:
     kept, selection = tables.shortened(lines)
-    files = {name: f"tables/{name}.csv" for name in given.further}
-    further = [
-        {"name": name, "table": tables.csv_table(f"{name}-table", file, given.root / file)}
-        for name, file in files.items()
-    ]
-    return {"selection": selection, "table": tables.errors_table(kept, explored), "further": further}
+    return {"selection": selection, "table": tables.errors_table(kept, explored)}
+
+
+def _further(given: NumbersInputs) -> tuple[dict[str, list[dict[str, Any]]], list[dict[str, Any]]]:
+    """Return the further tables by product, and the ladders of a scaling table."""
+    further: dict[str, list[dict[str, Any]]] = {}
+    fits: list[dict[str, Any]] = []
+    for name, product in given.further:
+        file = f"tables/{name}.csv"
+        head, *body = read_csv(given.root / file)
+        content: dict[str, Any] = {"name": name, "files": [file_link("CSV", file)], "note": ""}
+        if product == "scaling" and scaling.is_complete(head):
+            fits = scaling.fitted(head, body)
+            note = "One row for each ladder of learning rates; errors of θ in the sup norm."
+            content |= {"table": scaling.table(f"{name}-table", fits), "note": note}
+        else:
+            content["table"] = tables.csv_table(f"{name}-table", file, given.root / file)
+        further.setdefault(product, []).append(content)
+    return further, fits
 
 
 def _files(metadata: Metadata) -> Table:

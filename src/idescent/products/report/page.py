@@ -19,6 +19,17 @@ from idescent.products.report import assets, facts, figures, vendor
 from idescent.products.report.templates import render
 from idescent.store.files import refused, write_text
 
+# Titles of the sections of products; a user's own product has its own name.
+TITLES = {
+    "errors": "Errors",
+    "scaling": "Scaling",
+    "fidelity": "Fidelity",
+    "ensembles": "Ensembles",
+    "forecast": "Forecast",
+    "claims": "Claims",
+    "paths": "Figures of paths",
+}
+
 
 @dataclass(frozen=True)
 class PageInputs:
@@ -31,19 +42,19 @@ class PageInputs:
         The configuration as the user wrote it.
     root : path
         Folder of the study and of the page.
-    figures : sequence of (stem, rule, entry)
+    figures : sequence of (stem, rule, entry, product)
         ``entry`` is the name of the figure in the configuration, empty without one.
     """
 
     study: str
     config: Mapping[str, Any]
     root: Path
-    figures: Sequence[tuple[str, str, str]] = field(default_factory=tuple)
+    figures: Sequence[tuple[str, str, str, str]] = field(default_factory=tuple)
 
     @property
     def drawings(self) -> list[Path]:
         """The figures' SVGs."""
-        return [self.root / f"figures/{stem}.svg" for stem, _, _ in self.figures]
+        return [self.root / f"figures/{stem}.svg" for stem, *_ in self.figures]
 
 
 def page(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[str, str]) -> str:
@@ -62,14 +73,16 @@ def page(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[str, str]
     ValueError
         If a drawing is damaged.
     """
+    provenance = _provenance(given, numbers, codes)
     return render(
         "page.html.j2",
         study=given.study,
         sections={
             **numbers["sections"],
-            "figures": _figures(given),
-            "provenance": _provenance(given, numbers, codes),
+            "provenance": provenance,
         },
+        products=_products(given, numbers),
+        stamp={"version": facts.__version__, "inputs": provenance["inputs"][:12], **facts.commit()},
         # A closing tag in a text would end the script; JSON may escape any character.
         data=Markup(numbers["data"].replace("<", "\\u003c")),
         style=Markup(vendor.STYLE.read_text(encoding="utf-8") + assets.read(assets.STYLE)),
@@ -80,11 +93,25 @@ def page(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[str, str]
     )
 
 
-def _figures(given: PageInputs) -> list[dict[str, Any]]:
+def _products(given: PageInputs, numbers: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the sections of products in page order, each with its tables and figures."""
     entries = given.config.get("figures", {})
+    own = [name for name in ("errors", "claims") if numbers["sections"][name]]
+    names = [*own[:1], *numbers["tables"], *own[1:], *(product for *_, product in given.figures)]
     return [
-        figures.figure(given.root / f"figures/{stem}.svg", given.root, rule, entries[name] if name else None)
-        for stem, rule, name in given.figures
+        {
+            "name": product,
+            "title": TITLES.get(product, product),
+            "tables": numbers["tables"].get(product, []),
+            "figures": [
+                figures.figure(
+                    given.root / f"figures/{stem}.svg", given.root, rule, entries[name] if name else None
+                )
+                for stem, rule, name, owner in given.figures
+                if owner == product
+            ],
+        }
+        for product in dict.fromkeys(names)
     ]
 
 
@@ -92,6 +119,7 @@ def _provenance(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[st
     inputs = facts.digest_of([*numbers["inputs"], *facts.digests_of(given.drawings)])
     return {
         **facts.section(codes, inputs, numbers["codes"]),
+        "inputs": inputs,
         "configuration": figures.as_yaml(given.config),
         "files": numbers["files"],
         "library": vendor.manifest(),

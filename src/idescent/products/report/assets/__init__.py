@@ -6,7 +6,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # The digest of the page's code covers these files (:mod:`idescent.study.provenance`).
-DATA_FILES = ("tables.js", "plots.js", "explorer.js", "page.css")
+DATA_FILES = ("tables.js", "plots.js", "explorer.js", "ladder.js", "page.css")
 *SCRIPTS, STYLE = DATA_FILES
 
 

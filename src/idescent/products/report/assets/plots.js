@@ -50,13 +50,13 @@ function nothing(curves, log, noun) {
 }
 
 // curves: [{x, y, colour, line, marker, label}], all on the same x.
-function drawn(target, { x, curves, xLabel, yLabel, logX, logY, onMove, onZoom }) {
+function drawn(target, { x, curves, xLabel, yLabel, logX, logY, onMove, onZoom, sync = "explorer" }) {
   const positive = y => y.map(v => (v !== null && v !== undefined && v <= 0 ? null : v));
   const data = [x, ...curves.map(curve => (logY ? positive(curve.y) : curve.y))];
   const narrow = target.clientWidth < 480;
   const options = {
     width: target.clientWidth, height: narrow ? 260 : 330, legend: { show: false },
-    cursor: { sync: { key: "explorer", setSeries: false }, drag: { x: true, y: false }, points: { size: 7 }, y: false },
+    cursor: { sync: { key: sync, setSeries: false }, drag: { x: true, y: false }, points: { size: 7 }, y: false },
     focus: { alpha: 0.2 },
     scales: {
       x: { time: false, distr: logX ? 3 : 1, range: (_, low, high) => (low < high ? [low, high] : [low, low + 1]) },
@@ -67,7 +67,7 @@ function drawn(target, { x, curves, xLabel, yLabel, logX, logY, onMove, onZoom }
     axes: [axis(xLabel, logX, { space: narrow ? 60 : 80 }), axis(yLabel, logY, { size: 58, space: 34 })],
     series: [{}, ...curves.map(curve => curve.marker
       ? { label: curve.label, stroke: curve.colour, paths: () => null, points: { show: true, size: 5, width: 1.2, fill: "#ffffff", stroke: curve.colour, filter: sparse } }
-      : { label: curve.label, stroke: curve.colour, width: 1.6, dash: DASHES[curve.line], points: { show: false } })],
+      : { label: curve.label, stroke: curve.colour, width: 1.6, dash: DASHES[curve.line], spanGaps: curve.dots === true, points: { show: curve.dots === true, size: 5 } })],
     hooks: {
       setCursor: [plot => onMove(plot.cursor.idx)],
       setScale: [(plot, scale) => scale === "x" && onZoom(plot.scales.x.min, plot.scales.x.max)],

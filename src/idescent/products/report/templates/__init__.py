@@ -21,6 +21,8 @@ DATA_FILES = (
     "errors.html.j2",
     "claims.html.j2",
     "figures.html.j2",
+    "headline.html.j2",
+    "product.html.j2",
     "provenance.html.j2",
 )
 HERE = Path(__file__).parent
