@@ -64,7 +64,7 @@ def test_no_two_rules_have_the_same_name_or_make_the_same_file() -> None:
 
 def test_the_report_shows_maps_among_ladders_in_the_order_of_the_runs() -> None:
     raw = yaml.safe_load((ROOT / "config" / "odd.yaml").read_text(encoding="utf-8"))
-    stems = [(stem, rule) for stem, rule, _ in drawn(rules_of(raw)) if stem.startswith("scaling")]
+    stems = [(stem, rule) for stem, rule, *_ in drawn(rules_of(raw)) if stem.startswith("scaling")]
     assert stems == [
         ("scaling_memories_Adam", "scaling_map"),
         ("scaling_quadratic_AdamW", "scaling_figure"),

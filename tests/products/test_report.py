@@ -95,7 +95,7 @@ def test_tables_and_pictures_say_what_they_are(elements):
 
 def test_what_did_not_converge_stands_before_everything_else(text, elements):
     order = [attributes["id"] for attributes in elements.named("section")]
-    expected = ["summary", "odd", "explorer", "errors", "claims", "paths", "provenance"]
+    expected = ["summary", "odd", "explorer", "errors", "claims", "product-paths", "provenance"]
     assert order == expected
     part = Elements(re.search(r'<section id="odd".*?</section>', text, re.DOTALL)[0])
     assert "1 of 11 solutions" in part.text

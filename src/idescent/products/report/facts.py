@@ -58,10 +58,10 @@ def made() -> str | None:
 
 
 def commit() -> dict[str, Any]:
-    """Return the commit of the package's code: short ``commit``, its ``date`` (UTC) and whether it is ``changed``.
+    """Return the ``commit`` of the package's code, its ``date`` (UTC), and whether the code is ``changed``.
 
-    The values are empty where the package is not part of a repository, as in an installed wheel, or where git is
-    absent.  The date is that of the commit and not of the clock, so that equal code and results give equal pages.
+    The values are empty where the package is not part of a repository, as in an installed wheel, or where git
+    is absent.  The date is that of the commit and not of the clock: equal code and results give equal pages.
     """
     package = Path(__file__).parents[2]
     empty = {"commit": "", "date": "", "changed": False}

@@ -1,7 +1,8 @@
 """First screen of the report: the study's result in sentences, and the content of a small picture.
 
-What lives here: ratios of errors, ranges of fitted orders, and positions of the dots of the picture.  What does
-not: the picture itself (``templates/headline.html.j2``), the fit of orders (:mod:`idescent.analysis.orders`).
+What lives here: ratios of errors, ranges of fitted orders, and positions of the dots of the picture.  What
+does not: the picture itself (``templates/headline.html.j2``), the fit of orders
+(:mod:`idescent.analysis.orders`).
 """
 
 from __future__ import annotations
@@ -62,9 +63,9 @@ def largest(lines: Iterable[Row]) -> Points:
 def comparison(errors: Points, models: Mapping[str, Row]) -> str:
     """Compare the paper's equation with the model that is closest to the run; empty without an error.
 
-    The closest model has the largest median of error ratios, among the models that share at least half of the
-    cells with the paper's equation.  Schemes take no part.  Without such a model, the sentence has the errors of
-    the solution with the smallest median.
+    The closest model has the largest median of error ratios, among the models that share at least half of
+    the cells with the paper's equation.  Schemes take no part.  Without such a model, the sentence has the
+    errors of the solution with the smallest median.
     """
     names = [name for name in errors if models.get(name, {}).get("solver") != SCHEME]
     base = next((name for name in names if _model(name, models) == PAPER), None)
@@ -89,8 +90,8 @@ def comparison(errors: Points, models: Mapping[str, Row]) -> str:
     if closer < len(ratios[best]):
         where = f"in {closer} of {_cells(len(ratios[best]))} compared"
     return (
-        f"{best} is closer to the discrete run than the paper’s equation ({base}) {where}: its largest error of θ "
-        f"is {_range(ratios[best])} times smaller, in the median {_digits(median(ratios[best]))} times."
+        f"{best} is closer to the discrete run than the paper’s equation ({base}) {where}: its largest error "
+        f"of θ is {_range(ratios[best])} times smaller, in the median {_digits(median(ratios[best]))} times."
     )
 
 
@@ -137,7 +138,7 @@ def _slopes(orders: Points, declared: Mapping[str, int], models: Mapping[str, Ro
     parts = []
     for name, fits in orders.items():
         if models.get(name, {}).get("solver") != SCHEME:
-            claim = f" (declared {declared[name]})" if name in declared else ""
+            claim = f" (declared {declared[name]:g})" if name in declared else ""
             parts.append(f"{name} {_interval(list(fits.values()))}{claim}")
     return f"Fitted orders of the largest error of θ in α: {'; '.join(parts)}." if parts else ""
 

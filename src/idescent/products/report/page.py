@@ -100,7 +100,7 @@ def _products(given: PageInputs, numbers: Mapping[str, Any]) -> list[dict[str, A
     names = [*own[:1], *numbers["tables"], *own[1:], *(product for *_, product in given.figures)]
     return [
         {
-            "name": product,
+            "name": product if product in own else f"product-{product}",
             "title": TITLES.get(product, product),
             "tables": numbers["tables"].get(product, []),
             "figures": [

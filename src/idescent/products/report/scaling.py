@@ -1,4 +1,4 @@
-"""The report's section on scaling: one row for each ladder of learning rates, from the complete scaling table."""
+"""The report's section on scaling: one row for each ladder of learning rates, from the complete table."""
 
 from __future__ import annotations
 
