@@ -14,6 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from idescent import __version__
 from idescent.products.product import Task
 from idescent.products.report import assets, facts, figures, vendor
 from idescent.products.report.templates import render
@@ -82,7 +83,7 @@ def page(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[str, str]
             "provenance": provenance,
         },
         products=_products(given, numbers),
-        stamp={"version": facts.__version__, "inputs": provenance["inputs"][:12], **facts.commit()},
+        stamp={"version": __version__, "inputs": provenance["inputs"][:12], **facts.commit()},
         # A closing tag in a text would end the script; JSON may escape any character.
         data=Markup(numbers["data"].replace("<", "\\u003c")),
         style=Markup(vendor.STYLE.read_text(encoding="utf-8") + assets.read(assets.STYLE)),
