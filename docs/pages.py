@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -29,19 +28,19 @@ ABSENT = "The results of the paper study are not there: run `make`, then build t
 # Pages of the reference, and the modules that each shows; what a module exports is where it is defined.
 API = {
     "running": (
-        "Runs, solutions, errors",
+        "Simulate, solve, leap, predict",
         (
             "discrete.loop",
-            "discrete.lockstep",
             "solvers.solve",
-            "trajectory",
-            "store.trajectories",
-            "store.recorder",
-            "analysis.projections",
-            "analysis.errors",
             "solvers.leap",
             "prediction.predict",
+            "analysis.errors",
+            "trajectory",
+            "discrete.lockstep",
             "solvers.fast_forward",
+            "analysis.projections",
+            "store.trajectories",
+            "store.recorder",
             "analysis.edge",
             "analysis.verification",
             "analysis.ladder",
@@ -147,6 +146,30 @@ _HEADINGS = {
     "holds": "Statements that hold",
     "not computed": "Statements that were not computed",
 }
+_SOURCES = {"discrete": "the discrete run", "exact": "the exact solution"}
+_QUANTITIES = {
+    "theta": "θ",
+    "offset": "the distance θ − minimum",
+    "loss": "the loss",
+    "excess": "the loss above its minimum",
+}
+# What each measure of src/idescent/products/claims/measures.py computes.
+_PHRASES = {
+    "settling": "iteration from which {q} remains within {within} of its greatest distance from {target}",
+    "reach": "first iteration at which {q} is at most {within} of its start, or has changed its sign",
+    "sign_changes": "number of sign changes of {q}, without values below {floor} of the greatest",
+    "oscillation_delay": "number of iterations from the arrival of {q} (within {within}) to its swing back",
+    "overshoot": "greatest overshoot of {q} beyond zero, as a fraction of the greatest value on the starting side",
+    "peak": "greatest absolute value of {q}",
+    "last": "last absolute value of {q}, as a fraction of the greatest",
+    "jump": "greatest change of {q} in one iteration",
+    "rise": "greatest increase of {q} over an earlier value, as a fraction of its range",
+    "decay": "number of iterations in which {q} decreases from its peak to {to} of it",
+    "bump_at": "iteration of the most prominent inner maximum of {q}",
+    "bump_height": "prominence of the most prominent inner maximum of {q}, as a fraction of the range",
+    "gap": "greatest distance of {q} from the {other} run, as a fraction of that run's range",
+    "gap_at": "iteration of the greatest distance of {q} from the {other} run",
+}
 
 
 def write(folder: Path) -> None:
@@ -215,18 +238,10 @@ def findings() -> str:
         name for name in head if name not in ("id", "claim", "where", "verdict", "measure", "threshold")
     ]
     text = [refresh.claims(), ""]
-    counts = Counter(row["verdict"].strip("* ") for row in rows)
     for verdict in _VERDICTS:
-        if not counts[verdict]:
-            continue
         found = [row for row in rows if row["verdict"].strip("* ") == verdict]
-        shown = [name for name in sources if any(row[name] != "not computed" for row in found)]
-        text += [f"## {_HEADINGS[verdict]}", ""]
-        text += [f"| claim | measured | {' | '.join(shown)} |", "|" + " --- |" * (len(shown) + 2)]
-        for row in found:
-            cells = [f"{row['claim']} ({row['where']})", thresholds(row["measure"], row["threshold"])]
-            text.append("| " + " | ".join([*cells, *(row[name] for name in shown)]) + " |")
-        text.append("")
+        if found:
+            text += [f"## {_HEADINGS[verdict]}", "", *(finding(row, sources) for row in found)]
     text += ["## The errors behind them", "", refresh.errors(), ""]
     return "\n".join(text)
 
@@ -236,10 +251,46 @@ def kept() -> str:
     return conformance.page(conformance.cases()) if conformance.FOUND.is_file() else conformance.ABSENT
 
 
-def thresholds(measures: str, limits: str) -> str:
-    """Return what is measured, each with what it must be."""
-    pairs = zip(measures.split("; "), limits.split("; "), strict=True)
-    return "; ".join(f"{measure}: {limit}" for measure, limit in pairs)
+def finding(row: dict[str, str], sources: list[str]) -> str:
+    """Return a claim, who fulfils it, and a sentence with the numbers of each of its measures."""
+    computed = [name for name in sources if row[name] not in ("not computed", "–")]
+    text = [f"**{row['claim']}** ({row['where']})"]
+    for mark, word in (("✓", "Fulfilled by"), ("✗", "Not fulfilled by")):
+        if names := [_SOURCES.get(name, name) for name in computed if row[name].startswith(mark)]:
+            text.append(f"{word} {', '.join(names)}.")
+    lines = [" ".join(text), ""]
+    parts = zip(row["measure"].split("; "), row["threshold"].split("; "), strict=True)
+    for i, (measure, limit) in enumerate(parts):
+        numbers = []
+        for name in computed:
+            value, dagger, _ = row[name].lstrip("✓✗ ").partition(" †")
+            numbers.append(f"{_SOURCES.get(name, name)} {value.split('; ')[i]}{dagger}")
+        lines.append(f"- {sentence(measure)}: {'; '.join(numbers)}. Required: {limit}.")
+    return "\n".join([*lines, ""])
+
+
+def sentence(measure: str) -> str:
+    """Return a measure of the table of claims, such as ``peak(v) of quadratic Adam``, in plain English.
+
+    Raises
+    ------
+    ValueError
+        If the measure is not one that this page describes.
+    """
+    parts = re.fullmatch(r"(\w+)\((\w+)(?:, (.*?))?\)(?: to (.+?))? of (.+)", measure.replace("\\_", "_"))
+    if not parts or parts[1] not in _PHRASES:
+        raise ValueError(f"{measure!r} is not described: add it to _PHRASES")
+    name, quantity, settings, other, cells = parts.groups()
+    options = dict(option.rsplit(" ", 1) for option in (settings or "").split(", ") if option)
+    share = {key: f"{100 * float(options[key]):g} %" for key in ("within", "to", "floor") if key in options}
+    target = "its last value" if options.get("target") == "last" else "zero"
+    phrase = _PHRASES[name].format(q=_QUANTITIES.get(quantity, quantity), other=other, target=target, **share)
+    cells, divided, base = cells.partition(" / ")
+    if not divided:
+        cells, _, base = cells.partition(" minus ")
+    relation = "divided by that of" if divided else "minus that of"
+    base = _SOURCES.get(base, base)
+    return f"The {phrase}, for {cells}" + (f", {relation} {base}" if base else "")
 
 
 def inside() -> str:

@@ -18,6 +18,8 @@ import blocks  # noqa: E402 (in the folder above)
 import conf  # noqa: E402
 import pages  # noqa: E402
 
+from idescent.products.claims.measures import MEASURES  # noqa: E402
+
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 # Pages whose blocks are run by tests of their own; `docs/cluster.md` needs a cluster, which CI has.
 ELSEWHERE = {
@@ -129,8 +131,33 @@ def test_attributes_that_share_a_description_are_told_apart_in_the_reference() -
     assert lines[4:] == expected
 
 
-def test_what_is_measured_is_told_with_what_it_must_be() -> None:
-    assert pages.thresholds("a(x, y); b", "> 1, < 2; ≤ 3") == "a(x, y): > 1, < 2; b: ≤ 3"
+def test_a_measure_of_a_claim_reads_as_a_sentence() -> None:
+    text = pages.sentence(r"sign\_changes(offset, floor 0.001) of quadratic RMSProp α = 0.1 minus β = 0.9")
+    assert text == (
+        "The number of sign changes of the distance θ − minimum, without values below 0.1 % of the greatest, "
+        "for quadratic RMSProp α = 0.1, minus that of β = 0.9"
+    )
+    with pytest.raises(ValueError, match="not described"):
+        pages.sentence("nonsense(v) of quadratic Adam")
+
+
+def test_every_measure_of_claims_has_its_words_on_the_page_of_findings() -> None:
+    assert set(pages._PHRASES) == set(MEASURES)
+
+
+def test_a_finding_names_who_fulfils_the_claim_and_each_number() -> None:
+    row = {
+        "claim": "It stops.",
+        "where": "Figure 1",
+        "measure": "peak(v) of quadratic Adam; last(v) of quadratic Adam",
+        "threshold": "< 3; < 1",
+        "discrete": "✓ 2; 0.5",
+        "exact": "✗ 4; 0.6 †",
+    }
+    text = pages.finding(row, ["discrete", "exact"])
+    assert "Fulfilled by the discrete run. Not fulfilled by the exact solution." in text
+    assert "the discrete run 2; the exact solution 4 †. Required: < 3." in text
+    assert "the discrete run 0.5; the exact solution 0.6 †. Required: < 1." in text
 
 
 def test_every_module_of_the_package_has_its_place_on_the_page_that_tells_where_things_live() -> None:
