@@ -159,7 +159,7 @@ _PHRASES = {
     "reach": "first iteration at which {q} is at most {within} of its start, or has changed its sign",
     "sign_changes": "number of sign changes of {q}, without values below {floor} of the greatest",
     "oscillation_delay": "number of iterations from the arrival of {q} (within {within}) to its swing back",
-    "overshoot": "greatest overshoot of {q} beyond zero, as a fraction of the greatest value on the starting side",
+    "overshoot": "greatest overshoot of {q} beyond 0, relative to the greatest value on the starting side",
     "peak": "greatest absolute value of {q}",
     "last": "last absolute value of {q}, as a fraction of the greatest",
     "jump": "greatest change of {q} in one iteration",
