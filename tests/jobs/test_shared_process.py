@@ -62,7 +62,9 @@ def job(function: str) -> list[str]:
     return [sys.executable, "-m", "idescent", "job", f"{function}.json", "--shared"]
 
 
-def test_jobs_are_forked_from_the_process_that_has_imported(shared: subprocess.Popen[bytes]) -> None:
+def test_jobs_of_a_users_module_each_have_a_worker_that_has_imported(
+    shared: subprocess.Popen[bytes],
+) -> None:
     seen = set()
     for _ in range(2):
         outcome = subprocess.run(job("parent"), capture_output=True, text=True, check=True)

@@ -1,7 +1,7 @@
 """One process for the tables and figures of a run: it imports their libraries once.
 
 What lives here: that process, how it is started, and how a job is handed to it.  What does not: the job
-itself (:mod:`idescent.jobs.command`).
+itself (:mod:`idescent.jobs.command`), the loop of a worker (:mod:`idescent.jobs.worker`).
 
 Snakemake starts a process for each job.  Importing matplotlib, pandas and seaborn takes one to three seconds,
 longer than drawing a figure.  Therefore:
@@ -11,19 +11,21 @@ longer than drawing a figure.  Therefore:
    Jobs that come earlier wait.
 2. A job with ``--shared`` sends its arguments, its folder, its environment and its standard error to the
    socket, and waits for the exit status.
-3. The process forks.  The child runs the job as the job's own process would, and ends.
+3. The process passes the connection to an idle worker, or forks a new worker if none is idle: there are at
+   most as many workers as jobs at a time.  A worker runs one job after another, because matplotlib's caches
+   of formulas, fonts and ticks save a third of the time of a figure.
 
-Forking keeps jobs apart: no job sees a style or a warning filter that another one has set, and several run at
-a time.  Snakemake still counts, repeats and interrupts each figure by itself.
+Snakemake still counts, repeats and interrupts each figure by itself.
 
-Nothing outlives the run.  The process ends when the session's end of a pipe closes, a child ends when the
-socket of its job closes; both also happen when Snakemake or the job is killed.  A job runs in its own
-process if there is no shared one: on a cluster's node, in a container, by hand, or outside Linux (elsewhere,
-libraries may not survive a fork).
+Nothing outlives the run.  The process ends when the session's end of a pipe closes; a worker ends when the
+process ends or when the socket of its job closes; both also happen when Snakemake or the job is killed.  A
+job runs in its own process if there is no shared one: on a cluster's node, in a container, by hand, or
+outside Linux (elsewhere, libraries may not survive a fork).
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -34,11 +36,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NoReturn
+
+from idescent.jobs import worker
 
 VARIABLE = "IDESCENT_SHARED_PROCESS"
 
@@ -97,7 +98,7 @@ def delegate(file: Path, log: Path | None) -> int | None:
 
 
 def serve(path: Path, number: int, modules: Iterable[str], run: Callable[[Path, Path | None], int]) -> None:
-    """Accept connections until standard input ends; fork for each request.
+    """Accept connections until standard input ends; pass each one to a worker.
 
     Parameters
     ----------
@@ -110,48 +111,68 @@ def serve(path: Path, number: int, modules: Iterable[str], run: Callable[[Path, 
     run : callable
         ``run(file, log)``: run a job, return its exit status.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the workers
+    idle: dict[socket.socket, bool] = {}  # by the socket to each worker
     try:
         with socket.socket(fileno=number) as listener:
             for module in modules:
                 importlib.import_module(module)
+            # Collections in the workers skip the libraries' objects, and do not copy their pages.
+            gc.collect()
+            gc.freeze()
             while True:
-                ready, _, _ = select.select([sys.stdin, listener], [], [])
+                ready, _, _ = select.select([sys.stdin, listener, *idle], [], [])
                 if sys.stdin in ready:
                     return
-                connection, _ = listener.accept()
-                with connection:
-                    if os.fork() == 0:
-                        _answer(connection, run)
+                # Before the next request: a worker reports that it is idle before its job ends.
+                for control in idle.keys() & set(ready):
+                    _hear(control, idle)
+                if listener in ready:
+                    connection, _ = listener.accept()
+                    with connection:
+                        if not _pass_on(connection, idle):
+                            _fork(connection, listener, idle, run)
     finally:
         shutil.rmtree(path.parent, ignore_errors=True)
 
 
-def _answer(connection: socket.socket, run: Callable[[Path, Path | None], int]) -> NoReturn:
-    """Run the request, send its exit status, and end this process."""
-    status = 1
+def _hear(control: socket.socket, idle: dict[socket.socket, bool]) -> None:
+    """Note that a worker is idle, or that it has ended."""
     try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        connection.send(b"t")  # taken: from here on, the end of the connection is a failure
-        content, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 1)
-        request = json.loads(content)
-        os.dup2(descriptors[0], 2)
-        threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
-        os.chdir(request["folder"])
-        os.environ.clear()
-        os.environ.update(request["environment"])
-        status = run(Path(request["file"]), request["log"] and Path(request["log"]))
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
+        message = control.recv(1)
+    except OSError:  # it has ended with an unread connection
+        message = b""
+    if message:
+        idle[control] = True
+    else:
+        del idle[control]
+        control.close()
+
+
+def _pass_on(connection: socket.socket, idle: dict[socket.socket, bool]) -> bool:
+    """Pass a connection to an idle worker; return whether there was one."""
+    for control in [control for control, free in idle.items() if free]:
+        idle[control] = False
         try:
-            connection.send(bytes([status]))
-        finally:
-            os._exit(0)
+            socket.send_fds(control, [b"c"], [connection.fileno()])
+        except OSError:  # it has been killed: select reports its end
+            continue
+        return True
+    return False
 
 
-def _end_with(connection: socket.socket) -> None:
-    """End this process when the job that waits for it has gone."""
-    connection.recv(1)
-    os._exit(1)
+def _fork(
+    connection: socket.socket,
+    listener: socket.socket,
+    idle: dict[socket.socket, bool],
+    run: Callable[[Path, Path | None], int],
+) -> None:
+    """Fork a worker, which begins with this connection."""
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork() == 0:
+        # A copy of the other workers' sockets would hide the end of this process from them.
+        for inherited in (listener, here, *idle):
+            inherited.close()
+        worker.work(connection, there, run)
+    there.close()
+    idle[here] = False
