@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 HASHED := --require-hashes --no-deps
 
 # Stamps of the sets of distributions, one for each lock file of requirements/.
@@ -58,22 +58,22 @@ $(VENV)/.python:
 # uv installs faster than pip.  It ignores pip's configuration (mirrors, proxies) and lacks some platforms: pip takes over
 # where uv fails.
 $(VENV)/.installer: requirements/installer.lock | $(VENV)/.python
-	$(PIP) $(HASHED) --no-compile -r $< || echo "uv cannot be installed here; pip does its work"
+	$(PIP) install $(HASHED) --no-compile -r $< || echo "uv cannot be installed here; pip does its work"
 	touch $@
 
 # Everything that is installed is named, with its hash, in requirements/*.lock.  --no-deps: older versions of pip look a package
 # with extras up anew, find the release of today, which has no hash here, and give up.  `pip check` sees that none is missing.
-$(VENV)/.run $(VENV)/.test $(VENV)/.docs $(VENV)/.development: $(VENV)/.%: requirements/%.lock | $(VENV)/.installer
+$(VENV)/.run $(VENV)/.test $(VENV)/.docs $(VENV)/.development $(VENV)/.wheel: $(VENV)/.%: requirements/%.lock | $(VENV)/.installer
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode $(HASHED) -r $< \
-	  || { echo "uv did not install $<; pip does"; $(PIP) $(HASHED) -r $<; }
+	  || { echo "uv did not install $<; pip does"; $(PIP) install $(HASHED) -r $<; }
 	$(BIN)/python -m pip check --disable-pip-version-check >/dev/null
 	touch $@
 
-$(VENV)/.test $(VENV)/.docs $(VENV)/.development: | $(VENV)/.run
+$(VENV)/.test $(VENV)/.docs $(VENV)/.development $(VENV)/.wheel: | $(VENV)/.run
 
 # The compiled kernels refuse to run if their source is newer than they are.
 $(INSTALLED): $(VENV)/.run pyproject.toml setup.py src/idescent/discrete/_kernels.c
-	$(PIP) --no-deps --no-build-isolation -e .
+	$(PIP) install --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q src
 	touch $@
 
@@ -84,6 +84,12 @@ docs: install $(call locked,docs)
 # Half an hour on two quiet cores; BENCH=quick takes a minute, to see that everything runs.
 bench: install $(call locked,test)
 	$(BIN)/python benchmarks/run.py $(if $(filter quick,$(BENCH)),--quick)
+
+# One wheel for this platform, into dist/; on Linux with the oldest manylinux tag that the compiled kernels allow.
+wheel: install $(call locked,wheel)
+	rm -rf build/wheel
+	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir build/wheel .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir dist build/wheel/*.whl || { mkdir -p dist; cp build/wheel/*.whl dist/; }
 
 # Needs uv on the PATH; for those who change the dependencies in pyproject.toml.
 lock:

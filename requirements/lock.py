@@ -17,6 +17,7 @@ SETS = {
     "docs": ("docs",),
     "development": ("lint", "mutants"),
     "installer": ("installer",),
+    "wheel": ("wheel",),
 }
 OPTIONS = [
     "--universal",

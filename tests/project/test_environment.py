@@ -24,6 +24,7 @@ SETS = {
     "docs": ["docs"],
     "development": ["lint", "mutants"],
     "installer": ["installer"],
+    "wheel": ["wheel"],
 }
 LINUX = {
     "sys_platform": "linux",
