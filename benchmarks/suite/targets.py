@@ -10,6 +10,7 @@ from typing import Any
 
 from suite import text
 from suite.rows import Row
+from suite.topics import installation
 from suite.topics.packs import LANES
 
 
@@ -142,6 +143,15 @@ TARGETS = (
         "×",
     ),
     Target("paper", "the whole paper, 2 cores", "pipeline", "whole, s", {"case": "paper"}, 45.0, "s"),
+    Target(
+        "installation",
+        f"from clone to the paper's report against commit {installation.EARLIER}, warm and empty caches",
+        "installation",
+        "ratio to earlier",
+        {"method": "now"},
+        0.5,
+        "×",
+    ),
 )
 
 

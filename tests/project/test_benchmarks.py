@@ -20,8 +20,9 @@ from suite import records, report, targets, text, topics  # noqa: E402
 from suite.peers import CutError, Peers, Worker  # noqa: E402
 from suite.problems import PROBLEMS  # noqa: E402
 from suite.rows import Row, Spread  # noqa: E402
+from suite.settings import Settings  # noqa: E402
 from suite.timing import in_turns  # noqa: E402
-from suite.topics import precision  # noqa: E402
+from suite.topics import installation, precision  # noqa: E402
 
 # Those that run no workflow.
 SHORT = ("kernels", "packs", "precision", "models", "steps", "dimension", "leaps")
@@ -262,3 +263,11 @@ def test_what_is_stored_has_every_target_and_is_what_readme_and_docs_show() -> N
 
 def test_targets_are_looked_for_in_topics_that_there_are() -> None:
     assert {target.topic for target in targets.TARGETS} <= set(topics.NAMES)
+
+
+def test_a_clone_without_the_earlier_commit_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "EARLIER", "0" * 40)
+    settings = Settings(False, Peers(tmp_path, ()), tmp_path, 2, 20.0, print)
+    (row,) = installation.measure(settings)
+    assert row.status == "not measured"
+    assert row.note == f"{'0' * 40} is not in this clone"

@@ -20,6 +20,7 @@ NAMES = (
     "leaps",
     "startup",
     "pipeline",
+    "installation",
 )
 # Those in which other packages are measured.
 WITH_PEERS = ("kernels", "packs", "precision")
