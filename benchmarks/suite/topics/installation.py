@@ -15,8 +15,8 @@ from suite.timing import seconds
 TITLE = "Installation"
 TEXT = """`make` in a fresh clone, from the first command to the report of the paper, with all cores. *warm*:
 distributions are in the caches of pip and uv. *cold*: these caches are empty, so that the network counts.
-*earlier*: the commit f9850d4, whose `make` installed what tests, lint and documentation need as well. Ratios are
-those of the two commits in turns in one run."""
+*earlier*: the commit f9850d4, whose `make` installed what tests, lint and documentation need as well. Ratios
+are those of the two commits in turns in one run."""
 
 # The last commit whose `make` installed every set of distributions.
 EARLIER = "f9850d4"
