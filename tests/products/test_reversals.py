@@ -63,3 +63,12 @@ def test_the_reason_for_no_order_is_found(
     shown = [value if good else np.nan for value, good in zip(values, trusted, strict=True)]
     assert orders.fit(ladder, shown, floors) is None
     assert orders.reason(ladder, values, floors, trusted, reversals) == said
+
+
+def test_a_run_that_chatters_outside_the_smallest_window_is_no_reason() -> None:
+    errors = [1.0, 0.5, 0.2, 0.01, 0.004]
+    assert orders.fit(LADDER, errors, NONE) is None
+    assert orders.reason(LADDER, errors, NONE, TRUSTED, [50, 0, 0, 0, 0]).startswith("slopes differ: ")
+    assert (
+        orders.reason(LADDER, errors, NONE, TRUSTED, [50, 9, 0, 0, 0]) == "chatter: 9 reversals at α = 0.05"
+    )

@@ -219,9 +219,10 @@ def test_the_command_writes_all_formats_and_the_figure_from_the_complete_table(t
     found = [row for s, law in LAWS.items() for a in LADDER for row in tidy(s, a, law(a))]
     write_table(tmp_path / "errors.parquet", error_rows.as_table(found))
     given = {"reference": "first", "alpha": [0.1, 0.01], "quantities": ["theta", "loss"]}
-    given |= {"until": [], "maps": []}
+    given |= {"until": [], "maps": [], "label": "tab:study-scaling"}
     given["models"] = {"first": {"class": "Paper"}, "second": {"class": "HalfStep"}}
-    outputs = [str(tmp_path / f"scaling{suffix}") for suffix in (".parquet", ".csv", ".md", ".tex")]
+    suffixes = (".parquet", ".csv", ".md", ".tex", "_compact.tex")
+    outputs = [str(tmp_path / f"scaling{suffix}") for suffix in suffixes]
     assert cli.main(job_words("scaling", tmp_path, outputs, [tmp_path / "errors.parquet"], given)) == 0
     rows = pq.read_table(outputs[0]).to_pylist()
     assert len(rows) == 2 * 2 * 3 * len(LADDER)

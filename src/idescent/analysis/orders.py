@@ -201,14 +201,25 @@ def reason(
         if len(kept) < len(alphas) >= FEWEST:
             return f"not counted: {len(kept)} of {len(alphas)} errors count"
         return f"too few: {len(alphas)} errors"
-    chattering = [i for i in kept if good[i] and reversals[i] >= CHATTER]
+    # A run outside the smallest possible window is no reason: the window does not need it.
+    smallest = np.flatnonzero(good)[-FEWEST:]
+    chattering = [i for i in smallest if reversals[i] >= CHATTER]
     if chattering:
-        # The smallest learning rate of a chattering run is the one nearest to the window.
         last = chattering[-1]
         return f"chatter: {reversals[last]} reversals at α = {alphas[last]:g}"
     pairwise = slopes(alphas, np.where(good, values, math.nan).tolist())
     pairwise = pairwise[np.isfinite(pairwise)]
     return f"slopes differ: {pairwise.min():.2f} to {pairwise.max():.2f}"
+
+
+def short(text: str) -> str:
+    """Return a reason of :func:`reason` in a word or two, and with the number of reversals if there are any.
+
+    >>> short("chatter: 998 reversals at α = 0.002"), short("floor: 3 of 5 errors")
+    ('chatter: 998 reversals', 'floor')
+    """
+    kind = text.partition(":")[0]
+    return text.partition(" at ")[0] if kind == "chatter" else kind
 
 
 def constant(alphas: Sequence[float], errors: Sequence[float], order: float) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
-from idescent.products.product import Job, Product, Rule, figures, tables
+from idescent.products.product import Job, Output, Product, Rule, figures, tables
 from idescent.study.cells import Study
 from idescent.study.grid import quantities
 from idescent.study.messages import ConfigError, refused
@@ -74,6 +74,7 @@ def settings(spec: Any, study: Study) -> dict[str, Any] | None:
     default = dict.fromkeys((alphas[0], alphas[len(alphas) // 2], alphas[-1]))
     return {
         "name": section.name,
+        "label": f"tab:{study.name}-{section.name}",
         "reference": section.reference,
         "alpha": sorted(dict.fromkeys(section.alpha or default), reverse=True),
         "quantities": list(section.quantities),
@@ -103,7 +104,7 @@ def rules(study: Study, given: dict[str, Any] | None, before: Sequence[Rule]) ->
         "scaling",
         "table",
         f"{HERE}.table:job",
-        tables(given["name"], "scaling.rst"),
+        (*tables(given["name"], "scaling.rst"), Output(f"tables/{given['name']}_compact.tex")),
         (Job(digest(f"{HERE}.table", *models), inputs=("tables/errors.parquet",), given=given),),
         "tabulate errors against the learning rate",
     )
