@@ -54,6 +54,44 @@ def test_the_help_of_a_command_begins_with_a_sentence_and_says_where_results_go(
     assert "--output" in text or "The command prints" in " ".join(text.split())
 
 
+NEEDY = ["init", "simulate", "solve", "compare", "fast-forward", "predict", "check", "show"]
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in NEEDY)], ids=named)
+def test_a_command_that_requires_arguments_prints_its_help_without_them(command, folder, capsys):
+    assert cli.main(command) == 0
+    text = capsys.readouterr()
+    assert text.out == told(command, capsys)
+    assert text.err == ""
+    assert not list(folder.glob("*.parquet"))
+
+
+def test_commands_that_require_nothing_run_without_arguments(capsys):
+    assert {*cli.COMMANDS} - {*NEEDY} == {"run", "report", "list", "info"}
+    for command in ("list", "info"):
+        assert cli.main([command]) == 0
+        assert not capsys.readouterr().out.startswith("usage")
+    assert "exit status: 0 done, or help;" in told([], capsys)
+
+
+def test_whole_numbers_may_have_an_exponent_wherever_a_command_counts(folder, capsys):
+    long = ["--steps", "3e1", "--alpha", "0.1"]
+    schedule = ["--schedule", "Cosine", "--schedule-set", "steps=3e1"]
+    found = printed(capsys, "simulate", "Adam", *long, *schedule, "--keep", "1e1")
+    assert found["rows"]["k"] == [0, 10, 20, 30]
+    assert found["cell"]["schedule"]["arguments"] == {"steps": 30}
+    assert printed(capsys, "solve", "HalfStep", "Adam", *long)["rows"]["k"][-1] == 30
+    assert printed(capsys, "fast-forward", "Adam", *long, "--at", "1e1,3e1")["k"] == [10, 30]
+    counts = ["--budget", "1e3", "--start-iterations", "1e1", "--at", "1e1,3e1"]
+    assert printed(capsys, "predict", "Adam", *long, *counts)["k"] == [10, 30]
+    assert cli.main(["check", "Quadratic", "--dimension", "2e0", "--seed", "1e1"]) == 0
+    many = ["--objective", "RotatedQuadratic", "--set", "dimension=1e1"]
+    capsys.readouterr()
+    assert printed(capsys, "simulate", "Adam", *long, *many)["cell"]["objective"]["arguments"] == {
+        "dimension": 10
+    }
+
+
 def test_the_main_help_names_every_command_and_not_those_of_the_workflow(capsys):
     text = told([], capsys)
     assert all(f"\n    {name} " in text for name in cli.COMMANDS)
@@ -237,7 +275,8 @@ def test_a_leap_that_ends_early_prints_what_it_reached(words, status, folder, ca
     ("words", "status", "parts"),
     [
         (["simulat"], 2, ["'simulat'", "simulate, solve, compare"]),
-        (["simulate"], 2, ["OPTIMIZER"]),
+        (["simulate", "--json"], 2, ["OPTIMIZER"]),
+        (["solve", "HalfStep"], 2, ["OPTIMIZER"]),
         (["simulate", "Adamm"], 1, ["'Adamm'", "AdaGrad, Adafactor, Adam,", "module:Class"]),
         (["simulate", "Adam", "--beta", "0.9"], 1, ["--beta", "Adam", "beta1, beta2"]),
         (["simulate", "Adam", "--weight-decay", "0.9"], 1, ["--weight-decay", "Adam", "beta1, beta2"]),

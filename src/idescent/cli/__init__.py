@@ -51,7 +51,7 @@ completion in bash: source <(idescent --print-completion bash)
 completion in zsh: idescent --print-completion zsh > _idescent, in a folder of $fpath
 completion in fish: idescent --print-completion fish > ~/.config/fish/completions/idescent.fish
 
-exit status: 0 done; 1 bad input, or a failed run or check; 2 a word that is not understood; 130 Ctrl-C
+exit status: 0 done, or help; 1 bad input, or a failed run or check; 2 a word not understood; 130 Ctrl-C
 """
 _ALIKE = {"–": "-", "−": "-", "µ": "u", "…": "...", "“": '"', "”": '"', "’": "'", "θ": "theta", "α": "alpha"}
 # A negative value, which argparse would read as an option.
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit status.
 
     The status is 0 after success, 1 or 2 after bad input, and 130 after Ctrl-C.  Without arguments it prints
-    the help, and the status is 0.
+    the help, and so does a command without its arguments if it requires some; the status is then 0.
 
     Parameters
     ----------
@@ -122,6 +122,9 @@ def _dispatched(words: Sequence[str], command: str) -> int:
     if not words:
         top.print_help()
         return 0
+    if len(words) == 1 and command in COMMANDS and (alone := _needy(top, command)):
+        alone.print_help()
+        return 0
     if command == "run" and (len(words) == 1 or words[1].startswith("-")):
         words = [command, "", *words[1:]]  # the value of one of Snakemake's options is no configuration
     parsed, unknown = top.parse_known_args(words)
@@ -130,6 +133,13 @@ def _dispatched(words: Sequence[str], command: str) -> int:
     elif unknown:
         parsed.parser.unknown(unknown[0])
     return _run(parsed)
+
+
+def _needy(top: argparse.ArgumentParser, command: str) -> argparse.ArgumentParser | None:
+    """Return the parser of a command that requires arguments, and None of another command."""
+    commands = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    sub: argparse.ArgumentParser = commands.choices[command]
+    return sub if any(action.required for action in sub._actions) else None
 
 
 def parser(*loaded: str) -> argparse.ArgumentParser:

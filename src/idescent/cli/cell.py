@@ -18,6 +18,7 @@ from typing import Any
 from idescent.cli.words import one_of, whole
 from idescent.study import registry
 
+_COUNT = re.compile(r"[0-9]+[eE]\+?[0-9]+")
 # An importable name: no file such as my.py, no path, no relative import.
 _MODULE = re.compile(r"(?!.*\.py$)[^\s./:]+(\.[^\s./:]+)*")
 
@@ -311,14 +312,18 @@ def start(text: str) -> list[float] | dict[str, int]:
 
 
 def pair(text: str) -> tuple[str, Any]:
-    """Read ``name=value``; a value that is not JSON is text."""
+    """Read ``name=value``; a value that is not JSON is text, and ``1e6`` is a whole number."""
     name, equals, value = text.partition("=")
     if not (equals and name.isidentifier()):
         raise argparse.ArgumentTypeError(f"{text!r} is not allowed: must be NAME=VALUE")
     try:
-        return name, json.loads(value)
+        parsed = json.loads(value)
     except ValueError:
         return name, value
+    # JSON has 1e6 as a float, which no argument that counts something accepts.
+    if isinstance(parsed, float) and _COUNT.fullmatch(value) and parsed <= 2.0**53:
+        parsed = int(parsed)
+    return name, parsed
 
 
 def _add_set(group: Any, option: str, text: str) -> None:
