@@ -56,6 +56,9 @@ def test_the_study_of_the_documentation_runs_and_its_page_names_what_comes_out(f
     folder = fresh.folder / "results/tiny"
     for suffix in ("csv", "parquet", "md", "tex"):
         assert (folder / f"tables/scaling.{suffix}").is_file()
+    paper = (folder / "tables/scaling_compact.tex").read_text(encoding="utf-8")
+    assert r"\label{tab:tiny-scaling}" in paper
+    assert r"\ref{tab:my-scaling-scaling}" in PAGE
     rows = pq.read_table(folder / "tables/scaling.parquet").to_pylist()
     of_theta = [row for row in rows if (row["quantity"], row["norm"]) == ("theta", "sup")]
     assert len(of_theta) == 3 * 5 * 2
