@@ -132,6 +132,8 @@ def test_signs_and_statuses_are_explained_only_where_they_occur() -> None:
     assert r"$^\ddagger$ A run had not settled" in text
     assert r"^\dagger" not in text
     assert "Implausible" not in text
+    assert "Not computed" not in text
+    assert "-- Not computed, or not finite." in journal.latex([line([0.1], errors=(None,))], [0.1], LABEL)
     assert r"\emph{implausible}" in journal.latex(hostile(), SMALL, LABEL)
 
 

@@ -161,6 +161,9 @@ def _notes(lines: Sequence[ScalingLine]) -> str:
     sentences += [texts.tex(texts.meaning(kind)) for kind in texts.REASONS if kind in kinds]
     sentences += [f"{sign} {note}" for sign, note in texts.notes(lines, _FORM)]
     sentences += [note for word, note in texts.ODD.items() if any(word in line.errors for line in lines)]
+    sentences += (
+        [f"{_FORM.missing} Not computed, or not finite."] if any(None in m.errors for m in lines) else []
+    )
     return " ".join(sentences)
 
 
