@@ -271,7 +271,7 @@ def test_a_text_is_the_same_in_a_job_a_drawing_and_a_page(text: str, tmp_path: P
         save(canvas, outputs, text, text)
     assert figures.described(outputs[0]) == (text, text)
     figure = figures.figure(outputs[0], tmp_path, "figure", {"caption": text})
-    page = render("figures.html.j2", sections={"figures": [figure]})
+    page = render("figures.html.j2", product={"figures": [figure]})
     parsed = Texts(page)
     assert "script" not in parsed.tags
     caption = page.partition("<figcaption>")[2].partition("</figcaption>")[0]
