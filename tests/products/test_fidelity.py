@@ -194,9 +194,9 @@ def test_a_second_solution_of_a_model_and_a_long_title_are_told_apart() -> None:
     with styled():
         figure = fidelity_figure([solutions], dict.fromkeys(solutions, "paper"), [0.1])
     assert figure.axes[0].get_title().count("\n") == 2
-    keys = figure.legends[0].get_lines()[1:]
-    assert [key.get_label() for key in keys] == ["IDE of the paper", "Algorithm 4", "again"]
-    assert len({(key.get_color(), key.get_marker()) for key in keys}) == 3
+    entries = {str(key.get_label()): key for key in figure.legends[0].get_lines()}
+    keys = [entries[name] for name in ("discrete run", "IDE of the paper", "Algorithm 4", "again")]
+    assert len({(key.get_color(), key.get_marker()) for key in keys}) == 4
 
 
 VALLEY: dict[str, Any] = {

@@ -251,7 +251,7 @@ def test_a_figure_keeps_its_scale_and_its_legend_says_why(cell: Path) -> None:
     assert 0.5 < low < 1.0
     assert 4.0 < high < 4.5
     (note,) = (text for text in figure.axes[0].texts if text.get_gid() == "notes")
-    assert "algorithm-4: implausible" in note.get_text()
+    assert "Algorithm 4: implausible" in note.get_text()
     assert any((line.get_gid() or "").endswith("algorithm-4:clipped") for line in figure.axes[0].lines)
 
 

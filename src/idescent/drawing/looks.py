@@ -12,10 +12,10 @@ from typing import Any
 # Colours of Okabe and Ito, and two of Tol.  Models whose curves coincide have markers of different sizes, and
 # the smaller marker is drawn in front.
 LOOKS: dict[str, tuple[str, str, float, Any]] = {
-    "paper": ("#000000", "o", 3.6, "solid"),
-    "half-step": ("#0072B2", "s", 3.6, "solid"),
-    "third-order": ("#009E73", "D", 3.4, "solid"),
-    "local": ("#E69F00", "v", 5.0, (0, (5, 1.5))),
+    "paper": ("#000000", "o", 4.8, "solid"),
+    "half-step": ("#0072B2", "s", 3.4, (0, (4, 1))),
+    "third-order": ("#009E73", "D", 2.6, "solid"),
+    "local": ("#E69F00", "v", 6.0, (0, (5, 1.5))),
     "naive": ("#999933", ">", 4.2, (0, (3, 1.2))),
     "log-rate": ("#56B4E9", "^", 3.6, (0, (5, 1.5))),
     "sign-flow": ("#7F7F7F", "p", 4.2, (0, (1, 1.2))),
@@ -39,6 +39,8 @@ _NAMES = {
     "heredia": "Heredia, second order",
     "heredia-second-order": "Heredia, second order",
     "algorithm-4": "Algorithm 4",
+    "malladi": "Malladi et al.",
+    "compagnoni": "Compagnoni et al.",
 }
 
 

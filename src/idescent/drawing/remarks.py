@@ -6,11 +6,11 @@ What does not live here: notes about single values that cannot be drawn (:mod:`.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from idescent.analysis.errors import BELOW, MEANINGLESS
-from idescent.drawing.style import GREY
+from idescent.drawing.style import GREY, legend_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MOST_RATES = 4
 
 
-def remarks(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def remarks(rows: Iterable[Mapping[str, Any]], name: Callable[[str], str] = legend_name) -> list[str]:
     """Describe the meaningless errors of a panel, one line for each solution and status.
 
     A line lists the learning rates, or counts the cells if there are many or several configurations.  Errors
@@ -29,6 +29,8 @@ def remarks(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     rows : iterable of mapping
         One row for each cell and solution, with ``solution``, ``status`` and ``alpha``, and with
         ``configuration`` if the panel has several.
+    name : callable
+        Returns the displayed name of a solution.
     """
     rows = list(rows)
     several = len({row.get("configuration") for row in rows}) > 1
@@ -44,7 +46,7 @@ def remarks(rows: Iterable[Mapping[str, Any]]) -> list[str]:
         smaller = [r for r in rows if r["solution"] == solution and r["alpha"] <= max(alphas)]
         if status == BELOW and not several and len(alphas) == len(smaller) > 1:
             where = f"at α ≤ {max(alphas):g}"
-        lines.append(f"{solution}: {status} {where}")
+        lines.append(f"{name(solution)}: {status} {where}")
     return lines
 
 

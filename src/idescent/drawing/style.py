@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from idescent.drawing.hyperparameters import label
+from idescent.drawing.looks import displayed
 
 if TYPE_CHECKING:
     from idescent.products.paths.spec import LineStyle
@@ -135,6 +136,11 @@ def solution(name: str) -> str:
     return _SOLUTIONS.get(name, name)
 
 
+def legend_name(name: str) -> str:
+    """Return the name of a solution in the legends of figures."""
+    return displayed(solution(name))
+
+
 def line(name: str, position: int, given: Mapping[str, LineStyle], count: int = 2) -> LineLook:
     """Return the line look of a solution.
 
@@ -151,8 +157,8 @@ def line(name: str, position: int, given: Mapping[str, LineStyle], count: int = 
     kind, width, tint = _LINES[position % len(_LINES)] if count > 1 else _ONLY
     style = given.get(name)
     if style is None:
-        return LineLook(kind, width, solution(name), tint)
-    return LineLook(style.line or kind, style.width or width, style.label or solution(name), tint)
+        return LineLook(kind, width, legend_name(name), tint)
+    return LineLook(style.line or kind, style.width or width, style.label or legend_name(name), tint)
 
 
 def tinted(colour: str, tint: float) -> str:

@@ -22,10 +22,13 @@ from matplotlib.patches import Patch
 from idescent.analysis.errors import MEANINGLESS
 from idescent.drawing import style
 from idescent.drawing.drawable import account, held, say
+from idescent.drawing.legends import draw_legend
 from idescent.drawing.looks import displayed, model_look
 from idescent.drawing.remarks import tell
 from idescent.drawing.saving import save, styled
+from idescent.drawing.ticks import log_ticks
 from idescent.products.ensembles.rows import NOISY, RUNS
+from idescent.products.paths.curves import first_measured
 from idescent.products.product import Task
 from idescent.store.tables import hyperparameters, read_errors
 
@@ -113,10 +116,13 @@ def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
         above.set_title(_title(rows[0]), fontsize=7)
         above.set(yscale="log", xlabel="", ylabel="")
         below.set(yscale="log", xlabel="iteration $k$", ylabel="")
-        below.set_ylim(_LOWEST, max(below.get_ylim()[1], 10.0 * _LOWEST))
         for ax in (above, below):
             ax.grid(axis="both", color="#E9E9E9", linewidth=0.4)
             ax.set_axisbelow(True)
+    # The panels of a row share their limits: those that they have after the last panel.
+    grid[1, 0].set_ylim(_LOWEST, max(grid[1, 0].get_ylim()[1], 10.0 * _LOWEST))
+    for first in grid[:, 0]:
+        log_ticks(first.yaxis)
     grid[0, 0].set_ylabel("loss")
     grid[1, 0].set_ylabel("|difference from the mean|")
     keys: list[Any] = [Line2D([], [], color=_GREY, linewidth=3.2, label="mean of runs")]
@@ -124,9 +130,7 @@ def ensembles_figure(panels: Sequence[Sequence[Mapping[str, Any]]]) -> Figure:
     for name in names:
         colour, line = _look(name)
         keys.append(Line2D([], [], color=colour, linestyle=line, linewidth=1.0, label=_displayed(name)))
-    # More than six entries in two rows of similar length.
-    ncols = 3 if columns == 1 else 6 if len(keys) <= 6 else 4
-    figure.legend(handles=keys, loc="outside upper center", ncols=ncols)
+    draw_legend(figure, [keys])
     return figure
 
 
@@ -170,7 +174,12 @@ def _runs(ax: Axes, runs: pd.DataFrame) -> None:
 
 
 def _difference(ax: Axes, name: str, curve: pd.DataFrame) -> None:
-    """Draw the absolute difference of a model from the mean of the runs, with its simultaneous band."""
+    """Draw the absolute difference of a model from the mean of the runs, with its simultaneous band.
+
+    The first iterations, which model and runs have in common up to rounding, are not drawn.
+    """
+    first = first_measured(curve["error"].abs().fillna(0.0).to_numpy(), _LOWEST)
+    curve = curve.iloc[first:]
     colour, line = _look(name)
     low, high = curve["band_low"], curve["band_high"]
     ends = np.abs(curve[["band_low", "band_high"]])

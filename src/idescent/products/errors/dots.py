@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from idescent.analysis.errors import MEANINGLESS
 from idescent.drawing import style
+from idescent.drawing.ticks import log_ticks
 from idescent.products.formats import in_order
 from idescent.store.tables import HYPERPARAMETERS, hyperparameters, is_other, read_errors
 
@@ -74,5 +74,4 @@ def style_axes(ax: Axes, title: str, labels: Sequence[str], *, every: int, margi
     ax.grid(axis="both", color="#DDDDDD", linewidth=0.5)
     ax.set_axisbelow(True)
     ax.tick_params(axis="y", length=0)
-    ax.xaxis.set_major_locator(LogLocator(numticks=ticks))
-    ax.xaxis.set_minor_formatter(NullFormatter())
+    log_ticks(ax.xaxis, most=ticks)

@@ -20,6 +20,7 @@ from matplotlib.lines import Line2D
 
 from idescent.drawing import style
 from idescent.drawing.drawable import Account, account_of, drawable, say, without_scale
+from idescent.drawing.legends import draw_legend
 from idescent.drawing.remarks import remarks, titled
 from idescent.drawing.saving import save, styled
 from idescent.products.errors.dots import configuration, meaningless, read_rows, style_axes, theta_sup
@@ -39,6 +40,7 @@ _LEAST_ROW, _LEAST_LABELLED = 0.03, 0.13
 _LARGEST_MARK = 4.7  # in points
 _POINTS = 72.0  # points in an inch
 _AXES = 4.5  # inches, the least width of the panels
+_LEGEND = 0.45  # inches, room on a full page for the rows of the legend after the first one
 _ROOM = 0.8  # part of a row with marks
 
 _MARKERS = ("o", "s", "D", "^", "v", "P")
@@ -115,7 +117,7 @@ class _Look(NamedTuple):
 def _layout(counts: Sequence[int], rates: int) -> _Layout:
     """Compute the layout for panels with ``counts`` rows: rows shrink until the figure fits on a page."""
     around = 0.3 * len(counts) + 0.75
-    row = min(0.12 + 0.12 * min(rates, 4), (style.HEIGHT - around) / sum(counts))
+    row = min(0.12 + 0.12 * min(rates, 4), (style.HEIGHT - around - _LEGEND) / sum(counts))
     row = max(row, _LEAST_ROW)
     mark = min(_LARGEST_MARK, 0.6 * _POINTS * row)
     # The frame must not cut a mark.
@@ -212,7 +214,9 @@ def _draw_panel(
         *zip(*failed, strict=True) if failed else ((), ()),
         "x",
         color="black",
-        markersize=0.8 * mark,
+        # Inside the mark: a larger cross would hide its shape.
+        markersize=0.5 * mark,
+        markeredgewidth=0.5,
         gid="not converged",
     )
     common, values = style.told_apart(labels)
@@ -247,20 +251,19 @@ def _dodges(rows: Sequence[Mapping[str, Any]], look: _Look) -> list[float]:
 def _legend(figure: Figure, look: _Look, *, crossed: bool) -> None:
     # At most twelve greys: readers infer the rates between them.
     rates = spread(list(look.greys.items()), 12)
-    entries = {rf"$\alpha$ = {alpha:.3g}": ("o", grey, grey) for alpha, grey in rates}
-    if len(look.markers) > 1:
-        entries |= {
-            textwrap.shorten(style.solution(name), 40): (marker, "black", "none")
-            for name, marker in look.markers.items()
-        }
-    handles = [
-        Line2D([], [], linestyle="none", marker=marker, color=edge, markerfacecolor=face, markersize=4.2)
-        for marker, edge, face in entries.values()
+    alphas = [_handle(rf"$\alpha$ = {alpha:.3g}", "o", grey, grey) for alpha, grey in rates]
+    solutions = [
+        _handle(textwrap.shorten(style.legend_name(name), 40), marker, "black", "none")
+        for name, marker in look.markers.items()
     ]
     if crossed:
-        entries["did not converge"] = ("x", "black", "black")
-        handles.append(Line2D([], [], linestyle="none", marker="x", color="black", markersize=5))
-    figure.legend(handles, list(entries), loc="outside upper center", ncols=min(max(len(handles), 1), 4))
+        solutions.append(_handle("did not converge", "x", "black", "black"))
+    draw_legend(figure, [alphas, solutions])
+
+
+def _handle(label: str, marker: str, edge: str, face: str) -> Line2D:
+    look: dict[str, Any] = {"marker": marker, "color": edge, "markerfacecolor": face, "markersize": 4.2}
+    return Line2D([], [], linestyle="none", label=label, **look)
 
 
 def job(task: Task) -> str:

@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 
 from idescent.drawing import style
 from idescent.drawing.drawable import account_of, drawable, say, without_scale
+from idescent.drawing.legends import draw_legend
 from idescent.drawing.remarks import remarks, titled
 from idescent.drawing.saving import save, styled
 from idescent.products.errors.dots import configuration, meaningless, read_rows, style_axes, theta_sup
@@ -37,6 +38,7 @@ _KINDS = {
 # Each kind has its own line within the row of a configuration, so that no mark hides another.
 _OFFSETS = {"model": -0.27, "solver": 0.0, "total": 0.27}
 _ROW = 0.32  # inches
+FAILED = "not converged"  # id of the crosses in the SVG
 
 
 def render_split(errors: str | Path | Iterable[str | Path], outputs: Iterable[str | Path]) -> None:
@@ -104,8 +106,10 @@ def split_figure(rows: list[dict[str, Any]]) -> Figure:
         Line2D([], [], color=colour, marker=marker, linestyle="", markerfacecolor=_face(kind), label=label)
         for kind, (colour, marker, label) in _KINDS.items()
     ]
-    handles.append(Line2D([], [], color="black", marker="x", linestyle="", label="scheme did not converge"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=4)
+    if any(line.get_gid() == FAILED for ax in grid.ravel() for line in ax.lines):
+        label = "scheme did not converge"
+        handles.append(Line2D([], [], color="black", marker="x", linestyle="", label=label))
+    draw_legend(figure, [handles])
     return figure
 
 
@@ -119,7 +123,7 @@ def _draw_panel(
         y = labels.index(configuration(row)) + _OFFSETS[row["kind"]]
         ax.plot(row["error"], y, marker, color=colour, markerfacecolor=_face(row["kind"]), markersize=4.0)
         if row["kind"] == "solver" and not ended_well(row["status"]):
-            ax.plot(row["error"], y, "x", color="black", markersize=6, gid="not converged")
+            ax.plot(row["error"], y, "x", color="black", markersize=6, gid=FAILED)
     odd = {(row["solution"], configuration(row)): row for row in rows if meaningless(row)}
     lines = remarks({**row, "configuration": label} for (_, label), row in odd.items())
     style_axes(ax, titled(title, lines, letters), labels, every=1, margin=0.6, ticks=8)

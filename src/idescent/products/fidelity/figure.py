@@ -21,12 +21,15 @@ from matplotlib.lines import Line2D
 from idescent.analysis.errors import MEANINGLESS, status
 from idescent.drawing import style
 from idescent.drawing.drawable import Account, account, drawable, held, say, without_scale
+from idescent.drawing.legends import draw_legend
 from idescent.drawing.looks import SCHEMES, displayed, model_look
 from idescent.drawing.remarks import tell
 from idescent.drawing.saving import save, styled
+from idescent.drawing.ticks import log_ticks
 from idescent.products.fidelity.rows import SMALLEST_LOSS, horizon, negative, relative_errors, unsolved
-from idescent.products.paths.curves import MOST_POINTS
-from idescent.products.paths.envelopes import separated
+from idescent.products.paths.clipped import clipped_key, mark_clipped
+from idescent.products.paths.curves import MOST_POINTS, first_measured
+from idescent.products.paths.envelopes import draw_envelope, separated
 from idescent.products.product import Task
 from idescent.store.trajectories import read_with_metadata
 from idescent.study import registry
@@ -34,8 +37,9 @@ from idescent.trajectory import Trajectory
 
 CAPTION = (
     "Loss along the runs of {optimizer} (objective: {objective}; wide grey line) and along the solutions of "
-    "its continuous models; below, the relative error of the models. Bands: "
-    "smallest and largest value where a curve oscillates faster than the figure resolves. "
+    "its continuous models; below, the relative error of the models; if a model starts from the optimizer's "
+    "own first iterations, after these. Bands: smallest and largest value where a curve oscillates faster "
+    "than the figure resolves. Arrowheads: curves continue outside. "
     "Horizontal lines: the bounds {bounds}; "
     "markers: the last iteration before a model exceeds a bound for the first time. {floor} Cross at the end "
     "of a curve, or at the lower left where there is no curve: the solution did not reach its tolerance, or "
@@ -46,6 +50,7 @@ _SHIFTED = "If a run has negative losses, the error is relative to the range of 
 MOST_COLUMNS = 4
 
 _LEAST_ERROR, _LARGEST_ERROR = 1e-7, 10.0
+_CLOSE = 4.0  # least ratio of two bounds whose names are at the same height as their lines
 
 # Losses below this share of the first one are not drawn: most of their digits are rounding.
 _DRAWN = 1e-3 * SMALLEST_LOSS
@@ -104,13 +109,14 @@ def fidelity_figure(
     grid = figure.subplots(2, columns, sharex="col", sharey="row", squeeze=False)
     names: dict[str, None] = {}
     odd, empty = False, True
+    curves: dict[Axes, list[Line2D]] = {ax: [] for ax in grid.ravel()}
     lowest = math.inf
     # A negative loss has no logarithm: all losses are then drawn on a linear axis.
     log = not _negative(cells)
     for (above, below), cell in zip(grid.T, cells, strict=True):
         run, metadata = cell["discrete"]
         ended = {name: status(run, path) for name, (path, _) in cell.items()}
-        remarked = [f"{name}: {of}" for name, of in ended.items() if of in MEANINGLESS]
+        remarked = [f"{displayed(name)}: {of}" for name, of in ended.items() if of in MEANINGLESS]
         kept = {name: path for name, (path, _) in cell.items() if ended[name] not in MEANINGLESS}
         first = abs(float(run.loss[0]))
         if log and drawable(_DRAWN * first, log=True):
@@ -124,7 +130,7 @@ def fidelity_figure(
         say(above, drawn_losses)
         if drawn_losses.drawn:
             look = {"color": "#B8B8B8", "linewidth": 3.2, "solid_capstyle": "butt", "zorder": 1}
-            _plot(above, run.k, held(run.loss, log=log), log=log, **look)
+            curves[above] += _plot(above, run.k, held(run.loss, log=log), log=log, **look)
         all_errors: list[Any] = []
         names |= dict.fromkeys(name for name in cell if name != "discrete")
         for name, path in kept.items():
@@ -133,16 +139,20 @@ def fidelity_figure(
             colour, marker, size, line = model_look(looks[name])
             if drawn_losses.drawn:
                 look = {"color": colour, "linestyle": line, "linewidth": 0.9, "gid": name}
-                _plot(above, path.k, held(path.loss, log=log), log=log, **look)
+                curves[above] += _plot(above, path.k, held(path.loss, log=log), log=log, **look)
             k, errors = relative_errors(run, path)
             all_errors.append(errors["loss"])
             seen = drawable(errors["loss"], log=True)
             look = {"color": colour, "linestyle": line, "linewidth": 0.9}
-            _plot(below, k[seen], errors["loss"][seen], log=True, **look)
+            drawn_k, drawn_errors = k[seen], errors["loss"][seen]
+            first_row = first_measured(drawn_errors, _LEAST_ERROR)
+            curves[below] += _plot(below, drawn_k[first_row:], drawn_errors[first_row:], log=True, **look)
             for bound in within:
                 left = horizon(k, errors["loss"], bound)
                 if left < run.steps and not unsolved(path, k, left):
-                    below.plot([max(left, 0)], [bound], marker, color=colour, markersize=size, zorder=3)
+                    # The smaller marker is in front: a larger one would hide it.
+                    look = {"color": colour, "markersize": size, "zorder": 3.9 - 0.1 * size}
+                    below.plot([max(left, 0)], [bound], marker, **look)
             if not path.report.ok:
                 odd = True
                 # Without any solved iteration the cross lies at the start, where the error is 0.
@@ -159,11 +169,15 @@ def fidelity_figure(
     _bounds(grid[1], within)
     if log:
         _losses(grid[0], lowest)
+    clipped = [mark_clipped(ax, lines) for ax, lines in curves.items()]
+    for ax in (*grid[0], *grid[1]):
+        if ax.get_yscale() == "log" and not (empty and ax in grid[0]):
+            log_ticks(ax.yaxis, most=6)
     if empty:
         without_scale(grid[0], "y")
     grid[0, 0].set_ylabel("loss")
     grid[1, 0].set_ylabel("relative error of the loss")
-    figure.legend(handles=_keys(names, looks, odd), loc="outside upper center", ncols=5 if columns > 1 else 3)
+    draw_legend(figure, [*_keys(names, looks, odd), [clipped_key()] if any(clipped) else []])
     return figure
 
 
@@ -192,15 +206,15 @@ def _looks(names: Iterable[str], models: Mapping[str, str]) -> dict[str, str]:
     return looks
 
 
-def _keys(names: Iterable[str], looks: Mapping[str, str], odd: bool) -> list[Line2D]:
+def _keys(names: Iterable[str], looks: Mapping[str, str], odd: bool) -> list[list[Line2D]]:
+    """Return the legend's entries: the run and its models, and the mark of failed solutions."""
     keys = [Line2D([], [], color="#B8B8B8", linewidth=3.2, label="discrete run")]
     for name in names:
         colour, marker, size, line = model_look(looks[name])
         look = {"color": colour, "marker": marker, "markersize": size, "linestyle": line}
         keys.append(Line2D([], [], linewidth=0.9, label=displayed(name), **look))
-    if odd:
-        keys.append(Line2D([], [], color="black", marker="x", linestyle="", label="did not converge"))
-    return keys
+    failed = Line2D([], [], color="black", marker="x", linestyle="", label="did not converge")
+    return [keys, [failed] if odd else []]
 
 
 def _dress(above: Axes, below: Axes, *, log: bool) -> None:
@@ -215,10 +229,11 @@ def _dress(above: Axes, below: Axes, *, log: bool) -> None:
 
 
 def _losses(row: Sequence[Axes], lowest: float) -> None:
-    """Set the lower limit of the losses: far below the first one they are cut off."""
-    positive = [float(y[y > 0.0].min()) for ax in row for y in _values(ax) if (y > 0.0).any()]
-    if positive and math.isfinite(lowest):
-        row[0].set_ylim(bottom=max(0.5 * min(positive), lowest))
+    """Set the limits of the losses: far below the first one they are cut off."""
+    values = [y[y > 0.0] for ax in row for y in _values(ax)]
+    positive = np.concatenate(values) if values else np.empty(0)
+    if positive.size and math.isfinite(lowest):
+        row[0].set_ylim(max(0.5 * float(positive.min()), lowest), 2.0 * float(positive.max()))
 
 
 def _values(ax: Axes) -> list[Any]:
@@ -230,29 +245,39 @@ def _bounds(row: Sequence[Axes], within: Sequence[float]) -> None:
     for bound in within:
         for ax in row:
             ax.axhline(bound, color=style.GREY, linewidth=0.5, zorder=0)
-    named = math.inf
-    for bound in sorted(within, reverse=True):
-        if 4.0 * bound > named:
-            continue  # its name would overlap the one above
-        named = bound
+    for bound, where in _names_of_bounds(within).items():
         row[-1].annotate(
             f"{100.0 * bound:g} %",
             (1.0, bound),
             xycoords=("axes fraction", "data"),
             xytext=(2, 0),
             textcoords="offset points",
-            va="center",
+            va=where,
             fontsize=5.5,
             color=style.GREY,
         )
 
 
-def _plot(ax: Axes, k: Any, y: Any, *, log: bool, **look: Any) -> None:
-    """Draw a curve as a line, and its dense oscillations as bands of their values."""
+def _names_of_bounds(within: Iterable[float]) -> dict[float, str]:
+    """Return the vertical alignment of the name of each bound: two close ones move apart.
+
+    A third name between two close ones would overlap them: it is left out.
+    """
+    names: dict[float, str] = {}
+    for bound in sorted(within, reverse=True):
+        above = min(names, default=math.inf)
+        if _CLOSE * bound <= above:
+            names[bound] = "center_baseline"
+        elif names[above] == "center_baseline":
+            names[above], names[bound] = "bottom", "top"
+    return names
+
+
+def _plot(ax: Axes, k: Any, y: Any, *, log: bool, **look: Any) -> list[Line2D]:
+    """Draw a curve as lines, and its dense oscillations as bands of their values; return the lines."""
     positive = np.isfinite(y) & (y > 0.0) if log else np.isfinite(y)
     if not positive.any():
-        ax.plot(*_thin(k, y), **look)
-        return
+        return ax.plot(*_thin(k, y), **look)
     # Values without a logarithm, and values far below the largest, are as low as the panel shows.
     low = max(float(y[positive].min()), 1e-8 * float(y[positive].max())) if log else -math.inf
     level = np.maximum(y, low) if log else y
@@ -261,12 +286,13 @@ def _plot(ax: Axes, k: Any, y: Any, *, log: bool, **look: Any) -> None:
     height = float(np.ptp(values)) if whole else 0.0
     k = np.asarray(k, dtype=np.float64)
     lines, envelopes = separated(k, values, float(k[0]), float(k[-1]), height)
+    drawn: list[Line2D] = []
     for i, part in enumerate(lines or [slice(0, 0)]):
-        ax.plot(*_thin(k[part], y[part]), **look if i == 0 else look | {"gid": None})
+        drawn += ax.plot(*_thin(k[part], y[part]), **look if i == 0 else look | {"gid": None})
     for one in envelopes:
-        low_end, high_end = (np.exp(v) if log else v for v in (one.low, one.high))
-        band = {"color": look["color"], "alpha": 0.35, "linewidth": 0.4, "gid": "envelope"}
-        ax.fill_between(one.k, low_end, high_end, zorder=look.get("zorder", 2), **band)
+        ends = (np.exp(v) if log else v for v in (one.low, one.high))
+        draw_envelope(ax, one.k, *ends, **look | {"gid": "envelope"})
+    return drawn
 
 
 def _thin(x: Any, y: Any) -> tuple[Any, Any]:

@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 
 from idescent.drawing import style
 from idescent.drawing.drawable import account, drawable, say, without_scale
+from idescent.drawing.legends import draw_legend
 from idescent.drawing.remarks import tell
 from idescent.drawing.saving import save, styled
 from idescent.trajectory import REFUSED, ended_well
@@ -81,11 +82,10 @@ def forecast_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
             ax.set_xlim(2.0 * max(rates), 0.5 * min(rates))
         if counts.whole:
             without_scale([ax], "y")
-    figure.legend(handles=handles, loc="outside upper center", ncols=3)
     kinds = {"leap": "-", "run": "--", "error estimate": ":", "rounding of the run": "-."}
     looks: list[dict[str, Any]] = [{"label": label, "linestyle": line} for label, line in kinds.items()]
     styles = [Line2D([], [], color=style.GREY, **look) for look in looks]
-    figure.legend(handles=styles, loc="outside lower center", ncols=4)
+    draw_legend(figure, [handles, styles])
     return figure
 
 

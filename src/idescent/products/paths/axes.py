@@ -8,37 +8,33 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from idescent.drawing import style
+from idescent.drawing import style, ticks
 from idescent.products.paths.curves import Curve
-from idescent.products.paths.legends import legend_rows, panel_notes
+from idescent.products.paths.legends import panel_notes
 from idescent.products.paths.lines import curve_id
 from idescent.products.paths.spec import FigureSpec, Panel
 
 # In inches.
 _PANEL_HEIGHT = 2.1
-_ROW_HEIGHT = 0.17
+_ROW_HEIGHT = 0.17  # of a line of notes
 
 
-def canvas_and_axes(
-    spec: FigureSpec, panels: Sequence[Sequence[Curve]], *, keys: int
-) -> tuple[Figure, list[Axes]]:
-    """Create a figure with one pair of axes for each panel.
+def canvas_and_axes(spec: FigureSpec, panels: Sequence[Sequence[Curve]]) -> tuple[Figure, list[Axes]]:
+    """Create a figure with one pair of axes for each panel, with room for a legend of one row.
 
     Parameters
     ----------
     spec : FigureSpec
     panels : sequence of sequence of Curve
-        The curves of each panel: the legends of their configurations need height.
-    keys : int
-        Number of entries of the legend besides the configurations.
+        The curves of each panel: notes about them need height.
     """
     columns = 1 if spec.width == "single" else min(len(spec.panels), 2)
     rows = math.ceil(len(spec.panels) / columns)
     notes = panel_notes(spec, panels)
     note_rows = sum(max(map(len, notes[i * columns : (i + 1) * columns])) for i in range(rows))
-    height = _PANEL_HEIGHT * rows + _ROW_HEIGHT * (legend_rows(spec, panels, keys) + note_rows) + 0.15
+    height = _PANEL_HEIGHT * rows + _ROW_HEIGHT * note_rows + 0.3
     size = (style.WIDTHS[spec.width], height)
     canvas = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.025, w_pad=0.03))
     axes = canvas.subplots(rows, columns, squeeze=False).ravel().tolist()
@@ -83,9 +79,8 @@ def keep_in_view(ax: Axes, curves: Sequence[Curve]) -> None:
 
 
 def log_ticks(ax: Axes) -> None:
-    """Limit the labels of a logarithmic y axis to eight decades."""
-    ax.yaxis.set_major_locator(LogLocator(numticks=8))
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    """Set the ticks of a logarithmic y axis, whose limits must be final."""
+    ticks.log_ticks(ax.yaxis, most=8)
 
 
 def _grouped(value: float, _: int | None = None) -> str:

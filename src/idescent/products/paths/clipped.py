@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -14,19 +15,37 @@ from idescent.drawing import style
 
 SUFFIX = ":clipped"
 LABEL = "continues outside"
-_MARK: dict[str, Any] = {"linestyle": "none", "markersize": 3.6, "markeredgewidth": 0.0}
+# The edge distinguishes the mark of a pale line from its end.
+_MARK: dict[str, Any] = {
+    "linestyle": "none",
+    "markersize": 4.2,
+    "markeredgewidth": 0.5,
+    "markeredgecolor": "#333333",
+}
 # Least distance of two marks of a curve, as a fraction of the panel's width.
 _APART = 0.025
 
 
-def mark_clipped(ax: Axes) -> None:
-    """Mark the curves of a panel at the lower and the upper frame; its limits must be final."""
+def mark_clipped(ax: Axes, curves: Iterable[Line2D] | None = None) -> bool:
+    """Mark the curves of a panel at the lower and the upper frame; its limits must be final.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    curves : iterable of Line2D, optional
+        By default the visible lines of a figure of paths.
+
+    Returns
+    -------
+    bool
+        Whether any curve leaves the panel.
+    """
+    if curves is None:
+        curves = [line for line in ax.lines if line.get_visible() and _is_path(line.get_gid() or "")]
     bottom, top = ax.get_ylim()
     left, right = ax.get_xlim()
-    for line in list(ax.lines):
-        gid = line.get_gid() or ""
-        if ":" not in gid or gid.endswith(":markers") or not line.get_visible():
-            continue
+    marked = False
+    for line in list(curves):
         x, y = (np.asarray(values, dtype=np.float64) for values in line.get_data())
         kept = (x >= left) & (x <= right)
         for limit, beyond, marker in ((bottom, y < bottom, "v"), (top, y > top, "^")):
@@ -37,12 +56,18 @@ def mark_clipped(ax: Axes) -> None:
                     apart.append(place)
             if apart:
                 look = _MARK | {"color": line.get_color(), "marker": marker, "zorder": 4, "clip_on": False}
-                ax.plot(apart, [limit] * len(apart), **look, gid=gid + SUFFIX)
+                ax.plot(apart, [limit] * len(apart), **look, gid=f"{line.get_gid() or ''}{SUFFIX}")
+                marked = True
+    return marked
 
 
 def clipped_key() -> Line2D:
     """Return the legend handle of the marks."""
     return Line2D([], [], color=style.GREY, marker="v", **_MARK, label=LABEL)
+
+
+def _is_path(gid: str) -> bool:
+    return ":" in gid and not gid.endswith(":markers")
 
 
 def _crossings(x: Any, y: Any, beyond: Any, limit: float, *, log: bool) -> list[float]:

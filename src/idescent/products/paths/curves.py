@@ -264,6 +264,14 @@ def spaced(x: Array, y: Array, count: int, shift: float = 0.0) -> NDArray[np.int
     return kept
 
 
+def first_measured(y: Array, floor: float) -> int:
+    """Return the first row of a curve of errors that is at least ``floor``; 0 if there is none.
+
+    A model that starts from the optimizer's own first iterations copies these: their errors are rounding.
+    """
+    return int(np.argmax(y >= floor)) if (y >= floor).any() else 0
+
+
 def evenly(x: Array, count: int, shift: float) -> list[int]:
     """Select one row in each of ``count`` equal intervals of x, at the fraction ``shift`` in [0, 1) of it."""
     if not len(x):

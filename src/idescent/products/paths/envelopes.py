@@ -1,16 +1,22 @@
 """Separate the dense oscillations of a curve, which are drawn as an envelope, from the rest of it.
 
-What lives here: which rows oscillate faster than a panel resolves, and their lower and upper bounds.  What
-does not: drawing (:mod:`.lines`), and thinning of lines (:func:`idescent.products.paths.curves.thinned`).
+What lives here: which rows oscillate faster than a panel resolves, their lower and upper bounds, and how an
+envelope looks.  What does not: lines (:mod:`.lines`), and their thinning
+(:func:`idescent.products.paths.curves.thinned`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Array = NDArray[np.float64]
 
@@ -18,6 +24,9 @@ Array = NDArray[np.float64]
 # window fills it.
 WINDOWS = 56
 _TURNS = 3
+# A shorter oscillation stays a line, and a shorter interruption does not end an envelope, in windows: patches
+# of both in one curve look like different curves.
+_SHORTEST, _INTERRUPTION = 3, 3
 # Steps below this fraction of the panel's height cannot be seen and are no turns.
 _VISIBLE = 0.004
 
@@ -60,7 +69,7 @@ def separated(
     moved = np.flatnonzero(np.abs(steps) > _VISIBLE * height)
     turned = moved[1:][np.diff(np.sign(steps[moved])) != 0.0]
     turns = np.diff(np.searchsorted(turned, edges))
-    dense = turns >= _TURNS
+    dense = _without_short(turns >= _TURNS)
     lines, envelopes, start = [], [], 0
     for a, b in _ranges(dense):
         if edges[a] > start:
@@ -77,6 +86,26 @@ def separated(
     if not envelopes or start < len(k) - 1:
         lines.append(slice(start, len(k)))
     return lines, envelopes
+
+
+def draw_envelope(ax: Axes, x: Any, low: Any, high: Any, *, color: str, gid: str, **look: Any) -> None:
+    """Draw the bounds of an oscillation in the line style of its curve, and a pale area between them."""
+    zorder = look.get("zorder", 2)
+    ax.fill_between(x, low, high, facecolor=color, alpha=0.15, linewidth=0.0, zorder=zorder, gid=gid)
+    edge = {"linestyle": look.get("linestyle", "solid"), "linewidth": 0.6 * look.get("linewidth", 1.0)}
+    for bound in (low, high):
+        ax.plot(x, bound, color=color, zorder=zorder, gid="envelope's bound", **edge)
+
+
+def _without_short(dense: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Join ranges of windows across short interruptions, and remove short ranges."""
+    joined = dense.copy()
+    ranges = list(_ranges(dense))
+    for (_, end), (start, _) in pairwise(ranges):
+        joined[end:start] = start - end < _INTERRUPTION
+    for start, end in _ranges(joined):
+        joined[start:end] = end - start >= _SHORTEST
+    return joined
 
 
 def _ranges(flags: NDArray[np.bool_]) -> Iterable[tuple[int, int]]:

@@ -85,7 +85,7 @@ def figure(spec: FigureSpec, panels: Sequence[Sequence[Curve]]) -> Figure:
     keys = [marker_key("discrete", "o")] if DISCRETE in spec.show and spec.solutions else []
     if len(spec.show) > 1:
         keys += [line_key(spec, name) for name in spec.solutions]
-    canvas, axes = canvas_and_axes(spec, panels, keys=len(keys) + 1)
+    canvas, axes = canvas_and_axes(spec, panels)
     for ax, panel, every_curve in zip(axes, spec.panels, panels, strict=True):
         curves, account = part(spec, every_curve)
         if account.drawn:
@@ -111,7 +111,7 @@ def figure(spec: FigureSpec, panels: Sequence[Sequence[Curve]]) -> Figure:
 def error_figure(spec: FigureSpec, panels: Sequence[Sequence[Curve]]) -> Figure:
     """Build the companion from the error curves, inside :func:`~idescent.drawing.saving.styled`."""
     keys = [line_key(spec, name) for name in spec.solutions]
-    canvas, axes = canvas_and_axes(spec, panels, keys=len(keys) + 1)
+    canvas, axes = canvas_and_axes(spec, panels)
     for ax, panel, every_curve in zip(axes, spec.panels, panels, strict=True):
         curves, account = part(spec, every_curve, errors=True)
         floor = draw_errors(ax, spec, curves) if account.drawn else 0.0

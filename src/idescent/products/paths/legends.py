@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from idescent.drawing import style
+from idescent.drawing.legends import draw_legend
 from idescent.products.paths.clipped import SUFFIX, clipped_key
 from idescent.products.paths.curves import Curve
 from idescent.products.paths.lines import ESTIMATE, MINIMUM, line_look
@@ -18,8 +18,6 @@ from idescent.products.paths.spec import FigureSpec
 
 _MARKS = "†‡§¶"
 _MOST_NOTES = 8
-# Letters of a label, in TeX, and number of entries of a legend with a single row.
-_SHORT, _MOST_SHORT = 18, 6
 
 
 def draw_legends(
@@ -54,17 +52,9 @@ def draw_legends(
     handles = []
     for name, optimizer in configurations(panels).items():
         colour, marker = style.look(optimizer)
-        label = name + marks.get(name, "")
+        label = f"{name} {marks.get(name, '')}".rstrip()
         handles.append(_handle(label, colour, "solid", marker if with_markers else "none"))
-    columns = _columns(spec, handles, len(keys))
-    if len(handles) + len(keys) > columns:
-        handles += [Line2D([], [], linestyle="none", label=" ")] * (-len(handles) % columns)
-    canvas.legend(
-        handles=_by_row([*handles, *keys], columns),
-        loc="outside upper center",
-        ncols=columns,
-        columnspacing=1.4,
-    )
+    draw_legend(canvas, [handles, keys])
 
 
 def panel_notes(
@@ -100,21 +90,6 @@ def configurations(panels: Sequence[Sequence[Curve]]) -> dict[str, dict[str, Any
     return {style.configuration(optimizer): optimizer for optimizer in optimizers}
 
 
-def legend_rows(spec: FigureSpec, panels: Sequence[Sequence[Curve]], keys: int) -> int:
-    """Return the number of rows of the legend."""
-    entries = len(configurations(panels))
-    columns = _columns(spec, [], keys)
-    return math.ceil(entries / columns) + math.ceil(keys / columns)
-
-
-def _columns(spec: FigureSpec, handles: Sequence[Line2D], keys: int) -> int:
-    """Return the number of columns of the legend; a single row has room for up to six short entries."""
-    if spec.width != "double":
-        return 1
-    short = all(len(str(handle.get_label())) <= _SHORT for handle in handles)
-    return len(handles) + keys if handles and short and len(handles) + keys <= _MOST_SHORT else 4
-
-
 def _write_notes(ax: Axes, notes: dict[str, tuple[str, list[str]]]) -> None:
     """Write the notes of a panel below its label, and their marks behind its title."""
     if not notes:
@@ -125,7 +100,7 @@ def _write_notes(ax: Axes, notes: dict[str, tuple[str, list[str]]]) -> None:
         text,
         (0.5, 0.0),
         xycoords=ax.xaxis.label,
-        xytext=(0.0, -3.0),
+        xytext=(0.0, -4.0),
         textcoords="offset points",
         ha="center",
         va="top",
@@ -163,12 +138,7 @@ def reference_keys(axes: Iterable[Axes]) -> list[Line2D]:
 
 def _path_name(spec: FigureSpec, name: str) -> str:
     label = spec.lines[name].label if name in spec.lines else None
-    return label or style.solution(name)
-
-
-def _by_row(handles: Sequence[Line2D], columns: int) -> list[Line2D]:
-    """Reorder the handles so that the legend reads row by row: matplotlib fills it column by column."""
-    return [handle for column in range(columns) for handle in handles[column::columns]]
+    return label or style.legend_name(name)
 
 
 def _handle(label: str, colour: str, line: Literal["solid", "none"], marker: str) -> Line2D:

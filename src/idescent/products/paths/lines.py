@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from idescent.drawing import style
 from idescent.drawing.drawable import drawable
-from idescent.products.paths.curves import Array, Curve, evenly, minimiser, spaced, thinned
-from idescent.products.paths.envelopes import WINDOWS, separated
+from idescent.products.paths.curves import Array, Curve, evenly, first_measured, minimiser, spaced, thinned
+from idescent.products.paths.envelopes import WINDOWS, draw_envelope, separated
 from idescent.products.paths.spec import FigureSpec, Inset, Panel
 from idescent.store import DISCRETE
 
@@ -32,7 +32,6 @@ _ERROR_MARK: dict[str, Any] = {"markersize": 2.8, "markerfacecolor": "white", "m
 _DECADES = 1e-10
 # The solver's estimate is drawn if it is at least this fraction of the smallest error.
 _ESTIMATE_SHOWN = 1e-3
-_ENVELOPE: dict[str, Any] = {"alpha": 0.35, "linewidth": 0.4}
 
 
 def curve_id(curve: Curve) -> str:
@@ -132,7 +131,7 @@ def draw_errors(ax: Axes, spec: FigureSpec, curves: Sequence[Curve]) -> float:
 
 def _measured(curve: Curve, floor: float) -> Curve:
     """Remove the first errors of a curve that are below ``floor``: the model copies these iterations."""
-    first = int(np.argmax(curve.y >= floor)) if (curve.y >= floor).any() else 0
+    first = first_measured(curve.y, floor)
     breaks = tuple(row - first for row in curve.breaks if row > first)
     return replace(curve, k=curve.k[first:], y=curve.y[first:], breaks=breaks)
 
@@ -162,8 +161,8 @@ def draw_inset(ax: Axes, spec: FigureSpec, inset: Inset, curves: Sequence[Curve]
     window.set_xlim(inset.k)
     window.set_ylim(inset.y)
     window.tick_params(labelsize=6, length=2, pad=1.5)
-    window.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    window.yaxis.set_major_locator(MaxNLocator(3))
+    window.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+    window.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     window.spines[["top", "right"]].set_visible(True)
     for spine in window.spines.values():
         spine.set_linewidth(0.4)
@@ -213,11 +212,9 @@ def _line_drawer(
             lines, envelopes = separated(k, values, first, last, high - low)
             rows += [piece[part][thinned(values[part])] for part in lines]
             for one in envelopes:
-                low_end, high_end = (np.exp(v) if log else v for v in (one.low, one.high))
                 x = np.exp(one.k) if spec.x_scale == "log" else one.k
-                band: dict[str, Any] = dict.fromkeys(("facecolor", "edgecolor"), look["color"])
-                band |= {"zorder": look.get("zorder", 2), "gid": f"{curve_id(curve)}:envelope"}
-                ax.fill_between(x, low_end, high_end, **band, **_ENVELOPE)
+                ends = (np.exp(v) if log else v for v in (one.low, one.high))
+                draw_envelope(ax, x, *ends, gid=f"{curve_id(curve)}:envelope", **look)
         # One line for all parts: missing values separate them.
         x, y = (
             np.concatenate([_ended(v[part]) for part in rows] or [np.empty(0)])[:-1] for v in (curve.k, y)

@@ -18,14 +18,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.drawing import style
 from idescent.drawing.drawable import Account, account_of, drawable, say, without_scale
+from idescent.drawing.legends import draw_legend
 from idescent.drawing.looks import SCHEMES, displayed, model_look
 from idescent.drawing.remarks import remarks, tell
 from idescent.drawing.saving import save, styled
+from idescent.drawing.ticks import log_ticks
 from idescent.products.product import Task
 from idescent.products.scaling.rows import good, meaningless, sup_errors
 from idescent.store.tables import hyperparameters, read_errors
@@ -44,6 +46,8 @@ _COLUMNS = 3
 _FAINT = 0.35  # opacity of the others
 _LABELLED = 8  # most learning rates with a label each, in at most two columns of panels
 _DECADE = 10.0
+_SIZES = (1.0, 0.5, 0.25)  # widths of the triangles, in decades
+_CLEARANCE = 0.035  # least distance of a triangle from a curve, as a fraction of the panel
 _REMARK = 0.075  # height of a line of remarks, as a fraction of a panel
 
 
@@ -111,7 +115,7 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         for name in solutions:
             chosen = [row for row in members if row["solution"] == name and _shown(row)]
             _draw(ax, name, chosen, solutions)
-        tell(ax, notes := remarks(members))
+        tell(ax, notes := remarks(members, displayed))
         most_notes = max(most_notes, len(notes))
         ax.set_title(_title(members[0]), fontsize=7.5)
         ax.grid(axis="both", color="#E3E3E3", linewidth=0.4)
@@ -131,9 +135,8 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         first.set_xlim(0.8 * min(alphas), 1.25 * max(alphas))
         without_scale(axes, "y")
     for axis in (first.xaxis, first.yaxis):
-        axis.set_major_locator(LogLocator(numticks=9))
-        axis.set_minor_formatter(NullFormatter())
-    _ladder_ticks(first, rows, columns)
+        log_ticks(axis)
+    _ladder_ticks(axes, rows, columns)
     for ax, members, errors in zip(axes, panels.values(), accounts, strict=False):
         if not errors.whole:
             _triangles(ax, [row for row in members if _shown(row)], room)
@@ -147,7 +150,7 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
             ax.set_xlabel(r"learning rate $\alpha$")
     for row_of in grid:
         row_of[0].set_ylabel(r"$\max_k\,\Vert\theta_\mathrm{discrete} - \theta_\mathrm{model}\Vert$")
-    keys = [_key(name, solutions) for name in solutions]
+    keys: list[Line2D] = []
     for used, label in ((True, "in the fit of the order"), (False, "outside the fit")):
         if any(row["used"] is used for row in shown):
             face = style.GREY if used else "white"
@@ -155,20 +158,22 @@ def scaling_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
             keys.append(Line2D([], [], marker="o", linestyle="", label=label, **look))
     if not all(good(row) for row in shown):
         keys.append(Line2D([], [], color="black", marker="x", linestyle="", label="did not converge"))
-    figure.legend(handles=keys, loc="outside upper center", ncols=min(len(keys), 5 if columns > 1 else 3))
+    draw_legend(figure, [[_key(name, solutions) for name in solutions], keys])
     return figure
 
 
-def _ladder_ticks(ax: Axes, rows: Sequence[Mapping[str, Any]], columns: int) -> None:
-    """Set a tick at each learning rate, with a label if there is room for all."""
+def _ladder_ticks(axes: Sequence[Axes], rows: Sequence[Mapping[str, Any]], columns: int) -> None:
+    """Set a tick at each learning rate, with a label if there is room for all; the axes share their ticks."""
     rates = sorted({row["alpha"] for row in rows})
+    axis = axes[0].xaxis
     if len(rates) <= _LABELLED and columns <= 2:
-        ax.xaxis.set_major_locator(FixedLocator(rates))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        ax.xaxis.set_minor_locator(FixedLocator([]))
-        ax.tick_params(axis="x", labelsize=6)
+        axis.set_major_locator(FixedLocator(rates))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_locator(FixedLocator([]))
+        for ax in axes:
+            ax.tick_params(axis="x", labelsize=6)
     else:
-        ax.xaxis.set_minor_locator(FixedLocator(rates))
+        axis.set_minor_locator(FixedLocator(rates))
 
 
 def _strength(name: str, solutions: Mapping[str, tuple[str, bool]]) -> float:
@@ -244,10 +249,14 @@ def _triangles(ax: Axes, rows: Sequence[Mapping[str, Any]], room: float) -> None
     """
     x_range, (bottom, top) = ([math.log10(v) for v in limits] for limits in (ax.get_xlim(), ax.get_ylim()))
     y_range = bottom, top - room
-    # A decade wide, or half a decade if the three decades of order 3 would fill the panel.
-    size = 1.0 if y_range[1] - y_range[0] > 7.0 else 0.5
-    corner = _free_corner(rows, size, (x_range[0], x_range[1]), (y_range[0], y_range[1]))
-    if corner is None:
+    # A decade wide, or less if the three decades of order 3 would fill the panel or touch a curve.
+    sizes = [size for size in _SIZES if y_range[1] - y_range[0] > 7.0 * size]
+    limits = (x_range[0], x_range[1]), (y_range[0], y_range[1])
+    for size in sizes:
+        corner = _free_corner(rows, size, *limits)
+        if corner is not None:
+            break
+    else:
         return
     x, y = corner
     right = _DECADE ** (x + size)
@@ -285,11 +294,13 @@ def _free_corner(
     # The triangles avoid the lines between markers, too.
     taken = np.concatenate(
         [
-            np.concatenate([np.array(line[:1]), *(np.linspace(a, b, 5) for a, b in pairwise(line))])
+            np.concatenate([np.array(line[:1]), *(np.linspace(a, b, 25) for a, b in pairwise(line))])
             for line in curves.values()
         ]
     )
-    outline = np.array([(u, 3.0 * u * v) for u in (0.0, 0.5, 1.0) for v in (0.0, 0.5, 1.0)]) * size
+    # Points of the area, and behind its side, where the orders are written.
+    fractions = np.linspace(0.0, 1.0, 7)
+    outline = np.array([(u, 3.0 * min(u, 1.0) * v) for u in (*fractions, 1.1) for v in fractions]) * size
     places = [
         np.array([x, y])
         for x in np.linspace(x_range[0] + 0.1, x_range[1] - size - 0.15, 9)
@@ -299,7 +310,7 @@ def _free_corner(
         np.linalg.norm(((place + outline)[:, None] - taken[None]) / extent, axis=-1).min() for place in places
     ]
     best = int(np.argmax(clearances))
-    return None if clearances[best] < 0.02 else (float(places[best][0]), float(places[best][1]))
+    return None if clearances[best] < _CLEARANCE else (float(places[best][0]), float(places[best][1]))
 
 
 def job(task: Task) -> str:

@@ -27,6 +27,8 @@ from idescent.analysis.errors import BELOW, IMPLAUSIBLE
 from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.drawing import style
 from idescent.drawing.drawable import account_of, drawable, say
+from idescent.drawing.legends import draw_legend
+from idescent.drawing.looks import displayed
 from idescent.drawing.saving import save, styled
 from idescent.products.product import Task
 from idescent.products.scaling.rows import good, meaningless, sup_errors
@@ -123,7 +125,7 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         for ax, solution in zip(line, solutions, strict=True):
             chosen = cells[(cells["other"] == other) & (cells["solution"] == solution)]
             _panel(ax, chosen, alphas[::-1], betas, colours)
-            ax.set_title(solution if ax in grid[0] else "", fontsize=7.5)
+            ax.set_title(displayed(solution) if ax in grid[0] else "", fontsize=7.5)
             # Meaningless errors have a hatch of their own.
             comparable = [
                 row
@@ -137,7 +139,7 @@ def heatmap_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     symbol = r"\beta_2" if rows[0]["beta2"] is not None else r"\beta"
     for ax in grid[-1]:
         ax.set_xlabel(f"${symbol}$")
-    _legend(figure, rows)
+    _legend(figure, rows, symbol)
     if cells["value"].notna().any():
         _colour_bar(figure, grid, colours)
     return figure
@@ -212,9 +214,9 @@ def _borders(values: Sequence[float]) -> NDArray[np.float64]:
     return np.array([2.0 * logs[0] - inner[0], *inner, 2.0 * logs[-1] - inner[-1]])
 
 
-def _legend(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
+def _legend(figure: Figure, rows: Sequence[Mapping[str, Any]], symbol: str) -> None:
     keys: list[Any] = [
-        Line2D([], [], color="black", linestyle=_DASHES, linewidth=0.8, label=r"$\alpha = 1 - \beta$")
+        Line2D([], [], color="black", linestyle=_DASHES, linewidth=0.8, label=rf"$\alpha = 1 - {symbol}$")
     ]
     signs = {_sign(row) for row in rows}
     keys += [
@@ -228,7 +230,7 @@ def _legend(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
         for sign, hatch in _HATCHES.items()
         if sign in signs
     ]
-    figure.legend(handles=keys, loc="outside upper center", ncols=len(keys))
+    draw_legend(figure, [keys])
 
 
 def _sign(row: Mapping[str, Any]) -> str | None:

@@ -19,7 +19,8 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter
 
 from idescent.analysis.floor import ABOVE_FLOOR
 from idescent.drawing import style
-from idescent.drawing.looks import model_look
+from idescent.drawing.legends import draw_legend
+from idescent.drawing.looks import displayed, model_look
 from idescent.drawing.saving import save, styled
 from idescent.products.product import Task
 from idescent.products.scaling.optimizers import last_rows, name_of, without_number
@@ -60,7 +61,7 @@ def render_optimizers(table: str | Path, reference: str | None, outputs: Iterabl
         If the table is damaged or holds no error of theta.
     """
     rows = read_errors([table]).to_pylist()
-    caption = _ORDERS + (_GAIN.format(reference=reference) if reference else "")
+    caption = _ORDERS + (_GAIN.format(reference=displayed(reference)) if reference else "")
     with styled():
         save(optimizers_figure(rows, reference), outputs, TITLE, caption)
 
@@ -93,20 +94,22 @@ def optimizers_figure(rows: Sequence[Row], reference: str | None) -> Figure:
         _draw_gain(axes[-1], [row for row in last if row["solution"] != reference], labels, objectives, looks)
         others = [name for name in looks if name != reference]
         axes[-1].set_title("ratio of errors", fontsize=7.5)
-        axes[-1].set_xlabel(f"{reference} / {others[0] if len(others) == 1 else 'model'}")
+        other = displayed(others[0]) if len(others) == 1 else "other model"
+        axes[-1].set_xlabel(f"{displayed(reference)} / {other}", fontsize=6.5)
     axes[0].set_yticks(range(len(labels)), list(labels.values()))
     axes[0].set_ylim(len(labels) - 0.5, -0.5)
     for ax in axes:
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="y", color="#E3E3E3", linewidth=0.4)
         ax.set_axisbelow(True)
-    keys = [_key(name, *model_look(model)[:2]) for name, model in looks.items()]
+    keys = [_key(displayed(name), *model_look(model)[:2]) for name, model in looks.items()]
+    marks = []
     if reference:
-        keys += [
+        marks = [
             _key(objective, style.GREY, marker, face="none")
             for objective, marker in zip(objectives, _OBJECTIVE_MARKERS, strict=False)
         ]
-    figure.legend(handles=keys, loc="outside upper center", ncols=len(keys), handletextpad=0.3)
+    draw_legend(figure, [keys, marks])
     return figure
 
 
