@@ -161,6 +161,15 @@ def test_the_figure_shows_the_order_of_each_model_and_the_gain(tmp_path):
         assert len(optimizers_figure.optimizers_figure(made(*parts), None).axes) == 2
 
 
+def test_a_bar_beyond_the_axis_ends_at_an_arrowhead():
+    # The slope between the two largest learning rates is -2.
+    steep = {("first", LADDER[0]): {"error": law("first", LADDER[1]) * (LADDER[1] / LADDER[0]) ** 2}}
+    with styled():
+        figure = optimizers_figure.optimizers_figure(made(cells("Adam", change=steep)), None)
+    marks = [line for line in figure.axes[0].lines if line.get_gid() == "continues outside"]
+    assert [(line.get_marker(), line.get_xdata()[0]) for line in marks] == [("<", 0.0)]
+
+
 def test_a_figure_without_an_error_of_theta_is_refused():
     with pytest.raises(ValueError, match="no error of theta is given"):
         optimizers_figure.optimizers_figure([], None)

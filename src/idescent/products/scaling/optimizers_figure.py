@@ -32,8 +32,8 @@ _ORDERS = (
     "Observed order of each continuous model of each optimizer, a panel for each objective. Large markers: "
     "slope of the error of θ between the two smallest learning rates whose errors are above "
     f"{ABOVE_FLOOR:g} times the estimated error of solver and rounding; bars: slopes at larger learning "
-    "rates. Vertical lines: declared orders. Rounding: no error is above that level. Refused: the model "
-    "cannot express the optimizer."
+    "rates; arrowheads: bars continue outside. Vertical lines: declared orders. Rounding: no error is above "
+    "that level. Refused: the model cannot express the optimizer."
 )
 _GAIN = (
     " Right: error of {reference} divided by the error of the other model, at the smaller of these learning "
@@ -161,6 +161,9 @@ def _draw_orders(
         colour, marker, size, _ = model_look(looks[row["solution"]])
         span = slopes[_place(row)]
         ax.plot([min(span), max(span)], [y, y], color=colour, linewidth=1.0, alpha=0.45, zorder=2)
+        for limit, beyond, arrow in ((_LEAST, min(span) < _LEAST, "<"), (_MOST, max(span) > _MOST, ">")):
+            if beyond:
+                ax.plot(limit, y, arrow, color=colour, markersize=3.0, clip_on=False, gid="continues outside")
         ax.plot(row["slope"], y, marker, color=colour, markersize=size, zorder=3, gid=row["solution"])
     ax.set(xlabel="observed order", xlim=(_LEAST, _MOST))
     ax.xaxis.set_major_locator(FixedLocator([0, 1, 2, 3]))
