@@ -196,7 +196,6 @@ def _figure(options: Any, items: Sequence[_Item]) -> tuple[FigureSpec, list[list
             ],
             "show": [name for name in names if name == "discrete"]
             + [name for name in names if name != "discrete"],
-            "lines": _lines(names),
             "y_scale": "log" if options.log else "linear",
         }
     )
@@ -258,11 +257,6 @@ def _left_out(spec: FigureSpec, drawn: Sequence[Sequence[Curve]], *, errors: boo
         (account.whole or account.part).lower() for account in accounts if account.whole or account.part
     )
     return "".join(f"; {text}" for text in texts)
-
-
-def _lines(names: Sequence[str]) -> dict[str, dict[str, str]]:
-    # Labels are the names of the models: a plot of this command has no labels from a configuration.
-    return {name: {"label": name} for name in names if name != "discrete"}
 
 
 def _curves(options: Any, group: Sequence[_Item], notes: list[str], hidden: list[Curve]) -> list[Curve]:

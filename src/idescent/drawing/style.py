@@ -137,8 +137,9 @@ def solution(name: str) -> str:
 
 
 def legend_name(name: str) -> str:
-    """Return the name of a solution in the legends of figures."""
-    return displayed(solution(name))
+    """Return the name of a solution in the legends of figures: of the model alone where its solver is exact."""
+    known = _SOLUTIONS.get(name)
+    return displayed(name.removesuffix(".exact") if known is None else known)
 
 
 def line(name: str, position: int, given: Mapping[str, LineStyle], count: int = 2) -> LineLook:
