@@ -1,8 +1,10 @@
 """A small study with everything that a report shows: what the tests of the page share."""
 
+import base64
 import csv
 import json
 import re
+import zlib
 
 import drawn
 
@@ -37,6 +39,7 @@ FIGURE = {
     "panels": [{"alpha": 0.1}],
     "show": ["discrete", "paper.picard", "paper.exact"],
 }
+PLOT = ("objective", "optimizer", "alpha")
 MESSAGE = "17 sweeps, <then> nothing"
 
 
@@ -144,5 +147,31 @@ def remade(root, **changes):
     return root / "report.html"
 
 
+def unpacked(block):
+    """The JSON value of a compressed block."""
+    return json.loads(zlib.decompress(base64.b64decode(block, validate=True)))
+
+
+def merged(index, blocks):
+    """The explorer's data with the cells and grids of all plots, as if one plot had all of them."""
+    data = index | {"cells": [], "grids": []}
+    for plot in index["plots"]:
+        content = unpacked(blocks[plot["block"]])
+        for cell in content["cells"]:
+            assert [cell[name] for name in PLOT] == [plot[name] for name in PLOT]
+            data["cells"].append(cell | {"grid": cell["grid"] + len(data["grids"])})
+        data["grids"] += content["grids"]
+    return data
+
+
 def data_of(text):
-    return json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+    index = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+    return merged(index, dict(re.findall(r'id="(plot-\d+)">([^<]*)</script>', text)))
+
+
+def table_of(text, name):
+    """The columns of a table in the page, by title, with the values of each."""
+    block = re.search(
+        rf'<div class="data-table" id="{name}">.*?<script type="text/plain">(.*?)</script>', text, re.DOTALL
+    )
+    return {column["title"]: column for column in unpacked(block[1])}

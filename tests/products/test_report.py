@@ -2,6 +2,7 @@
 
 import getpass
 import hashlib
+import math
 import platform
 import re
 import shutil
@@ -20,6 +21,7 @@ from idescent.drawing import style
 from idescent.products.product import Task
 from idescent.products.report import assets, claims, facts, figures, tables, templates, vendor
 from idescent.products.report import page as report_page
+from idescent.products.report.content import Column, Table, compressed
 from idescent.store.files import DamagedError
 from idescent.store.tables import read_errors
 
@@ -67,12 +69,21 @@ def elements(text):
     return Elements(text)
 
 
-def test_the_page_refers_to_nothing_that_is_not_in_it_or_beside_it(made, elements):
+TABLES = ("odd-table", "errors-table", "files-table")
+
+
+def links(text, name):
+    columns = reported.table_of(text, name).values()
+    return [value for column in columns if column["kind"] == "links" for value in column["values"]]
+
+
+def test_the_page_refers_to_nothing_that_is_not_in_it_or_beside_it(made, text, elements):
     for attributes in elements.named("script", "link", "img", "iframe", "object", "source"):
         for name in ("src", "href", "data", "srcset"):
             assert attributes.get(name, "data:").startswith("data:")
     targets = [attributes["href"] for attributes in elements.named("a")]
     names = {attributes["id"] for _, attributes in elements.found if "id" in attributes}
+    targets += [address for name in TABLES for pairs in links(text, name) for _, address in pairs]
     for target in targets:
         if target.startswith("#"):
             assert target.startswith("#explore?") or target[1:] in names
@@ -90,6 +101,9 @@ def test_tables_and_pictures_say_what_they_are(elements):
     assert all(attributes.get("scope") in ("col", "row") for attributes in elements.named("th"))
     assert all(attributes["alt"] for attributes in elements.named("img"))
     assert len(elements.named("caption")) == len(elements.named("table"))
+    captions = [a for a in elements.named("p") if a.get("class") == "caption"]
+    tables = [a for a in elements.named("div") if a.get("class") == "data-table"]
+    assert [a["id"] for a in captions] == [f"{a['id']}-caption" for a in tables]
     assert [len(elements.named(tag)) for tag in ("main", "h1", "nav", "header", "footer")] == [1] * 5
 
 
@@ -99,8 +113,10 @@ def test_what_did_not_converge_stands_before_everything_else(text, elements):
     assert order == expected
     part = Elements(re.search(r'<section id="odd".*?</section>', text, re.DOTALL)[0])
     assert "1 of 11 solutions" in part.text
-    assert part.text.count("not converged (no smoothing left)") == 1
-    assert reported.MESSAGE in part.text
+    table = reported.table_of(text, "odd-table")
+    assert table["status"]["values"] == ["not converged (no smoothing left)"]
+    assert table["status"]["looks"] == {"not converged (no smoothing left)": "mark"}
+    assert table["message"]["values"] == [reported.MESSAGE]
 
 
 def test_a_diverged_run_is_listed_with_its_solutions():
@@ -120,35 +136,53 @@ def test_the_table_of_errors_has_every_error_of_the_study(made, text):
         names = ("optimizer", "label", "solution", "quantity", "norm")
         (line,) = [line for line in lines if all(line[name] == row[name] for name in names)]
         assert line[f"{row['kind']} error"] == row["error"]
-    part = re.search(r'<table id="errors-table".*?</table>', text, re.DOTALL)[0]
-    assert part.count("<tr>") == 1 + len(lines)
-    assert {float(x) for x in re.findall(r'data-value="([^"]+)"', part)} >= {
-        row["error"] for row in rows if row["error"] is not None
-    }
+    table = reported.table_of(text, "errors-table")
+    assert {len(column["values"]) for column in table.values()} == {len(lines)}
+    kinds = {"total": "|discrete − solution|", "model": "model", "solver": "solver"}
+    for kind, title in kinds.items():
+        assert table[title]["values"] == [line.get(f"{kind} error") for line in lines]
+    assert {row["kind"] for row in rows} == set(kinds)
 
 
-def test_a_table_too_long_keeps_the_largest_errors_and_says_so(monkeypatch):
-    monkeypatch.setattr(tables, "MOST_ROWS", 3)
-    names = [("theta", "sup"), ("theta", "rms"), ("loss", "sup")]
-    lines = [{"quantity": q, "norm": n, "error": float(i)} for i in range(5) for q, n in names]
-    kept, said = tables.shortened(lines)
-    assert [(line["quantity"], line["norm"], line["error"]) for line in kept] == [
-        ("theta", "sup", error) for error in (2.0, 3.0, 4.0)
+def test_a_long_table_has_every_row_and_every_digit():
+    names = ("objective", "optimizer", "label", "solution", "discrete_status", "status", "quantity", "norm")
+    line = dict.fromkeys(names, "x") | {"at": 3, "alpha": 0.1, "steps": 9, "gradient_evaluations": 7}
+    rng = np.random.default_rng(1)
+    errors = rng.random(20_000)
+    lines = [line | {"error": error, "relative": math.nan, "error_estimate": None} for error in errors]
+    content = tables.errors_table(lines, ()).content()
+    columns = {column["title"]: column["values"] for column in reported.unpacked(content["block"])}
+    np.testing.assert_array_equal(columns["|discrete − solution|"], errors)
+    assert set(columns["relative"]) == {None}
+    assert tables.errors_table(lines, ()).content() == content
+
+
+def test_infinity_and_nan_become_what_json_can_store():
+    columns = [Column("a", [math.inf, -math.inf, math.nan, 1], "error"), Column("b", ["<b>", None, "", "é"])]
+    first, second = reported.unpacked(Table("t", "caption", columns).content()["block"])
+    assert first["values"] == ["Infinity", "-Infinity", None, 1]
+    assert second["values"] == ["<b>", None, "", "é"]
+    with pytest.raises(ValueError, match="JSON"):
+        compressed([math.nan])
+
+
+def test_a_column_of_a_csv_is_numeric_if_every_value_is_a_number(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("n,t,empty\n1,1\u00d7,\n,2,\n0.1234567,,\n", encoding="utf-8")
+    columns = tables.csv_table("a-table", "a.csv", file).columns
+    assert [(c.title, c.kind, c.values) for c in columns] == [
+        ("n", "number", [1.0, None, 0.1234567]),
+        ("t", "text", ["1\u00d7", "2", ""]),
+        ("empty", "text", ["", "", ""]),
     ]
-    assert "3 largest" in said
-    assert "of 5" in said
-    assert tables.shortened(lines[:3]) == (lines[:3], "")
 
 
 def test_a_claim_is_one_row_with_its_verdict_and_what_was_measured(text):
-    part = re.search(r'<table id="claims-table".*?</table>', text, re.DOTALL)[0]
-    rows = [Elements(row).text.split("\n")[0] for row in part.split("<tr>")[2:]]
-    assert len(rows) == 3
-    assert "It <moves>." in rows[0]
-    assert "✓ 3.5" in rows[0]
-    assert "✗ 20000; ✗ none" in rows[1]
-    assert "✓ 1 … 2" in rows[2]
-    assert "last(theta): must be > 1.5 for one" in rows[2]
+    table = {title: column["values"] for title, column in reported.table_of(text, "claims-table").items()}
+    assert [claim["statement"] for claim in table["claim"]] == ["It <moves>.", "It stops.", "It returns."]
+    assert table["verdict"] == ["holds", "fails", "holds only for the scheme"]
+    assert [shown for shown, _ in table["discrete"]] == ["✓ 3.5", "✗ 20000; ✗ none", "✓ 1 … 2"]
+    assert table["claim"][2]["checks"] == ["last(theta): must be > 1.5 for one"]
     assert claims.verdicts([{"id": "a", "verdict": "holds"}] * 2) == {"holds": 1}
 
 
@@ -213,12 +247,26 @@ def test_a_damaged_file_is_named_and_no_page_is_left(copy):
 
 
 def test_the_vendored_files_are_those_of_the_manifest():
-    manifest = vendor.manifest()
-    assert set(manifest["files"]) == {vendor.SCRIPT.name, vendor.STYLE.name}
-    for name, expected in manifest["files"].items():
-        assert hashlib.sha256((vendor.HERE / name).read_bytes()).hexdigest() == expected
-    assert f"v{manifest['version']}" in vendor.SCRIPT.read_text(encoding="utf-8")[:200]
-    assert manifest["license"] in vendor.licence().splitlines()[0]
+    names = []
+    for library in vendor.manifest():
+        names += library["files"]
+        for name, expected in library["files"].items():
+            assert hashlib.sha256((vendor.HERE / name).read_bytes()).hexdigest() == expected
+        (script,) = [name for name in library["files"] if name.endswith(".js")]
+        assert f"v{library['version']}" in (vendor.HERE / script).read_text(encoding="utf-8")[:200]
+        assert library["license"] in vendor.licences()[library["package"]].splitlines()[0]
+    assert {"manifest.json", *names} == set(vendor.DATA_FILES)
+    assert set(vendor.DATA_FILES) == {
+        file.name for file in vendor.HERE.iterdir() if file.suffix not in (".py", "")
+    }
+
+
+def test_the_page_has_the_libraries_with_their_licences_and_refers_to_no_source_map(text):
+    assert text.count("The MIT License (MIT)") == 2
+    assert "Tabulator v6.5.3" in text
+    assert "sourceMappingURL" not in text
+    # Code from text is not allowed by the page's policy.
+    assert not re.search(r"\beval\(|new Function\(", vendor.script())
 
 
 def test_every_template_style_sheet_and_script_is_declared_to_the_digest():
@@ -229,7 +277,7 @@ def test_every_template_style_sheet_and_script_is_declared_to_the_digest():
 
 def test_the_style_sheet_has_only_greys_and_colours_of_the_figures():
     figure_colours = {colour.upper() for colour, _ in style._LOOKS.values()}
-    for colour in re.findall(r"#[0-9A-Fa-f]{6}", assets.read(assets.STYLE)):
+    for colour in re.findall(r"#[0-9A-Fa-f]{6}", "".join(map(assets.read, assets.STYLES))):
         grey = len({colour[i : i + 2] for i in (1, 3, 5)}) == 1
         assert grey or colour.upper() in figure_colours
 
@@ -242,7 +290,7 @@ def luminance(colour):
 
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_text_stands_out_from_its_ground_in_light_and_dark(scheme):
-    roots = re.findall(r":root \{(.*?)\}", assets.read(assets.STYLE), re.DOTALL)
+    roots = re.findall(r":root \{(.*?)\}", assets.read("page.css"), re.DOTALL)
     colours = {}
     for block in roots[: scheme + 1]:
         colours |= dict(re.findall(r"--(\w+): (#\w{6})", block))

@@ -93,7 +93,7 @@ def test_paths_stored_on_different_iterations_are_shown_on_those_in_common(tmp_p
         trajectory, said = read_with_metadata(file)
         kept = np.union1d(np.arange(0, 21, every), [20])
         write(file, trajectory.rows(kept), said["cell"], said["provenance"])
-    data = explorer.gather(files, tmp_path)
+    data = reported.merged(*explorer.gather(files, tmp_path))
     k = data["grids"][0]["theta"]
     assert k == [0, 6, 12, 18, 20]
     assert data["cells"][0]["views"]["theta"]["value"]["discrete"] == [
@@ -106,7 +106,7 @@ def test_many_long_runs_together_stay_within_the_bound_and_keep_their_largest_er
     monkeypatch.setattr(explorer, "LEAST_ROWS", 80)
     cells = [drawn.cell("RMSProp", steps=400, beta=0.5 + i / 20) for i in range(8)]
     files = {i: reported.put(tmp_path, cell) for i, cell in enumerate(cells)}
-    data = explorer.gather([file for own in files.values() for file in own], tmp_path)
+    data = reported.merged(*explorer.gather([file for own in files.values() for file in own], tmp_path))
     for cell, own in zip(data["cells"], files.values(), strict=True):
         run, exact = read(own[0]), read(own[1])
         for quantity, view in cell["views"].items():

@@ -1,5 +1,7 @@
 """The first screen of the report: sentences and ladders computed from rows with known numbers."""
 
+import pytest
+
 from idescent.products.report import headline, ladders, scaling
 
 MODELS = {
@@ -61,7 +63,11 @@ def test_a_scaling_table_becomes_one_row_for_each_ladder():
     body.append(body[0] | {"norm": "rms"})
     (ladder,) = scaling.fitted(head, [[entry[name] for name in head] for entry in body])
     assert (ladder["alphas"], ladder["errors"], ladder["order"]) == ((0.1, 0.01), (0.5, 0.005), 2.0)
-    (cells,) = scaling.table("scaling-table", [ladder]).rows
-    assert [cell["text"] for cell in cells[5:7]] == ["2.00", "0.1"]
+    columns = {column.title: column for column in scaling.table("scaling-table", [ladder]).columns}
+    assert (columns["order"].kind, columns["order"].values) == ("order", [2.0])
+    assert (columns["±"].kind, columns["±"].values) == ("spread", [pytest.approx(0.1)])
+    assert columns["links"].values == [
+        [("plot", "#ladder?objective=bowl&optimizer=Adam&configuration=%E2%80%93&quantity=theta")]
+    ]
     assert scaling.is_complete(head)
     assert not scaling.is_complete(head[1:])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idescent.products.report.content import Column
+from idescent.products.report.content import Column, Table, file_link
 from idescent.store.files import read_csv
 
 Row = Mapping[str, str]
 _MARKS = {"holds": "✓", "fails": "✗"}
+_FILES = (file_link("CSV", "tables/claims.csv"), file_link("Markdown", "tables/claims.md"))
 
 
 def read(file: Path) -> list[dict[str, str]]:
@@ -27,7 +28,7 @@ def verdicts(rows: Sequence[Row]) -> Counter[str]:
 
 
 def section(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the content of the section: one entry of ``rows`` for each claim.
+    """Return the content of the section: the table has one row for each claim.
 
     Parameters
     ----------
@@ -39,30 +40,41 @@ def section(rows: Sequence[Row]) -> dict[str, Any]:
         claims.setdefault(row["id"], []).append(row)
     names = [name.removesuffix(" state") for name in (rows[0] if rows else ()) if name.endswith(" state")]
     sources = [name for name in names if any(row[f"{name} state"] for row in rows)]
-    columns = [Column("claim"), Column("verdict", ""), Column("where"), Column("about", "")]
-    return {
-        "verdicts": verdicts(rows),
-        "columns": [*columns, *map(Column, sources)],
-        "rows": [_claim(members, sources) for members in claims.values()],
-    }
+    members = list(claims.values())
+    first = [rows[0] for rows in members]
+    table = Table(
+        "claims-table",
+        "Statements of the paper, each decided by measured numbers",
+        [
+            Column("claim", [_claim(rows) for rows in members], "claim"),
+            Column("verdict", [row["verdict"] for row in first], filter="", looks=_looks(first)),
+            Column("where", [row["where"] for row in first]),
+            Column("about", [row["about"] for row in first], filter=""),
+            *(Column(source, [_source(rows, source) for rows in members], "note") for source in sources),
+        ],
+        _FILES,
+    )
+    return {"verdicts": verdicts(rows), "table": table.content()}
 
 
-def _claim(rows: Sequence[Row], sources: Sequence[str]) -> dict[str, Any]:
-    checks = {row["check"]: (row["measure"], row["threshold"]) for row in rows}
-    return {
-        **{key: rows[0][key] for key in ("id", "statement", "verdict", "where", "about", "reason")},
-        "checks": list(checks.values()),
-        "sources": [_source(rows, source) for source in sources],
-    }
+def _looks(rows: Iterable[Row]) -> dict[str, str]:
+    """Return the classes of the verdicts: the colour of the rule beside each."""
+    colours = {"holds": "verdict good", "fails": "verdict bad"}
+    return {row["verdict"]: colours.get(row["verdict"], "verdict") for row in rows}
 
 
-def _source(rows: Sequence[Row], source: str) -> dict[str, Any]:
-    """Return the measurement of one source for a claim, or the reason for none."""
+def _claim(rows: Sequence[Row]) -> dict[str, Any]:
+    checks = {row["check"]: f"{row['measure']}: must be {row['threshold']}" for row in rows}
+    return {**{key: rows[0][key] for key in ("id", "statement", "reason")}, "checks": list(checks.values())}
+
+
+def _source(rows: Sequence[Row], source: str) -> tuple[str, str]:
+    """Return the measurement of one source for a claim; without one, the state and the reason."""
     states = [row[f"{source} state"] for row in rows]
     other = [state for state in states if state not in _MARKS]
     if other:
         notes = dict.fromkeys(row[f"{source} note"] for row in rows)
-        return {"measured": False, "text": other[0], "notes": "; ".join(filter(None, notes))}
+        return other[0], "; ".join(filter(None, notes))
     checks = []
     for check in dict.fromkeys(row["check"] for row in rows):
         members = [row for row in rows if row["check"] == check]
@@ -70,7 +82,7 @@ def _source(rows: Sequence[Row], source: str) -> dict[str, Any]:
         enough = any if members[0]["threshold"].endswith(" for one") else all
         mark = _MARKS["holds" if enough(row[f"{source} state"] == "holds" for row in members) else "fails"]
         checks.append(f"{mark} {_range(numbers)}")
-    return {"measured": True, "text": "; ".join(checks)}
+    return "; ".join(checks), ""
 
 
 def _range(numbers: Sequence[float]) -> str:

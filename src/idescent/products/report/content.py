@@ -1,25 +1,33 @@
-"""Content of tables as plain data, which JSON can hold and the templates turn into HTML.
+"""Tables of the page as plain data, column by column, and their compression.
 
-A cell of a table is a string, or a dict whose first key is its kind:
+The page's script (``assets/tables.js``) formats the values, so that it can sort and export them with all
+digits.  The kinds of columns:
 
-========== ======================================================================================
-``number``  sort key of a number, with its ``text`` and the ``section`` of the page that it links to
-``value``   sort key of a number aligned like text, with its ``text``
-``mark``    status that needs attention
-``links``   pairs of text and address
-========== ======================================================================================
+========== ==========================================================================================
+``text``    text; empty or None if there is none
+``error``   number, shown with three digits
+``count``   number, shown with at most 15 digits
+``number``  number, shown with five digits if it is no integer
+``order``   number, shown with two decimals
+``spread``  number, shown with two digits
+``links``   list of pairs of text and address
+``note``    pair of text and note; the note appears under the pointer
+``claim``   statement of a claim, followed by its checks
+========== ==========================================================================================
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
-Cell = str | dict[str, Any]
-MISSING = "–"
+NUMBERS = ("error", "count", "number", "order", "spread")
 
 
 @dataclass(frozen=True)
@@ -29,12 +37,22 @@ class Column:
     Attributes
     ----------
     title : str
+        Unique in its table: addresses of views name it.
+    values : sequence
+        JSON values, one for each row.  None replaces a missing number.
+    kind : str
+        One of the kinds above.
     filter : str or None
         Value that the filter of the column selects at first, empty for all values; None without a filter.
+    looks : mapping
+        Classes of the style sheet, by value: the look of a status that needs attention.
     """
 
     title: str
+    values: Sequence[Any]
+    kind: str = "text"
     filter: str | None = None
+    looks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,34 +65,48 @@ class Table:
         Its ``id`` in the page.
     caption : str
     columns : sequence of Column
-    rows : sequence of sequence of cells
-        The first cell of each row is its header.
-    tool : bool
-        Whether the page's script adds fields that filter and buttons that sort.
+        The first is the header of its row.
+    files : sequence of (text, address)
+        Links to the files with the same or with more rows, for a page without JavaScript.
     """
 
     name: str
     caption: str
     columns: Sequence[Column]
-    rows: Sequence[Sequence[Cell]]
-    tool: bool = True
+    files: Sequence[tuple[str, str]] = ()
+
+    def content(self) -> dict[str, Any]:
+        """Return ``name``, ``caption`` and ``files`` for the templates, and the compressed columns."""
+        columns = [
+            {**vars(column), "values": _plain(column) if column.kind in NUMBERS else list(column.values)}
+            for column in self.columns
+        ]
+        return {
+            "name": self.name,
+            "caption": self.caption,
+            "files": list(self.files),
+            "block": compressed(columns),
+        }
 
 
-def number(value: float | None, text: str, section: str = "") -> Cell:
-    """Return the cell of a number; ``section`` is the section of the page that it links to."""
-    return {"number": "" if value is None else repr(value), "text": text, "section": section}
+def columns(
+    rows: Sequence[Mapping[str, Any]],
+    *fields: tuple[str, Callable[[Mapping[str, Any]], Any], str, str | None],
+) -> list[Column]:
+    """Return columns from fields: title, function from a row to its value, kind, filter."""
+    return [Column(title, [value(row) for row in rows], kind, start) for title, value, kind, start in fields]
 
 
-def error(value: float | None) -> Cell:
-    """Return the cell of an error, with three digits; a dash for None and NaN."""
-    if value is None or math.isnan(value):
-        return number(None, MISSING)
-    return number(value, "0" if value == 0.0 else f"{value:.2e}")
+def compressed(value: Any) -> str:
+    """Return a JSON value as compressed text (zlib, base64); equal values give equal text.
 
-
-def count(value: float | None, section: str = "") -> Cell:
-    """Return the cell of a number with at most 15 digits; a dash for None."""
-    return number(None, MISSING) if value is None else number(value, f"{value:.15g}", section)
+    Raises
+    ------
+    ValueError
+        If the value contains NaN or infinity, which JSON cannot store.
+    """
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
 def file_link(text: str, path: str) -> tuple[str, str]:
@@ -82,6 +114,17 @@ def file_link(text: str, path: str) -> tuple[str, str]:
     return text, quote(path)
 
 
-def explorer_link(text: str, view: Mapping[str, Any]) -> tuple[str, str]:
-    """Return text and address of a link that opens a view of the explorer."""
-    return text, "#explore?" + urlencode(view, doseq=True, quote_via=quote)
+def view_link(text: str, tool: str, view: Mapping[str, Any]) -> tuple[str, str]:
+    """Return text and address of a link that opens a view of ``explore`` (curves) or ``ladder`` (errors)."""
+    return text, f"#{tool}?" + urlencode(view, doseq=True, quote_via=quote)
+
+
+def _plain(column: Column) -> Iterable[float | str | None]:
+    """Return numbers that JSON can store: None replaces NaN, and text infinity."""
+    numbers: list[float | str | None] = []
+    for value in column.values:
+        if value is None or math.isnan(value):
+            numbers.append(None)
+        else:
+            numbers.append(("-" if value < 0 else "") + "Infinity" if math.isinf(value) else value)
+    return numbers

@@ -22,6 +22,7 @@ from idescent.drawing import style
 from idescent.drawing.hyperparameters import letter
 from idescent.drawing.looks import model_look
 from idescent.drawing.markup import status_text
+from idescent.products.report.content import compressed
 from idescent.store import DISCRETE
 from idescent.store.cells import Read, by_cell, read_cells
 from idescent.store.trajectories import read_with_metadata
@@ -31,7 +32,7 @@ from idescent.trajectory import Report, Trajectory, ended_well
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
-# Rows of a curve, bounded by the width of a screen; numbers in the whole page, about 6 MB.
+# Rows of a curve, bounded by the width of a screen; numbers in the whole page, about 3 MB in compressed form.
 MOST_ROWS = 800
 LEAST_ROWS = 200
 MOST_NUMBERS = 550_000
@@ -63,7 +64,7 @@ class View:
 
 @dataclass(frozen=True)
 class ExplorerCell:
-    """A cell of the explorer: its files and their metadata.  The trajectories are read when needed.
+    """A cell of the explorer: its files, their metadata and trajectories.
 
     Attributes
     ----------
@@ -73,25 +74,30 @@ class ExplorerCell:
         As in :class:`idescent.store.cells.CellResults`.
     solutions : dict of str to dict
         Settings of each solution: name, model, solver, tolerances.
+    paths : dict of str to Trajectory
+        The discrete run first, all at their common iterations.
+    views : dict of str to View
+        By quantity.
     """
 
     files: dict[str, Path]
     setup: dict[str, Any]
     solutions: dict[str, dict[str, Any]]
+    paths: dict[str, Trajectory]
+    views: dict[str, View]
 
 
-class TrajectoryCache:
-    """Reader of trajectories with a cache: the report reads each file several times.
+class Reader:
+    """Reader of trajectories that keeps the metadata of all files.
 
-    Parameters
+    Attributes
     ----------
-    size : int
-        Maximum size of the cache in bytes; a trajectory that does not fit is not stored.
+    metadata : dict
+        Metadata of each file that was read (:func:`idescent.store.trajectories.read_with_metadata`).
     """
 
-    def __init__(self, size: int = 64_000_000) -> None:
-        self._free = size
-        self._cache: dict[Path, tuple[Trajectory, dict[str, Any]]] = {}
+    def __init__(self) -> None:
+        self.metadata: dict[Path, dict[str, Any]] = {}
 
     def __call__(self, file: Path) -> tuple[Trajectory, dict[str, Any]]:
         """Return a trajectory and the metadata of its file; callers must not change them.
@@ -101,23 +107,14 @@ class TrajectoryCache:
         ValueError
             If the file is damaged.
         """
-        if file in self._cache:
-            return self._cache[file]
-        content = read_with_metadata(file)
-        path = content[0]
-        size = sum(
-            column.nbytes for column in (path.k, path.t, path.theta, path.loss, *path.moments.values())
-        )
-        if size <= self._free:
-            self._cache[file] = content
-            self._free -= size
-        return content
+        trajectory, self.metadata[file] = read_with_metadata(file)
+        return trajectory, self.metadata[file]
 
 
 def gather(
-    files: Iterable[str | Path], root: Path, shown: Sequence[str] = (), read: Read | None = None
-) -> dict[str, Any]:
-    """Return the data of the explorer: values that JSON can store.
+    files: Iterable[str | Path], root: Path, shown: Sequence[str] = (), read: Read = read_with_metadata
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the data of the explorer: its plots as a value that JSON can store, and compressed blocks.
 
     Parameters
     ----------
@@ -128,33 +125,50 @@ def gather(
     shown : sequence of str
         Names of paths in the order of the figures; the first gets a solid line.
     read : callable, optional
-        A :class:`TrajectoryCache`, which may contain some of the files.
+        Function that reads one file; it is called once for each file.
+
+    Returns
+    -------
+    plots : dict
+        ``plots``: objective, optimizer, learning rate and ``block`` of each plot; ``paths``: look of each
+        path.
+    blocks : dict of str to str
+        By name, compressed (:func:`idescent.products.report.content.compressed`): the ``cells`` of a plot and
+        their ``grids`` of iterations.
 
     Raises
     ------
     ValueError
         If a file is damaged, a folder has no discrete run, or a run and a solution do not match.
     """
-    read = TrajectoryCache() if read is None else read
-    cells = [_cell(members, read) for members in by_cell(files)]
-    curves = sum(8 * len(cell.files) for cell in cells)
+    members = by_cell(files)
+    curves = sum(8 * len(cell_files) for cell_files in members)
     most = int(np.clip(MOST_NUMBERS // max(curves, 1), LEAST_ROWS, MOST_ROWS))
-    grids = _grids(cells, most, read)
-    texts = [json.dumps({name: rows.tolist() for name, rows in grid.items()}) for grid in grids]
-    unique = list(dict.fromkeys(texts))
-    names = list(dict.fromkeys(name for cell in cells for name in cell.files))
+    names = list(dict.fromkeys(file.stem for cell_files in members for file in cell_files))
+    specs: dict[str, dict[str, Any]] = {}
+    groups: dict[tuple[str, ...], list[list[Path]]] = {}
+    for cell_files in members:
+        groups.setdefault(_plot(cell_files[0].parent), []).append(cell_files)
+    plots: list[dict[str, Any]] = []
+    blocks: dict[str, str] = {}
+    for group in groups.values():
+        # One plot at a time: the trajectories of a whole study may not fit into the memory.
+        cells = [_cell(cell_files, read) for cell_files in group]
+        for cell in cells:
+            specs = cell.solutions | specs
+        block = f"plot-{len(blocks)}"
+        blocks[block] = compressed(_plot_data(cells, most, root))
+        first = _cell_names(cells[0])
+        plots.append({name: first[name] for name in ("objective", "optimizer", "alpha")} | {"block": block})
     order = [name for name in dict.fromkeys((*shown, *names)) if name in names and name != DISCRETE]
-    return {
+    index = {
         "rows": most,
         "digits": DIGITS,
-        "grids": [json.loads(grid) for grid in unique],
         "paths": {DISCRETE: {"label": "discrete run"}}
-        | {name: _path_look(name, i, cells) for i, name in enumerate(order)},
-        "cells": [
-            _cell_data(cell, unique.index(text), grid, root, read)
-            for cell, text, grid in zip(cells, texts, grids, strict=True)
-        ],
+        | {name: _path_look(name, i, specs[name]) for i, name in enumerate(order)},
+        "plots": plots,
     }
+    return index, blocks
 
 
 def configuration(label: str) -> str:
@@ -233,29 +247,34 @@ def views(paths: Mapping[str, Trajectory]) -> dict[str, View]:
     return quantities
 
 
+def _plot(folder: Path) -> tuple[str, ...]:
+    """Return objective, optimizer and learning rate of a cell, as its folder names them."""
+    return folder.parts[-3], folder.parts[-2], folder.name.partition(",")[0]
+
+
 def _cell(files: Sequence[Path], read: Read) -> ExplorerCell:
-    (cell,) = read_cells(files, read)
+    (results,) = read_cells(files, read)
     by_name = {file.stem: file for file in files}
-    specs = {name: solved.spec for name, solved in cell.solutions.items()}
-    return ExplorerCell({name: by_name[name] for name in cell.paths}, cell.setup, specs)
-
-
-def _key(cell: ExplorerCell) -> str:
-    setup = cell.setup
-    return json.dumps(
-        [setup["objective"]["name"], setup["optimizer"]["class"], setup["alpha"], setup["steps"]]
+    k = common(results.run, *results.paths.values())
+    paths = {name: path.rows(k) for name, path in results.paths.items()}
+    return ExplorerCell(
+        {name: by_name[name] for name in paths},
+        results.setup,
+        {name: solved.spec for name, solved in results.solutions.items()},
+        paths,
+        views(paths),
     )
 
 
-def _grids(cells: Sequence[ExplorerCell], most: int, read: Read) -> list[dict[str, Rows]]:
-    """Choose the iterations of each cell: equal for cells in the same plot, unless that gives too many."""
-    groups: dict[str, list[int]] = {}
+def _grids(cells: Sequence[ExplorerCell], most: int) -> list[dict[str, Rows]]:
+    """Choose the iterations of the cells of a plot: equal for equal horizons, unless that gives too many."""
+    groups: dict[int, list[int]] = {}
     for i, cell in enumerate(cells):
-        groups.setdefault(_key(cell), []).append(i)
+        groups.setdefault(cell.setup["steps"], []).append(i)
     grids: list[dict[str, Rows]] = [{} for _ in cells]
     for members in groups.values():
         for i in members:
-            grids[i] = _own_rows(_read(cells[i], read), most, len(members))
+            grids[i] = _own_rows(cells[i], most, len(members))
         for name in dict.fromkeys(name for i in members for name in grids[i]):
             shared = np.unique(np.concatenate([grids[i][name] for i in members if name in grids[i]]))
             if len(shared) <= max(most + most // 4, len(grids[members[0]][name])):
@@ -264,24 +283,17 @@ def _grids(cells: Sequence[ExplorerCell], most: int, read: Read) -> list[dict[st
     return grids
 
 
-def _own_rows(paths: Mapping[str, Trajectory], most: int, members: int) -> dict[str, Rows]:
+def _own_rows(cell: ExplorerCell, most: int, members: int) -> dict[str, Rows]:
     """Choose the iterations of one of ``members`` cells in a plot, by quantity: common ones and its peaks."""
-    k = paths[DISCRETE].k
+    k = cell.paths[DISCRETE].k
     if len(k) <= most:
-        return dict.fromkeys(views(paths), k)
+        return dict.fromkeys(cell.views, k)
     spread = k[_spread(len(k), most // 2)]
     chosen = {}
-    for name, view in views(paths).items():
+    for name, view in cell.views.items():
         curves, peaks = [*view.values.values(), *view.errors.values()], list(view.errors.values())
         chosen[name] = np.union1d(spread, k[kept_rows(curves, peaks, max(most // (2 * members), 40))])
     return chosen
-
-
-def _read(cell: ExplorerCell, read: Read) -> dict[str, Trajectory]:
-    """Read the paths of a cell, the discrete run first, at their common iterations."""
-    (results,) = read_cells(cell.files.values(), read)
-    k = common(results.run, *results.paths.values())
-    return {name: path.rows(k) for name, path in results.paths.items()}
 
 
 def _at(values: Array, k: Rows, iterations: Rows) -> Array:
@@ -290,12 +302,21 @@ def _at(values: Array, k: Rows, iterations: Rows) -> Array:
     return np.where(k[rows] == iterations, values[rows], np.nan)
 
 
-def _cell_data(
-    cell: ExplorerCell, grid: int, iterations: Mapping[str, Rows], root: Path, read: Read
-) -> dict[str, Any]:
-    setup, paths = cell.setup, _read(cell, read)
-    k = paths[DISCRETE].k
-    label = cell.files[DISCRETE].parent.name
+def _plot_data(cells: Sequence[ExplorerCell], most: int, root: Path) -> dict[str, Any]:
+    grids = _grids(cells, most)
+    texts = [json.dumps({name: rows.tolist() for name, rows in grid.items()}) for grid in grids]
+    unique = list(dict.fromkeys(texts))
+    return {
+        "grids": [json.loads(grid) for grid in unique],
+        "cells": [
+            _cell_data(cell, unique.index(text), grid, root)
+            for cell, text, grid in zip(cells, texts, grids, strict=True)
+        ],
+    }
+
+
+def _cell_names(cell: ExplorerCell) -> dict[str, Any]:
+    setup, label = cell.setup, cell.files[DISCRETE].parent.name
     colour, _ = style.look(setup["optimizer"])
     return {
         "objective": setup["objective"]["name"],
@@ -304,7 +325,14 @@ def _cell_data(
         "key": label.partition(",")[2],
         "configuration": configuration(label),
         "colour": colour,
-        "steps": setup["steps"],
+    }
+
+
+def _cell_data(cell: ExplorerCell, grid: int, iterations: Mapping[str, Rows], root: Path) -> dict[str, Any]:
+    paths = cell.paths
+    k = paths[DISCRETE].k
+    return _cell_names(cell) | {
+        "steps": cell.setup["steps"],
         "grid": grid,
         "paths": {
             name: _path_data(cell.files[name], root, path.report, status(paths[DISCRETE], path))
@@ -316,7 +344,7 @@ def _cell_data(
                 "value": {path: rounded(_at(y, k, iterations[name])) for path, y in view.values.items()},
                 "error": {path: rounded(_at(y, k, iterations[name])) for path, y in view.errors.items()},
             }
-            for name, view in views(paths).items()
+            for name, view in cell.views.items()
         },
     }
 
@@ -330,8 +358,7 @@ def _path_data(file: Path, root: Path, report: Report, ended: str) -> dict[str, 
     }
 
 
-def _path_look(name: str, position: int, cells: Sequence[ExplorerCell]) -> dict[str, Any]:
-    spec = next(cell.solutions[name] for cell in cells if name in cell.solutions)
+def _path_look(name: str, position: int, spec: Mapping[str, Any]) -> dict[str, Any]:
     label = style.solution(name)
     data = {
         "label": label if label == name else f"{label} ({name})",

@@ -16,7 +16,7 @@ from typing import Any
 from idescent.analysis.errors import BELOW, IMPLAUSIBLE
 from idescent.products.product import Task
 from idescent.products.report import claims, explorer, facts, headline, ladders, scaling, tables
-from idescent.products.report.content import Cell, Column, Table, count, file_link
+from idescent.products.report.content import Column, Table, compressed, file_link
 from idescent.store.files import read_csv, write_text
 from idescent.store.tables import read_errors
 from idescent.trajectory import REFUSED
@@ -80,7 +80,8 @@ def numbers(given: NumbersInputs) -> dict[str, Any]:
     dict
         ``sections``: content of each section, None if the section is absent; ``tables``: content of further
         tables, by the product that writes them; ``files``: the table of
-        trajectory files; ``data``: the explorer's data, as JSON text; ``codes``: digests of the code that
+        trajectory files; ``data``: the list of the explorer's plots, as JSON text; ``blocks``: the data of
+        each plot and of the ladders, compressed, by name; ``codes``: digests of the code that
         made the trajectories, by the name of the path; ``inputs``: digests of the input files.
 
     Raises
@@ -89,12 +90,11 @@ def numbers(given: NumbersInputs) -> dict[str, Any]:
         If a file is damaged.
     """
     lines = tables.pivoted(read_errors([given.errors]).to_pylist())
-    read = explorer.TrajectoryCache()
-    metadata = {file.relative_to(given.root).as_posix(): read(file)[1] for file in given.trajectories}
+    read = explorer.Reader()
+    data, blocks = explorer.gather(given.trajectories, given.root, given.shown, read)
+    metadata = {file.relative_to(given.root).as_posix(): read.metadata[file] for file in given.trajectories}
     explored = {name.rpartition("/")[0] for name in metadata}
     claim_rows = claims.read(given.audit) if given.claims else []
-    data = explorer.gather(given.trajectories, given.root, given.shown, read)
-    data["ladders"] = ladders.gather(lines)
     further, orders = _further(given)
     head = headline.section(lines, orders, given.models)
     audit = [given.audit] if given.claims else []
@@ -107,34 +107,36 @@ def numbers(given: NumbersInputs) -> dict[str, Any]:
             },
             "odd": _odd(given, lines, metadata, explored),
             "explorer": _explorer(given, metadata, data["rows"]),
-            "errors": _errors(given, lines, explored),
+            "errors": tables.errors_table(lines, explored).content(),
             "claims": claims.section(claim_rows) if given.claims else None,
         },
         "tables": further,
-        "files": _files(metadata),
+        "files": _files(metadata).content(),
         "data": json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
+        "blocks": blocks | {"ladders": compressed(ladders.gather(lines))},
         "codes": facts.codes(metadata),
         "inputs": facts.digests_of([given.errors, *audit, *given.trajectories]),
     }
 
 
-def _summary(given: NumbersInputs, lines: Sequence[tables.Row], claim_rows: Sequence[claims.Row]) -> Table:
+def _summary(
+    given: NumbersInputs, lines: Sequence[tables.Row], claim_rows: Sequence[claims.Row]
+) -> list[tuple[str, int, str]]:
+    """Return numbers of the study: a noun, its number, and the section that the number links to."""
     odd = tables.odd(lines)
     diverged = {tables.folder(line) for line in odd if line["discrete_status"] == "diverged"}
     counts = [(status, sum(line["status"] == status for line in odd)) for status in (IMPLAUSIBLE, REFUSED)]
     sups = [line for line in lines if (line["quantity"], line["norm"]) == ("theta", "sup")]
     below = sum(line["status"] == BELOW for line in sups)
-    rows: list[tuple[str, Cell]] = [
-        ("cells", count(given.cells)),
-        ("solutions", count(given.solutions)),
-        ("solutions that failed or whose run diverged", count(len(odd), "odd")),
-        *((f"{status} solutions", count(n, "odd")) for status, n in counts if n),
-        ("diverged discrete runs", count(len(diverged), "odd")),
-        *([("errors of θ below the reference", count(below))] if below else []),
-        *((f"claims: {name}", count(n, "claims")) for name, n in claims.verdicts(claim_rows).items()),
+    return [
+        ("cells", given.cells, ""),
+        ("solutions", given.solutions, ""),
+        ("solutions that failed or whose run diverged", len(odd), "odd"),
+        *((f"{status} solutions", n, "odd") for status, n in counts if n),
+        ("diverged discrete runs", len(diverged), "odd"),
+        *([("errors of θ below the reference", below, "")] if below else []),
+        *((f"claims: {name}", n, "claims") for name, n in claims.verdicts(claim_rows).items()),
     ]
-    columns = [Column("Number of"), Column("Value")]
-    return Table("glance", f"The study {given.study}", columns, rows, tool=False)
 
 
 def _failures(given: NumbersInputs, lines: Sequence[tables.Row]) -> str:
@@ -156,7 +158,7 @@ def _odd(
         "solutions": given.solutions,
         "implausible": IMPLAUSIBLE in statuses,
         "refused": REFUSED in statuses,
-        "table": tables.odd_table(odd, messages, explored),
+        "table": tables.odd_table(odd, messages, explored).content(),
     }
 
 
@@ -172,11 +174,6 @@ def _explorer(given: NumbersInputs, metadata: Metadata, rows: int) -> dict[str, 
     }
 
 
-def _errors(given: NumbersInputs, lines: Sequence[tables.Row], explored: set[str]) -> dict[str, Any]:
-    kept, selection = tables.shortened(lines)
-    return {"selection": selection, "table": tables.errors_table(kept, explored)}
-
-
 def _further(given: NumbersInputs) -> tuple[dict[str, list[dict[str, Any]]], list[dict[str, Any]]]:
     """Return the further tables by product, and the ladders of a scaling table."""
     further: dict[str, list[dict[str, Any]]] = {}
@@ -184,37 +181,31 @@ def _further(given: NumbersInputs) -> tuple[dict[str, list[dict[str, Any]]], lis
     for name, product in given.further:
         file = f"tables/{name}.csv"
         head, *body = read_csv(given.root / file)
-        content: dict[str, Any] = {"name": name, "files": [file_link("CSV", file)], "note": ""}
+        content: dict[str, Any] = {"name": name, "note": "", "files": [file_link("CSV", file)]}
         if product == "scaling" and scaling.is_complete(head):
             fits = scaling.fitted(head, body)
-            note = "One row for each ladder of learning rates; errors of θ in the sup norm."
-            content |= {"table": scaling.table(f"{name}-table", fits), "note": note}
+            content["note"] = "One row for each ladder of learning rates; errors of θ in the sup norm."
+            table = scaling.table(f"{name}-table", fits, content["files"])
         else:
-            content["table"] = tables.csv_table(f"{name}-table", file, given.root / file)
+            table = tables.csv_table(f"{name}-table", file, given.root / file)
+        content["table"] = table.content()
         further.setdefault(product, []).append(content)
     return further, fits
 
 
 def _files(metadata: Metadata) -> Table:
-    columns = [Column("file"), Column("status", ""), Column("gradients")]
-    rows: list[list[Cell]] = [
-        [
-            {"links": [file_link(file, file)]},
-            content["report"]["status"],
-            count(content["report"]["gradient_evaluations"]),
-        ]
-        for file, content in metadata.items()
+    reports = [content["report"] for content in metadata.values()]
+    columns = [
+        Column("file", [[file_link(file, file)] for file in metadata], "links"),
+        Column("status", [report["status"] for report in reports], filter=""),
+        Column("gradients", [report["gradient_evaluations"] for report in reports], "count"),
     ]
-    return Table("files-table", "Runs and solutions that the explorer shows", columns, rows)
-
-
-def as_json(content: Mapping[str, Any]) -> str:
-    """Return the content of a page, tables included, as JSON."""
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, default=vars)
+    return Table("files-table", "Runs and solutions that the explorer shows", columns)
 
 
 def job(task: Task) -> str:
     """Write the numbers of a study's report as JSON; return a line for the screen."""
     inputs = NumbersInputs(**task.given, root=task.outputs[0].parent, trajectories=task.files)
-    write_text(task.outputs[0], as_json(numbers(inputs) | {"code": task.code}) + "\n")
+    content = json.dumps(numbers(inputs) | {"code": task.code}, ensure_ascii=False, allow_nan=False)
+    write_text(task.outputs[0], content + "\n")
     return f"{len(inputs.trajectories)} trajectories in the explorer"

@@ -86,10 +86,11 @@ def page(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[str, str]
         stamp={"version": __version__, "inputs": provenance["inputs"][:12], **facts.commit()},
         # A closing tag in a text would end the script; JSON may escape any character.
         data=Markup(numbers["data"].replace("<", "\\u003c")),
-        style=Markup(vendor.STYLE.read_text(encoding="utf-8") + assets.read(assets.STYLE)),
-        library=Markup(vendor.SCRIPT.read_text(encoding="utf-8")),
+        blocks=numbers["blocks"],
+        style=Markup(vendor.style() + "".join(map(assets.read, assets.STYLES))),
+        libraries=Markup(vendor.script()),
         # Two hyphens end an HTML comment.
-        licence=Markup(vendor.licence().replace("--", "- -")),
+        licences={name: Markup(text.replace("--", "- -")) for name, text in vendor.licences().items()},
         scripts=[Markup(assets.read(name)) for name in assets.SCRIPTS],
     )
 
@@ -123,7 +124,7 @@ def _provenance(given: PageInputs, numbers: Mapping[str, Any], codes: Mapping[st
         "inputs": inputs,
         "configuration": figures.as_yaml(given.config),
         "files": numbers["files"],
-        "library": vendor.manifest(),
+        "libraries": vendor.manifest(),
     }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from idescent.products.report import content
-from idescent.products.report.content import MISSING, Cell, Column, Table
+from idescent.products.report.content import Table, columns, view_link
+from idescent.products.report.explorer import configuration
 
 _LADDER = ("objective", "optimizer", "configuration", "solution")
 _NUMBERS = ("order", "order_low", "order_high", "window_from", "window_to", "points", "declared_order")
@@ -44,51 +45,56 @@ def fitted(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[dict[str,
     return ladders
 
 
-def table(name: str, ladders: Sequence[Mapping[str, Any]]) -> Table:
+def table(name: str, ladders: Sequence[Mapping[str, Any]], files: Sequence[tuple[str, str]] = ()) -> Table:
     """Return the table of fitted orders."""
-    columns = [
-        Column("objective", ""),
-        Column("optimizer", ""),
-        Column("configuration", ""),
-        Column("solution", ""),
-        Column("declared order"),
-        Column("order"),
-        Column("±"),
-        Column("window of α"),
-        Column("points"),
-        Column("largest α"),
-        Column("error there"),
-        Column("smallest α"),
-        Column("error there"),
-        Column("why no order", ""),
-    ]
-    return Table(
-        name, "Fitted orders of the largest error of θ in α", columns, [_row(row) for row in ladders]
+    parts = columns(
+        ladders,
+        ("objective", itemgetter("objective"), "text", ""),
+        ("optimizer", _optimizer, "text", ""),
+        ("configuration", _configuration, "text", ""),
+        ("solution", itemgetter("solution"), "text", ""),
+        ("declared order", itemgetter("declared_order"), "count", None),
+        ("order", itemgetter("order"), "order", None),
+        ("±", _spread, "spread", None),
+        ("window of α", _window, "text", None),
+        ("points", itemgetter("points"), "count", None),
+        ("largest α", lambda ladder: ladder["alphas"][0], "count", None),
+        ("error at largest α", lambda ladder: ladder["errors"][0], "error", None),
+        ("smallest α", lambda ladder: ladder["alphas"][1], "count", None),
+        ("error at smallest α", lambda ladder: ladder["errors"][1], "error", None),
+        ("why no order", itemgetter("reason"), "text", ""),
+        ("links", _links, "links", None),
     )
+    return Table(name, "Fitted orders of the largest error of θ in α", parts, files)
 
 
-def _row(row: Mapping[str, Any]) -> list[Cell]:
-    (high, low), (at_high, at_low) = row["alphas"], row["errors"]
-    order, window = row["order"], MISSING
-    if row["window_from"] is not None:
-        window = f"{row['window_from']:g} … {row['window_to']:g}"
-    spread = None if order is None else max(row["order_high"] - order, order - row["order_low"])
-    return [
-        row["objective"],
-        row["optimizer"].rpartition(":")[2],
-        row["configuration"] or MISSING,
-        row["solution"],
-        content.count(row["declared_order"]),
-        content.number(order, MISSING if order is None else f"{order:.2f}"),
-        content.number(spread, MISSING if spread is None else f"{spread:.2g}"),
-        window,
-        content.count(row["points"]),
-        content.count(high),
-        content.error(at_high),
-        content.count(low),
-        content.error(at_low),
-        row["reason"] or MISSING,
-    ]
+def _optimizer(ladder: Mapping[str, Any]) -> str:
+    return str(ladder["optimizer"]).rpartition(":")[2]
+
+
+def _configuration(ladder: Mapping[str, Any]) -> str:
+    return configuration(f"alpha,{ladder['configuration']}" if ladder["configuration"] else "alpha")
+
+
+def _spread(ladder: Mapping[str, Any]) -> float | None:
+    order = ladder["order"]
+    return None if order is None else max(ladder["order_high"] - order, order - ladder["order_low"])
+
+
+def _window(ladder: Mapping[str, Any]) -> str:
+    if ladder["window_from"] is None:
+        return ""
+    return f"{ladder['window_from']:g} … {ladder['window_to']:g}"
+
+
+def _links(ladder: Mapping[str, Any]) -> list[tuple[str, str]]:
+    view = {
+        "objective": ladder["objective"],
+        "optimizer": _optimizer(ladder),
+        "configuration": _configuration(ladder),
+        "quantity": "theta",
+    }
+    return [view_link("plot", "ladder", view)]
 
 
 def _number(text: str) -> float | None:

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from idescent.study.cells import Cell
 
-MOST_SOLUTIONS = 300
+# Compressed, they are about 10 MB of the page.
+MOST_SOLUTIONS = 3000
 _Item = TypeVar("_Item")
 
 

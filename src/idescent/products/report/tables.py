@@ -1,6 +1,6 @@
 """The report's tables: errors, failed solutions with diverged runs, and the CSV files of other products.
 
-What lives here: rows for readers, from the complete table of errors.  What does not: the computation of
+What lives here: columns for readers, from the complete table of errors.  What does not: the computation of
 errors (:mod:`idescent.analysis.errors`), the table files (:mod:`idescent.products.errors.table`).
 """
 
@@ -13,18 +13,19 @@ from typing import Any
 
 from idescent.analysis.errors import BELOW
 from idescent.drawing.markup import status_text
-from idescent.products.report import content
-from idescent.products.report.content import MISSING, Cell, Column, Table
+from idescent.products.report.content import Column, Table, columns, file_link, view_link
 from idescent.products.report.explorer import configuration
 from idescent.store.files import read_csv
 from idescent.trajectory import REFUSED, ended_well
 
 Row = Mapping[str, Any]
-# A column, and the function that returns its cell for a row of errors.
-_Field = tuple[Column, Callable[[Row], Cell]]
 
-# More rows make a browser slow and the page large; the files beside the page are complete.
-MOST_ROWS = 2500
+# Columns with fewer texts get a filter.
+_FEW_TEXTS = 20
+_FILES = tuple(
+    file_link(text, f"tables/errors.{suffix}")
+    for text, suffix in (("Parquet", "parquet"), ("CSV", "csv"), ("Markdown", "md"), ("LaTeX", "tex"))
+)
 
 
 def pivoted(rows: Iterable[Row]) -> list[dict[str, Any]]:
@@ -44,23 +45,6 @@ def pivoted(rows: Iterable[Row]) -> list[dict[str, Any]]:
     return list(lines.values())
 
 
-def shortened(lines: Sequence[Row]) -> tuple[list[Row], str]:
-    """Select at most ``MOST_ROWS`` rows for the page; return them with a sentence about the selection."""
-    kept, selection = list(lines), ""
-    if len(kept) > MOST_ROWS:
-        kept = [line for line in kept if line["norm"] == "sup"]
-        selection = "This page shows the sup norm only."
-    if len(kept) > MOST_ROWS:
-        kept = [line for line in kept if line["quantity"] == "theta"]
-        selection = "This page shows the sup norm of θ only."
-    if len(kept) > MOST_ROWS:
-        selection = f"This page shows the {MOST_ROWS} largest of {len(kept)} errors of θ in the sup norm."
-        worst = sorted(kept, key=lambda line: -(line["error"] or 0.0))[:MOST_ROWS]
-        chosen = {id(line) for line in worst}
-        kept = [line for line in kept if id(line) in chosen]
-    return kept, selection
-
-
 def errors_table(lines: Sequence[Row], explored: Collection[str]) -> Table:
     """Return the table of errors.
 
@@ -72,26 +56,26 @@ def errors_table(lines: Sequence[Row], explored: Collection[str]) -> Table:
         Folders of the cells in the explorer; their rows link to it.
     """
     split = ("model", "solver") if any("solver error" in line for line in lines) else ()
-    fields: list[_Field] = [
-        (Column("objective", ""), itemgetter("objective")),
-        (Column("optimizer", ""), _optimizer),
-        (Column("configuration", ""), _configuration),
-        (Column("α", ""), _count("alpha")),
-        (Column("solution", ""), itemgetter("solution")),
-        (Column("quantity", "θ"), lambda line: "θ" if line["quantity"] == "theta" else str(line["quantity"])),
-        (Column("norm", "sup"), itemgetter("norm")),
-        (Column("|discrete − solution|"), _error("error")),
-        (Column("relative"), _error("relative")),
-        (Column("at k"), _count("at")),
-        *((Column(kind), _error(f"{kind} error")) for kind in split),
-        (Column("estimate"), _error("error_estimate")),
-        (Column("iterations"), _count("steps")),
-        (Column("gradients"), _count("gradient_evaluations")),
-        (Column("status", ""), _status),
-        (Column("links"), lambda line: _links(line, explored)),
-    ]
+    parts = columns(
+        lines,
+        ("objective", itemgetter("objective"), "text", ""),
+        ("optimizer", _optimizer, "text", ""),
+        ("configuration", _configuration, "text", ""),
+        ("α", itemgetter("alpha"), "count", ""),
+        ("solution", itemgetter("solution"), "text", ""),
+        ("quantity", _quantity, "text", "θ"),
+        ("norm", itemgetter("norm"), "text", "sup"),
+        ("|discrete − solution|", itemgetter("error"), "error", None),
+        ("relative", itemgetter("relative"), "error", None),
+        ("at k", itemgetter("at"), "count", None),
+        *((kind, _get(f"{kind} error"), "error", None) for kind in split),
+        ("estimate", itemgetter("error_estimate"), "error", None),
+        ("iterations", itemgetter("steps"), "count", None),
+        ("gradients", itemgetter("gradient_evaluations"), "count", None),
+    )
+    ends = columns(lines, ("links", lambda line: _links(line, explored), "links", None))
     caption = "Errors of every solution against the discrete run of its cell"
-    return _table("errors-table", caption, fields, lines)
+    return Table("errors-table", caption, [*parts, _statuses(lines), *ends], _FILES)
 
 
 def odd(lines: Iterable[Row]) -> list[Row]:
@@ -121,25 +105,28 @@ def odd_table(lines: Sequence[Row], messages: Mapping[str, str], explored: Colle
         As for :func:`errors_table`.
     """
 
-    def message(line: Row) -> str:
+    def message(line: Row) -> Any:
         of_solution = ended_well(line["discrete_status"]) or line["status"] == REFUSED
         file = f"{folder(line)}/{line['solution'] if of_solution else 'discrete'}.parquet"
-        return line.get("reason") or messages.get(file, MISSING)
+        return line.get("reason") or messages.get(file)
 
-    fields: list[_Field] = [
-        (Column("objective", ""), itemgetter("objective")),
-        (Column("optimizer", ""), _optimizer),
-        (Column("configuration"), _configuration),
-        (Column("α", ""), _count("alpha")),
-        (Column("path", ""), itemgetter("solution")),
-        (Column("status", ""), _status),
-        (Column("error of θ"), _error("error")),
-        (Column("last k compared"), _count("compared")),
-        (Column("message"), message),
-        (Column("links"), lambda line: _links(line, explored)),
-    ]
+    parts = columns(
+        lines,
+        ("objective", itemgetter("objective"), "text", ""),
+        ("optimizer", _optimizer, "text", ""),
+        ("configuration", _configuration, "text", None),
+        ("α", itemgetter("alpha"), "count", ""),
+        ("path", itemgetter("solution"), "text", ""),
+    )
+    ends = columns(
+        lines,
+        ("error of θ", itemgetter("error"), "error", None),
+        ("last k compared", itemgetter("compared"), "count", None),
+        ("message", message, "text", None),
+        ("links", lambda line: _links(line, explored), "links", None),
+    )
     caption = "Solutions that failed, and solutions of runs that diverged"
-    return _table("odd-table", caption, fields, lines[:MOST_ROWS])
+    return Table("odd-table", caption, [*parts, _statuses(lines), *ends], _FILES)
 
 
 def folder(line: Row) -> str:
@@ -148,29 +135,21 @@ def folder(line: Row) -> str:
 
 
 def csv_table(name: str, caption: str, file: Path) -> Table:
-    """Return the table in a CSV file, with numbers rounded to five significant digits."""
+    """Return the table in a CSV file.  A column is numeric if all of its values are numbers or empty."""
     head, *body = read_csv(file)
-    texts = [column for column, title in enumerate(head) if not _numeric([row[column] for row in body])]
-    columns = [
-        Column(title, "" if i in texts and len({row[i] for row in body}) < 20 else None)
-        for i, title in enumerate(head)
-    ]
-    rows = [[_plain(value, i in texts) for i, value in enumerate(row)] for row in body[:MOST_ROWS]]
-    note = "" if len(body) <= MOST_ROWS else f" (the first {MOST_ROWS} of {len(body)} rows)"
-    return Table(name, caption + note, columns, rows)
+    parts = []
+    for i, title in enumerate(head):
+        texts = [row[i] for row in body]
+        numbers = _numbers(texts)
+        if numbers is not None:
+            parts.append(Column(title, numbers, "number"))
+        else:
+            parts.append(Column(title, texts, filter="" if len(set(texts)) < _FEW_TEXTS else None))
+    return Table(name, caption, parts, [file_link("CSV", caption)])
 
 
-def _table(name: str, caption: str, fields: Sequence[_Field], lines: Iterable[Row]) -> Table:
-    rows = [[cell(line) for _, cell in fields] for line in lines]
-    return Table(name, caption, [column for column, _ in fields], rows)
-
-
-def _error(name: str) -> Callable[[Row], Cell]:
-    return lambda line: content.error(line.get(name))
-
-
-def _count(name: str) -> Callable[[Row], Cell]:
-    return lambda line: content.count(line[name])
+def _get(name: str) -> Callable[[Row], Any]:
+    return lambda line: line.get(name)
 
 
 def _optimizer(line: Row) -> str:
@@ -181,31 +160,34 @@ def _configuration(line: Row) -> str:
     return configuration(line["label"])
 
 
-def _numeric(values: Iterable[str]) -> bool:
+def _quantity(line: Row) -> str:
+    return "θ" if line["quantity"] == "theta" else str(line["quantity"])
+
+
+def _numbers(texts: Iterable[str]) -> list[float | None] | None:
     try:
-        return bool([float(value) for value in values if value])
+        numbers = [float(text) if text else None for text in texts]
     except ValueError:
-        return False
+        return None
+    return numbers if any(number is not None for number in numbers) else None
 
 
-def _plain(value: str, text: bool) -> Cell:
-    if text or not value:
-        return value or MISSING
-    number = float(value)
-    digits = f"{number:.15g}" if number == round(number) and abs(number) < 1e9 else f"{number:.5g}"
-    return {"value": repr(number), "text": digits}
+def _statuses(lines: Iterable[Row]) -> Column:
+    values, looks = [], {}
+    for line in lines:
+        run = line["discrete_status"]
+        status = str(line["status"] if ended_well(run) or line["status"] == REFUSED else f"run {run}")
+        if status != BELOW and not ended_well(status):
+            status = status_text(status)
+            looks[status] = "mark"
+        values.append(status)
+    return Column("status", values, filter="", looks=looks)
 
 
-def _status(line: Row) -> Cell:
-    run = line["discrete_status"]
-    status = str(line["status"] if ended_well(run) or line["status"] == REFUSED else f"run {run}")
-    return status if status == BELOW or ended_well(status) else {"mark": status_text(status)}
-
-
-def _links(line: Row, explored: Collection[str]) -> Cell:
-    file = content.file_link("file", f"{folder(line)}/{line['solution']}.parquet")
+def _links(line: Row, explored: Collection[str]) -> list[tuple[str, str]]:
+    file = file_link("file", f"{folder(line)}/{line['solution']}.parquet")
     if folder(line) not in explored:
-        return {"links": [file]}
+        return [file]
     view = {
         "objective": line["objective"],
         "optimizer": _optimizer(line),
@@ -215,4 +197,4 @@ def _links(line: Row, explored: Collection[str]) -> Cell:
         "quantity": line["quantity"],
         **({} if line["at"] is None else {"at": line["at"]}),
     }
-    return {"links": [content.explorer_link("curves", view), file]}
+    return [view_link("curves", "explore", view), file]

@@ -1,4 +1,4 @@
-"""Style sheet and scripts of the page."""
+"""Style sheets and scripts of the page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # The digest of the page's code covers these files (:mod:`idescent.study.provenance`).
-DATA_FILES = ("tables.js", "plots.js", "explorer.js", "ladder.js", "page.css")
-*SCRIPTS, STYLE = DATA_FILES
+DATA_FILES = ("blocks.js", "tables.js", "plots.js", "explorer.js", "ladder.js", "page.css", "tables.css")
+SCRIPTS = tuple(name for name in DATA_FILES if name.endswith(".js"))
+STYLES = tuple(name for name in DATA_FILES if name.endswith(".css"))
 
 
 def read(name: str) -> str:

@@ -5,22 +5,31 @@ const host = document.getElementById("explorer-tool");
 const paths = Object.keys(data.paths);
 const models = new Set(paths.map(name => data.paths[name].colour).filter(Boolean));
 const MOST_AT_FIRST = 6;
-let state, plots = [], shown = null, pending = 0, placing = null;
+let state, plots = [], shown = null, pending = 0, placing = null, latest = 0, touched = false;
 
 const unique = values => [...new Set(values)];
 const among = (value, allowed) => (allowed.includes(value) ? value : allowed[0]);
 const field = name => host.querySelector(`[name="${name}"]`);
 // Colours distinguish configurations, or models if there is one configuration or there are many models.
 const usual = cells => (models.size > 3 || (models.size > 1 && cells.length < 2) ? ["model", "configuration"] : ["configuration", "model"]);
-const cellsOf = s => data.cells.filter(c => c.objective === s.objective && c.optimizer === s.optimizer && String(c.alpha) === s.alpha);
+const plotOf = s => data.plots.find(p => p.objective === s.objective && p.optimizer === s.optimizer && String(p.alpha) === s.alpha);
+const cellsOf = s => plotOf(s).cells;
+
+// Cells and grids of a plot, decompressed once.
+function loaded(plot) {
+  plot.loading ??= unpacked(document.getElementById(plot.block)).then(block => Object.assign(plot, block));
+  return plot.loading;
+}
 
 // Complete a requested state: the first possible value replaces a missing or unknown one.
-function completed(request) {
+async function completed(request) {
   const s = { ...request };
-  s.objective = among(request.objective, unique(data.cells.map(c => c.objective)));
-  s.optimizer = among(request.optimizer, unique(data.cells.filter(c => c.objective === s.objective).map(c => c.optimizer)));
-  const group = data.cells.filter(c => c.objective === s.objective && c.optimizer === s.optimizer);
-  s.alpha = among(request.alpha, unique(group.map(c => String(c.alpha))));
+  s.objective = among(request.objective, unique(data.plots.map(p => p.objective)));
+  s.optimizer = among(request.optimizer, unique(data.plots.filter(p => p.objective === s.objective).map(p => p.optimizer)));
+  const group = data.plots.filter(p => p.objective === s.objective && p.optimizer === s.optimizer);
+  // An address may have 1e-05 where JavaScript writes 0.00001.
+  s.alpha = among(String(Number(request.alpha)), unique(group.map(p => String(p.alpha))));
+  await loaded(plotOf(s));
   const cells = cellsOf(s);
   const keys = cells.map(c => c.key), have = paths.filter(name => cells.some(c => c.paths[name]));
   s.configuration = (request.configuration || []).filter(k => keys.includes(k));
@@ -41,7 +50,20 @@ function parsed(hash) {
   for (const name of ["objective", "optimizer", "alpha", "quantity", "x", "log", "colour"]) request[name] = q.get(name) ?? undefined;
   const [from, to] = [number("from"), number("to")];
   request.range = from !== null && to !== null && from < to ? [from, to] : null;
-  return completed(request);
+  return request;
+}
+
+// Show a requested state, unless a later request has come while its data were loaded.
+async function show(request) {
+  const turn = ++latest;
+  host.setAttribute("aria-busy", "true");
+  const next = await completed(request);
+  if (turn !== latest) return false;
+  state = next;
+  fill();
+  draw();
+  host.removeAttribute("aria-busy");
+  return true;
 }
 
 function hash() {
@@ -53,7 +75,9 @@ function hash() {
   return "#explore?" + q;
 }
 
+// Store the state in the address, once the reader has used the explorer.
 function remember() {
+  if (!touched) return;
   clearTimeout(pending);
   pending = setTimeout(() => history.replaceState(null, "", hash()), 150);
 }
@@ -86,11 +110,11 @@ function swatch(colour, line) {
 // Set the options and values of all fields from the state.
 function fill() {
   const text = values => values.map(v => [v, v]);
-  const inObjective = data.cells.filter(c => c.objective === state.objective);
-  const group = inObjective.filter(c => c.optimizer === state.optimizer), cells = cellsOf(state);
-  options(field("objective"), text(unique(data.cells.map(c => c.objective))), state.objective);
-  options(field("optimizer"), text(unique(inObjective.map(c => c.optimizer))), state.optimizer);
-  options(field("alpha"), text(unique(group.map(c => String(c.alpha)))), state.alpha);
+  const inObjective = data.plots.filter(p => p.objective === state.objective);
+  const group = inObjective.filter(p => p.optimizer === state.optimizer), cells = cellsOf(state);
+  options(field("objective"), text(unique(data.plots.map(p => p.objective))), state.objective);
+  options(field("optimizer"), text(unique(inObjective.map(p => p.optimizer))), state.optimizer);
+  options(field("alpha"), text(unique(group.map(p => String(p.alpha)))), state.alpha);
   options(field("quantity"), Object.entries(cells[0].views).map(([name, v]) => [name, v.symbol]), state.quantity);
   field("x").value = state.x;
   field("colour").value = state.colour;
@@ -106,12 +130,13 @@ function fill() {
 }
 
 function curves() {
+  const { grids } = plotOf(state);
   const chosen = cellsOf(state).filter(c => state.configuration.includes(c.key) && c.views[state.quantity]);
-  const k = unique(chosen.flatMap(c => data.grids[c.grid][state.quantity])).sort((a, b) => a - b)
+  const k = unique(chosen.flatMap(c => grids[c.grid][state.quantity])).sort((a, b) => a - b)
     .filter(i => i > 0 || !state.log.includes("x"));
   const found = [];
   for (const cell of chosen) {
-    const rows = new Map(data.grids[cell.grid][state.quantity].map((row, i) => [row, i]));
+    const rows = new Map(grids[cell.grid][state.quantity].map((row, i) => [row, i]));
     const view = cell.views[state.quantity];
     const on = y => y && k.map(i => (rows.has(i) ? y[rows.get(i)] : undefined));
     for (const name of paths.filter(p => state.path.includes(p) && view.value[p])) {
@@ -273,7 +298,7 @@ function pressed(event) {
   event.preventDefault();
 }
 
-function chosen(event) {
+async function chosen(event) {
   const { name, value } = event.target, all = n => [...host.querySelectorAll(`[name="${n}"]:checked`)].map(box => box.value);
   if (name === "at") { if (value !== "") { point(nearest(Number(value))); say(); } return; }
   const next = { ...state, configuration: all("configuration"), path: all("path"), log: all("log").join("") };
@@ -284,11 +309,9 @@ function chosen(event) {
     if (state.colour === usual(cellsOf(state))[0]) next.colour = undefined;
   }
   const focus = [name, event.target.type === "checkbox" ? value : null];
-  state = completed(next);
-  fill();
+  if (!(await show(next))) return;
   const again = [...host.querySelectorAll(`[name="${focus[0]}"]`)].find(f => focus[1] === null || f.value === focus[1]);
   if (again) again.focus({ preventScroll: true });
-  draw();
 }
 
 function build() {
@@ -299,7 +322,8 @@ function build() {
   field("in").addEventListener("click", () => zoom(0.5));
   field("out").addEventListener("click", () => zoom(2));
   field("whole").addEventListener("click", () => limit(-Infinity, Infinity));
-  field("copy").addEventListener("click", copy);
+  field("copy").addEventListener("click", () => copyLink(hash(), host.querySelector("form output")));
+  for (const type of ["pointerdown", "pointermove", "keydown", "change"]) host.addEventListener(type, () => { touched = true; }, true);
   host.querySelectorAll(".plot").forEach(box => box.addEventListener("keydown", pressed));
   new ResizeObserver(() => plots.forEach(plot => {
     const width = plot.root.parentElement.clientWidth;
@@ -307,22 +331,12 @@ function build() {
   })).observe(host);
 }
 
-async function copy() {
-  history.replaceState(null, "", hash());
-  let text = "copied";
-  try { await navigator.clipboard.writeText(location.href); } catch { text = "not allowed here; copy the address bar instead"; }
-  host.querySelector("form output").textContent = text;
-}
-
-function restored() {
-  if (!location.hash.startsWith("#explore?")) return false;
-  state = parsed(location.hash);
-  fill();
-  draw();
-  document.getElementById("explorer").scrollIntoView();
-  return true;
+async function restored() {
+  if (!location.hash.startsWith("#explore?")) return;
+  if (await show(parsed(location.hash))) document.getElementById("explorer").scrollIntoView();
 }
 
 build();
 window.addEventListener("hashchange", restored);
-if (!restored()) { state = parsed(""); fill(); draw(); clearTimeout(pending); }
+if (location.hash.startsWith("#explore?")) restored();
+else show(parsed(""));

@@ -1,7 +1,7 @@
 // Errors against the learning rate: every cell, solution and quantity of the study, with a link that restores the view.
 const ladder = document.getElementById("ladder-tool");
-const rungs = data.ladders, FIELDS = ["objective", "optimizer", "configuration", "quantity"];
-let ladderPlot = null;
+const FIELDS = ["objective", "optimizer", "configuration", "quantity"];
+let rungs = [], ladderPlot = null;
 
 const rungsOf = (view, fields) => rungs.filter(r => fields.every(name => r[name] === view[name] || (name === "configuration" && view[name] === "all")));
 
@@ -60,7 +60,9 @@ function ladderRequest() {
   return Object.fromEntries(FIELDS.map(name => [name, q.get(name)]));
 }
 
-if (rungs.length) {
+unpacked(document.getElementById("ladders")).then(ladders => {
+  rungs = ladders;
+  if (!rungs.length) return;
   ladder.replaceChildren(document.getElementById("ladder-content").content.cloneNode(true));
   const form = ladder.querySelector("form");
   form.addEventListener("submit", event => event.preventDefault());
@@ -80,4 +82,4 @@ if (rungs.length) {
   window.addEventListener("hashchange", open);
   showLadder({});
   open();
-}
+});
