@@ -33,11 +33,23 @@ class Page:
         return self.driver.execute_script(script, *arguments)
 
     def settle(self):
-        """Wait for three frames: the explorer moves its cursors in the next, and resizes plots after it."""
+        """Wait for the data that are decompressed, and for three frames.
+
+        The explorer moves its cursors in the next frame, and resizes plots after it.
+        """
         self.driver.execute_async_script(
             "const done = arguments[0];"
-            "requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+            "const three = () => requestAnimationFrame(() => requestAnimationFrame("
+            "  () => requestAnimationFrame(() => done())));"
+            "const busy = () => document.querySelector('[aria-busy]');"
+            "const wait = () => busy() ? requestAnimationFrame(wait) : three();"
+            "wait()"
         )
+
+    @property
+    def elements(self):
+        """The number of elements in the document."""
+        return self.run("return document.getElementsByTagName('*').length")
 
     def find(self, selector):
         return self.driver.find_element("css selector", selector)

@@ -248,7 +248,7 @@ def test_everything_can_be_done_with_the_keyboard(page):
 
 
 def test_the_marked_cell_leads_to_its_curves_and_its_file(page):
-    curves, file = page.all("#odd-table tbody a")
+    curves, file = page.all("#odd-table .tabulator-row a")
     assert (page.path.parent / "bowl/Adam").is_dir()
     assert file.get_attribute("href").endswith("/paper.picard.parquet")
     curves.click()
@@ -256,8 +256,8 @@ def test_the_marked_cell_leads_to_its_curves_and_its_file(page):
     k, shown = page.readings
     assert list(shown) == [f"β₁ = 0.9, β₂ = 0.99, {LABELS[name]}" for name in ("discrete", "paper.picard")]
     table = page.run(
-        "return [...document.querySelectorAll('#errors-table tbody tr')]"
-        ".map(r => [...r.cells].map(c => c.textContent))"
+        "return [...document.querySelectorAll('#errors-table .tabulator-row')]"
+        ".map(r => [...r.children].map(c => c.textContent))"
     )
     (row,) = [r for r in table if r[1] == "Adam" and r[4:7] == ["paper.picard", "θ", "sup"]]
     assert str(k) == row[9]

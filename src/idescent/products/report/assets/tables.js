@@ -90,7 +90,8 @@ class DataTable {
         printRowRange: () => this.table.getRows("active").slice(0, MOST_PRINTED),
         columns: columns.map((column, i) => ({
           title: column.title, field: String(i), width: widthOf(column, style), variableHeight: true, cssClass: FORMATS[column.kind] ? "number" : column.kind,
-          titleFormatter: () => element("button", { type: "button", textContent: column.title }),
+          // The body follows a head that gets the focus outside the frame.
+          titleFormatter: () => element("button", { type: "button", textContent: column.title, onfocus: () => this.table.scrollToColumn(String(i), "middle", false) }),
           sorter: (a, b, _, __, ___, direction) => compared(column, a, b, direction),
           formatter: cell => {
             if (i === 0) cell.getElement().setAttribute("role", "rowheader");
@@ -132,11 +133,12 @@ class DataTable {
       button("CSV of these rows", () => this.save()), button("Copy link", () => copyLink(this.fragment(), this.copied)), this.copied, this.said,
     );
     this.tool.addEventListener("submit", event => event.preventDefault());
-    this.tool.addEventListener("input", event => {
+    const changed = event => {
       if (event.target.name === "column") this.show();
       else this.filter();
       this.remember();
-    });
+    };
+    for (const type of ["input", "change"]) this.tool.addEventListener(type, changed);
     this.tool.addEventListener("toggle", () => this.table.redraw(), true);
     this.host.append(this.tool);
   }
