@@ -4,10 +4,13 @@ import drawn
 import numpy as np
 import pytest
 import reported
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from projects import ROOT
 
 from idescent.analysis.errors import compare, distance
+from idescent.config import load
 from idescent.drawing import style
 from idescent.drawing.looks import model_look
 from idescent.products.report import explorer
@@ -165,6 +168,12 @@ def grid(configurations, alphas, solutions):
         for optimizer in optimizers
         for i in range(alphas)
     ]
+
+
+def test_the_explorer_has_every_cell_of_the_scaling_study():
+    study = load(yaml.safe_load((ROOT / "config/scaling.yaml").read_text(encoding="utf-8")))
+    assert len(study.cells) > 400
+    assert selected(study.cells) == study.cells
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 4), st.integers(4, 100))

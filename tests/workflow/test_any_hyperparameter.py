@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
-import re
 
 import pytest
 from projects import STUDY, Project
+from reported import data_of, table_of
 
 from idescent.drawing.saving import styled
 from idescent.products.errors.dots import read_rows
@@ -107,9 +106,8 @@ def test_cells_that_differ_in_a_hyperparameter_of_a_users_optimizer_differ_every
             assert any(rf"kind = 3, $\psi$ = {psi}, steps = 2" in text for text in labels(figure))
 
     page = (fresh.results / "report.html").read_text(encoding="utf-8")
-    assert "ψ = 0.004, steps = 2, kind = 3" in page
-    (data,) = re.findall(r'<script[^>]*id="data"[^>]*>(.*?)</script>', page, flags=re.DOTALL)
-    cells = [cell for cell in json.loads(data)["cells"] if cell["optimizer"] == "Mine"]
+    assert "ψ = 0.004, steps = 2, kind = 3" in table_of(page, "errors-table")["configuration"]["values"]
+    cells = [cell for cell in data_of(page)["cells"] if cell["optimizer"] == "Mine"]
     assert len({cell["configuration"] for cell in cells}) == 2
     assert len({cell["colour"] for cell in cells}) == 2
 

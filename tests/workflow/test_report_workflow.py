@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
 from projects import ROOT, STUDY, Project
+from reported import data_of
 
 pytestmark = pytest.mark.workflow
 
 
 def test_the_report_has_the_cells_figures_and_digests_of_the_run(done: Project) -> None:
     text = (done.results / "report.html").read_text(encoding="utf-8")
-    found = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
-    assert found is not None
-    data = json.loads(found[1])
-    files = {path["file"] for cell in data["cells"] for path in cell["paths"].values()}
+    files = {path["file"] for cell in data_of(text)["cells"] for path in cell["paths"].values()}
     runs = {path for path in done.results.rglob("alpha~*/*.parquet") if "packs" not in path.parts}
     assert files == {str(path.relative_to(done.results)) for path in runs}
     for figure in (*STUDY["figures"], "adagrad_errors", "errors_overview", "errors_split"):

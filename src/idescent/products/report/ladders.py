@@ -21,7 +21,8 @@ def gather(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``objective``, ``optimizer``, ``configuration``, ``path`` (the solution), ``quantity``, and pairs of
+        ``objective``, ``optimizer``, ``configuration``, ``key`` (the configuration in the name of the cell's
+        folder), ``path`` (the solution), ``quantity``, and pairs of
         learning rate and error in ``points``, by rising learning rate.  Errors have four digits.  There is no
         ladder of one learning rate, and no point without an error.
     """
@@ -32,11 +33,12 @@ def gather(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 line["objective"],
                 str(line["optimizer"]).rpartition(":")[2],
                 configuration(line["label"]),
+                line["label"].partition(",")[2],
                 line["solution"],
                 line["quantity"],
             )
             ladders.setdefault(key, []).append((line["alpha"], float(f"{line['error']:.{DIGITS}g}")))
-    names = ("objective", "optimizer", "configuration", "path", "quantity")
+    names = ("objective", "optimizer", "configuration", "key", "path", "quantity")
     return [
         dict(zip(names, key, strict=True)) | {"points": sorted(points)}
         for key, points in ladders.items()
