@@ -3,9 +3,14 @@
 {
 const MOST_PRINTED = 500, WIDEST = 320;
 const MISSING = "–";
-const trimmed = (value, digits) => String(Number(value.toPrecision(digits)));
+// Numbers look as in the table files: 5e-06.
+const padded = text => text.replace(/e([+-])(\d)$/, "e$10$2");
+function trimmed(value, digits) {
+  const number = Number(value.toPrecision(digits));
+  return padded(number !== 0 && Math.abs(number) < 1e-4 ? number.toExponential() : String(number));
+}
 const FORMATS = {
-  error: v => (v === 0 ? "0" : v.toExponential(2).replace(/e([+-])(\d)$/, "e$10$2")),
+  error: v => (v === 0 ? "0" : padded(v.toExponential(2))),
   count: v => trimmed(v, 15),
   number: v => (Number.isInteger(v) && Math.abs(v) < 1e9 ? String(v) : trimmed(v, 5)),
   order: v => v.toFixed(2),
@@ -70,7 +75,7 @@ function widthOf(column, style) {
   const texts = column.kind === "error" ? ["0.00e+000"] : [...new Set(column.values)].map(v => (column.kind === "claim" ? v.statement : shownText(column, v)));
   const longest = texts.reduce((most, text) => (text.length > most.length ? text : most), "");
   const [weight, mark] = Object.keys(column.looks).length ? [650, 12] : [400, 0], needed = width(longest, weight) + mark;
-  return { width: Math.ceil(Math.max(Math.min(needed, WIDEST), width(column.title, 600) + 20)) + 22, wraps: needed > WIDEST || column.kind === "claim" };
+  return { width: Math.ceil(Math.max(Math.min(needed, WIDEST), width(column.title, 600) + 28)) + 22, wraps: needed > WIDEST || column.kind === "claim" };
 }
 
 class DataTable {
