@@ -85,6 +85,27 @@ def test_choosing_an_optimizer_shows_its_curves(page):
     assert list(page.readings[1]) == left
 
 
+def test_data_are_decompressed_when_they_are_needed_and_once(page):
+    count = (
+        "window.blocks = 0;"
+        "window.DecompressionStream = class extends DecompressionStream {"
+        "  constructor(...given) { super(...given); window.blocks++; }"
+        "}"
+    )
+    script = page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": count})
+    try:
+        page.open()
+        # The tables of failures, errors and claims, the first plot, and the errors against the learning rate.
+        assert page.run("return window.blocks") == 5
+        assert len(page.all("script[id^=plot-]")) == 4
+        for optimizer, blocks in (("Adam", 6), ("AdaGrad", 7), ("RMSProp", 7), ("Adam", 7)):
+            choose(page, "optimizer", optimizer)
+            assert page.run("return window.blocks") == blocks
+            assert optimizer in page.find("#plot-value h3").text
+    finally:
+        page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
+
 @pytest.mark.parametrize("quantity", ["theta", "loss", "m", "v"])
 @pytest.mark.parametrize("plot", ["value", "error"])
 def test_the_values_under_the_pointer_are_those_of_the_files(page, quantity, plot):
@@ -184,6 +205,18 @@ def test_the_address_restores_the_view(page):
     # The cursor is no part of the canvas: the pictures are the curves, and the same.
     assert page.pictures == pictures
     assert page.hash == address
+
+
+@pytest.mark.parametrize("fragment", ["", "#errors"])
+def test_a_page_that_was_only_opened_keeps_its_address(page, fragment):
+    page.open(fragment)
+    assert page.hash == fragment
+
+
+@pytest.mark.parametrize("alpha", ["0.02", "2e-02", "0.0200"])
+def test_a_learning_rate_in_an_address_is_a_number(page, alpha):
+    page.open(f"#explore?objective=bowl&optimizer=AdaGrad&alpha={alpha}")
+    assert page.find("#plot-value h3").text == "θ: bowl, AdaGrad, α = 0.02"
 
 
 @pytest.mark.parametrize(

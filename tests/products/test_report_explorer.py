@@ -121,6 +121,25 @@ def test_many_long_runs_together_stay_within_the_bound_and_keep_their_largest_er
     assert len(common) >= 30
 
 
+def test_each_file_is_read_once_and_each_plot_is_a_block(tmp_path):
+    cells = [drawn.cell("RMSProp", steps=9, beta=beta) for beta in (0.5, 0.9)]
+    cells += [drawn.cell("AdaGrad", alpha=alpha, steps=9) for alpha in (0.05, 5e-5)]
+    files = [file for cell in cells for file in reported.put(tmp_path, cell)]
+    reads, reader = [], explorer.Reader()
+
+    def read(file):
+        reads.append(file)
+        return reader(file)
+
+    index, blocks = explorer.gather(files, tmp_path, read=read)
+    assert reads == files
+    assert list(reader.metadata) == files
+    assert [plot["block"] for plot in index["plots"]] == list(blocks)
+    named = [[plot[name] for name in reported.PLOT] for plot in index["plots"]]
+    assert named == [["bowl", "RMSProp", 0.1], ["bowl", "AdaGrad", 0.05], ["bowl", "AdaGrad", 5e-5]]
+    assert [len(reported.unpacked(block)["cells"]) for block in blocks.values()] == [2, 1, 1]
+
+
 def vector(width, steps=6):
     theta = np.random.default_rng(1).normal(size=(steps + 1, width))
     run = assemble(theta, theta[:, 0] ** 2, {"v": theta**2}, 0.1, reported.ide.Report("completed"))
