@@ -64,7 +64,7 @@ class View:
 
 @dataclass(frozen=True)
 class ExplorerCell:
-    """A cell of the explorer: its files, their metadata and trajectories.
+    """A cell of the explorer: its files, their metadata, and its curves instead of the trajectories.
 
     Attributes
     ----------
@@ -74,8 +74,10 @@ class ExplorerCell:
         As in :class:`idescent.store.cells.CellResults`.
     solutions : dict of str to dict
         Settings of each solution: name, model, solver, tolerances.
-    paths : dict of str to Trajectory
-        The discrete run first, all at their common iterations.
+    k : ndarray of int, shape (rows,)
+        The iterations that all paths store.
+    ends : dict of str to (Report, str)
+        Report and status of each path, the discrete run first.
     views : dict of str to View
         By quantity.
     """
@@ -83,7 +85,8 @@ class ExplorerCell:
     files: dict[str, Path]
     setup: dict[str, Any]
     solutions: dict[str, dict[str, Any]]
-    paths: dict[str, Trajectory]
+    k: Rows
+    ends: dict[str, tuple[Report, str]]
     views: dict[str, View]
 
 
@@ -129,7 +132,7 @@ def gather(
 
     Returns
     -------
-    plots : dict
+    index : dict
         ``plots``: objective, optimizer, learning rate and ``block`` of each plot; ``paths``: look of each
         path.
     blocks : dict of str to str
@@ -152,7 +155,7 @@ def gather(
     plots: list[dict[str, Any]] = []
     blocks: dict[str, str] = {}
     for group in groups.values():
-        # One plot at a time: the trajectories of a whole study may not fit into the memory.
+        # One plot at a time, and of each cell its curves only: the trajectories may not fit into the memory.
         cells = [_cell(cell_files, read) for cell_files in group]
         for cell in cells:
             specs = cell.solutions | specs
@@ -240,7 +243,8 @@ def views(paths: Mapping[str, Trajectory]) -> dict[str, View]:
             {path: distance(run, paths[path], name) for path in solutions if path in have},
         )
     for i in range(width if 1 < width <= _ALL_COORDINATES else min(width - 1, 1)):
-        values = {path: trajectory.theta[:, i] for path, trajectory in paths.items()}
+        # A copy: a column of an array would keep all coordinates in memory.
+        values = {path: np.ascontiguousarray(trajectory.theta[:, i]) for path, trajectory in paths.items()}
         with np.errstate(invalid="ignore", over="ignore"):
             errors = {path: np.abs(values[path] - values[DISCRETE]) for path in solutions}
         quantities[f"theta{i + 1}"] = View("θ" + str(i + 1).translate(_SUBSCRIPTS), values, errors)
@@ -261,7 +265,8 @@ def _cell(files: Sequence[Path], read: Read) -> ExplorerCell:
         {name: by_name[name] for name in paths},
         results.setup,
         {name: solved.spec for name, solved in results.solutions.items()},
-        paths,
+        k,
+        {name: (path.report, status(paths[DISCRETE], path)) for name, path in paths.items()},
         views(paths),
     )
 
@@ -285,7 +290,7 @@ def _grids(cells: Sequence[ExplorerCell], most: int) -> list[dict[str, Rows]]:
 
 def _own_rows(cell: ExplorerCell, most: int, members: int) -> dict[str, Rows]:
     """Choose the iterations of one of ``members`` cells in a plot, by quantity: common ones and its peaks."""
-    k = cell.paths[DISCRETE].k
+    k = cell.k
     if len(k) <= most:
         return dict.fromkeys(cell.views, k)
     spread = k[_spread(len(k), most // 2)]
@@ -329,14 +334,13 @@ def _cell_names(cell: ExplorerCell) -> dict[str, Any]:
 
 
 def _cell_data(cell: ExplorerCell, grid: int, iterations: Mapping[str, Rows], root: Path) -> dict[str, Any]:
-    paths = cell.paths
-    k = paths[DISCRETE].k
+    k = cell.k
     return _cell_names(cell) | {
         "steps": cell.setup["steps"],
         "grid": grid,
         "paths": {
-            name: _path_data(cell.files[name], root, path.report, status(paths[DISCRETE], path))
-            for name, path in paths.items()
+            name: _path_data(cell.files[name], root, report, ended)
+            for name, (report, ended) in cell.ends.items()
         },
         "views": {
             name: {
