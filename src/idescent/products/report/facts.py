@@ -61,7 +61,8 @@ def commit() -> dict[str, Any]:
     """Return the ``commit`` of the package's code, its ``date`` (UTC), and whether the code is ``changed``.
 
     The values are empty where the package is not part of a repository, as in an installed wheel, or where git
-    is absent.  The date is that of the commit and not of the clock: equal code and results give equal pages.
+    is absent.  The date is that of the commit and not of the clock: the same commit and results give the same
+    page.  New files that git does not ignore count as changes.
     """
     package = Path(__file__).parents[2]
     empty = {"commit": "", "date": "", "changed": False}
@@ -73,13 +74,14 @@ def commit() -> dict[str, Any]:
         return empty
     name, seconds = text.split()
     date = datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%d")
-    changes = _git(package, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    changes = _git(package, "status", "--porcelain", "--", ".")
     return {"commit": name, "date": date, "changed": bool(changes)}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """Return the output of a git command; None if it fails or there is no git."""
-    command = ["git", "-C", str(folder), *arguments]
+    # Without optional locks, `git status` does not write to a repository that other jobs read.
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

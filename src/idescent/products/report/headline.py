@@ -8,6 +8,7 @@ does not: the picture itself (``templates/headline.html.j2``), the fit of orders
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -22,6 +23,14 @@ Points = dict[str, dict[tuple[str, ...], float]]
 PAPER = "paper"
 # A solver that iterates the paper's own scheme: its errors are those of the scheme, not of the model.
 SCHEME = "Picard"
+# Models that the first screen compares with the paper's equation, if the study has them.
+PROMINENT = ("half-step", "third-order")
+_NOUNS = {
+    PAPER: "the paper’s equation",
+    "half-step": "the half-step model",
+    "third-order": "the third-order model",
+}
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def section(lines: Iterable[Row], orders: Iterable[Row], models: Mapping[str, Row]) -> dict[str, Any]:
@@ -38,14 +47,16 @@ def section(lines: Iterable[Row], orders: Iterable[Row], models: Mapping[str, Ro
     """
     errors = largest(lines)
     fits = _orders(orders)
-    declared = {row["solution"]: row["declared_order"] for row in orders if row["declared_order"]}
-    sentences = [comparison(errors, models)] + ([_slopes(fits, declared, models)] if fits else [])
+    declared: dict[str, set[float]] = {}
+    for row in orders:
+        if row["declared_order"]:
+            declared.setdefault(row["solution"], set()).add(row["declared_order"])
     title = "Fitted order of the error in α, one dot for each configuration"
     if not fits:
         title = "Largest error of θ over all iterations, one dot for each cell"
     return {
-        "sentences": [sentence for sentence in sentences if sentence],
-        "picture": picture(fits or errors, title, models, log=not fits),
+        "sentences": [*comparisons(errors, models), *slopes(fits, declared, models)],
+        "picture": picture(fits or errors, title, models, declared if fits else {}, log=not fits),
     }
 
 
@@ -60,46 +71,85 @@ def largest(lines: Iterable[Row]) -> Points:
     return errors
 
 
-def comparison(errors: Points, models: Mapping[str, Row]) -> str:
-    """Compare the paper's equation with the model that is closest to the run; empty without an error.
+def comparisons(errors: Points, models: Mapping[str, Row]) -> list[str]:
+    """Compare the half-step and third-order models with the paper's equation, one sentence for each.
 
-    The closest model has the largest median of error ratios, among the models that share at least half of
-    the cells with the paper's equation.  Schemes take no part.  Without such a model, the sentence has the
-    errors of the solution with the smallest median.
+    Without these models, the sentence is about the model with the largest median of error ratios, among
+    those that share at least half of the cells with the paper's equation.  Without a second model, it has the
+    errors of the solution with the smallest median.  Schemes take no part.  No error gives no sentence.
     """
     names = [name for name in errors if models.get(name, {}).get("solver") != SCHEME]
-    base = next((name for name in names if _model(name, models) == PAPER), None)
+    base = _first(names, PAPER, models)
+    others = [name for name in names if base and _model(name, models) != PAPER]
     ratios: dict[str, list[float]] = {}
-    for name in names:
-        if base is None or _model(name, models) == PAPER:
-            continue
-        common = [cell for cell in errors[base] if cell in errors[name]]
-        if common and 2 * len(common) >= len(errors[base]):
-            ratios[name] = [errors[base][cell] / errors[name][cell] for cell in common]
-    if base is None or not ratios:
-        if not errors:
-            return ""
-        best = min(names or errors, key=lambda name: median(errors[name].values()))
-        return (
-            f"The largest error of θ of {best} is {_range(errors[best].values())} "
-            f"in {_cells(len(errors[best]))}."
-        )
-    best = max(ratios, key=lambda name: median(ratios[name]))
-    closer = sum(ratio > 1.0 for ratio in ratios[best])
-    where = f"in all {_cells(len(ratios[best]))} compared"
-    if closer < len(ratios[best]):
-        where = f"in {closer} of {_cells(len(ratios[best]))} compared"
-    return (
-        f"{best} is closer to the discrete run than the paper’s equation ({base}) {where}: its largest error "
-        f"of θ is {_range(ratios[best])} times smaller, in the median {_digits(median(ratios[best]))} times."
-    )
+    for name in others:
+        common = [cell for cell in errors[str(base)] if cell in errors[name]]
+        if common:
+            ratios[name] = [errors[str(base)][cell] / errors[name][cell] for cell in common]
+    chosen = [name for model in PROMINENT if (name := _first(list(ratios), model, models))]
+    if not chosen:
+        shared = [name for name in ratios if 2 * len(ratios[name]) >= len(errors[str(base)])]
+        chosen = sorted(shared, key=lambda name: median(ratios[name]), reverse=True)[:1]
+    if chosen:
+        first, *rest = chosen
+        against = f" to the discrete run than the paper’s equation{_called(str(base), PAPER)}"
+        measure = ", measured by the largest error of θ over all iterations"
+        return [_ratio(first, ratios[first], models, against, measure)] + [
+            _ratio(name, ratios[name], models, "", "") for name in rest
+        ]
+    if not errors:
+        return []
+    best = min(names or errors, key=lambda name: median(errors[name].values()))
+    values = list(errors[best].values())
+    middle = f" (median {_digits(median(values))})" if len(values) > 1 else ""
+    return [
+        f"The largest error of θ over all iterations of {_noun(best, models)} is {_range(values)} "
+        f"in {_cells(len(values))}{middle}."
+    ]
 
 
-def picture(points: Points, title: str, models: Mapping[str, Row], *, log: bool) -> dict[str, Any]:
-    """Return the rows, ticks and dots of a strip plot; positions are fractions of the axis, rounded."""
+def slopes(orders: Points, declared: Mapping[str, set[float]], models: Mapping[str, Row]) -> list[str]:
+    """Return the fitted orders of the paper's equation, the half-step and the third-order model.
+
+    A study without any of them has the orders of all its solutions.  Schemes take no part.
+    """
+    names = [name for name in orders if models.get(name, {}).get("solver") != SCHEME]
+    prominent = [name for model in (PAPER, *PROMINENT) if (name := _first(names, model, models))]
+    parts = []
+    for name in prominent or names:
+        claims = " or ".join(f"{order:g}" for order in sorted(declared.get(name, ())))
+        claim = f" (declared {claims})" if claims else ""
+        parts.append(f"{_interval(list(orders[name].values()))} for {_noun(name, models)}{claim}")
+    return [f"Fitted order of the error in α: {', '.join(parts)}."] if parts else []
+
+
+def failures(solutions: int, odd: Sequence[Row]) -> str:
+    """Return a sentence on the failed solutions, by name.
+
+    Parameters
+    ----------
+    solutions : int
+        Number of solutions of the study.
+    odd : sequence of mapping
+        Rows of :func:`idescent.products.report.tables.odd`.
+    """
+    if not odd:
+        return "No failures: every run was completed, and every solution converged."
+    counts = Counter(row["solution"] for row in odd).most_common()
+    listed = ", ".join(f"{count} of {name}" for name, count in counts[:3])
+    more = f" and {sum(count for _, count in counts[3:])} of others" if counts[3:] else ""
+    return f"{len(odd)} of {solutions} solutions failed or belong to a diverged run: {listed}{more}."
+
+
+def picture(
+    points: Points, title: str, models: Mapping[str, Row], marks: Mapping[str, set[float]], *, log: bool
+) -> dict[str, Any]:
+    """Return the rows, ticks, dots and further marks of a strip plot, at rounded fractions of the axis."""
     values = [value for cells in points.values() for value in cells.values()]
     if not values:
         return {}
+    marks = {name: marks.get(name, set()) for name in points}
+    values += [mark for each in marks.values() for mark in each]
     scaled = [math.log10(value) for value in values] if log else values
     low, high = math.floor(min(scaled)), math.ceil(max(scaled))
     high = max(high, low + 1)
@@ -118,6 +168,7 @@ def picture(points: Points, title: str, models: Mapping[str, Row], *, log: bool)
             "colour": _colour(name, models),
             "dots": sorted({at(value) for value in cells.values()}),
             "median": at(median(cells.values())),
+            "marks": [at(mark) for mark in sorted(marks[name])],
             "text": f"{_range(cells.values())}, median {_digits(median(cells.values()))}",
         }
         for name, cells in points.items()
@@ -134,13 +185,33 @@ def _orders(rows: Iterable[Row]) -> Points:
     return orders
 
 
-def _slopes(orders: Points, declared: Mapping[str, int], models: Mapping[str, Row]) -> str:
-    parts = []
-    for name, fits in orders.items():
-        if models.get(name, {}).get("solver") != SCHEME:
-            claim = f" (declared {declared[name]:g})" if name in declared else ""
-            parts.append(f"{name} {_interval(list(fits.values()))}{claim}")
-    return f"Fitted orders of the largest error of θ in α: {'; '.join(parts)}." if parts else ""
+def _ratio(name: str, ratios: Sequence[float], models: Mapping[str, Row], against: str, measure: str) -> str:
+    """Return the sentence on the ratios of the paper's error to that of a model."""
+    noun = _noun(name, models)
+    noun = noun[:1].upper() + noun[1:] if noun.startswith("the ") else noun
+    number, closer = len(ratios), sum(ratio > 1.0 for ratio in ratios)
+    if closer == number:
+        cells = f"in all {_cells(number)}" if number > 1 else "in one cell"
+        middle = f" (median {_digits(median(ratios))})" if number > 1 else ""
+        return f"{noun} is {_range(ratios)} times closer{against}{measure}, {cells}{middle}."
+    where = f"in {closer or 'none'} of {_cells(number)}"
+    return (
+        f"{noun} is closer{against} {where}: the paper’s largest error of θ is {_range(ratios)} times "
+        f"its own (median {_digits(median(ratios))})."
+    )
+
+
+def _first(names: Sequence[str], model: str, models: Mapping[str, Row]) -> str | None:
+    return next((name for name in names if _model(name, models) == model), None)
+
+
+def _noun(name: str, models: Mapping[str, Row]) -> str:
+    model = _model(name, models)
+    return _NOUNS[model] + _called(name, model) if model in _NOUNS else displayed(name)
+
+
+def _called(name: str, model: str) -> str:
+    return "" if name == model else f" ({name})"
 
 
 def _interval(values: Sequence[float]) -> str:
@@ -168,10 +239,9 @@ def _range(values: Iterable[float]) -> str:
 
 
 def _digits(value: float) -> str:
-    """Return two significant digits: ``0.035``, ``57``, ``4 700``, ``3.1e-09``."""
-    if value == 0.0:
-        return "0"
+    """Return two significant digits: ``0.035``, ``57``, ``4 700``, ``3.1 × 10⁻⁹``."""
     rounded = float(f"{value:.2g}")
     if 10 <= rounded < 1e6:
         return f"{rounded:,.0f}".replace(",", "\u202f")
-    return f"{rounded:.2g}"
+    mantissa, _, exponent = f"{rounded:.2g}".partition("e")
+    return f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}" if exponent else mantissa

@@ -102,7 +102,7 @@ def numbers(given: NumbersInputs) -> dict[str, Any]:
         "sections": {
             "summary": {
                 "headline": head,
-                "failures": _failures(given, lines),
+                "failures": headline.failures(given.solutions, tables.odd(lines)),
                 "table": _summary(given, lines, claim_rows),
             },
             "odd": _odd(given, lines, metadata, explored),
@@ -137,14 +137,6 @@ def _summary(
         *([("errors of θ below the reference", below, "")] if below else []),
         *((f"claims: {name}", n, "claims") for name, n in claims.verdicts(claim_rows).items()),
     ]
-
-
-def _failures(given: NumbersInputs, lines: Sequence[tables.Row]) -> str:
-    """Return a sentence on the solutions that failed."""
-    count = len(tables.odd(lines))
-    if not count:
-        return f"All runs completed, and all {given.solutions} solutions converged."
-    return f"{count} of {given.solutions} solutions failed or belong to a diverged run."
 
 
 def _odd(
