@@ -40,13 +40,15 @@ def figure(svg: Path, root: Path, rule: str, entry: Mapping[str, Any] | None) ->
         If the drawing is no SVG with a title and a caption.
     """
     title, caption = described(svg)
-    files = [svg.with_suffix(suffix).relative_to(root).as_posix() for suffix in (".pdf", ".svg", ".png")]
+    paths = [svg.with_suffix(suffix).relative_to(root).as_posix() for suffix in (".pdf", ".svg", ".png")]
+    files = [file_link(path.rpartition(".")[2].upper(), path) for path in paths]
     return {
         "name": svg.stem,
         "title": numbered(svg.stem, title),
         "caption": caption,
         "picture": embedded(svg),
-        "files": [file_link(file.rpartition(".")[2].upper(), file) for file in files],
+        "files": files,
+        "full": files[1][1],
         "rule": rule,
         "configuration": None if entry is None else as_yaml(entry),
     }

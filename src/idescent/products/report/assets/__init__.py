@@ -6,7 +6,17 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # The digest of the page's code covers these files (:mod:`idescent.study.provenance`).
-DATA_FILES = ("blocks.js", "tables.js", "plots.js", "explorer.js", "ladder.js", "page.css", "tables.css")
+DATA_FILES = (
+    "blocks.js",
+    "tables.js",
+    "plots.js",
+    "downloads.js",
+    "explorer.js",
+    "ladder.js",
+    "figures.js",
+    "page.css",
+    "tables.css",
+)
 SCRIPTS = tuple(name for name in DATA_FILES if name.endswith(".js"))
 STYLES = tuple(name for name in DATA_FILES if name.endswith(".css"))
 

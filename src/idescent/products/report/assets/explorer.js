@@ -252,7 +252,7 @@ function readings() {
     table.tBodies[0].replaceChildren(...shown.found.map(curve => {
       const row = document.createElement("tr"), head = document.createElement("th"), file = document.createElement("a");
       head.scope = "row";
-      head.append(swatch(curve.colour, curve.line), " ", curve.label);
+      head.append(toggle(curve, "explorer"));
       file.href = curve.cell.paths[curve.name].file.split("/").map(encodeURIComponent).join("/");
       file.textContent = "Parquet";
       row.append(head, ...[0, 1, 2, 3].map(() => document.createElement("td")));

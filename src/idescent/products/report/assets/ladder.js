@@ -66,11 +66,12 @@ function curvesLink(rung, alpha) {
 function readLadder(index) {
   const { x, curves } = ladderShown, i = ladderShown.at = index ?? x.length - 1;
   ladder.querySelector("caption").textContent = `Errors at α = ${short(x[i])}`;
-  ladder.querySelector("tbody").replaceChildren(...curves.map(({ rung, colour, line, label, y }) => {
+  ladder.querySelector("tbody").replaceChildren(...curves.map(curve => {
+    const { rung, y } = curve;
     const row = document.createElement("tr"), head = document.createElement("th"), link = document.createElement("a");
     const [error, slope, at] = [0, 1, 2].map(() => document.createElement("td")), order = localOrder(x, y, i);
     head.scope = "row";
-    head.append(swatch(colour, line), " ", label);
+    head.append(toggle(curve, "ladder"));
     error.className = slope.className = "number";
     error.textContent = y[i] === null ? "–" : y[i].toExponential(2);
     slope.textContent = order === null ? "–" : order.toFixed(2);
