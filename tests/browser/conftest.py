@@ -97,7 +97,8 @@ class Page:
         """Addresses that the browser asked for since the last call."""
         messages = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
         sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-        return [url for url in sent if not url.startswith("data:")]
+        # A file to save is a blob of the page itself.
+        return [url for url in sent if not url.startswith(("data:", "blob:"))]
 
 
 @pytest.fixture(scope="session")

@@ -23,14 +23,14 @@ def test_no_width_of_the_screen_makes_the_page_overflow(page, width):
         assert 0.85 * plot.size["width"] < canvas.size["width"] <= plot.size["width"]
 
 
-def test_a_dark_scheme_is_dark_and_keeps_the_plots_on_white(page):
+def test_a_dark_scheme_is_dark(page):
     ground = "return getComputedStyle(document.querySelector(arguments[0])).backgroundColor"
     assert page.run(ground, "body") == "rgb(255, 255, 255)"
     try:
         features = [{"name": "prefers-color-scheme", "value": "dark"}]
         page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         assert page.run(ground, "body") == "rgb(22, 22, 22)"
-        assert page.run(ground, ".plot") == "rgb(255, 255, 255)"
+        assert page.run(ground, ".plot") == "rgb(22, 22, 22)"
     finally:
         page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 

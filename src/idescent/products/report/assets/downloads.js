@@ -42,7 +42,7 @@ function numbers(spec) {
 // The curves at the plot's zoom, with title and legend, on white.
 async function picture(plot, spec, heading) {
   const { width, height, size, margin } = PICTURE, { min, max } = plot.scales.x;
-  const large = new uPlot({ ...optionsOf(spec, width, height, size), cursor: { show: false } }, dataOf(spec));
+  const large = new uPlot({ ...optionsOf(spec, width - margin, height, size), cursor: { show: false } }, dataOf(spec));
   large.setScale("x", { min, max });
   // uPlot draws when the tasks of this turn are done.
   await new Promise(done => setTimeout(done));
@@ -62,7 +62,7 @@ async function picture(plot, spec, heading) {
   canvas.height = below + y + high + margin;
   Object.assign(context, { fillStyle: "#ffffff", textBaseline: "middle" });
   context.fillRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(large.ctx.canvas, 0, margin + high, width, height);
+  context.drawImage(large.ctx.canvas, 0, margin + high, width - margin, height);
   large.destroy();
   Object.assign(context, { fillStyle: INK, font: font(600) });
   context.fillText(heading, margin, margin + high / 2);
