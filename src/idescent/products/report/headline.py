@@ -79,26 +79,10 @@ def comparisons(errors: Points, models: Mapping[str, Row]) -> list[str]:
     errors of the solution with the smallest median.  Schemes take no part.  No error gives no sentence.
     """
     names = [name for name in errors if models.get(name, {}).get("solver") != SCHEME]
-    base = _first(names, PAPER, models)
-    others = [name for name in names if base and _model(name, models) != PAPER]
-    ratios: dict[str, list[float]] = {}
-    for name in others:
-        common = [cell for cell in errors[str(base)] if cell in errors[name]]
-        if common:
-            ratios[name] = [errors[str(base)][cell] / errors[name][cell] for cell in common]
-    chosen = [name for model in PROMINENT if (name := _first(list(ratios), model, models))]
-    if not chosen:
-        shared = [name for name in ratios if 2 * len(ratios[name]) >= len(errors[str(base)])]
-        chosen = sorted(shared, key=lambda name: median(ratios[name]), reverse=True)[:1]
-    if chosen:
-        first, *rest = chosen
-        against = f" to the discrete run than the paper’s equation{_called(str(base), PAPER)}"
-        measure = ", measured by the largest error of θ over all iterations"
-        return [_ratio(first, ratios[first], models, against, measure)] + [
-            _ratio(name, ratios[name], models, "", "") for name in rest
-        ]
-    if not errors:
-        return []
+    base = _of(names, PAPER, models)
+    sentences = _closer(base[0], names, errors, models) if base else []
+    if sentences or not errors:
+        return sentences
     best = min(names or errors, key=lambda name: median(errors[name].values()))
     values = list(errors[best].values())
     middle = f" (median {_digits(median(values))})" if len(values) > 1 else ""
@@ -114,7 +98,7 @@ def slopes(orders: Points, declared: Mapping[str, set[float]], models: Mapping[s
     A study without any of them has the orders of all its solutions.  Schemes take no part.
     """
     names = [name for name in orders if models.get(name, {}).get("solver") != SCHEME]
-    prominent = [name for model in (PAPER, *PROMINENT) if (name := _first(names, model, models))]
+    prominent = [name for model in (PAPER, *PROMINENT) for name in _of(names, model, models)[:1]]
     parts = []
     for name in prominent or names:
         claims = " or ".join(f"{order:g}" for order in sorted(declared.get(name, ())))
@@ -185,6 +169,23 @@ def _orders(rows: Iterable[Row]) -> Points:
     return orders
 
 
+def _closer(base: str, names: Sequence[str], errors: Points, models: Mapping[str, Row]) -> list[str]:
+    ratios: dict[str, list[float]] = {}
+    for name in names:
+        common = [cell for cell in errors[base] if cell in errors[name]]
+        if common and _model(name, models) != PAPER:
+            ratios[name] = [errors[base][cell] / errors[name][cell] for cell in common]
+    chosen = [name for model in PROMINENT for name in _of(list(ratios), model, models)[:1]]
+    if not chosen:
+        shared = [name for name in ratios if 2 * len(ratios[name]) >= len(errors[base])]
+        chosen = sorted(shared, key=lambda name: median(ratios[name]), reverse=True)[:1]
+    against = f" to the discrete run than the paper’s equation{_called(base, PAPER)}"
+    measure = ", measured by the largest error of θ over all iterations"
+    # The sentences after the first repeat neither.
+    repeated = [(against, measure), *[("", "")] * len(chosen)]
+    return [_ratio(name, ratios[name], models, *texts) for name, texts in zip(chosen, repeated, strict=False)]
+
+
 def _ratio(name: str, ratios: Sequence[float], models: Mapping[str, Row], against: str, measure: str) -> str:
     """Return the sentence on the ratios of the paper's error to that of a model."""
     noun = _noun(name, models)
@@ -201,8 +202,8 @@ def _ratio(name: str, ratios: Sequence[float], models: Mapping[str, Row], agains
     )
 
 
-def _first(names: Sequence[str], model: str, models: Mapping[str, Row]) -> str | None:
-    return next((name for name in names if _model(name, models) == model), None)
+def _of(names: Sequence[str], model: str, models: Mapping[str, Row]) -> list[str]:
+    return [name for name in names if _model(name, models) == model]
 
 
 def _noun(name: str, models: Mapping[str, Row]) -> str:
