@@ -124,6 +124,26 @@ def test_plots_and_figures_follow_the_scheme_at_once(page, media, selector):
     assert ground(pixels(element)) == (255, 255, 255)
 
 
+def test_a_figure_whose_caption_names_white_or_black_stays_on_white(page, tmp_path, media):
+    study = shutil.copytree(page.path.parent, tmp_path / "study")
+    svg = study / "figures/rmsprop.svg"
+    svg.write_text(
+        svg.read_text(encoding="utf-8").replace("the exact solution.", "the exact solution. White: none.")
+    )
+    media(prefers_color_scheme="dark")
+    page.driver.get(f"file://{reported.remade(study)}")
+    page.settle()
+    for name, expected in (("rmsprop", (255, 255, 255)), ("errors_overview", (22, 22, 22))):
+        element = page.find(f"#{name} .paper img")
+        page.run("arguments[0].scrollIntoView({block: 'center'})", element)
+        time.sleep(0.2)
+        assert max(abs(a - b) for a, b in zip(ground(pixels(element)), expected, strict=True)) <= 1
+    page.find("#rmsprop a.full").click()
+    assert ground(pixels(page.find(".viewer[open] .scroll"))) == (255, 255, 255)
+    page.driver.get("about:blank")
+    page.requests()
+
+
 def test_every_colour_of_a_model_is_visible_and_different_on_a_dark_screen(page, media):
     media(prefers_color_scheme="dark")
     colours = [look[0] for look in (LOOKS | SCHEMES).values()]

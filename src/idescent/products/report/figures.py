@@ -13,6 +13,8 @@ import yaml
 
 from idescent.products.report.content import file_link
 
+# A caption with one of these words is true of the drawing on white paper only.
+_PAPER_ONLY = re.compile(r"\b(white|black)\b", re.IGNORECASE)
 # The page contains the PNG instead of an SVG with more bytes than this.
 MOST_BYTES = 300_000
 _TYPES = {".svg": "image/svg+xml", ".png": "image/png"}
@@ -49,6 +51,7 @@ def figure(svg: Path, root: Path, rule: str, entry: Mapping[str, Any] | None) ->
         "picture": embedded(svg),
         "files": files,
         "full": files[1][1],
+        "as_drawn": _PAPER_ONLY.search(caption) is not None,
         "rule": rule,
         "configuration": None if entry is None else as_yaml(entry),
     }

@@ -12,7 +12,9 @@ document.addEventListener("click", event => {
   const image = link.querySelector("img");
   viewer.querySelector("h2").textContent = link.closest("figure").querySelector("h3").firstChild.textContent.trim();
   viewer.setAttribute("aria-label", image.alt);
-  viewer.querySelector(".scroll").replaceChildren(image.cloneNode());
+  const frame = viewer.querySelector(".scroll");
+  frame.classList.toggle("as-drawn", image.closest(".as-drawn") !== null);
+  frame.replaceChildren(image.cloneNode());
   viewer.showModal();
 });
 // A click beside the dialog closes it.
