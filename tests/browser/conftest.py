@@ -90,6 +90,15 @@ class Page:
         """The plots, as pixels."""
         return self.run("return [...document.querySelectorAll('.plot canvas')].map(c => c.toDataURL())")
 
+    def tip(self, plot):
+        """The values beside the pointer: the title, and pairs of value and label; None if they are hidden."""
+        return self.run(
+            "const tip = document.querySelector(arguments[0] + ' .tip'); if (!tip || tip.hidden) return null;"
+            "return [tip.querySelector('b').textContent, [...tip.querySelectorAll('div')]"
+            ".map(row => [row.querySelector('span').textContent, row.lastChild.textContent.trim()])]",
+            plot,
+        )
+
     def complaints(self):
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
