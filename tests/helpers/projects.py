@@ -153,11 +153,15 @@ class Project:
     def run(self, *arguments: str, cores: int = 2) -> Outcome:
         return self.start(*arguments, cores=cores).end()
 
-    def succeed(self, *arguments: str, cores: int = 2) -> dict[str, int]:
-        """Run, and return the jobs by rule."""
+    def complete(self, *arguments: str, cores: int = 2) -> Outcome:
+        """Run to the end without an error."""
         outcome = self.run(*arguments, cores=cores)
         assert outcome.status == 0, outcome.text
-        return outcome.jobs
+        return outcome
+
+    def succeed(self, *arguments: str, cores: int = 2) -> dict[str, int]:
+        """Run to the end without an error; return the jobs by rule."""
+        return self.complete(*arguments, cores=cores).jobs
 
     def interrupt(self, seen: str) -> None:
         """Start a run, and press Ctrl-C as soon as it has said ``seen``."""
@@ -179,9 +183,9 @@ class Project:
 
 
 def new_project(folder: Path) -> Project:
-    unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    # Bytecode is copied with the sources and their dates, so that no process of a run compiles them again.
     for name in ("src", "workflow", "profiles"):
-        shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.egg-info"))
     (folder / "config").mkdir()
     shutil.copy(ROOT / "Snakefile", folder)
     for name in ("config.yaml", "claims.yaml"):

@@ -13,7 +13,11 @@ from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["snakemake.cli", "snakemake.report.html_reporter", "snakemake.storage", "numpy", "pydantic"]
+    [
+        *("snakemake.cli", "snakemake.report.html_reporter", "snakemake.storage"),
+        # Snakemake and idescent import these later in every run.
+        *("smart_open", "requests", "platformdirs", "numpy", "pydantic"),
+    ]
 )
 
 

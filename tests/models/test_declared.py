@@ -37,7 +37,7 @@ def labelled(value):
 
 def solved(how, optimizer, **cell):
     model, solver = how
-    return ide.solve(model, optimizer, DoubleWell(2), **(CELL | cell), rtol=1e-9, solver=solver)
+    return ide.solve(model, optimizer, DoubleWell(2), **(CELL | cell), rtol=1e-6, solver=solver)
 
 
 def refusal(model, optimizer):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import finished
 import pytest
+from finished import Finished
 from projects import ROOT, STUDY, Outcome, Project, new_project
 
 __all__ = ["ROOT", "STUDY", "Outcome", "Project", "new_project"]
@@ -18,9 +19,15 @@ def fresh(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def first_jobs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
-    """Jobs of the first run, by rule."""
-    return finished.completed(tmp_path_factory).jobs
+def first(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The first run of the study."""
+    return finished.completed(tmp_path_factory)
+
+
+@pytest.fixture
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The first run of the study in packs, on one core."""
+    return finished.alone(tmp_path_factory)
 
 
 @pytest.fixture

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
+import finished
 import pytest
 import yaml
+from finished import Finished
 from projects import ROOT, STUDY, Project
 
 from idescent.config import load
@@ -101,22 +104,27 @@ def test_a_bad_configuration_is_one_line_and_writes_nothing(fresh: Project, spoi
     assert not (fresh.folder / "results").exists()
 
 
-def test_a_diverging_cell_is_recorded_and_does_not_stop_the_others(done: Project) -> None:
-    (done.folder / "fragile.py").write_text(FRAGILE, encoding="utf-8")
-    done.configure(with_run("fragile:Fragile"))
-    outcome = done.run()
-    assert outcome.status == 0, outcome.text
-    assert outcome.jobs == NEW_CELL
-    run = read(done.results / "mine/AdaGrad/alpha~0.1/discrete.parquet")
+@pytest.fixture
+def diverged(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The complete study, now with a cell that diverges."""
+
+    def add(project: Project) -> None:
+        (project.folder / "fragile.py").write_text(FRAGILE, encoding="utf-8")
+        project.configure(with_run("fragile:Fragile"))
+
+    return finished.continued(tmp_path_factory, "diverged", add)
+
+
+def test_a_diverging_cell_is_recorded_and_does_not_stop_the_others(diverged: Finished) -> None:
+    assert diverged.jobs == NEW_CELL
+    run = read(diverged.project.results / "mine/AdaGrad/alpha~0.1/discrete.parquet")
     assert run.report.status == "diverged"
     assert run.report.diverged_at is not None
-    assert "diverged runs: 1\n    mine AdaGrad alpha~0.1" in outcome.text
+    assert "diverged runs: 1\n    mine AdaGrad alpha~0.1" in diverged.text
 
 
-def test_an_edited_objective_of_ones_own_runs_its_cells_again(done: Project) -> None:
-    (done.folder / "fragile.py").write_text(FRAGILE, encoding="utf-8")
-    done.configure(with_run("fragile:Fragile"))
-    done.succeed()
+def test_an_edited_objective_of_ones_own_runs_its_cells_again(diverged: Finished, tmp_path: Path) -> None:
+    done = diverged.copy(tmp_path / "diverged")
     done.edit("fragile.py", lambda text: text.replace("1.2", "1.3"))
     assert done.succeed("--dry-run") == NEW_CELL
 
@@ -153,8 +161,8 @@ class _Plain(Project):
         return [part for part in super().command if part not in ("--configfile", "config/tiny.yaml")]
 
 
-def test_progress_counts_cells_stage_by_stage_and_ends_with_a_summary(fresh: Project) -> None:
-    text = fresh.run().text
+def test_progress_counts_cells_stage_by_stage_and_ends_with_a_summary(first: Finished) -> None:
+    text = first.text
     assert "simulate 3 of 3: " in text
     assert "solve 6 of 6: " in text
     assert "Study tiny: 3 cells, 6 solutions" in text

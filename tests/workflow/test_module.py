@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from projects import ROOT, STUDY, Project, new_project
+from finished import AUTO
+from projects import ROOT, Project, new_project
 
 pytestmark = pytest.mark.workflow
 
@@ -45,7 +46,7 @@ def outer(tmp_path: Path) -> Project:
     new_project(tmp_path / "outer" / "library")
     (tmp_path / "outer/config").mkdir()
     project = Project(tmp_path / "outer", sources=tmp_path / "outer/library/src")
-    project.configure({"study": STUDY, "of_its_own": 1})
+    project.configure({"study": AUTO, "of_its_own": 1})
     return project
 
 
@@ -55,7 +56,7 @@ def test_another_workflow_uses_the_tables_of_a_study(outer: Project, done: Proje
     (outer.folder / "Snakefile").write_text(OUTER.format(prefix=prefix, folder=folder), encoding="utf-8")
     jobs = outer.succeed()
     assert jobs["widest"] == 1
-    assert jobs["idescent_solve"] == 6
+    assert jobs["idescent_solve"] == 4
     mine, theirs = (root / "results/tiny" for root in (outer.folder / folder, done.folder))
     for name in (
         "tables/errors.parquet",
@@ -113,7 +114,7 @@ def deployed(tmp_path: Path) -> Path:
         shutil.copytree(clone / name, folder / name)
     (folder / "workflow").mkdir()
     (folder / "workflow/Snakefile").write_text(DEPLOYED.format(clone=clone), encoding="utf-8")
-    (folder / "config/config.yaml").write_text(yaml.safe_dump(STUDY), encoding="utf-8")
+    (folder / "config/config.yaml").write_text(yaml.safe_dump(AUTO), encoding="utf-8")
     return folder
 
 

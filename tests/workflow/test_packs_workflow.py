@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import finished
 import pytest
-from finished import AUTO
+from finished import AUTO, Finished
 from projects import Project
 
 from idescent.config import load
@@ -21,7 +20,7 @@ CELL = "quadratic/AdaGrad/alpha~0.1"
 
 
 def results(project: Project) -> dict[str, bytes]:
-    """What a study is, without how it was run."""
+    """Results without the files of packs."""
     return {name: data for name, data in project.contents().items() if not name.startswith("packs/")}
 
 
@@ -29,20 +28,16 @@ def logged(project: Project, file: str) -> str:
     return (project.results / "logs" / file).read_text(encoding="utf-8")
 
 
-def test_packs_change_no_byte_of_any_result(fresh: Project, done: Project) -> None:
-    fresh.configure(AUTO)
-    jobs = fresh.succeed()
+def test_packs_change_no_byte_of_any_result(alone: Finished, first: Finished, tmp_path: Path) -> None:
+    jobs = alone.jobs
     assert (jobs["simulate"], jobs["solve"], jobs["compare"]) == (2, 4, 2)
-    assert results(fresh) == results(done)
-    assert fresh.succeed() == {}
+    assert results(alone.project) == results(first.project)
+    assert alone.copy(tmp_path / "alone").succeed() == {}
 
 
-def test_the_longest_jobs_start_first(fresh: Project) -> None:
-    # What is short fills the gaps at the end.
-    fresh.configure(AUTO)
-    outcome = fresh.run("--until", "solve", "simulate", cores=1)
-    assert outcome.status == 0, outcome.text
-    began = re.findall(r"^(simulate|solve) .*?: (\S+) (\S+) (\S+) ?(\S*?):", outcome.text, flags=re.M)
+def test_the_longest_jobs_start_first(alone: Finished) -> None:
+    # Short jobs fill the gaps at the end.
+    began = re.findall(r"^(simulate|solve) .*?: (\S+) (\S+) (\S+) ?(\S*?):", alone.text, flags=re.M)
     assert len(began) == 6
     study = load(AUTO)
     packs = {pack.group: pack for pack in study.packs}
@@ -66,7 +61,7 @@ def test_a_grown_pack_computes_only_its_new_cells(packed: Project) -> None:
     study = copy.deepcopy(AUTO)
     study["runs"][0]["alpha"].append(0.02)
     packed.configure(study)
-    jobs = packed.succeed()
+    jobs = packed.succeed("results/tiny/tables/errors.parquet")
     assert (jobs["simulate"], jobs["solve"], jobs["compare"]) == (1, 2, 1)
     log = logged(packed, "simulate/quadratic/AdaGrad/all.log")
     assert log.count(": kept") == 2
@@ -84,20 +79,27 @@ def flip(file: Path) -> None:
     file.write_bytes(data)
 
 
-@pytest.mark.parametrize("harm", [Path.unlink, cut, flip])
-def test_a_harmed_cell_of_a_pack_is_made_again_alone(packed: Project, harm: Callable[[Path], None]) -> None:
+def test_harmed_cells_of_packs_are_made_again_alone(packed: Project) -> None:
     before = packed.contents()
-    harm(packed.results / CELL / "paper.exact.parquet")
-    outcome = packed.run()
-    assert outcome.status == 0
-    assert outcome.text.count("it is created again") == 1
-    assert outcome.jobs["solve"] == 1
-    assert "2 cells, 1 kept" in logged(packed, "solve/quadratic/AdaGrad/all/paper.exact.log")
+    # One cell of each of three packs.
+    harmed = {
+        "quadratic/AdaGrad/alpha~0.1/paper.exact.parquet": Path.unlink,
+        "quadratic/AdaGrad/alpha~0.05/paper.picard.parquet": cut,
+        "quadratic/Adam/alpha~0.1,beta1~0.9,beta2~0.99/paper.exact.parquet": flip,
+    }
+    for file, harm in harmed.items():
+        harm(packed.results / file)
+    outcome = packed.complete()
+    assert all(f"{file} is " in outcome.text for file in harmed)
+    assert outcome.text.count("it is created again") == len(harmed)
+    assert outcome.jobs["solve"] == len(harmed)
+    for solution in ("paper.exact", "paper.picard"):
+        assert "2 cells, 1 kept" in logged(packed, f"solve/quadratic/AdaGrad/all/{solution}.log")
     assert packed.contents() == before
 
 
 def test_what_is_forced_is_computed_again(packed: Project) -> None:
-    packed.succeed("--forceall")
+    packed.succeed("--forceall", "results/tiny/packs/quadratic/AdaGrad/all/paper.exact.json")
     log = logged(packed, "solve/quadratic/AdaGrad/all/paper.exact.log")
     assert "kept" not in log
     assert log.count("gradient evaluations") == 2
@@ -131,10 +133,10 @@ def test_a_cache_serves_other_studies_and_other_folders(
     fresh: Project, done: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IDESCENT_CACHE", str(tmp_path / "cache"))
-    done.succeed("--forceall")
+    done.succeed("--forceall", "--until", "simulate", "solve")
     assert len(list((tmp_path / "cache").rglob("*.parquet"))) == 9
     fresh.configure(AUTO | {"study": "other", "figures": {}})
-    fresh.succeed()
+    fresh.succeed("--until", "simulate", "solve")
     logs = fresh.folder / "results/other/logs"
     made = [*(logs / "simulate").rglob("*.log"), *(logs / "solve").rglob("*.log")]
     text = "".join(log.read_text(encoding="utf-8") for log in made)

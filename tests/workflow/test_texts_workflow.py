@@ -131,7 +131,7 @@ def test_an_edited_caption_draws_its_figure_again_and_nothing_else(done: Project
     assert sorted((done.results / "logs/jobs").rglob("*.json")) == jobs
     assert '"{new}"' in (done.results / "logs/jobs/figures/adam.pdf.json").read_text(encoding="utf-8")
     done.succeed("--delete-all-output")
-    done.succeed()
+    done.succeed("results/tiny/figures/adam.pdf")
     assert '"{new}"' in (done.results / "logs/jobs/figures/adam.pdf.json").read_text(encoding="utf-8")
 
 
