@@ -1,8 +1,15 @@
-"""What all tests share: hypothesis without randomness or deadlines, so that a failure comes back; Ctrl-C."""
+"""Settings of all tests: one thread for linear algebra, hypothesis without randomness or deadlines, Ctrl-C."""
 
+import os
 import signal
+import sys
 
 from hypothesis import settings
+
+# OpenBLAS divides small products among as many threads as there are cores, although each process of
+# pytest-xdist has a core already: a gradient of a network then takes ten times as long.  It reads this once.
+assert "numpy" not in sys.modules
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings.register_profile("reproducible", derandomize=True, deadline=None)
 settings.load_profile("reproducible")
