@@ -1,4 +1,4 @@
-"""Settings of all tests: one thread for linear algebra, hypothesis without randomness or deadlines, Ctrl-C."""
+"""Settings of all tests: one thread for linear algebra, hypothesis without randomness, Ctrl-C."""
 
 import os
 import signal
