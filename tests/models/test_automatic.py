@@ -138,7 +138,16 @@ def named(value):
     return None
 
 
-@pytest.mark.parametrize(("optimizer", "time", "exponents"), WINDOWS, ids=named)
+# Longer runs are left to `make test`.
+LONG = 2500
+SLOW = [() if time * 2 ** exponents[-1] <= LONG else pytest.mark.slow for _, time, exponents in WINDOWS]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "time", "exponents"),
+    [pytest.param(*window, marks=mark) for window, mark in zip(WINDOWS, SLOW, strict=True)],
+    ids=named,
+)
 def test_the_automatic_model_is_of_second_order(optimizer, time, exponents):
     orders, errors = slopes(HalfStep(), optimizer, BOWL, 1.0, time, exponents)
     assert (abs(orders - 2.0) <= 0.12).all(), (orders, errors)

@@ -29,6 +29,13 @@ HOW = [
 CELL = {"alpha": 0.1, "theta0": [2.0, -0.4], "steps": 8}
 
 
+def quick(hows):
+    """Mark all models as slow except the recipe of the paper and the half-step model."""
+    first = ("paper", "half-step")
+    marks = [() if how[0].name in first and how[1] is None else pytest.mark.slow for how in hows]
+    return [pytest.param(how, marks=mark) for how, mark in zip(hows, marks, strict=True)]
+
+
 def labelled(value):
     if isinstance(value, tuple):
         return value[0].name + ("" if value[1] is None else f"-{value[1].alignment}")
@@ -54,7 +61,7 @@ def refusal(model, optimizer):
 
 
 @pytest.mark.parametrize("optimizer", [*BUILT_IN, *OWN], ids=labelled)
-@pytest.mark.parametrize("how", HOW, ids=labelled)
+@pytest.mark.parametrize("how", quick(HOW), ids=labelled)
 def test_every_hyperparameter_moves_the_solution_or_the_model_refuses_or_eliminates(how, optimizer):
     model, solver = how
     if refusal(model, optimizer):
@@ -80,7 +87,7 @@ def test_every_hyperparameter_moves_the_solution_or_the_model_refuses_or_elimina
 
 
 @pytest.mark.parametrize("optimizer", OWN, ids=labelled)
-@pytest.mark.parametrize("how", HOW[:-2], ids=labelled)
+@pytest.mark.parametrize("how", quick(HOW[:-2]), ids=labelled)
 def test_the_model_of_an_optimizer_of_ones_own_has_its_declared_order(how, optimizer):
     model, optimizer = how[0], replace(optimizer, eps=1e-8)
     if refusal(model, optimizer):
