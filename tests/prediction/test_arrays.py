@@ -36,6 +36,7 @@ OPTIMIZERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("optimizer", "alpha"), OPTIMIZERS, ids=lambda x: type(x).__name__)
 def test_an_array_of_the_standard_gives_the_same_prediction_in_its_library(optimizer, alpha):
     """The strict library has the functions of the standard only, and mixes with no other array."""
@@ -49,6 +50,7 @@ def test_an_array_of_the_standard_gives_the_same_prediction_in_its_library(optim
     assert result.report.gradient_evaluations == expected.report.gradient_evaluations
 
 
+@pytest.mark.slow
 def test_jax_arrays_remain_jax_arrays_of_their_precision():
     start = jnp.asarray(THETA0, dtype=jnp.float32)
     optimizer = ide.Adam(0.9, 0.99)

@@ -103,6 +103,7 @@ def check(found: IDESolution, error: float, tolerance: float = TOLERANCE) -> Non
     assert 0.9 * error <= found.error_estimate <= 2.6 * error + 4.0 * tolerance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_the_estimate_covers_the_error_on_every_grid_and_is_not_too_careful(name: str) -> None:
     for n in SIZES:

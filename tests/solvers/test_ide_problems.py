@@ -144,6 +144,7 @@ def test_rk45_is_limited_to_second_order_by_linear_interpolation(name: str) -> N
     np.testing.assert_allclose(orders(name, [32, 64, 128], "rk45", "linear", nodes=800), 2.0, atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMOOTH)
 def test_rk45_with_cubic_interpolation_is_of_fourth_order_or_better_down_to_the_tolerance(name: str) -> None:
     sizes = [8, 16, 32]

@@ -52,6 +52,7 @@ def half_step(optimizer, objective, theta, steps, **settings):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Adam", "RMSProp"])
 def test_ten_thousand_coordinates_cost_as_many_gradients_as_three_and_have_the_same_paths(name):
     n, steps = 10_000, 16

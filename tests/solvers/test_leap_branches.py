@@ -126,6 +126,7 @@ def test_a_cycle_waits_for_the_last_jump_of_the_learning_rate():
     assert leap.parts[-2].first >= 16_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "objective", "alpha", "theta0", "steps", "gradients"),
     [
