@@ -45,21 +45,34 @@ def digests(cell: dict[str, Any] = CELL) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="module")
+def unedited() -> dict[str, str]:
+    """Return the digests of the package."""
+    return digests()
+
+
 @pytest.fixture
-def edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., set[str]]]:
+def edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unedited: dict[str, str]
+) -> Iterator[Callable[..., set[str]]]:
     """Edit one file of a copy of the package; return the stages whose digest changes."""
     copy = tmp_path / "idescent"
     shutil.copytree(provenance._ROOT, copy, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     monkeypatch.setattr(provenance, "_ROOT", copy)
+    # The copy has the package's digests: otherwise a comment in it would change some.
+    before = unedited
 
     def change(name: str, how: Callable[[str], str]) -> set[str]:
-        before, file = digests(), copy / name
+        nonlocal before
+        file = copy / name
         text = file.read_text(encoding="utf-8")
         edited = how(text)
         assert edited != text
         file.write_text(edited, encoding="utf-8")
         after = digests()
-        return {stage for stage in before if before[stage] != after[stage]}
+        changed = {stage for stage in before if before[stage] != after[stage]}
+        before = after
+        return changed
 
     yield change
     forget()
