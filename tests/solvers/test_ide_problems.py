@@ -134,14 +134,14 @@ def orders(name: str, sizes: list[int], ode: str, interpolation: str = "cubic", 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMOOTH)
 def test_euler_is_of_first_order_on_every_problem(name: str) -> None:
-    np.testing.assert_allclose(orders(name, [40, 80, 160, 320], "euler"), 1.0, atol=0.1)
+    np.testing.assert_allclose(orders(name, [40, 80, 160], "euler"), 1.0, atol=0.1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMOOTH)
 def test_rk45_is_limited_to_second_order_by_linear_interpolation(name: str) -> None:
     # many nodes: one Gauss rule meets the kinks of a broken line at random
-    np.testing.assert_allclose(orders(name, [32, 64, 128], "rk45", "linear", nodes=800), 2.0, atol=0.1)
+    np.testing.assert_allclose(orders(name, [20, 40, 80], "rk45", "linear", nodes=800), 2.0, atol=0.1)
 
 
 @pytest.mark.slow
