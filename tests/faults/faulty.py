@@ -12,9 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import finished
 import projects
 import psutil
-from projects import Project
+import pytest
+from projects import Project, new_project
 
 SOLUTIONS = [
     f"results/tiny/packs/quadratic/{optimizer}/all/paper.exact.json" for optimizer in ("RMSProp", "Adam")
@@ -74,6 +76,13 @@ def make_slow(project: Project, pause: float = PAUSE, study: dict[str, Any] = ST
     (project.folder / "mine.py").write_text(OBJECTIVE.format(pause=pause), encoding="utf-8")
     project.configure(study)
     return project
+
+
+def completed(factory: pytest.TempPathFactory) -> finished.Finished:
+    """Run the study to its tables, with gradients that do not sleep."""
+    return finished.once(
+        factory, "awake", lambda folder: make_slow(new_project(folder), pause=0.0).complete(*TARGETS)
+    )
 
 
 class Run(projects.Run):

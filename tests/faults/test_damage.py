@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import faulty
 import pyarrow.parquet as pq
 import pytest
-from faulty import STUDY, TARGETS, make_slow
-from projects import Project, new_project
+from faulty import TARGETS
+from finished import Finished
+from projects import Project
 
 from idescent.store.files import DamagedError
 from idescent.store.tables import read_errors
@@ -48,17 +49,14 @@ def flip_unseen(file: Path) -> None:
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-@pytest.fixture(scope="module")
-def completed(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = make_slow(new_project(tmp_path_factory.mktemp("complete") / "project"), pause=0.0, study=STUDY)
-    project.succeed(*TARGETS)
-    return project
+@pytest.fixture
+def completed(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return faulty.completed(tmp_path_factory)
 
 
 @pytest.fixture
-def complete(completed: Project, tmp_path: Path) -> Project:
-    shutil.copytree(completed.folder, tmp_path / "complete")
-    return Project(tmp_path / "complete")
+def complete(completed: Finished, tmp_path: Path) -> Project:
+    return completed.copy(tmp_path / "complete")
 
 
 def computed(project: Project, stage: str) -> int:
@@ -134,10 +132,10 @@ def test_a_table_of_errors_that_was_cut_short_is_made_again(
 
 @pytest.mark.workflow
 def test_no_flipped_byte_of_a_table_or_of_a_manifest_is_read_as_something_else(
-    completed: Project, tmp_path: Path
+    completed: Finished, tmp_path: Path
 ) -> None:
-    file = tmp_path / "flipped"
-    table, manifest = completed.results / ERRORS, completed.results / PACK / "discrete.json"
+    file, results = tmp_path / "flipped", completed.project.results
+    table, manifest = results / ERRORS, results / PACK / "discrete.json"
     for source, read in ((table, lambda path: read_errors([path])), (manifest, read_manifest)):
         data, sound, refused = source.read_bytes(), read(source), 0
         for i in range(len(data)):

@@ -11,6 +11,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import faulty
 import pytest
 from faulty import TARGETS, make_slow
 from projects import Outcome, Project, new_project
@@ -52,11 +53,9 @@ def project(tmp_path: Path) -> Project:
     return make_slow(new_project(tmp_path / "project"), pause=0.0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    project = make_slow(new_project(tmp_path_factory.mktemp("expected") / "project"), pause=0.0)
-    project.succeed(*TARGETS)
-    return project.contents()
+    return faulty.completed(tmp_path_factory).project.contents()
 
 
 @pytest.mark.parametrize("kilobytes", [4, 8, 32, 60, 120])
