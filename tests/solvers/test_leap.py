@@ -123,6 +123,7 @@ def test_a_leap_moves_matrices(optimizer, alpha):
     assert leap.report.details["elements"] >= 2
 
 
+@pytest.mark.slow
 def test_the_estimate_covers_the_true_error_on_a_grid_of_cells():
     """48 cells: 8 optimizers, 3 objectives, 2 learning rates, horizons near and beyond the minimum."""
     optimizers = [

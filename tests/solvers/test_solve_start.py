@@ -131,6 +131,7 @@ def test_a_solution_of_lion_from_a_checkpoint_is_the_run_until_its_sign_changes(
     assert np.abs(path.theta - run.theta[100:]).max() <= 1e-13
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [None, Cosine(300)], ids=["constant", "cosine"])
 @pytest.mark.parametrize("optimizer", [x for x in OPTIMIZERS if named(x) != "AdaBelief"], ids=named)
 def test_a_solution_from_a_checkpoint_is_that_after_as_many_first_iterations(optimizer, schedule):
@@ -180,6 +181,7 @@ def test_a_solution_stores_the_rows_asked_for():
         ide.solve(HalfStep(), ADAM, BOWL, **cell, keep=[0, 100])
 
 
+@pytest.mark.slow
 def test_logistic_regression_from_five_true_iterations():
     """At a learning rate of 0.1, with a memory of a hundred iterations."""
     objective = ide.objectives.LogisticRegression.breast_cancer()
