@@ -13,13 +13,14 @@ run here: `<!-- run by: FILE -->` if FILE runs that command, `<!-- not run: REAS
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -64,7 +65,7 @@ def blocks(text: str) -> list[Block]:
 
 def project(folder: Path) -> Path:
     """Copy what a reader has of the project into a folder."""
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    ignored = shutil.ignore_patterns("*.egg-info")
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
@@ -82,23 +83,25 @@ def run(text: str, folder: Path) -> str:
     ValueError
         If a block fails, is of a language that cannot be run, or is no valid study.
     """
-    namespace = folder / "page.py"
-    program: list[str] = []
+    program = _Program(folder)
+    try:
+        return _filled(text, folder, program)
+    finally:
+        program.stop()
+
+
+def _filled(text: str, folder: Path, program: _Program) -> str:
     result, at = [], 0
     for block in blocks(text):
         printed = ""
         if block.saved_as:
-            (folder / block.saved_as).write_text(block.code, encoding="utf-8")
+            file = folder / block.saved_as
+            if file.exists():
+                # The program may have imported the earlier version.
+                program.stop()
+            file.write_text(block.code, encoding="utf-8")
         if block.mark is None and block.language == "python":
-            # The whole page so far, quiet until this block: one namespace, and every block in a real program.
-            before = "".join(program)
-            namespace.write_text(
-                f"import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n"
-                f"    exec({before!r})\nexec({block.code!r})\n",
-                encoding="utf-8",
-            )
-            printed = _called([sys.executable, "-W", "error", namespace.name], folder, block)
-            program.append(block.code)
+            printed = program.run(block)
         elif block.mark is None and block.language == "sh":
             printed = _called(["bash", "-euo", "pipefail", "-c", block.code], folder, block)
         elif block.mark is None and block.language == "yaml":
@@ -120,24 +123,86 @@ def run(text: str, folder: Path) -> str:
     return "".join(result)
 
 
+# Runs each line of its input, a block as JSON, in its own namespace; answers with the block's output as JSON.
+_PAGE = """\
+def _serve():
+    import contextlib, io, json, sys
+
+    for line in sys.stdin:
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            exec(json.loads(line), globals())
+        print(json.dumps(output.getvalue()), flush=True)
+
+
+_serve()
+"""
+
+
+@dataclass
+class _Program:
+    """A Python program that runs the blocks of a page one after the other, in one namespace."""
+
+    folder: Path
+    codes: list[str] = field(default_factory=list)
+    process: subprocess.Popen[str] | None = None
+
+    def run(self, block: Block) -> str:
+        """Return the output of a block; a program that was stopped first runs the earlier blocks again."""
+        if self.process is None:
+            (self.folder / "page.py").write_text(_PAGE, encoding="utf-8")
+            command = [sys.executable, "-W", "error", "page.py"]
+            pipe = subprocess.PIPE
+            with (self.folder / "page.stderr").open("w") as errors:
+                self.process = subprocess.Popen(
+                    command,
+                    cwd=self.folder,
+                    stdin=pipe,
+                    stdout=pipe,
+                    stderr=errors,
+                    text=True,
+                    env=_environment(self.folder),
+                )
+            for code in self.codes:
+                self._answer(self.process, code)
+        self.codes.append(block.code)
+        return self._answer(self.process, block.code)
+
+    def _answer(self, process: subprocess.Popen[str], code: str) -> str:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(code) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        if not answer:
+            process.wait()
+            errors = (self.folder / "page.stderr").read_text(encoding="utf-8")
+            raise ValueError(f"this block fails:\n{code}\n{errors}")
+        return str(json.loads(answer))
+
+    def stop(self) -> None:
+        """End the program."""
+        if self.process is not None:
+            self.process.communicate()
+            self.process = None
+
+
 def _called(command: list[str], folder: Path, block: Block) -> str:
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
-        command,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            **os.environ,
-            "PATH": path,
-            "PYTHONPATH": f"{folder / 'src'}:{folder}",
-            "OPENBLAS_NUM_THREADS": "1",
-        },
+        command, cwd=folder, capture_output=True, text=True, check=False, env=_environment(folder)
     )
     if done.returncode:
         raise ValueError(f"this block fails:\n{block.code}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": f"{folder / 'src'}:{folder}",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
 
 
 def main() -> None:
