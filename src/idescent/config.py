@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError, create_model
@@ -134,8 +135,14 @@ def schema() -> dict[str, Any]:
     """Return the JSON schema of a configuration file."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **StudySpec.model_json_schema(by_alias=True),
+        **_model_schema(),
     }
+
+
+@cache
+def _model_schema() -> dict[str, Any]:
+    # Every refused configuration needs it for its messages.
+    return StudySpec.model_json_schema(by_alias=True)
 
 
 def _check_classes(spec: Any) -> None:
