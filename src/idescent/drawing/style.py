@@ -137,7 +137,7 @@ def solution(name: str) -> str:
 
 
 def legend_name(name: str) -> str:
-    """Return the name of a solution in the legends of figures: of the model alone where its solver is exact."""
+    """Return the name of a solution in legends: that of the model alone where its solver is exact."""
     known = _SOLUTIONS.get(name)
     return displayed(name.removesuffix(".exact") if known is None else known)
 
