@@ -1,6 +1,6 @@
 """Run the code of a page as a reader would, and fill in what it prints.
 
-    python docs/blocks.py            rewrite the outputs in the pages that have some
+    python docs/blocks.py            rewrite the outputs in the pages that have some, and in the README
     python docs/blocks.py --check    change nothing; exit 1 if a page shows another output than its code gives
 
 A page's blocks are run in order, in a copy of the project: `python` blocks in one namespace, `sh` blocks in a
@@ -211,9 +211,8 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="only say which pages are out of date")
     parser.add_argument("pages", nargs="*", type=Path, help="pages; all that have outputs by default")
     given = parser.parse_args()
-    every = [
-        page for page in sorted((ROOT / "docs").glob("*.md")) if "<!-- output:" in page.read_text("utf-8")
-    ]
+    every = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    every = [page for page in every if "<!-- output:" in page.read_text("utf-8")]
     old = []
     for page in given.pages or every:
         text = page.read_text(encoding="utf-8")

@@ -30,14 +30,42 @@ README = ROOT / "README.md"
 PICTURES = ("figure_10", "figure_12", "figure_12_errors", "errors_overview", "errors_split")
 
 
-def errors() -> str:
-    """Largest errors of theta by cell: the model's, Algorithm 4's share, and the half-step model's."""
+Cells = dict[tuple[str, str, str], dict[tuple[str, str], dict[str, str]]]
+
+
+def largest() -> Cells:
+    """Return the rows of the largest errors of theta by cell, and in a cell by solution and kind."""
     with (RESULTS / "tables" / "errors.csv").open(encoding="utf-8", newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["quantity"] == "theta" and r["norm"] == "sup"]
-    cells: dict[tuple[str, str, str], dict[tuple[str, str], dict[str, str]]] = {}
+    cells: Cells = {}
     for row in rows:
         key = (row["objective"], row["optimizer"], row["label"])
         cells.setdefault(key, {})[row["solution"], row["kind"]] = row
+    return cells
+
+
+def answer() -> str:
+    """Return the errors of the paper's equation and of the half-step model over all cells, in a sentence."""
+    cells = largest().values()
+    paper = [float(rows["paper.exact", "model"]["error"]) for rows in cells]
+    pairs = [
+        (float(rows["paper.exact", "model"]["error"]), float(rows["half-step", "total"]["error"]))
+        for rows in cells
+        if ("half-step", "total") in rows
+    ]
+    half = [better for _, better in pairs]
+    ratios = sorted(float(f"{error / better:.2g}") for error, better in pairs)
+    return (
+        f"The largest error of θ is {min(paper):.1e} to {max(paper):.1e} for the paper's equation, "
+        f"over {len(paper)} cells, and {min(half):.1e} to {max(half):.1e} for the half-step model, over the "
+        f"{len(half)} cells in which it is solved. There the half-step model is "
+        f"{ratios[0]:g} to {ratios[-1]:,.0f} times as accurate."
+    )
+
+
+def errors() -> str:
+    """Largest errors of theta by cell: the model's, Algorithm 4's share, and the half-step model's."""
+    cells = largest()
     head = ["objective", "optimizer", "β", "α", "iterations", "model", "solver", "total", "Algorithm 4"]
     lines = [[*head, "half-step"], [*["---"] * 3, *["---:"] * 5, "---", "---:"]]
     for (objective, optimizer, _), kinds in cells.items():
@@ -124,7 +152,7 @@ def benchmarks() -> str:
 
 # What each page has generated blocks of.
 PAGES = {
-    README: {"errors": errors, "claims": claims, "timings": timings},
+    README: {"answer": answer, "errors": errors, "claims": claims, "timings": timings},
     ROOT / "docs" / "benchmarks.md": {"timings": timings, "benchmarks": benchmarks},
     ROOT / "docs" / "conformance.md": {"timings": timings},
 }

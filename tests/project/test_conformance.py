@@ -59,9 +59,10 @@ def test_every_sentence_of_a_section_of_promises_has_one(section: str) -> None:
 
 
 def test_every_point_of_what_is_new_has_a_promise() -> None:
-    points = README.partition("What is new here: - ")[2].partition(" ## ")[0].split(" - **")
-    assert len(points) >= 6
+    points = README.partition("## What is new - ")[2].partition(" ## ")[0].split(" - **")
+    assert len(points) >= 9
     for point in points:
+        assert "](docs/" in point or "](#" in point, point
         assert any(given["promise"] in point for given in PROMISES), point
 
 

@@ -1,68 +1,111 @@
 """The README keeps its promises: its code runs, its pictures exist, its commands are those of CI."""
 
 import re
-import shlex
-import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
-from idescent.study.keys import RunSpec
+from idescent.cli import listing
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "docs"))
+
+import blocks  # noqa: E402 (in the folder above)
+
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.S)
+def code(language):
+    return [block.code for block in blocks.blocks(TEXT) if block.language == language]
 
 
-def test_the_python_example_runs_and_the_second_order_model_wins(tmp_path):
-    (code,) = blocks("python")
-    assert len([line for line in code.splitlines() if line.strip()]) <= 10
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The README with the outputs that its blocks print now, and the folder in which they were run."""
+    folder = blocks.project(tmp_path_factory.mktemp("readme"))
+    return blocks.run(TEXT, folder), folder
+
+
+def test_the_blocks_print_what_the_readme_shows_and_write_the_files_it_names(page):
+    text, folder = page
+    assert text == TEXT
+    names = (
+        "adam.png",
+        "half-step.parquet",
+        "results/qhadam/report.html",
+        "results/qhadam/tables/errors.csv",
     )
-    errors = {line.split()[0]: float(line.split()[1]) for line in done.stdout.splitlines()}
-    assert errors["half-step"] < 0.05 * errors["paper"]
+    for name in (*names, "my-study/results/first/report.html"):
+        assert (folder / name).is_file(), name
+
+
+def test_the_second_order_model_wins_in_the_example(page):
+    errors = dict(re.findall(r"^([\w-]+): error (\S+), solver's share", page[0], flags=re.M))
+    assert set(errors) == {"paper", "half-step"}
+    assert float(errors["half-step"]) < 0.05 * float(errors["paper"])
+
+
+def test_the_optimizer_is_declared_and_verified_in_fifteen_lines(page):
+    declared, verified = (
+        [line for line in block.splitlines() if line.strip() and not re.match("#|from |import ", line)]
+        for block in code("python")[:2]
+    )
+    assert declared[0] == "@dataclass(frozen=True)"
+    assert "ide.verify" in verified[-1]
+    assert len(declared) + len(verified) <= 15
+    ok = re.search(r"^claim: order 2.*\nok: slopes ([\d.]+), ([\d.]+), at least 1.9$", page[0], flags=re.M)
+    assert all(1.9 <= float(slope) <= 2.1 for slope in ok.groups())
 
 
 def test_the_two_commands_are_targets_of_the_makefile():
-    commands = blocks("sh")[0].split("\n")[:-1]
-    assert commands == ["make", "make test"]
+    assert code("sh")[0].splitlines() == ["make", "make test"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(r"^all:", makefile, flags=re.M)
     assert re.search(r"^test:", makefile, flags=re.M)
 
 
-def test_the_commands_run_and_make_their_files(tmp_path):
-    lines = blocks("sh")[1].splitlines()
-    assert len(lines) == 4
-    for line in lines:
-        words = shlex.split(line)
-        assert words[0] == "idescent"
-        command = [sys.executable, "-m", *words]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout
-    assert {path.name for path in tmp_path.iterdir()} == {"adam.png", "half-step.parquet"}
+def test_only_the_two_commands_and_the_module_are_run_elsewhere():
+    marked = [(block.language, block.mark, block.why) for block in blocks.blocks(TEXT) if block.mark]
+    assert marked == [
+        ("sh", "run by", ".ci/run"),
+        ("snakemake", "run by", "tests/workflow/test_module.py"),
+    ]
+
+
+def test_tables_and_timings_are_folded_and_the_rest_is_short():
+    rest = re.sub(r"<details>\n.*?</details>\n", "", TEXT, flags=re.S)
+    assert "details>" not in rest
+    assert "<!-- errors:" not in rest
+    assert "<!-- timings:" not in rest
+    assert len([line for line in rest.splitlines() if line.strip()]) <= 165
 
 
 def test_every_picture_and_linked_file_exists():
     local = [target for target in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in target]
     assert len([target for target in local if target.endswith(".png")]) == 5
-    assert all((ROOT / target).is_file() for target in local), local
+    headings = {
+        "#" + re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^## (.+)$", TEXT, flags=re.M)
+    }
+    assert all((ROOT / name).is_file() or name in headings for name in local), local
 
 
-def test_the_example_of_a_grid_is_a_valid_block():
-    (text,) = blocks("yaml")
-    for run in yaml.safe_load(text)["runs"]:
-        RunSpec.model_validate(run)
+def test_the_numbers_of_optimizers_and_figures_are_those_of_the_package():
+    assert f"{len(listing.names('optimizers'))} optimizers are declared so" in TEXT
+    paper = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+    assert len(paper["figures"]) == 16
+    assert "all sixteen figures" in " ".join(TEXT.split())
 
 
 def test_generated_blocks_are_filled():
-    for name, mark, least in (("errors", "|", 200), ("claims", "×", 2), ("timings", "|", 20)):
+    for name, mark, least in (
+        ("answer", "e-", 4),
+        ("errors", "|", 200),
+        ("claims", "×", 2),
+        ("timings", "|", 20),
+    ):
         (block,) = re.findall(rf"<!-- {name}: generated -->\n(.*?)<!-- {name}: end -->", TEXT, flags=re.S)
         assert block.count(mark) >= least, name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,6 +68,18 @@ def test_another_workflow_uses_the_tables_of_a_study(outer: Project, done: Proje
     lines = int((outer.folder / "widest.txt").read_text(encoding="utf-8"))
     assert lines == len((theirs / "tables/errors.csv").read_text(encoding="utf-8").splitlines())
     assert outer.succeed() == {}
+
+
+def test_the_snakefile_of_the_readme_runs_in_a_folder_with_a_clone(outer: Project, done: Project) -> None:
+    (block,) = re.findall(
+        r"```snakemake\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL
+    )
+    (outer.folder / "idescent").symlink_to("library")
+    (outer.folder / "Snakefile").write_text(block, encoding="utf-8")
+    outer.configure(STUDY)
+    assert outer.succeed()["solve"] == 6
+    table = "tables/errors.parquet"
+    assert (outer.results / table).read_bytes() == (done.results / table).read_bytes()
 
 
 # As snakedeploy 0.17.1 writes it for a local clone, with the clone's path.
