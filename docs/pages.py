@@ -192,11 +192,10 @@ def write(folder: Path) -> None:
 
 
 def gallery(folder: Path) -> str:
-    """Return the figures of the paper study and of the zoo, with the titles and captions of the files."""
+    """Return the figures of the paper study, with the titles and captions of the files."""
     pictures = sorted((refresh.RESULTS / "figures").glob("*.svg"))
     if not pictures:
         return ABSENT
-    pictures += sorted((refresh.ZOO / "figures").glob("scaling_optimizers.svg"))
     copies = folder / "figures"
     copies.mkdir()
     text = []
@@ -207,7 +206,7 @@ def gallery(folder: Path) -> str:
         name = picture.stem
         title = numbered(name, title)
         text.append(
-            f"## {title}\n\n![{title}](_generated/figures/{name}.svg)\n\n{caption}\n"
+            f"### {title}\n\n![{title}](_generated/figures/{name}.svg)\n\n{caption}\n"
             f"[PDF](_generated/figures/{name}.pdf), `{name}`\n"
         )
     return "\n".join(text)

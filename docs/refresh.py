@@ -99,6 +99,36 @@ def claims() -> str:
     return f"Of {len(verdicts)} checkable statements of the paper: {found}."
 
 
+def excerpt() -> str:
+    """Return one statement of the paper for each verdict."""
+    lines = (RESULTS / "tables" / "claims.md").read_text(encoding="utf-8").splitlines()
+    head, rule, *rows = (line for line in lines if line.startswith("|"))
+    column = [cell.strip() for cell in head.split("|")].index("verdict")
+    first: dict[str, str] = {}
+    for row in rows:
+        first.setdefault(row.split("|")[column].strip("* "), row)
+    return "\n".join([head, rule, *first.values()])
+
+
+def one_cell() -> str:
+    """Return the errors of theta of two solutions of a cell, in all norms."""
+    names = ("solution", "kind", "quantity", "norm", "error", "status")
+    with (RESULTS / "tables" / "errors.csv").open(encoding="utf-8", newline="") as file:
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if (row["objective"], row["optimizer"], row["label"])
+            == ("quadratic", "Adam", "alpha~0.1,beta1~0.9,beta2~0.99")
+            and row["quantity"] == "theta"
+            and (
+                row["solution"] == "paper.picard" or (row["solution"], row["kind"]) == ("half-step", "total")
+            )
+        ]
+    lines = [names, ["---"] * 4 + ["---:", "---"]]
+    lines += [[number(row) if name == "error" else row[name] for name in names] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
 def zoo() -> str:
     """Orders and error constants of all optimizers of the study zoo.yaml."""
     text = (ZOO / "tables" / "scaling_optimizers.md").read_text(encoding="utf-8")
@@ -155,6 +185,7 @@ PAGES = {
     README: {"answer": answer, "errors": errors, "claims": claims, "timings": timings},
     ROOT / "docs" / "benchmarks.md": {"timings": timings, "benchmarks": benchmarks},
     ROOT / "docs" / "conformance.md": {"timings": timings},
+    ROOT / "docs" / "gallery.md": {"errors": one_cell, "claims": excerpt},
 }
 # The study zoo.yaml is not part of `make`: its page stays as it is without results.
 if ZOO.is_dir():

@@ -18,6 +18,7 @@ import blocks  # noqa: E402 (in the folder above)
 import conf  # noqa: E402
 import pages  # noqa: E402
 
+from idescent.config import PRODUCTS  # noqa: E402
 from idescent.products.claims.measures import MEASURES  # noqa: E402
 
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
@@ -60,6 +61,22 @@ def test_every_page_is_in_the_index() -> None:
     index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
     for page in PAGES:
         assert page == "index.md" or f"({page})" in index
+
+
+def test_the_gallery_shows_every_product_of_a_study() -> None:
+    text = (ROOT / "docs/gallery.md").read_text(encoding="utf-8")
+    table = text.partition("| --- |")[2].partition("\n\n")[0]
+    # Every study has cells, errors and a report; `products` is a user's own.
+    named = {product.name for product in PRODUCTS} - {"cells", "errors", "report", "products"}
+    assert named
+    for name in named:
+        assert f"| `{name}`" in table, name
+    pictures = re.findall(r"\]\((images/\w+\.png)\)", text)
+    assert all((ROOT / "docs" / picture).is_file() for picture in pictures)
+    for name, kind in re.findall(r"<!-- (\w+): (measured|generated) -->", text):
+        assert len(text.partition(f"<!-- {name}: {kind} -->")[2].partition("<!--")[0]) > 100, name
+    for _, target in re.findall(r"\[([^]]+)\]\(#([\w-]+)\)", text):
+        assert f"## {target}\n" in text.lower().replace(" ", "-").replace("##-", "## "), target
 
 
 # --- how the site is built --------------------------------------------------------------------------------
