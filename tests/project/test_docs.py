@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 from docutils import nodes
 from docutils.utils import new_document
 
@@ -18,6 +19,7 @@ import blocks  # noqa: E402 (in the folder above)
 import conf  # noqa: E402
 import pages  # noqa: E402
 
+from idescent import config  # noqa: E402
 from idescent.config import PRODUCTS  # noqa: E402
 from idescent.products.claims.measures import MEASURES  # noqa: E402
 
@@ -69,8 +71,12 @@ def test_the_gallery_shows_every_product_of_a_study() -> None:
     # Every study has cells, errors and a report; `products` is a user's own.
     named = {product.name for product in PRODUCTS} - {"cells", "errors", "report", "products"}
     assert named
+    studies = [ROOT / "docs/gallery.yaml", ROOT / "config/config.yaml"]
+    loaded = [yaml.safe_load(study.read_text(encoding="utf-8")) for study in studies]
+    assert config.load(loaded[0]).cells
     for name in named:
         assert f"| `{name}`" in table, name
+        assert any(name in study for study in loaded), name
     pictures = re.findall(r"\]\((images/\w+\.png)\)", text)
     assert all((ROOT / "docs" / picture).is_file() for picture in pictures)
     for name, kind in re.findall(r"<!-- (\w+): (measured|generated) -->", text):
