@@ -122,8 +122,8 @@ def report() -> str:
     summary = (
         f"The error of the model exceeds 10 % in {len(ended)} of {len(cells)} cells. The sharpness along its "
         f"own path reaches 1 before that in {len(before)} of them ({share:.0f} %). In "
-        f"{len(before) - len(late)} of these it is above 1 from the first iteration on; in the others the end "
-        f"is {min(leads):.2f} to {max(leads):.1f} times as late as the last rise above 1 (median "
+        f"{len(before) - len(late)} of these it is above 1 from the first iteration on; in the others the "
+        f"end is {min(leads):.2f} to {max(leads):.1f} times as late as the last rise above 1 (median "
         f"{np.median(leads):.2f}). No iteration took more than {most} products with the Hessian."
     )
     head = "| objective | optimizer | decay rates | accumulator | α | first | last | end | growth |"
