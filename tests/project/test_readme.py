@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import idescent as ide
 from idescent.cli import listing
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +46,14 @@ def test_the_second_order_model_wins_in_the_example(page):
     errors = dict(re.findall(r"^([\w-]+): error (\S+), solver's share", page[0], flags=re.M))
     assert set(errors) == {"paper", "half-step"}
     assert float(errors["half-step"]) < 0.05 * float(errors["paper"])
+
+
+def test_ten_million_iterations_take_some_ten_thousand_gradients():
+    assert "fast-forward Adam --alpha 1e-6 --steps 10000000\n" in TEXT
+    cell = {"alpha": 1e-6, "theta0": 1.0, "steps": 10_000_000}
+    path = ide.leap(ide.Adam(0.9, 0.999), ide.Quadratic(4.0), **cell)
+    assert path.report.status == "converged"
+    assert 8_000 <= path.report.gradient_evaluations <= 13_000
 
 
 def test_the_optimizer_is_declared_and_verified_in_fifteen_lines(page):
