@@ -85,7 +85,7 @@ def test_the_study_of_the_documentation_runs_and_its_page_names_what_comes_out(f
 def test_the_page_states_the_rule_that_the_code_has() -> None:
     rule = " ".join(PAGE.split())
     assert f"above {ABOVE_FLOOR:g} times its `floor`" in rule
-    assert f"differ by at most {orders.SPREAD:g}; it has at least {orders.FEWEST} errors" in rule
+    assert f"differ by at most {orders.SPREAD:g}. It has at least {orders.FEWEST} errors" in rule
     assert f"Student's {100 * orders.CONFIDENCE:g} % interval" in rule
 
 
