@@ -7,10 +7,10 @@ import idescent as ide
 from idescent.models.equation import Equation, Memory
 from idescent.objectives import CountedObjective
 from idescent.solvers import march
-from idescent.solvers.collocation import SolutionRows
 from idescent.solvers.march import March
 from idescent.solvers.problem import Problem
 from idescent.solvers.radau import radau
+from idescent.solvers.rows import SolutionRows
 from idescent.solvers.window import State, Window, relax_window
 
 
@@ -104,6 +104,6 @@ def test_an_element_that_is_rounded_to_end_just_before_an_iteration_fills_its_ro
     assert s + length < 300.0
     for begin, size in ((100.0, s - 100.0), (s, length)):
         values = np.exp(-0.01 * (begin + size * nodes))[:, None]
-        rows.take(begin, size, values, [values**2])
+        rows.take(np.array([begin]), np.array([size]), values[None], [values[None] ** 2])
     assert np.isfinite(rows.theta).all()
     assert rows.theta[-1] == pytest.approx(np.exp(-3.0), rel=1e-12)

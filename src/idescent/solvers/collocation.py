@@ -23,14 +23,14 @@ returned.  The passes end when :math:`e_i \le \text{atol} + \text{rtol} \max|\th
 ``converged``), when a pass fails (``diverged`` if its path became infinite or NaN, else ``not converged``),
 or when rounding forbids a finer tolerance (``not converged``).
 
-What lives here: the solver's settings, the certificate, and the sink of elements: the rows of a trajectory
-(:class:`SolutionRows`).
+What lives here: the solver's settings and the certificate.  What does not: the rows of the trajectory
+(:mod:`idescent.solvers.rows`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,12 +38,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from idescent.common.numeric import integer, is_number, positive, shown
 from idescent.discrete.setup import Setup
-from idescent.models.equation import FirstIterations, Model, derive
+from idescent.models.beginning import Started
+from idescent.models.equation import Model, derive
+from idescent.models.scheduled import Scheduled
 from idescent.objectives.protocol import CountedObjective, Objective
 from idescent.optimizers.optimizer import Optimizer
+from idescent.solvers.guide import Guide, run_guide
 from idescent.solvers.march import March
 from idescent.solvers.problem import Problem
 from idescent.solvers.radau import radau
+from idescent.solvers.rows import Discarded, SolutionRows
 from idescent.solvers.window import ROUNDING
 from idescent.trajectory import Keep, Report, Trajectory, assemble, kept
 
@@ -56,12 +60,10 @@ MOST_STAGES = 50
 # Tolerance of a pass relative to the one before: its error is then negligible in their difference.
 FINER = 0.01
 
-# Units in the last place by which the end of an element may be rounded.
-ROUNDED = 4
-
-# Numbers in elements that wait for their rows to be filled, and in their polynomials there: together they
-# take fewer calls.
-MOST_PENDING = 2**18
+# Tolerance from which on a discrete run is the guess of the first pass.  At a finer one a preliminary pass
+# with this tolerance, itself from the run, is the guess, down to the second one: below it the long windows of
+# refined meshes evaluate more gradients than a march element by element.
+LOOSE, FINE = 0.01, 1e-7
 
 # Default budget of gradients: a fixed number, one for each of the first iterations, and one for each later
 # iteration.  Solutions that converge stay below it.
@@ -155,15 +157,26 @@ class Collocation:
         """Solve the model; see :func:`idescent.solve`."""
         start = np.atleast_1d(np.asarray(theta0, dtype=np.float64))
         counted = CountedObjective(objective)
-        problem = self._problem(model, Setup(optimizer, counted, alpha, start, steps))
+        setup = Setup(optimizer, counted, alpha, start, steps)
+        problem = self._problem(model, setup)
         k = kept(steps, keep)
         log = progress or (lambda line: None)
         sweeps, factor, overlap = 0, 1.0, self.overlap
         coarse: SolutionRows | None = None
-        march: March | None = None
+        march: March | Guide | None = None
         # Overflow in a sweep that diverges is part of the outcome, no warning.
         with np.errstate(all="ignore"):
             first = problem.first_iterations(start, steps)
+            if rtol >= FINE and not isinstance(model, Scheduled | Started):
+                begin = 0.0 if first is None else float(first.count)
+                march = run_guide(problem, setup, begin, self.max_elements)
+            if march is not None and rtol < LOOSE:
+                preliminary = LOOSE, LOOSE / rtol * atol
+                march = March(
+                    self, problem, start, steps, *preliminary, overlap, Discarded(), log, first, march
+                ).run()
+                sweeps += march.sweeps
+                march = march if march.failed_at is None else None
             while True:
                 rows = SolutionRows(problem, start, k, first)
                 tolerances = factor * rtol, factor * atol
@@ -215,107 +228,6 @@ class Collocation:
         most += setup.objective.gradients
         equation = derive(model, setup.optimizer, setup.alpha)
         return Problem(equation, setup.optimizer, setup.objective, radau(self.stages), most)
-
-
-class SolutionRows:
-    """A sink that evaluates the path and the optimizer's moments at r whole iterations ``k``.
-
-    Moments are read at ``s = k + moment_offset`` (:class:`~idescent.models.equation.Equation`), the path at
-    ``s = k``.
-
-    Attributes
-    ----------
-    theta : ndarray, shape (r, n)
-        NaN beyond the last accepted element.
-    """
-
-    def __init__(
-        self, problem: Problem, theta0: Array, k: NDArray[np.int64], first: FirstIterations | None = None
-    ) -> None:
-        self.problem, self.k, self.first = problem, k, first
-        # The first row that the equation fills.
-        self._begin = 1 if first is None else int(np.searchsorted(k, first.count, side="right"))
-        self._stored = [i for i, memory in enumerate(problem.equation.memories) if memory.stored]
-        self._theta = np.full((len(k), len(theta0)), np.nan)
-        self._theta[0] = theta0
-        if first is not None:
-            self._theta[: self._begin] = first.theta[first.rows(k[: self._begin])]
-        self._memories: list[Array] = []
-        offset = problem.equation.moment_offset
-        # For each offset, index of the next row to fill.  Neighbouring elements may round their common border
-        # to different sides of a whole number: the index neither skips nor repeats a row there.
-        self._next = {0.0: self._begin, offset: self._begin}
-        # Elements whose rows are still to be filled, for each offset: first and last row, s, length, values.
-        self._pending: dict[float, list[tuple[int, int, float, float, list[Array]]]]
-        self._pending = {at: [] for at in self._next}
-        self._numbers = 0
-
-    @property
-    def theta(self) -> Array:
-        """See above."""
-        self._fill()
-        return self._theta
-
-    def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
-        """Fill the rows in the element; see ``idescent.solvers.problem.Sink``."""
-        offset = self.problem.equation.moment_offset
-        values = [theta, *(memories[i] for i in self._stored)]
-        if not self._memories:
-            self._memories = [np.full((len(self.k), memory.shape[1]), np.nan) for memory in values[1:]]
-            for rows, memory in zip(self._memories, values[1:], strict=True):
-                rows[0] = 0.0 if offset else memory[0]
-        # An element that ends at a whole number may be rounded to end just before it: the row is its own.
-        border = s + length
-        border += ROUNDED * np.spacing(border)
-        for at, first in self._next.items():
-            end = int(np.searchsorted(self.k, border - at, side="right"))
-            if end > first:
-                self._next[at] = end
-                part = values if not offset else values[:1] if at == 0.0 else values[1:]
-                self._pending[at].append((first, end, s, length, part))
-                self._numbers += (end - first) * len(theta) + sum(value.size for value in part)
-        if self._numbers > MOST_PENDING:
-            self._fill()
-
-    def _fill(self) -> None:
-        """Fill the rows of the pending elements, with the polynomials of all of them at once."""
-        for at, elements in self._pending.items():
-            if not elements:
-                continue
-            first, end = elements[0][0], elements[-1][1]
-            counts = [element[1] - element[0] for element in elements]
-            s, length = (np.repeat([element[i] for element in elements], counts) for i in (2, 3))
-            polynomials = self.problem.method.polynomials((self.k[first:end] + at - s) / length)
-            tables = [self._theta, *self._memories]
-            if len(elements[0][4]) < len(tables):
-                tables = tables[:1] if at == 0.0 else tables[1:]
-            for begin, stop, _, _, values in elements:
-                for rows, nodes in zip(tables, values, strict=True):
-                    part = polynomials[begin - first : stop - first]
-                    rows[begin:stop] = self.problem.method.sum(part, nodes)
-            elements.clear()
-        self._numbers = 0
-
-    def moments(self) -> dict[str, Array]:
-        """Return the optimizer's moments by name at the iterations ``k``, shape (r, width) each."""
-        k = self.k[self._begin :, None].astype(np.float64)
-        moments = {}
-        memories = [self.problem.equation.memories[i] for i in self._stored]
-        n, of_square = self.theta.shape[1], self.problem.optimizer.width(self.theta.shape[1])
-        widths = [of_square if m.squared else n for m in memories]
-        if self.first is not None:
-            widths = [self.first.moments[memory.name].shape[1] for memory in memories]
-        empty = [np.full((len(self.k), width), np.nan) for width in widths]
-        self._fill()
-        tables = self._memories or empty
-        for memory, rows in zip(memories, tables, strict=True):
-            if memory.readout is not None and len(k):
-                rows[self._begin :] *= memory.readout(k)
-            if self.first is not None:
-                at = self.first.rows(self.k[: self._begin])
-                rows[: self._begin] = self.first.moments[memory.name][at]
-            moments[memory.name] = rows
-        return moments
 
 
 def _certify(

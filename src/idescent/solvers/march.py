@@ -119,7 +119,7 @@ class March:
         sink: Sink,
         log: Progress,
         first: FirstIterations | None = None,
-        coarse: March | None = None,
+        coarse: March | Guide | None = None,
     ) -> None:
         self.settings, self.problem, self.steps = settings, problem, steps
         self.rtol, self.sink, self.log = max(rtol, 4.0 * ROUNDING), sink, log
@@ -135,8 +135,9 @@ class March:
         self._whole = not self.matrix_free
         self._guessed_tail = 1.0  # of the last guess of an element by itself, without a Hessian
         # The path of this pass, for the next one, and the windows from that of the coarser pass.
-        self.path, self._guide = Path(problem, len(theta0)), None
-        if coarse is not None and coarse.path.complete:
+        self.path = Path(problem, len(theta0))
+        self._guide = coarse if isinstance(coarse, Guide) else None
+        if isinstance(coarse, March) and coarse.path.complete:
             self._guide = Guide(coarse.path, self.rtol / coarse.rtol, settings.max_elements)
         # Length and path, shape (p + 1, n), of the last accepted element; None begins from a constant path.
         self._last_element: tuple[float, Array] | None = None
@@ -346,10 +347,10 @@ class March:
             self.tolerances.update(window)
         theta = window.with_left(window.theta, self.state.theta)
         memories = [window.with_left(v, f) for v, f in zip(window.memories, self.state.memories, strict=True)]
-        for e in range(accepted):
-            s, length, parts = float(edges[e]), float(window.lengths[e]), [values[e] for values in memories]
-            self.sink.take(s, length, mesh.evaluated(self.problem, s, length, theta[e], parts), parts)
-            self.path.add(s, length, theta[e], float(window.tails[e]))
+        lengths, taken = window.lengths[:accepted], [values[:accepted] for values in memories]
+        evaluated = mesh.evaluated(self.problem, edges[:accepted], lengths, theta[:accepted], taken)
+        self.sink.take(edges[:accepted], lengths, evaluated, taken)
+        self.path.add(edges[:accepted], lengths, theta[:accepted], window.tails[:accepted])
         self._last_element = float(window.lengths[accepted - 1]), theta[accepted - 1]
         self.state = State(
             float(edges[accepted]),

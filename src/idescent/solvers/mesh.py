@@ -177,12 +177,13 @@ def resolvable(
     return targets
 
 
-def evaluated(problem: Problem, s: float, length: float, theta: Array, memories: Sequence[Array]) -> Array:
-    """Return the iterate that the solution contains at an element's left end and nodes, shape (p + 1, n)."""
+def evaluated(problem: Problem, s: Array, lengths: Array, theta: Array, memories: Sequence[Array]) -> Array:
+    """Return the iterates that the solution contains in elements from ``s`` on, shape (E, p + 1, n)."""
     evaluate = problem.equation.evaluate
     if evaluate is None:
         return theta
-    return evaluate(s + length * np.concatenate(([0.0], problem.method.nodes))[:, None], theta, memories)
+    nodes = np.concatenate(([0.0], problem.method.nodes))
+    return evaluate((s[:, None] + lengths[:, None] * nodes)[..., None], theta, memories)
 
 
 def growth(tail: float, stages: int, plain: bool, *, early: bool = False) -> float:

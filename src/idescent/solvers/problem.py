@@ -47,8 +47,11 @@ class Settings(Protocol):
 class Sink(Protocol):
     """The receiver of the accepted elements, in increasing order of ``s``."""
 
-    def take(self, s: float, length: float, theta: Array, memories: Sequence[Array]) -> None:
-        """Receive the element [s, s + length]: values at (left end, nodes), shape (p + 1, width)."""
+    def take(self, s: Array, lengths: Array, theta: Array, memories: Sequence[Array]) -> None:
+        """Receive the elements [s, s + length], shape (E,), with values at (left end, nodes) of each.
+
+        ``theta`` and each of ``memories`` have the shape (E, p + 1, width).
+        """
 
 
 @dataclass

@@ -103,7 +103,10 @@ class Window:
     @property
     def edges(self) -> Array:
         """Element boundaries, shape (E + 1,)."""
-        return self.start.s + np.concatenate(([0.0], np.cumsum(self.lengths)))
+        edges = np.zeros(len(self.lengths) + 1)
+        self.lengths.cumsum(out=edges[1:])
+        edges += self.start.s
+        return edges
 
     def with_left(self, values: Array, first: Array) -> Array:
         """Prepend each element's left value: from values at the nodes to shape (E, p + 1, width).
