@@ -21,15 +21,14 @@ closure decays with the distance from :math:`s_E`: only elements before the over
 
 At :math:`s_E - \ell` the look-ahead reaches :math:`s_E` and the path has a kink: an element begins there.
 
-Finer passes.  Without look-ahead a window is long: its mesh and its guess follow from the path of the pass
-before (:mod:`idescent.solvers.guide`).
+Guides.  Without look-ahead a window is long: its mesh and its guess follow from the path of the pass before,
+or from a discrete run (:mod:`idescent.solvers.guide`).
 
 Failure.  If a window does not converge its first element is shortened, down to a limit.  A march that stops
 there has *diverged* if its last correction was not finite, else it is *not converged*.  A path that begins
 near a zero of the gradient is begun again, with thorough Newton steps (:mod:`idescent.solvers.rest`).
 
-What lives here: these decisions.  What does not: operations on a mesh (:mod:`idescent.solvers.mesh`), the
-certificate from two passes (:mod:`idescent.solvers.collocation`).
+What lives here: these decisions.  What does not: operations on a mesh (:mod:`idescent.solvers.mesh`).
 """
 
 from __future__ import annotations
@@ -134,7 +133,7 @@ class March:
         # Whether iterations are elements, many in a window, while the velocity jumps at every whole s.
         self._whole = not self.matrix_free
         self._guessed_tail = 1.0  # of the last guess of an element by itself, without a Hessian
-        # The path of this pass, for the next one, and the windows from that of the coarser pass.
+        # The path of this pass, for the next one.
         self.path = Path(problem, len(theta0))
         self._guide = coarse if isinstance(coarse, Guide) else None
         if isinstance(coarse, March) and coarse.path.complete:

@@ -25,6 +25,8 @@ What lives here: this linear algebra.  What does not: the fixed point (:mod:`ide
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -48,6 +50,14 @@ derivative by the input, and f, the derivative of the memory's source by the gra
 # Coordinates whose systems are solved at a time where the Hessian is diagonal: bounds the memory of the
 # matrices.
 BLOCK = 1024
+
+
+@cache
+def identity(p: int) -> Array:
+    """Return the identity matrix, shape (p, p); not to be changed."""
+    eye = np.eye(p)
+    eye.flags.writeable = False
+    return eye
 
 
 def hessian_at(problem: Problem, theta: Array, gradient: Array) -> Array:
@@ -197,7 +207,7 @@ class NewtonMatrix:
                 part = part @ drive[:, None]
             part = part * change[:, :, None]
             weighted = part if weighted is None else weighted + part
-        system = np.eye(p) if weighted is None else weighted + np.eye(p)
+        system = identity(p) if weighted is None else weighted + identity(p)
         self.inverse: Array = np.broadcast_to(np.linalg.inv(system), (elements, n, p, p))
         if elements == 1:
             return
@@ -216,12 +226,23 @@ class NewtonMatrix:
         """Return the correction for a residual, both of shape (E, p, n)."""
         delta = self.inverse @ residual.transpose(0, 2, 1)[..., None]
         if len(delta) > 1:
-            changes = self._weights @ delta
-            left = np.zeros((len(delta), *changes.shape[1:]))
-            for e in range(1, len(left)):
-                left[e] = self._next[e - 1] @ left[e - 1] + changes[e - 1]
-            delta += self._responses @ left
+            delta += self._responses @ self._left(self._weights @ delta)
         return np.ascontiguousarray(delta[..., 0].transpose(0, 2, 1))
+
+    def _left(self, changes: Array) -> Array:
+        """Return the left values of all elements, shape (E, n, 1 + J, 1), from their changes on each."""
+        if changes.shape[1] == 1:
+            # One coordinate: Python's own numbers are faster than arrays.
+            rows = [[0.0] * changes.shape[2]]
+            parts = zip(self._next[:-1, 0].tolist(), changes[:-1, 0, :, 0].tolist(), strict=True)
+            for matrix, change in parts:
+                last = rows[-1]
+                rows.append([sum(map(mul, row, last), c) for row, c in zip(matrix, change, strict=True)])
+            return np.array(rows)[:, None, :, None]
+        left = np.zeros_like(changes)
+        for e in range(1, len(left)):
+            left[e] = self._next[e - 1] @ left[e - 1] + changes[e - 1]
+        return left
 
 
 def _coupled_step(

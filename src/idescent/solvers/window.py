@@ -13,7 +13,7 @@ c its gain, :math:`\lambda` its rate and :math:`\ell` the look-ahead (:mod:`ides
 
 1. evaluates the gradient at every node of the last path;
 2. solves the memories' equations, which are linear: on each element
-   :math:`M = \text{carry}\,M_a + \text{drive}\,h` with the matrices of :func:`_propagators`;
+   :math:`M = \text{carry}\,M_a + \text{drive}\,h` (:mod:`idescent.solvers.memories`);
 3. evaluates the memories at :math:`s + \ell`, if the equation looks ahead (:func:`_lookahead`);
 4. computes the residual :math:`\theta_a + L A V - \theta` at every node;
 5. converts it to a correction of the path, by a Newton step (:mod:`idescent.solvers.newton`) or, where
@@ -31,7 +31,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +38,7 @@ from numpy.typing import NDArray
 from idescent.models.equation import Memory
 from idescent.solvers.acceleration import Anderson, secants
 from idescent.solvers.maximum import sampled_maximum
+from idescent.solvers.memories import propagated, propagators_of
 from idescent.solvers.newton import (
     BLOCK,
     NewtonMatrix,
@@ -49,7 +49,6 @@ from idescent.solvers.newton import (
     newton_step,
 )
 from idescent.solvers.problem import Problem, State
-from idescent.solvers.radau import Radau
 
 Array = NDArray[np.float64]
 
@@ -181,7 +180,7 @@ def relax_window(
     s = (window.edges[:-1, None] + lengths[:, None] * method.nodes)[..., None]
     step = lengths[:, None, None]
     held = (window.edges[:-1] < (1.0 - 1e-9) * equation.held_until)[:, None, None]
-    propagators = _propagators(equation.memories, s, lengths, held, method)
+    propagators = propagators_of(equation.memories, s, lengths, held, method)
     look_ahead = _lookahead(problem, window) if equation.lookahead else None
     acceleration = Anderson(DEPTH) if problem.matrix_free(window.theta.shape[-1]) else None
     # Nodes of the elements that are swept.
@@ -190,13 +189,14 @@ def relax_window(
     slopes, before = diagonal, None
     matrix: NewtonMatrix | None = None
     reusable = True
+    reads_memories = equation.point is not None or any(m.source is not None for m in equation.memories)
     for sweep in range(1, max_sweeps + 1):
         if problem.objective.gradients >= problem.most_gradients:
             raise ExhaustedError
         place, sensitivity = window.theta, None
         # Memories of the last sweep, for the point of the gradient and for sources of earlier memories.
         last = window.memories
-        if sweep == 1:
+        if sweep == 1 and reads_memories:
             shape = window.theta.shape[:2]
             last = [np.broadcast_to(value, (*shape, len(value))) for value in start.memories]
         if equation.point is not None:
@@ -215,7 +215,7 @@ def relax_window(
         for i, (memory, propagator, first) in enumerate(parts):
             source = problem.source(memory, s, window.theta, gradient, [*ahead, *last[i:]])
             if memory.maximum is None:
-                values = _propagate(propagator, source, first)
+                values = propagated(propagator, source, first)
             else:
                 values, window.samples[i] = sampled_maximum(
                     memory.maximum, window.edges, method, source, start.samples[i], held[:, 0, 0]
@@ -309,58 +309,6 @@ def _terms(
         (mobility, sensitivity if factor is None else factor * sensitivity, propagator)
         for mobility, factor, propagator in terms
     ]
-
-
-def _propagators(
-    memories: Sequence[Memory], s: Array, lengths: Array, held: NDArray[np.bool_], method: Radau
-) -> list[Propagator]:
-    r"""Solve the memories' collocation equations on each element for any left value and source.
-
-    :math:`(1 + \lambda L A)\,M = M_a + c\,L A\,h` gives :math:`M = \text{carry}\,M_a + \text{drive}\,h`, with
-    carry of shape (E, p) and drive of shape (E, p, p).  A normalised memory has
-    :math:`(1 + L A R)\,M = M_a + c\,L A R\,h` with its rates R at the nodes ``s``, shape (E, p, 1).
-    """
-    # A held memory keeps its value, as over an element of length 0.
-    scaled = np.where(held, 0.0, lengths[:, None, None]) * method.integration
-    ones = np.ones((len(lengths), method.stages))
-    propagators: list[Propagator] = []
-    # The systems of all memories are solved in one call.
-    systems, rights, solved = [], [], []
-    for i, memory in enumerate(memories):
-        if memory.rate == np.inf:
-            # No memory: M = c h at every node.
-            eye = np.broadcast_to(np.eye(method.stages), scaled.shape)
-            propagators.append((np.zeros_like(ones), memory.gain * eye))
-            continue
-        drive = memory.gain * scaled
-        propagators.append((ones, drive))
-        if memory.rate == 0.0 and memory.change is None:
-            continue  # a plain sum
-        if memory.change is None:
-            loss = memory.rate * scaled
-        else:
-            loss = scaled * memory.change(s).transpose(0, 2, 1)
-            drive = memory.gain * loss
-        systems.append(np.eye(method.stages) + loss)
-        rights.append(np.concatenate((ones[..., None], drive), axis=2))
-        solved.append(i)
-    if solved:
-        solutions: Any = np.linalg.solve(np.array(systems), np.array(rights))
-        for i, solution in zip(solved, solutions, strict=True):
-            propagators[i] = solution[..., 0], solution[..., 1:]
-    return propagators
-
-
-def _propagate(propagator: Propagator, source: Array, first: Array) -> Array:
-    """Compute a memory at all nodes, shape (E, p, width), from its source there and its first value."""
-    carry, drive = propagator
-    values = drive @ source
-    left = np.empty((len(values), 1, values.shape[2]))
-    left[0] = first
-    for e in range(1, len(values)):
-        left[e] = values[e - 1, -1] + carry[e - 1, -1] * left[e - 1]
-    values += carry[:, :, None] * left
-    return values
 
 
 def _lookahead(problem: Problem, window: Window) -> Callable[[Memory, Array, Array, Array], Array]:
