@@ -7,6 +7,7 @@ import pytest
 from numpy.polynomial import legendre
 
 import idescent as ide
+from idescent.discrete import loop
 from idescent.discrete.setup import Setup
 from idescent.models import HalfStep, Paper
 from idescent.models.equation import derive
@@ -159,7 +160,7 @@ def test_an_objective_without_a_closed_form_has_no_run(monkeypatch):
 
     arguments = {"alpha": 0.1, "theta0": 1.0, "steps": 60, "rtol": 0.1, "atol": 1e-4}
     bare = ide.solve(Paper(), ADAM, Bare(), **arguments)
-    monkeypatch.setattr(guide, "has_kernel", lambda optimizer, objective: False)
+    monkeypatch.setattr(loop, "has_kernel", lambda optimizer, objective: False)
     assert np.array_equal(bare.theta, ide.solve(Paper(), ADAM, Bare(), **arguments).theta)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +28,13 @@ half-step models. Processor time at the loosest tolerance, of two in each decade
 is at most 1e-6 or 1e-9: largest error of θ over all iterations. *exact*: `ide.solve`, with both solutions of
 the certificate. *LSODA*: `scipy.integrate.solve_ivp` on the same equation as a chain of ordinary ones,
 written by hand for one parameter with Python's own floats; it has no certificate. The true error is against
-the exact solver at rtol 1e-13; its distance from LSODA at rtol 1e-12 is the row *reference*."""
+the exact solver at rtol 1e-13; its distance from LSODA at rtol 1e-12 is the row *reference*.
+
+*calls*: calls of functions of Python and NumPy in one solve. They limit the exact solver: an array of a window
+has some hundred numbers, so a call costs its overhead, not its arithmetic. The argument checks, the
+comparison of the model with the optimizer, the optimizer's first iterations and the two windows of the
+certificate take about the same number of calls on every smooth model. LSODA's calls are as many as its steps
+need. So the ratio is largest on the models with the shortest and smoothest paths."""
 
 # By the name of the solution in the configuration.
 MODELS = {"paper.exact": Paper(), "half-step": HalfStep()}
@@ -85,14 +92,18 @@ def _compared(cell: Cell, model: Any, settings: Settings) -> list[Row]:
         if None in sides:
             rows.append(Row(case, "exact", f"error {error:.0e}", error, "not reached"))
             continue
-        calls = [_timed(solve, side[0]) for solve, side in zip((exact, lsoda), sides, strict=True)]
-        times = in_turns(calls, rounds=1 if settings.quick else 9, budget=1.0)
-        for name, (rtol, true, gradients), seconds in zip(("exact", "LSODA"), sides, times, strict=True):
+        solves = [_timed(solve, side[0]) for solve, side in zip((exact, lsoda), sides, strict=True)]
+        times = in_turns(solves, rounds=1 if settings.quick else 9, budget=1.0)
+        counts = [_calls(solve) for solve in solves]
+        parts = zip(("exact", "LSODA"), sides, times, counts, strict=True)
+        for name, (rtol, true, gradients), seconds, calls in parts:
             values = {
                 "processor s": Spread.of(seconds),
                 "gradients": Spread.exact(gradients),
                 "error": Spread.exact(true),
                 "rtol": Spread.exact(rtol),
+                "calls": Spread.exact(calls),
+                "µs a call": Spread.of([1e6 * second / calls for second in seconds]),
             }
             if name == "exact":
                 values["ratio to LSODA"] = ratio(*times)
@@ -119,3 +130,20 @@ def _timed(solve: Callable[[float], Any], rtol: float) -> Callable[[], float]:
         return time.process_time() - begin
 
     return call
+
+
+def _calls(solve: Callable[[], float]) -> int:
+    """Return the number of calls of functions, of Python and of C, in a solve."""
+    count = 0
+
+    def event(frame: Any, kind: str, argument: Any) -> None:
+        nonlocal count
+        count += kind in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(event)
+    try:
+        solve()
+    finally:
+        sys.setprofile(before)
+    return count

@@ -22,7 +22,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.discrete.loop import DiscreteRun, has_kernel
 from idescent.discrete.setup import Setup
 from idescent.objectives.protocol import CountedObjective
 from idescent.optimizers.ratio import own
@@ -238,6 +237,9 @@ def run_guide(problem: Problem, setup: Setup, begin: float, most: int) -> RunGui
     most : int
         Limit of the elements in a window.
     """
+    # A solution at a tight tolerance does not load the loops.
+    from idescent.discrete.loop import DiscreteRun, has_kernel
+
     objective, steps, n = setup.objective.objective, setup.steps, len(setup.start)
     ratio, parts = own(setup.optimizer), math.ceil(setup.steps / RUN)
     if ratio is None or parts > MOST_REPLACED or steps * n > MOST_STORED or not Path(problem, n).complete:
