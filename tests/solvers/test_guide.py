@@ -177,3 +177,9 @@ def test_the_run_that_replaces_several_iterations_follows_the_optimizer():
         true = ide.simulate(optimizer, objective, alpha=alpha, theta0=1.0, steps=steps).theta
         k = np.arange(0, steps + 1, 50)
         assert np.abs(run.guess(k.astype(float)) - true[k]).max() < 0.15
+
+
+def test_a_horizon_within_the_first_iterations_needs_no_run():
+    path = solved(HalfStep(), steps=5, rtol=1e-6)
+    assert path.report.ok
+    assert path.report.gradient_evaluations == 6

@@ -30,8 +30,8 @@ the certificate. *LSODA*: `scipy.integrate.solve_ivp` on the same equation as a 
 written by hand for one parameter with Python's own floats; it has no certificate. The true error is against
 the exact solver at rtol 1e-13; its distance from LSODA at rtol 1e-12 is the row *reference*.
 
-*calls*: calls of functions of Python and NumPy in one solve. They limit the exact solver: an array of a window
-has some hundred numbers, so a call costs its overhead, not its arithmetic. The argument checks, the
+*calls*: calls of functions of Python and NumPy in one solve. They limit the exact solver: an array of a
+window has some hundred numbers, so a call costs its overhead, not its arithmetic. The argument checks, the
 comparison of the model with the optimizer, the optimizer's first iterations and the two windows of the
 certificate take about the same number of calls on every smooth model. LSODA's calls are as many as its steps
 need. So the ratio is largest on the models with the shortest and smoothest paths."""

@@ -244,7 +244,7 @@ def run_guide(problem: Problem, setup: Setup, begin: float, most: int) -> RunGui
     ratio, parts = own(setup.optimizer), math.ceil(setup.steps / RUN)
     if ratio is None or parts > MOST_REPLACED or steps * n > MOST_STORED or not Path(problem, n).complete:
         return None
-    if not has_kernel(setup.optimizer, objective):
+    if begin >= steps or not has_kernel(setup.optimizer, objective):
         return None
     # One iteration for several: a sum of squares has fewer terms, the rates of averages multiply.
     alpha = setup.alpha * (math.sqrt(parts) if ratio.sums else parts)

@@ -136,7 +136,7 @@ class March:
         # The path of this pass, for the next one.
         self.path = Path(problem, len(theta0))
         self._guide = coarse if isinstance(coarse, Guide) else None
-        if isinstance(coarse, March) and coarse.path.complete:
+        if isinstance(coarse, March) and coarse.path.complete and coarse.elements:
             self._guide = Guide(coarse.path, self.rtol / coarse.rtol, settings.max_elements)
         # Length and path, shape (p + 1, n), of the last accepted element; None begins from a constant path.
         self._last_element: tuple[float, Array] | None = None
