@@ -28,7 +28,9 @@ half-step models. Processor time at the loosest tolerance, of two in each decade
 is at most 1e-6 or 1e-9: largest error of θ over all iterations. *exact*: `ide.solve`, with both solutions of
 the certificate. *LSODA*: `scipy.integrate.solve_ivp` on the same equation as a chain of ordinary ones,
 written by hand for one parameter with Python's own floats; it has no certificate. The true error is against
-the exact solver at rtol 1e-13; its distance from LSODA at rtol 1e-12 is the row *reference*.
+the exact solver at rtol 1e-13; its distance from LSODA at rtol 1e-12 is the row *reference*. The gradients of
+both objectives have a closed form: from rtol 1e-7 on, on horizons of up to 3 200 iterations, the exact
+solver's first guess is a compiled discrete run, whose gradients are counted.
 
 *calls*: calls of functions of Python and NumPy in one solve. They limit the exact solver: an array of a
 window has some hundred numbers, so a call costs its overhead, not its arithmetic. The argument checks, the

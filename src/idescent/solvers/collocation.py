@@ -10,7 +10,9 @@ solves it in three layers:
   and the windows for one tolerance;
 - the *certificate* (:meth:`Collocation.solve`): passes i = 0, 1, 2, ... of the march, each with a mesh of
   its own.  Without look-ahead a finer pass takes its first guess, and the lengths of its elements, from the
-  pass before (:mod:`idescent.solvers.guide`); its equations are the same as without a guess.
+  pass before (:mod:`idescent.solvers.guide`); its equations are the same as without a guess.  At a tolerance
+  from 1e-7 on, for an objective with a closed form, the first guess of pass 0 is a discrete run, or, below
+  0.01, the path of a preliminary pass from that run.  The gradients of both are counted.
 
 Pass i has the tolerance :math:`100^{-i}\,(\text{rtol}, \text{atol})` and the overlap :math:`(1 + i/2)` times
 that of the settings.  After pass i >= 1 the error estimate is

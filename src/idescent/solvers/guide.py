@@ -6,7 +6,7 @@ the equations that the finer pass solves, and its mesh is its own.
 
 The first pass has no path yet.  Where the objective has a closed form, the discrete run costs less than a
 sweep, and differs from the model by one order of ``alpha`` only: it is the guess on a mesh whose elements
-grow with the distance from the start.
+grow with the distance from the start.  On a long horizon each iteration of that run replaces several.
 
 What lives here: the stored path, and the relaxation of windows made from it.  What does not: the pass
 (:mod:`idescent.solvers.march`).
