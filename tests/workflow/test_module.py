@@ -76,8 +76,8 @@ def test_the_snakefile_of_the_readme_runs_in_a_folder_with_a_clone(outer: Projec
     )
     (outer.folder / "idescent").symlink_to("library")
     (outer.folder / "Snakefile").write_text(block, encoding="utf-8")
-    outer.configure(STUDY)
-    assert outer.succeed()["solve"] == 6
+    outer.configure(AUTO)
+    assert outer.succeed()["solve"] == 4
     table = "tables/errors.parquet"
     assert (outer.results / table).read_bytes() == (done.results / table).read_bytes()
 
