@@ -1,4 +1,5 @@
-/* Compiled loops of Algorithms 1-3 of the paper, for objectives whose gradient is separable and affine.
+/* Compiled loops of Algorithms 1-3 of the paper, for objectives whose gradient is separable and affine; at the end, the
+ * inner loops of a sweep of Algorithm 4.
  *
  * Iteration k = 1, 2, ... of coordinate i, with the learning rate alpha_k = alpha factors[k - 1] (or alpha):
  *
@@ -11,11 +12,14 @@
  * momentum and bias correction or neither.  With one accumulator for all coordinates (norm) v is a single number, and g^2
  * is the sum of the squares over i.
  *
- * kernels.py loads the library and calls three functions:
+ * kernels.py loads the library and calls the first three functions, spline.py the last three:
  *
  *   corrections  computes b_1, b_2, ... for one beta
  *   simulate     computes one run with any number of coordinates
  *   lockstep     computes many lanes at once; a lane is one coordinate of one run whose coordinates are independent
+ *   basis        evaluates the basis of a cubic spline at many points
+ *   spline       evaluates a cubic spline at many points
+ *   scan         sums the pieces of a decaying memory
  *
  * Results are identical to the bit with the loop in Python (loop.py), which has the same operations in the same order:
  * another order here would change results.  The only operations are + - * / and square roots, which IEEE 754 rounds alike
@@ -439,3 +443,49 @@ void lockstep(int64_t done, int64_t from, int64_t to, int64_t count, const lane 
 }
 
 #endif
+
+/* The cubic basis splines of `knots` (count knots, four equal ones at each end) that are not 0 at each of `points` points: the
+ * index of the first, and the values of the four.  De Boor's recursion, in the order of spline.py. */
+void basis(int64_t count, int64_t points, const double *knots, const double *x, int64_t *first, double *values)
+{
+    int64_t left = 3;
+
+    for (int64_t i = 0; i < points; ++i, values += 4) {
+        /* Neighbouring points are in neighbouring intervals. */
+        while (left > 3 && x[i] < knots[left]) --left;
+        while (left < count - 5 && x[i] >= knots[left + 1]) ++left;
+        first[i] = left - 3;
+        values[0] = 1.0;
+        for (int j = 1; j <= 3; ++j) {
+            double lower[3];
+            for (int n = 0; n < j; ++n) lower[n] = values[n];
+            values[0] = 0.0;
+            for (int n = 1; n <= j; ++n) {
+                const double xb = knots[left + n], xa = knots[left + n - j], weight = lower[n - 1] / (xb - xa);
+                values[n - 1] += weight * (xb - x[i]);
+                values[n] = weight * (x[i] - xa);
+            }
+        }
+    }
+}
+
+/* Values of a spline at `count` points, for n components: each is a sum of four products, added from the first to the last.
+ * Point i uses the coefficients first[i] ... first[i] + 3. */
+void spline(int64_t count, int64_t n, const int64_t *first, const double *basis, const double *coefficients,
+            double *values)
+{
+    for (int64_t i = 0; i < count; ++i)
+        for (int64_t j = 0; j < n; ++j) {
+            const double *c = coefficients + first[i] * n + j, *b = basis + 4 * i;
+            double sum = 0.0;
+            for (int a = 0; a < 4; ++a) sum += c[a * n] * b[a];
+            values[i * n + j] = sum;
+        }
+}
+
+/* total[0] = 0, total[j + 1] = decay[j] total[j] + pieces[j]. */
+void scan(int64_t count, const double *decay, const double *pieces, double *total)
+{
+    double x = total[0] = 0.0;
+    for (int64_t j = 0; j < count; ++j) total[j + 1] = x = decay[j] * x + pieces[j];
+}

@@ -2,7 +2,8 @@
 
 ``_kernels.c`` has two loops.  Lanes in lockstep serve runs whose coordinates are few and independent: each
 coordinate of each run is a lane, and many lanes advance together (:func:`fill_many`).  The other loop
-computes one run row by row (:func:`fill`).  Both store their rows in arrays allocated here.
+computes one run row by row (:func:`fill`).  Both store their rows in arrays allocated here.  Three more
+functions serve the sweeps of Algorithm 4 (:mod:`idescent.solvers.spline`).
 
 What lives here: the interface to ``_kernels.c``.  What does not: its arithmetic, the same loop in Python and
 the definition of a run (:mod:`idescent.discrete.loop`).
@@ -299,4 +300,7 @@ def compiled() -> ctypes.CDLL | None:
     library.corrections.restype = library.lockstep.restype = None
     library.corrections.argtypes = (number, count, pointer)
     library.lockstep.argtypes = (*[count] * 4, pointer)
+    library.basis.restype = library.spline.restype = library.scan.restype = None
+    library.basis.argtypes = library.spline.argtypes = (*[count] * 2, *[pointer] * 4)
+    library.scan.argtypes = (count, *[pointer] * 3)
     return library

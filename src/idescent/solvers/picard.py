@@ -141,8 +141,10 @@ class Picard:
         memory = cast.integral(grid, grid + equation.lookahead * alpha, rule)
         times = np.append(grid, grid[-1] + alpha)
 
+        slopes = cast.slopes(grid)
+
         def next_points(path: Array) -> Array:
-            return euler(cast.slopes(grid, path, memory(path)), start, alpha)
+            return euler(slopes(path, memory(path)), start, alpha)
 
         with np.errstate(all="ignore"):
             relaxation = relax(
@@ -161,7 +163,7 @@ class Picard:
                 if whole
                 else np.full((steps + 1, cast.width), np.nan)
             )
-            moments = cast.moments(times, values)
+            moments = dict(zip((m.name for m in equation.memories), cast.split(times)(values), strict=True))
             finite = np.isfinite(np.hstack((theta, values)) if whole else theta).all(axis=1)
             diverged_at = None if finite.all() else int(np.argmin(finite))
             if diverged_at is not None:
@@ -263,23 +265,20 @@ class _Cast:
         upper = times - self.shift
         return Integral(self.kernel, grid, upper, np.full_like(upper, -self.shift), upper, rule)
 
-    def split(self, times: Array, integral: Array) -> list[Array]:
-        """Add the decayed initial values to the integral; return one array for each memory."""
-        values = integral + self.initial * np.exp(-self.rate * (times[:, None] / self.alpha))
-        return np.split(values, np.cumsum(self.widths)[:-1], axis=1)
+    def split(self, times: Array) -> Callable[[Array], list[Array]]:
+        """Return the function that adds decayed initial values to integrals and divides them by memory."""
+        initial = self.initial * np.exp(-self.rate * (times[:, None] / self.alpha))
+        columns = np.cumsum(self.widths)[:-1]
+        return lambda integral: np.split(integral + initial, columns, axis=1)
 
-    def slopes(self, grid: Array, path: Array, integral: Array) -> Array:
-        """Return the right-hand side along a path, per unit of time, shape (N, n)."""
-        memories = self.split(grid + self.equation.lookahead * self.alpha, integral)
-        return (
-            self.equation.velocity(grid[:, None] / self.alpha, path, self.gradient(path), memories)
-            / self.alpha
-        )
+    def slopes(self, grid: Array) -> Callable[[Array, Array], Array]:
+        """Return the right-hand side as a function of path and integral, per unit of time, shape (N, n)."""
+        s, split = grid[:, None] / self.alpha, self.split(grid + self.equation.lookahead * self.alpha)
 
-    def moments(self, times: Array, integral: Array) -> dict[str, Array]:
-        """Return the memories by name."""
-        values = self.split(times, integral)
-        return {memory.name: rows for memory, rows in zip(self.equation.memories, values, strict=True)}
+        def right(path: Array, integral: Array) -> Array:
+            return self.equation.velocity(s, path, self.gradient(path), split(integral)) / self.alpha
+
+        return right
 
 
 _CONSTANTS: tuple[Callable[[Memory], float], ...] = (lambda m: m.rate, lambda m: m.gain, lambda m: m.initial)
@@ -312,10 +311,15 @@ def _published_adam(optimizer: Optimizer, ratio: Ratio, alpha: float) -> Velocit
         # at the start leaves only three digits.
         return 1.0 - np.array([beta**x for x in s.ravel().tolist()]).reshape(s.shape)
 
+    # All sweeps have the same points: the factors of the last ones are kept.
+    last: list[Array] = []
+
     def velocity(s: Array, theta: Array, gradient: Array, memories: Any) -> Array:
         first, second = memories
-        root = np.sqrt(mass(ratio.beta2, s))
-        step = root / mass(ratio.beta1, s)
+        if not last or last[0] is not s:
+            root = np.sqrt(mass(ratio.beta2, s))
+            last[:] = s, root, root / mass(ratio.beta1, s)
+        _, root, step = last
         return np.asarray(-alpha * (step * first / (np.sqrt(second) + eps * root) + decay * theta))
 
     return velocity

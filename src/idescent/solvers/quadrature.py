@@ -7,16 +7,16 @@ does not: the equation around the integral (:mod:`idescent.solvers.ide`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import accumulate
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from idescent.common.numeric import integer, is_number, positive, shown
+from idescent.solvers.spline import DEGREE, FixedSpline, scan
 
 Array = NDArray[Any]
 Kernel = Callable[[Array, Array, Array], Array]
@@ -247,12 +247,13 @@ class ExactExponential:
 
     def __call__(self, kernel: Kernel, path: Path, t: Array, lower: Array, upper: Array) -> Array:
         """See :class:`Quadrature`."""
-        return self.prepared(kernel, t, lower, upper, path.knots)(path)
+        nodes, integral = self.prepared(kernel, t, lower, upper, path.knots)
+        return integral(path(nodes))
 
     def prepared(
         self, kernel: Kernel, t: Array, lower: Array, upper: Array, knots: Array
-    ) -> Callable[[Path], Array]:
-        """Return the integral along paths with these knots: sweeps share edges, nodes and exponentials."""
+    ) -> tuple[Array, Callable[[Array], Array]]:
+        """Return nodes, shared by all sweeps, and the integral of a path from its values at the nodes."""
         if not isinstance(kernel, ExponentialKernel):
             rule = "K must be an ExponentialKernel"
             raise ValueError(f"quadrature: 'exact' is not allowed with {kernel!r}: {rule}")
@@ -272,18 +273,18 @@ class ExactExponential:
         nodes = edges[1:, None] - back
         scaled = width[:, None] * weights / 2.0
         factors = np.exp(-kernel.rate * back[..., None])
-        decays = [np.exp(-rate * width).tolist() if rate else None for rate in kernel.rate]
+        decays = [np.exp(-rate * width) if rate else None for rate in kernel.rate]
         late = np.exp(-kernel.rate * (t + kernel.lead - upper)[:, None])
 
-        def integral(path: Path) -> Array:
-            values = kernel.source(path(nodes))
+        def integral(path: Array) -> Array:
+            values = kernel.source(path)
             pieces = kernel.gain * np.einsum("jq,jqm->jm", scaled, factors * values)
             total = np.empty((len(edges), pieces.shape[1]), dtype=pieces.dtype)
             for m, decay in enumerate(decays):
-                total[:, m] = _sum(pieces[:, m]) if decay is None else _accumulate(decay, pieces[:, m])
+                total[:, m] = scan(decay, pieces[:, m])
             return np.asarray(late * total[at])
 
-        return integral
+        return nodes, integral
 
 
 @dataclass(frozen=True)
@@ -313,11 +314,15 @@ class Integral:
 
     def __call__(self, path: Array) -> Array:
         """Compute I along a path, shape (N, n): returns shape (M, m)."""
-        along = Interpolant(self.grid, path, self.interpolation)
         empty = self.lower == self.upper
+        exact = isinstance(self.quadrature, ExactExponential) and not empty.any()
+        if exact and self.interpolation == "cubic" and path.dtype == np.float64 and len(path) > DEGREE:
+            return self._exact[1](self._spline(path))
+        along = Interpolant(self.grid, path, self.interpolation)
+        if exact:
+            nodes, integral = self._exact
+            return integral(along(nodes))
         if not empty.any():
-            if isinstance(self.quadrature, ExactExponential):
-                return self._exact(along)
             return self.quadrature(self.kernel, along, self.at, self.lower, self.upper)
         # An integral over an empty interval is 0 without a value of the kernel, which may be singular there.
         rows = ~empty
@@ -333,7 +338,11 @@ class Integral:
         return full
 
     @cached_property
-    def _exact(self) -> Callable[[Path], Array]:
+    def _spline(self) -> FixedSpline:
+        return FixedSpline(self.grid, self._exact[0])
+
+    @cached_property
+    def _exact(self) -> tuple[Array, Callable[[Array], Array]]:
         return ExactExponential().prepared(self.kernel, self.at, self.lower, self.upper, self.grid)
 
 
@@ -381,17 +390,6 @@ def _edges(lower: float, upper: Array, knots: Array) -> tuple[Array, Array]:
     return np.sort(np.concatenate((bounds, inside))), np.arange(1, len(bounds)) + np.searchsorted(
         inside, upper
     )
-
-
-def _accumulate(decay: Sequence[float], pieces: Array) -> Array:
-    """Return x with x[0] = 0 and x[j + 1] = decay[j] x[j] + pieces[j]."""
-    # Python floats are ten times faster than numpy scalars; a scan over powers of the decay would underflow.
-    pairs = zip(decay, pieces.tolist(), strict=True)
-    return np.array(list(accumulate(pairs, lambda x, pair: pair[0] * x + pair[1], initial=0.0)))
-
-
-def _sum(pieces: Array) -> Array:
-    return np.concatenate((np.zeros(1), np.cumsum(pieces)))
 
 
 @cache
