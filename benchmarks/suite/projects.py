@@ -38,12 +38,12 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
 
 class Project:
-    """A copy of what a user has, in a folder."""
+    """A copy of what a user has, in a folder; ``root`` is the folder of the code, by default this one's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, root: Path = ROOT) -> None:
         folder.mkdir(parents=True)
         for name in COPIED:
-            source = ROOT / name
+            source = root / name
             if source.is_dir():
                 shutil.copytree(source, folder / name, ignore=LEFT_OUT)
             else:

@@ -10,8 +10,8 @@ from typing import Any
 
 from suite import text
 from suite.rows import Row
-from suite.topics import installation
 from suite.topics.packs import LANES
+from suite.topics.study_cost import COMMIT
 
 
 @dataclass(frozen=True)
@@ -145,10 +145,28 @@ TARGETS = (
     Target("paper", "the whole paper, 2 cores", "pipeline", "whole, s", {"case": "paper"}, 45.0, "s"),
     Target(
         "installation",
-        f"from clone to the paper's report against commit {installation.EARLIER}, warm and empty caches",
+        f"from clone to the paper's report against commit {COMMIT}, warm and empty caches",
         "installation",
         "ratio to earlier",
         {"method": "now"},
+        0.5,
+        "×",
+    ),
+    Target(
+        "paper-cost",
+        f"processor time of the paper's study, against commit {COMMIT}",
+        "study_cost",
+        "ratio",
+        {"case": "paper"},
+        0.5,
+        "×",
+    ),
+    Target(
+        "scaling-cost",
+        f"processor time of the scaling study at its earlier learning rates, against commit {COMMIT}",
+        "study_cost",
+        "ratio",
+        {"case": "scaling"},
         0.5,
         "×",
     ),

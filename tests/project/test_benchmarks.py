@@ -266,7 +266,7 @@ def test_targets_are_looked_for_in_topics_that_there_are() -> None:
 
 
 def test_a_clone_without_the_earlier_commit_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installation, "EARLIER", "0" * 40)
+    monkeypatch.setattr(installation, "COMMIT", "0" * 40)
     settings = Settings(False, Peers(tmp_path, ()), tmp_path, 2, 20.0, print)
     (row,) = installation.measure(settings)
     assert row.status == "not measured"

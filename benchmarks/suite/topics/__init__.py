@@ -20,6 +20,7 @@ NAMES = (
     "leaps",
     "startup",
     "pipeline",
+    "study_cost",
     "installation",
 )
 # Those in which other packages are measured.

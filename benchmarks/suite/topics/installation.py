@@ -11,6 +11,7 @@ from pathlib import Path
 from suite.rows import Row, Spread
 from suite.settings import ROOT, Settings
 from suite.timing import seconds
+from suite.topics.study_cost import COMMIT
 
 TITLE = "Installation"
 TEXT = """`make` in a fresh clone, from the first command to the report of the paper, with all cores. *warm*:
@@ -18,20 +19,18 @@ distributions are in the caches of pip and uv. *cold*: these caches are empty, s
 *earlier*: the commit f9850d4, whose `make` installed what tests, lint and documentation need as well. Ratios
 are those of the two commits in turns in one run."""
 
-# The last commit whose `make` installed every set of distributions.
-EARLIER = "f9850d4"
 _COUNT = "import importlib.metadata as m; print(len({d.metadata['Name'] for d in m.distributions()}))"
 
 
 def measure(settings: Settings) -> list[Row]:
     """Clone, install and run both commits, with warm and with empty caches."""
-    commits = {"now": "HEAD"} if settings.quick else {"earlier": EARLIER, "now": "HEAD"}
+    commits = {"now": "HEAD"} if settings.quick else {"earlier": COMMIT, "now": "HEAD"}
     known = subprocess.run(
-        ["git", "-C", str(ROOT), "cat-file", "-e", f"{EARLIER}^{{commit}}"], capture_output=True, check=False
+        ["git", "-C", str(ROOT), "cat-file", "-e", f"{COMMIT}^{{commit}}"], capture_output=True, check=False
     )
     if known.returncode:
         return [
-            Row("clone to report", "earlier", status="not measured", note=f"{EARLIER} is not in this clone")
+            Row("clone to report", "earlier", status="not measured", note=f"{COMMIT} is not in this clone")
         ]
     rows = []
     with tempfile.TemporaryDirectory(dir=settings.scratch) as folder:

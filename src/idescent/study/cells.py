@@ -89,7 +89,7 @@ class Cell:
             settings["schedule"] = self.schedule["name"]
         return ",".join(f"{name}~{value}" for name, value in settings.items())
 
-    @property
+    @cached_property
     def folder(self) -> str:
         """Path of the cell's folder below the study's folder."""
         return "/".join((*self.group, self.label))

@@ -61,10 +61,11 @@ C = TypeVar("C", bound=Packable)
 
 @dataclass(frozen=True)
 class _Leaf(Generic[C]):
-    """A cell with its weight and the hash of its folder."""
+    """A cell with its weight, the binary digits of its u, and the hash of its folder."""
 
     cell: C
     weight: float
+    rate: int
     hash: int
 
 
@@ -96,8 +97,9 @@ def partition(cells: Sequence[C], weight: Callable[[C], float], limit: float) ->
         depth = len(rate_bits if by_rate else hash_bits)
         halves: dict[str, list[_Leaf[C]]] = {"0": [], "1": []}
         for leaf in branch:
-            bit = _rate_bit(leaf.cell.alpha, depth) if by_rate else _hash_bit(leaf.hash, depth)
-            halves[bit].append(leaf)
+            # The first digit of u is the highest of the number, the first one of the hash the lowest.
+            shift = _MOST_RATE_BITS - 1 - depth if by_rate else depth
+            halves["1" if (leaf.rate if by_rate else leaf.hash) >> shift & 1 else "0"].append(leaf)
         for bit, half in halves.items():
             if half:
                 divide(
@@ -105,24 +107,20 @@ def partition(cells: Sequence[C], weight: Callable[[C], float], limit: float) ->
                 )
 
     if cells:
-        divide([_leaf(cell, weight(cell)) for cell in cells], "", "")
+        rates = {alpha: _rate_digits(alpha) for alpha in {cell.alpha for cell in cells}}
+        divide([_Leaf(cell, weight(cell), rates[cell.alpha], _hash(cell)) for cell in cells], "", "")
     return packs
 
 
-def _leaf(cell: C, weight: float) -> _Leaf[C]:
-    digest = hashlib.sha256(cell.folder.encode()).digest()
-    return _Leaf(cell, weight, int.from_bytes(digest, "big"))
+def _hash(cell: Packable) -> int:
+    return int.from_bytes(hashlib.sha256(cell.folder.encode()).digest(), "big")
 
 
-def _rate_bit(alpha: float, depth: int) -> str:
-    """Return binary digit ``depth`` of u after the point (the module's docstring defines u)."""
+def _rate_digits(alpha: float) -> int:
+    """Return the first binary digits of u after the point (the module's docstring defines u)."""
     # The shift of 0.37 keeps 1, 2 and 5 times powers of ten off the borders between branches.
     u = min(max((0.37 - math.log10(alpha)) / 10.0, 0.0), 1.0 - 2.0**-50)
-    return str(int(u * 2.0 ** (depth + 1)) & 1)
-
-
-def _hash_bit(value: int, depth: int) -> str:
-    return str(value >> depth & 1)
+    return int(u * 2.0**_MOST_RATE_BITS)
 
 
 def seconds(steps: int, parameters: int, solver: str | None) -> float:
