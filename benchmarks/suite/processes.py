@@ -99,9 +99,9 @@ def _kind(arguments: Sequence[str], folder: Path) -> str:
     if "snakemake" in arguments:
         return "Snakemake"
     if "--serve" in arguments:
-        return "shared process"
-    if "--shared" in arguments:
-        return "start of shared jobs"
+        return "shared processes"
+    if "idescent.jobs.client" in arguments:
+        return "start of jobs"
     if "job" not in arguments:
         return OTHER
     job = arguments[arguments.index("job") + 1]

@@ -123,15 +123,28 @@ def test_missing_kernels_are_reported_once_a_run(
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_a_shared_process_is_started_for_two_figures_or_tables(
-    count: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("kind", "pending", "own"),
+    [
+        (
+            "drawing",
+            ["results/tiny/figures/adam.pdf", "results/tiny/tables/errors.parquet"],
+            ["idescent.products.errors.table", "idescent.products.paths.figure"],
+        ),
+        (
+            "computing",
+            [f"results/tiny/packs/quadratic/Adam/all/{name}" for name in ("discrete.json", "errors.parquet")],
+            ["idescent.jobs.pack", "idescent.products.errors.rows"],
+        ),
+    ],
+)
+def test_a_shared_process_is_started_for_two_of_its_jobs(
+    kind: str, pending: list[str], own: list[str], count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[str] = []
-    monkeypatch.setattr(module.shared_process, "start", started.extend)
-    pending = ["results/tiny/figures/adam.pdf", "results/tiny/tables/errors.parquet"]
+    started: dict[str, list[str]] = {}
+    monkeypatch.setattr(module.shared_process, "start", lambda modules, kind: started.update({kind: modules}))
     begun(pending=pending[:count]).start()
-    own = ["idescent.products.errors.table", "idescent.products.paths.figure"]
-    assert started == ([*module.LIBRARIES, *own] if count > 1 else [])
+    assert started == ({kind: [*module.SHARED[kind][1], *own]} if count > 1 else {})
 
 
 def cell_with_manifest() -> tuple[Path, Path]:

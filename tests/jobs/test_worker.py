@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from idescent.jobs import shared_process
+from idescent.jobs.client import VARIABLES
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a shared process on Linux only")
 
@@ -35,8 +35,8 @@ listener.listen(9)
 shared_process.serve(path, listener.detach(), [], run)
 """
 CLIENT = (
-    "import sys\nfrom pathlib import Path\nfrom idescent.jobs.shared_process import delegate\n"
-    "status = delegate(Path(sys.argv[1]), None)\nsys.exit(77 if status is None else status)\n"
+    "import sys\nfrom idescent.jobs.client import delegate\n"
+    "status = delegate(sys.argv[1], None)\nsys.exit(77 if status is None else status)\n"
 )
 PID = "import os, sys\nsys.stderr.write(str(os.getpid()))\n"
 SLEEP = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
@@ -66,7 +66,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subproce
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "server"
     folder.mkdir()
-    monkeypatch.setenv(shared_process.VARIABLE, str(folder / "socket"))
+    monkeypatch.setenv(VARIABLES["drawing"], str(folder / "socket"))
     command = [sys.executable, "-c", SERVER, str(folder / "socket")]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         until((folder / "socket").exists)

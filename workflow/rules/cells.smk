@@ -16,4 +16,4 @@ for item in session.of_sort("simulate", "solve"):
         message:
             item.message
         shell:
-            RUN
+            COMPUTE

@@ -3,11 +3,10 @@ from idescent.jobs.session import Session
 
 session = Session(config, workflow)
 
-# Command of every job; its JSON file describes the work.
-RUN = '"$IDESCENT_PYTHON" -m idescent job {params.job:q} --log {log:q}'
-
-# Tables, figures and the report share a process, which imports their libraries once.
-RUN_SHARED = f"{RUN} --shared"
+# Command of every job; its JSON file describes the work.  A shared process imports the libraries of its jobs once: one for
+# runs, solutions and measurements, one for tables, figures and the report.
+RUN = '"$IDESCENT_PYTHON" -m idescent.jobs.client {params.job:q} --log {log:q} --shared'
+COMPUTE, DRAW = f"{RUN} computing", f"{RUN} drawing"
 
 
 wildcard_constraints:

@@ -19,7 +19,7 @@ for item in session.of_sort("measure"):
         message:
             item.message
         shell:
-            RUN
+            COMPUTE
 
 
 # Tables, figures and the report take less time than a submission: these jobs run on Snakemake's own machine.
@@ -42,4 +42,4 @@ for item in session.of_sort("table", "figure", "report"):
         message:
             item.message
         shell:
-            RUN_SHARED
+            DRAW

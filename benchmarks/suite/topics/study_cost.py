@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,11 @@ from suite.timing import in_turns
 COMMIT = "f9850d4"
 ROUNDS = 3
 TITLE = "Processor time of studies"
-TEXT = f"""User and system seconds of all processes of `snakemake`, from nothing, against commit {COMMIT} with the
-same Python and libraries, in turns on the same machine. *paper*: `config/config.yaml` of each commit. *scaling*:
-the earlier commit's `config/scaling.yaml` in both, because the present one has more learning rates, with the
-`seconds_per_job` of each commit's own file. *share, %* and *s* are of the last run of the present code, by rule
-and solution; *shared process* is the process that the drawing jobs fork from."""
+TEXT = f"""User and system seconds of all processes of `snakemake`, from nothing, against commit {COMMIT} with
+the same Python and libraries, in turns on the same machine. *paper*: `config/config.yaml` of each commit.
+*scaling*: the earlier commit's `config/scaling.yaml` in both, as the present one has more learning rates,
+with the `seconds_per_job` of each commit's own file. *share, %* and *s* are of the last run of the present
+code, by rule and solution. The *shared processes* are those that import the libraries of the jobs."""
 
 
 def measure(settings: Settings) -> list[Row]:
@@ -37,13 +38,14 @@ def measure(settings: Settings) -> list[Row]:
         config = {version: version.config(case, earlier) for version in (now, earlier)}
         usages: dict[str, list[processes.Usage]] = {"now": [], "earlier": []}
 
-        def seconds(version: _Version, config: Any = config, usages: Any = usages) -> float:
-            usages[version.name].append(version.run(config[version]))
-            settings.say(f"{case}, {version.name}: {usages[version.name][-1].seconds:.1f} s")
-            return float(usages[version.name][-1].seconds)
+        def seconds(version: _Version, case: str = case, config: Any = config, usages: Any = usages) -> float:
+            usage = version.run(config[version])
+            usages[version.name].append(usage)
+            settings.say(f"{case}, {version.name}: {usage.seconds:.1f} s")
+            return usage.seconds
 
         # The files of libraries are in the system's cache after the paper: no round of scaling is left out.
-        calls = [lambda: seconds(now), lambda: seconds(earlier)]
+        calls = [partial(seconds, now), partial(seconds, earlier)]
         times = in_turns(calls, rounds=rounds, budget=1e9) if rounds > 1 else [[call()] for call in calls]
         ratios = [new / old for new, old in zip(*times, strict=True)]
         rows += [_row(case, "now", times[0], ratios), _row(case, COMMIT, times[1])]

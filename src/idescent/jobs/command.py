@@ -1,4 +1,4 @@
-"""``idescent job``: the command that each rule's ``shell:`` calls; it also prints the configuration's schema.
+"""``idescent job``: the command that runs the job of a rule; it also prints the configuration's schema.
 
 What lives here: running one job from its job file.  What does not: the work itself (the function that the job
 file names), and the commands for people (:mod:`idescent.cli`).
@@ -37,7 +37,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("file", type=Path, metavar="FILE", help="description of the job, or 'schema'")
     parser.add_argument("--log", type=Path, metavar="FILE", help="log of the job")
-    parser.add_argument("--shared", action="store_true", help="hand the job to the run's shared process")
     parser.add_argument(
         "--serve",
         nargs="+",
@@ -55,12 +54,6 @@ def run(given: Any) -> int:
 
         shared_process.serve(given.file, int(given.serve[0]), given.serve[1:], run_job)
         return 0
-    if given.shared:
-        from idescent.jobs import shared_process
-
-        status = shared_process.delegate(given.file, given.log)
-        if status is not None:
-            return status
     return run_job(given.file, given.log)
 
 

@@ -38,8 +38,17 @@ from idescent.store.files import DamagedError, remove_partials, write_text
 from idescent.study.packs import damaged
 from idescent.study.provenance import is_whole
 
-# Imported inside functions by most of what the shared process runs.
-LIBRARIES = ("pandas", "matplotlib.backends.backend_pdf", "matplotlib.backends.backend_svg")
+# By shared process: the sorts of its rules, and modules that most of its jobs import inside functions.
+SHARED = {
+    "computing": (
+        ("simulate", "solve", "measure"),
+        ("pyarrow.parquet", "idescent.jobs.simulate", "idescent.jobs.solve"),
+    ),
+    "drawing": (
+        ("table", "figure", "report"),
+        ("pandas", "matplotlib.backends.backend_pdf", "matplotlib.backends.backend_svg"),
+    ),
+}
 # Locks, and files that are kept between runs.
 FOLDER = Path(".snakemake/idescent")
 
@@ -76,6 +85,7 @@ class Session:
             sys.stderr.write(f"{error}\n")
             sys.exit(1)
         self.root, self.workflow = self.study.root, workflow
+        self._shared: list[Any] = []
         self.plan = f"{self.root}/logs/plan.json"
         self._jobs = {
             rule.name: {tuple(job.wildcards.values()): job for job in rule.jobs} for rule in self.rules
@@ -172,13 +182,15 @@ class Session:
         settings = self.workflow.dag_settings
         if settings.forceall or settings.forcerun or settings.forcetargets:
             os.environ.update(IDESCENT_FRESH="1")
-        self._share_process(pending)
+        for kind in SHARED:
+            self._share_process(kind, pending)
 
-    def _share_process(self, pending: Collection[str]) -> None:
-        """Start the shared process if at least two tables or figures will be made in this environment."""
+    def _share_process(self, kind: str, pending: Collection[str]) -> None:
+        """Start a shared process if at least two of its jobs will run in this environment."""
+        sorts, libraries = SHARED[kind]
         functions = [
             rule.function
-            for rule in self.of_sort("table", "figure", "report")
+            for rule in self.of_sort(*sorts)
             for job in rule.jobs
             if f"{self.root}/{rule.made_by(job)[0]}" in pending
         ]
@@ -186,7 +198,7 @@ class Session:
             modules = sorted({function.partition(":")[0] for function in functions})
             own = [name for name in modules if name.startswith("idescent.")]
             # Kept until this run ends: the process ends when its pipe closes.
-            self._shared = shared_process.start([*LIBRARIES, *own])
+            self._shared.append(shared_process.start([*libraries, *own], kind))
 
     def end(self) -> None:
         """After the last job: print the summary and let Snakemake end at once."""

@@ -1,15 +1,17 @@
-"""One process for the tables and figures of a run: it imports their libraries once.
+"""Two processes for the jobs of a run, one that computes and one that draws: each imports its libraries once.
 
-What lives here: that process, how it is started, and how a job is handed to it.  What does not: the job
-itself (:mod:`idescent.jobs.command`), the loop of a worker (:mod:`idescent.jobs.worker`).
+What lives here: these processes, and how they are started.  What does not: how a job is handed to one
+(:mod:`idescent.jobs.client`), the job itself (:mod:`idescent.jobs.command`), the loop of a worker
+(:mod:`idescent.jobs.worker`).
 
 Snakemake starts a process for each job.  Importing matplotlib, pandas and seaborn takes one to three seconds,
-longer than drawing a figure.  Therefore:
+longer than drawing a figure; importing NumPy, Arrow and SciPy takes half a second, longer than most packs of
+cells.  Therefore, for the jobs that draw or tabulate and for those that compute:
 
 1. Before the first job, the session listens on a Unix socket and starts this module as a process, with the
-   names of the modules that draw and tabulate.  The process inherits the socket and imports these modules.
-   Jobs that come earlier wait.
-2. A job with ``--shared`` sends its arguments, its folder, its environment and its standard error to the
+   names of the modules of these jobs.  The process inherits the socket and imports these modules.  Jobs that
+   come earlier wait.
+2. A job sends its arguments, its folder, its environment and its standard error to the
    socket, and waits for the exit status.
 3. The process passes the connection to an idle worker, or forks a new worker if none is idle: there are at
    most as many workers as jobs at a time.  A worker runs one job after another, because matplotlib's caches
@@ -21,13 +23,15 @@ Nothing outlives the run.  The process ends when the session's end of a pipe clo
 process ends or when the socket of its job closes; both also happen when Snakemake or the job is killed.  A
 job runs in its own process if there is no shared one: on a cluster's node, in a container, by hand, or
 outside Linux (elsewhere, libraries may not survive a fork).
+
+Sums in the linear algebra library depend on its number of threads, which is fixed when the library is loaded.
+Each process therefore begins with one thread, as Snakemake starts each job.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib
-import json
 import os
 import select
 import shutil
@@ -40,17 +44,19 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from idescent.jobs import worker
+from idescent.jobs.client import VARIABLES
 
-VARIABLE = "IDESCENT_SHARED_PROCESS"
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def start(modules: Iterable[str]) -> subprocess.Popen[bytes] | None:
-    """Start the process, and tell jobs where it listens; None where there can be none.
+def start(modules: Iterable[str], kind: str = "drawing") -> subprocess.Popen[bytes] | None:
+    """Start a process, and pass its address to the jobs; None where there can be none.
 
     Parameters
     ----------
     modules : iterable of str
         Modules to import.
+    kind : {"computing", "drawing"}
     """
     if sys.platform != "linux":
         return None
@@ -62,39 +68,15 @@ def start(modules: Iterable[str]) -> subprocess.Popen[bytes] | None:
         number = listener.fileno()
         command = [sys.executable, "-m", "idescent", "job", str(path), "--serve", str(number), *modules]
         # Ctrl-C reaches the jobs; this process ends with the session.
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=[number])
-    os.environ[VARIABLE] = str(path)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=[number],
+            env={**os.environ, **dict.fromkeys(_THREADS, "1")},
+        )
+    os.environ[VARIABLES[kind]] = str(path)
     return process
-
-
-def delegate(file: Path, log: Path | None) -> int | None:
-    """Have the shared process run a job; return its exit status.
-
-    None means that no shared process has taken the job: it must run here.
-    """
-    path = os.environ.get(VARIABLE)
-    if path is None:
-        return None
-    request = {
-        "file": str(file),
-        "log": log and str(log),
-        "folder": str(Path.cwd()),
-        "environment": {**os.environ},
-    }
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-        try:
-            connection.connect(path)
-            socket.send_fds(connection, [json.dumps(request).encode()], [2])
-            taken = connection.recv(1)
-        except OSError:  # it has ended, or the environment is too long
-            return None
-        if not taken:  # it has ended before it could fork
-            return None
-        status = connection.recv(1)
-    if not status:
-        sys.stderr.write(f"job {file}: its process was killed\n")
-        return 1
-    return status[0]
 
 
 def serve(path: Path, number: int, modules: Iterable[str], run: Callable[[Path, Path | None], int]) -> None:

@@ -117,6 +117,10 @@ def _end_with(connection: socket.socket, done: threading.Event) -> None:
     """End this process when the job that waits for it has gone before it is done."""
     connection.recv(1)
     if not done.is_set():
+        # os._exit executes no `finally`, so partial files are removed here.
+        from idescent.store.files import remove_unfinished
+
+        remove_unfinished()
         os._exit(1)
 
 
