@@ -133,7 +133,10 @@ def test_missing_kernels_are_reported_once_a_run(
         ),
         (
             "computing",
-            [f"results/tiny/packs/quadratic/Adam/all/{name}" for name in ("discrete.json", "errors.parquet")],
+            [
+                f"results/tiny/packs/quadratic/AdaGrad/alpha~0.1/{n}"
+                for n in ("discrete.json", "errors.parquet")
+            ],
             ["idescent.jobs.pack", "idescent.products.errors.rows"],
         ),
     ],

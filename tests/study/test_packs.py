@@ -65,8 +65,8 @@ def test_the_order_of_a_grid_does_not_matter() -> None:
 def test_long_cells_get_jobs_of_their_own_and_short_ones_share() -> None:
     slow = {"model": "Paper", "solver": "Picard"}
     assert len(study().packs) == 1
-    assert len(study(solutions={"slow": slow}, run={"steps": 200_000}).packs) == 45
-    assert 1 < len(study(seconds_per_job=1.0).packs) < 45
+    assert len(study(solutions={"slow": slow}, run={"steps": 4_000_000}).packs) == 45
+    assert 1 < len(study(seconds_per_job=0.1).packs) < 45
 
 
 class Cell:

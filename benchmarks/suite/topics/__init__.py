@@ -21,6 +21,7 @@ NAMES = (
     "startup",
     "pipeline",
     "study_cost",
+    "estimates",
     "installation",
 )
 # Those in which other packages are measured.

@@ -1,4 +1,4 @@
-"""``python -m idescent.jobs.client``: hand a job to a shared process, or run it here if there is none.
+"""``python -m idescent.jobs.client``: hand a job to a shared process, or become ``idescent job`` if there is none.
 
 What lives here: the request of a job, and its command line.  What does not: the shared process
 (:mod:`idescent.jobs.shared_process`), the job (:mod:`idescent.jobs.command`).
@@ -53,10 +53,7 @@ def main() -> int:
         return 130
     if status is not None:
         return status
-    from idescent.cli import main as command_line
-
-    sys.argv[1:] = ["job", file, "--log", log]
-    return command_line()
+    os.execv(sys.executable, [sys.executable, "-m", "idescent", "job", file, "--log", log])
 
 
 if __name__ == "__main__":

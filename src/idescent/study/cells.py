@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 from idescent.store import DISCRETE
 from idescent.study.packs import partition, seconds
-from idescent.trajectory import WHOLE
 
 T = TypeVar("T")
 
@@ -177,21 +176,23 @@ class Study:
 
     def _seconds(self, cell: Cell) -> float:
         # A pack has one job for each path: its slowest job counts.
-        return max(self._seconds_of(cell, name) for name in cell.paths)
+        return max(self.seconds_of(cell, name) for name in cell.paths)
 
-    def _seconds_of(self, cell: Cell, name: str) -> float:
+    def seconds_of(self, cell: Cell, name: str) -> float:
+        """Return the estimated processor time of a cell's run (``discrete``) or solution in seconds."""
         parameters = len(cell.theta0) if isinstance(cell.theta0, list) else _UNKNOWN_PARAMETERS
-        solver = None if name == DISCRETE else self.solutions[name]["solver"]["class"]
-        # With leaps the cost hardly depends on the number of iterations.
-        steps = min(cell.steps, WHOLE) if cell.leap else cell.steps
-        return seconds(steps, parameters, solver)
+        if name == DISCRETE:
+            return seconds(cell.steps, parameters, None, leap=cell.leap)
+        solution = self.solutions[name]
+        classes = solution["solver"]["class"], solution["model"]["class"], cell.optimizer["class"]
+        return seconds(cell.steps, parameters, *classes)
 
     def seconds(self, pack: Pack, name: str) -> float:
         """Return the estimated time of one job of a pack in seconds, on one core.
 
         ``name`` is ``discrete`` or the name of a solution, here and in the methods below.
         """
-        return sum(self._seconds_of(cell, name) for cell in pack.cells if name in cell.paths)
+        return sum(self.seconds_of(cell, name) for cell in pack.cells if name in cell.paths)
 
     def place(self, cell: Cell, name: str) -> str:
         """Return the path of a trajectory file below the study's folder."""
