@@ -127,6 +127,7 @@ def test_a_job_that_is_killed_leaves_no_partial_file(shared: subprocess.Popen[by
 
 
 def test_a_shared_process_begins_with_one_thread_of_linear_algebra(shared: subprocess.Popen[bytes]) -> None:
+    subprocess.run(job("parent"), check=True)  # after which it has begun
     assert psutil.Process(shared.pid).environ()["OPENBLAS_NUM_THREADS"] == "1"
 
 

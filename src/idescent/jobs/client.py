@@ -1,4 +1,4 @@
-"""``python -m idescent.jobs.client``: hand a job to a shared process, or become ``idescent job`` if there is none.
+"""``python -m idescent.jobs.client``: hand a job to a shared process, or run ``idescent job`` without one.
 
 What lives here: the request of a job, and its command line.  What does not: the shared process
 (:mod:`idescent.jobs.shared_process`), the job (:mod:`idescent.jobs.command`).
@@ -51,9 +51,9 @@ def main() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("idescent job: interrupted\n")
         return 130
-    if status is not None:
-        return status
-    os.execv(sys.executable, [sys.executable, "-m", "idescent", "job", file, "--log", log])
+    if status is None:  # this process becomes that of the job
+        os.execv(sys.executable, [sys.executable, "-m", "idescent", "job", file, "--log", log])
+    return status
 
 
 if __name__ == "__main__":
