@@ -89,19 +89,21 @@ class Run(projects.Run):
     """A run whose jobs can be killed or stopped."""
 
     def jobs(self) -> list[psutil.Process]:
-        """The jobs' Python processes that are there just now."""
-        found: list[psutil.Process] = []
+        """The Python processes that wait for a job just now; a job ends with the one that waits for it."""
+        return [child for child in self._children() if "idescent.jobs.client" in _words(child)]
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that do the work of the jobs."""
+        children = self._children()
+        servers = {child.pid for child in children if "--serve" in _words(child)}
+        return [child for child in children if _parent(child) in servers]
+
+    def _children(self) -> list[psutil.Process]:
         try:
             children = self.process.children(recursive=True)
         except psutil.NoSuchProcess:
-            return found
-        for child in children:
-            try:
-                if "idescent" in child.cmdline()[1:4] and Path(child.exe()).name.startswith("python"):
-                    found.append(child)
-            except (psutil.NoSuchProcess, psutil.ZombieProcess):
-                continue
-        return found
+            return []
+        return [child for child in children if _words(child)[:1] and "python" in _words(child)[0]]
 
     def kill_a_job(self, choice: random.Random) -> bool:
         """Kill a job that is at work; say whether there was one before the run ended."""
@@ -133,6 +135,18 @@ class Run(projects.Run):
                     process.resume()
 
 
+def _words(process: psutil.Process) -> list[str]:
+    with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        return [str(word) for word in process.cmdline()]
+    return []
+
+
+def _parent(process: psutil.Process) -> int | None:
+    with suppress(psutil.NoSuchProcess):
+        return int(process.ppid())
+    return None
+
+
 def stopped(job: psutil.Process) -> bool:
     """Stop a process; say whether it was still there."""
     with suppress(psutil.NoSuchProcess):
@@ -150,7 +164,7 @@ def running(project: Project, *arguments: str) -> Iterator[Run]:
     try:
         yield run
     finally:
-        for job in run.jobs():
+        for job in run.jobs() + run.workers():
             with suppress(psutil.NoSuchProcess):
                 job.kill()
         if run.alive:

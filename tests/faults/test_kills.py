@@ -105,7 +105,7 @@ def test_jobs_that_outlive_their_snakemake_are_not_disturbed(tmp_path: Path) -> 
     with running(project, *SOLUTIONS) as run:
         # Both jobs have begun with their cells, and each has others before it.
         run.wait(lambda: cells(project) and all(log.read_bytes() for log in logs(project)))
-        left = run.jobs()
+        left = run.workers()
         assert len(left) == len(logs(project)) == 2
         run.process.kill()
         run.process.wait()
@@ -135,7 +135,7 @@ def test_a_run_that_is_asked_to_stop_leaves_whole_files_and_completes_later(
     project = make_slow(new_project(tmp_path / "project"))
     with running(project, *TARGETS) as run:
         run.wait(lambda: cells(project))
-        at_work = run.jobs()
+        at_work = run.jobs() + run.workers()
         if how == "SIGTERM":
             run.process.terminate()
         else:
