@@ -142,7 +142,8 @@ def _with_unit(spread: Spread | None, quantity: str) -> str:
 def quoted(rows: Mapping[str, Sequence[Row]]) -> dict[str, str]:
     """Return the tables that the docs show, by topic: whole where they are short, else what is to be seen."""
     shown: dict[str, Sequence[Row]] = {
-        name: rows[name] for name in ("kernels", "packs", "cells", "startup", "pipeline")
+        name: rows[name]
+        for name in ("kernels", "packs", "cells", "startup", "pipeline", "study_cost", "estimates")
     }
     tables = {name: text.topic_table(found) for name, found in shown.items()}
     tables["precision"] = reached(rows["precision"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -103,16 +103,15 @@ def measure(settings: Settings) -> list[Row]:
     """Start every kind of job."""
     project = Project(settings.scratch / "project")
     config = ("--configfile", project.study(study()))
-    if not settings.quick:
-        project.snakemake(settings.cores, *config)
-    commands = _commands(project, config)
+    project.snakemake(settings.cores, *config, *(("--until", *QUICK) if settings.quick else ()))
+    commands = _commands(project, "startup")
     if not settings.quick:
         # The audit and the errors at a glance belong to studies of another kind.
         text = yaml.safe_dump(CLAIMS)
         (project.folder / "config/audited_claims.yaml").write_text(text, encoding="utf-8")
         audited = ("--configfile", project.study(_audited()))
         project.snakemake(settings.cores, *audited)
-        commands = _commands(project, audited) | commands
+        commands = _commands(project, "audited") | commands
     kinds = [kind for kind in commands if not settings.quick or kind in QUICK]
     bases = {"python": [sys.executable, "-c", "pass"], "numpy": [sys.executable, "-c", "import numpy"]}
     called: dict[str, Sequence[str]] = {**bases, **{kind: commands[kind] for kind in kinds}}
@@ -145,16 +144,12 @@ def _audited() -> dict[str, Any]:
     return {**raw, "study": "audited", "claims": "config/audited_claims.yaml"}
 
 
-def _commands(project: Project, config: Sequence[str]) -> dict[str, list[str]]:
-    """Return the first command of each kind of job, as the workflow would call it."""
-    _, _, text = project.snakemake(1, "--dry-run", "--forceall", "--printshellcmds", *config)
+def _commands(project: Project, name: str) -> dict[str, list[str]]:
+    """Return the command of one job of each rule of a study that has run, in a process of its own."""
     found: dict[str, list[str]] = {}
-    for match in re.finditer(r'"\$IDESCENT_PYTHON" -m idescent job ([a-z-]+) .*', text):
-        command = [sys.executable, *shlex.split(match[0])[1:]]
-        found.setdefault(match[1], command)
-        # The workflow would have made its folder.
-        output = project.folder / command[command.index("--output") + 1]
-        output.parent.mkdir(parents=True, exist_ok=True)
+    for file in sorted(project.folder.glob(f"results/{name}/logs/jobs/**/*.json")):
+        rule = json.loads(file.read_text(encoding="utf-8"))["name"]
+        found.setdefault(rule, [sys.executable, "-m", "idescent", "job", str(file)])
     return found
 
 
