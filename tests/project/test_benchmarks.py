@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from suite.problems import PROBLEMS  # noqa: E402
 from suite.rows import Row, Spread  # noqa: E402
 from suite.settings import Settings  # noqa: E402
 from suite.timing import in_turns  # noqa: E402
-from suite.topics import installation, precision  # noqa: E402
+from suite.topics import installation, precision, study_cost  # noqa: E402
 
 # Those that run no workflow.
 SHORT = ("kernels", "packs", "precision", "models", "steps", "dimension", "leaps")
@@ -265,9 +266,12 @@ def test_targets_are_looked_for_in_topics_that_there_are() -> None:
     assert {target.topic for target in targets.TARGETS} <= set(topics.NAMES)
 
 
-def test_a_clone_without_the_earlier_commit_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installation, "COMMIT", "0" * 40)
+@pytest.mark.parametrize("topic", [installation, study_cost])
+def test_a_clone_without_the_earlier_commit_says_so(
+    topic: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study_cost, "COMMIT", "0" * 40)
     settings = Settings(False, Peers(tmp_path, ()), tmp_path, 2, 20.0, print)
-    (row,) = installation.measure(settings)
+    (row,) = topic.measure(settings)
     assert row.status == "not measured"
     assert row.note == f"{'0' * 40} is not in this clone"

@@ -11,7 +11,7 @@ from pathlib import Path
 from suite.rows import Row, Spread
 from suite.settings import ROOT, Settings
 from suite.timing import seconds
-from suite.topics.study_cost import COMMIT
+from suite.topics import study_cost
 
 TITLE = "Installation"
 TEXT = """`make` in a fresh clone, from the first command to the report of the paper, with all cores. *warm*:
@@ -24,14 +24,10 @@ _COUNT = "import importlib.metadata as m; print(len({d.metadata['Name'] for d in
 
 def measure(settings: Settings) -> list[Row]:
     """Clone, install and run both commits, with warm and with empty caches."""
-    commits = {"now": "HEAD"} if settings.quick else {"earlier": COMMIT, "now": "HEAD"}
-    known = subprocess.run(
-        ["git", "-C", str(ROOT), "cat-file", "-e", f"{COMMIT}^{{commit}}"], capture_output=True, check=False
-    )
-    if known.returncode:
-        return [
-            Row("clone to report", "earlier", status="not measured", note=f"{COMMIT} is not in this clone")
-        ]
+    commits = {"now": "HEAD"} if settings.quick else {"earlier": study_cost.COMMIT, "now": "HEAD"}
+    if not study_cost.known():
+        note = f"{study_cost.COMMIT} is not in this clone"
+        return [Row("clone to report", "earlier", status="not measured", note=note)]
     rows = []
     with tempfile.TemporaryDirectory(dir=settings.scratch) as folder:
         caches = Path(folder, "caches")

@@ -32,6 +32,8 @@ def measure(settings: Settings) -> list[Row]:
     if settings.quick:
         usage = _Version(ROOT, settings, "now").run("config/smoke.yaml")
         return [_row("smoke", "now", [usage.seconds]), *_shares("smoke", usage)]
+    if not known():
+        return [Row("paper", COMMIT, status="not measured", note=f"{COMMIT} is not in this clone")]
     now, earlier = _Version(ROOT, settings, "now"), _Version(_checkout(settings), settings, "earlier")
     rows = []
     for case, rounds in (("paper", ROUNDS), ("scaling", 1)):
@@ -51,6 +53,12 @@ def measure(settings: Settings) -> list[Row]:
         rows += [_row(case, "now", times[0], ratios), _row(case, COMMIT, times[1])]
         rows += _shares(case, usages["now"][-1])
     return rows
+
+
+def known() -> bool:
+    """Return whether the history of this clone has the earlier commit."""
+    command = ["git", "-C", str(ROOT), "cat-file", "-e", f"{COMMIT}^{{commit}}"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 class _Version:
@@ -88,7 +96,7 @@ def _checkout(settings: Settings) -> Path:
     Raises
     ------
     RuntimeError
-        If the history lacks the commit, or its kernels cannot be compiled.
+        If it cannot be cloned, or its kernels cannot be compiled.
     """
     folder = settings.scratch / "checkout"
     for command in (
