@@ -183,3 +183,13 @@ def test_a_horizon_within_the_first_iterations_needs_no_run():
     path = solved(HalfStep(), steps=5, rtol=1e-6)
     assert path.report.ok
     assert path.report.gradient_evaluations == 6
+
+
+def test_a_kink_that_long_windows_miss_is_resolved_by_a_march_of_elements():
+    # The third pass errs by 1e-9 at the switch of the maximum; the passes after it agree.
+    cell = {"alpha": 2.0**-12, "theta0": 1.0, "steps": 4864}
+    problem = ide.models.Naive(), ide.AMSGrad(0.9, 0.9), ide.Quadratic(4.0)
+    path = ide.solve(*problem, **cell, rtol=1e-11, atol=1e-13)
+    finer = ide.solve(*problem, **cell, rtol=1e-12, atol=1e-14)
+    assert path.report.status == finer.report.status == "converged"
+    np.testing.assert_allclose(path.theta, finer.theta, rtol=1e-11)

@@ -182,15 +182,21 @@ class Collocation:
             while True:
                 rows = SolutionRows(problem, start, k, first)
                 tolerances = factor * rtol, factor * atol
+                guide = march
                 march = March(
-                    self, problem, start, steps, *tolerances, overlap, rows, log, first, march
+                    self, problem, start, steps, *tolerances, overlap, rows, log, first, guide
                 ).run()
                 sweeps += march.sweeps
                 estimate, allowed = _certify(coarse, rows, rtol, atol)
-                # The march raises its rtol to the rounding of a window: a finer pass would repeat this one.
-                finest = coarse is not None and factor * rtol <= march.rtol / 100.0
-                if march.failed_at is not None or estimate <= allowed or finest:
+                if march.failed_at is not None or estimate <= allowed:
                     break
+                # The march raises its rtol to the rounding of a window: a finer pass would repeat this one.
+                if coarse is not None and factor * rtol <= march.rtol / 100.0:
+                    if not (isinstance(guide, March) and guide.path.complete):
+                        break
+                    # Long windows may miss a kink of the equation, which a march element by element resolves.
+                    coarse, march = rows, None
+                    continue
                 coarse, factor, overlap = rows, FINER * factor, overlap + 0.5 * self.overlap
             loss = counted.value(rows.theta)
         status, message = "converged", f"error estimate {estimate:.2g}, allowed {allowed:.2g}"
