@@ -49,7 +49,7 @@ def test_the_profile_packs_more_into_a_job_and_leaves_the_study_as_it_is(fresh: 
     # Cells that fill several jobs on one machine, and one on a cluster.
     many = {**STUDY["runs"][1], "hyperparameters": {"beta1": [i / 1000 for i in range(150)], "beta2": 0.99}}
     study = {key: value for key, value in STUDY.items() if key != "cells_per_job"}
-    fresh.configure({**study, "runs": [STUDY["runs"][0], many], "seconds_per_job": 1.0})
+    fresh.configure({**study, "runs": [STUDY["runs"][0], many], "seconds_per_job": 0.01})
     here = fresh.run("--dry-run")
     there = fresh.run("--dry-run", "--profile", str(FILE.parent))
     assert there.status == 0, there.text

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # jobs import this module, but not how a study is planned
 Sort = Literal["simulate", "solve", "measure", "table", "figure", "report"]
 
 # Priority of a long job of unknown duration: it starts before all others.
-FIRST = 1_000_000
+FIRST = 1_000_000_000
 
 
 @dataclass(frozen=True)

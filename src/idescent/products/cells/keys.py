@@ -46,7 +46,7 @@ def _job(study: Study, pack: Pack, name: str) -> Job:
     arguments = study.job(pack, name)
     wildcards = pack.wildcards if name == DISCRETE else {**pack.wildcards, "solution": name}
     # The longest jobs start first; the short ones at the end then keep all cores busy.
-    priority = round(1000.0 * study.seconds(pack, name))
+    priority = round(1e6 * study.seconds(pack, name))
     return Job(pack_digest(arguments), wildcards, given=arguments, priority=priority)
 
 
