@@ -156,7 +156,7 @@ def timings() -> str:
     return "\n\n".join(
         [
             table,
-            "Met, unless it says otherwise; –: not measured. Machines, with figures and tables of A:",
+            "Met, unless it says otherwise; –: not measured. Figures and tables without a machine are of A:",
             *machines,
         ]
     )
@@ -170,6 +170,7 @@ def benchmarks() -> str:
         text += [f"## {title}", "", f"![{title}](images/benchmarks_{name}.png)", "", caption, ""]
     for table in found["tables"].values():
         text += [f"## {table['title']}: table", "", table["text"], "", table["table"], ""]
+        text += [table["measured"], ""] if "measured" in table else []
     if found["peers"]:
         text.append(f"Other packages: {', '.join(found['peers'])}.")
     return "\n".join(text).strip() or "Figures and tables were not stored with these numbers."

@@ -12,8 +12,23 @@ from idescent.store.files import write_text
 from suite import figures, peers, text, topics
 from suite.records import Record, code
 from suite.rows import Row, Spread
-from suite.targets import TARGETS, judged
+from suite.targets import TARGETS, is_wanted, judged
 
+# Topics whose tables the docs show whole.
+WHOLE = (
+    "kernels",
+    "packs",
+    "cells",
+    "many_cells",
+    "startup",
+    "pipeline",
+    "study_cost",
+    "estimates",
+    "installation",
+    "cells_of_the_paper",
+)
+# What is shown of the others.
+PARTS = {"initial_value": "Below are the models that miss a target; `make bench` writes all of them."}
 FIGURES_TEXT = """Work–precision diagrams: `work_precision.*` (the paper's equations) and
 `work_precision_half_step.*`; cost against iterations, parameters and cells: `growth.*`; start-up of each kind
 of job: `startup.*`; kernels: `kernels.*`."""
@@ -62,7 +77,8 @@ def store(path: Path, pictures: Path, folder: Path, records: Sequence[Record]) -
     """Write what README and docs quote to a file, and copy what the docs show of a folder to the pictures.
 
     Of other machines, the verdicts that the file has are kept; of figures and tables, the last.  Where only
-    some topics were measured, their verdicts stand beside those of complete runs on other machines.
+    some topics were measured, their verdicts stand beside those of complete runs on other machines, and their
+    tables replace those of the same topics.
 
     Raises
     ------
@@ -94,17 +110,21 @@ def store(path: Path, pictures: Path, folder: Path, records: Sequence[Record]) -
     # Complete runs first: figures and tables are those of the first.
     runs = [last, *elsewhere(stored["runs"], last["machine"])]
     runs.sort(key=lambda run: not _is_complete(run))
+    tables = {}
+    for name, table in quoted(rows).items():
+        machine = found[name].machine
+        made = f"{text.machine_line(found[name])}; {found[name].began} UTC, commit {machine['commit']}."
+        module = topics.module(name)
+        words = f"{module.TEXT}\n\n{PARTS[name]}" if name in PARTS else module.TEXT
+        tables[name] = {"title": module.TITLE, "text": words, "table": table, "measured": made}
     if missing:
-        _json(path, stored | {"runs": runs})
+        _json(path, stored | {"runs": runs, "tables": stored.get("tables", {}) | tables})
         return
     content = {
         "runs": runs,
         "peers": [line for name in peers.ENVIRONMENTS for line in peers.pinned(name)],
         "figures": {name: figures.FIGURES[name][2:] for name in figures.NAMES},
-        "tables": {
-            name: {"title": topics.module(name).TITLE, "text": topics.module(name).TEXT, "table": table}
-            for name, table in quoted(rows).items()
-        },
+        "tables": tables,
     }
     for name in figures.NAMES:
         shutil.copyfile(folder / f"{name}.png", pictures / f"benchmarks_{name}.png")
@@ -140,15 +160,25 @@ def _with_unit(spread: Spread | None, quantity: str) -> str:
 
 
 def quoted(rows: Mapping[str, Sequence[Row]]) -> dict[str, str]:
-    """Return the tables that the docs show, by topic: whole where they are short, else what is to be seen."""
-    shown: dict[str, Sequence[Row]] = {
-        name: rows[name]
-        for name in ("kernels", "packs", "cells", "startup", "pipeline", "study_cost", "estimates")
-    }
-    tables = {name: text.topic_table(found) for name, found in shown.items()}
-    tables["precision"] = reached(rows["precision"])
-    tables["cells_of_the_paper"] = text.topic_table(rows["cells_of_the_paper"])
+    """Return the tables that the docs show, by topic that was measured: whole where they are short."""
+    tables = {name: text.topic_table(rows[name]) for name in WHOLE if name in rows}
+    if "initial_value" in rows:
+        tables["initial_value"] = text.topic_table(missed(rows["initial_value"], "initial_value"))
+    if "precision" in rows:
+        tables["precision"] = reached(rows["precision"])
     return tables
+
+
+def missed(rows: Sequence[Row], topic: str) -> list[Row]:
+    """Return the rows that miss a target of a topic, and what they are compared with."""
+    bounds = [target for target in TARGETS if target.topic == topic]
+    above = {
+        (row.case, row.setting)
+        for row in rows
+        for target in bounds
+        if is_wanted(row, target) and row.value(target.quantity) > target.bound
+    }
+    return [row for row in rows if (row.case, row.setting) in above]
 
 
 def reached(rows: Sequence[Row], bounds: Sequence[float] = (1e-3, 1e-8)) -> str:

@@ -192,7 +192,7 @@ def judged(topics: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
     """
     found = []
     for target in TARGETS:
-        rows = [row for row in topics.get(target.topic, ()) if _is_wanted(row, target)]
+        rows = [row for row in topics.get(target.topic, ()) if is_wanted(row, target)]
         values = [row.values[target.quantity] for row in rows if target.quantity in row.values]
         worst = max(values, key=lambda spread: spread.median, default=None)
         unit = target.unit if target.unit == "×" else f" {target.unit}".rstrip()
@@ -213,7 +213,8 @@ def judged(topics: Mapping[str, Sequence[Row]]) -> list[dict[str, Any]]:
     return found
 
 
-def _is_wanted(row: Row, target: Target) -> bool:
+def is_wanted(row: Row, target: Target) -> bool:
+    """Return whether a target is about a row."""
     return all(
         value.fullmatch(getattr(row, key)) if isinstance(value, re.Pattern) else getattr(row, key) == value
         for key, value in target.wanted.items()

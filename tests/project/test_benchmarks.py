@@ -140,7 +140,11 @@ def _store_parts(folder: Path, complete: Sequence[records.Record]) -> None:
     for _ in range(2):
         report.store(name, folder, folder, elsewhere)
         stored = json.loads(name.read_text(encoding="utf-8"))
-        assert stored | {"runs": before["runs"]} == before
+        assert stored | {"runs": before["runs"], "tables": before["tables"]} == before
+        # The table of the topic is that of the last machine, and says so.
+        changed = {topic for topic, table in stored["tables"].items() if table != before["tables"][topic]}
+        assert changed == {"cells"}
+        assert stored["tables"]["cells"]["measured"].startswith("a third")
         *kept, last = stored["runs"]
         assert kept == before["runs"]
         assert last["machine"].startswith("a third")
