@@ -81,7 +81,7 @@ $(INSTALLED): $(VENV)/.run pyproject.toml setup.py src/idescent/discrete/_kernel
 docs: install $(call locked,docs)
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
 
-# Half an hour on two quiet cores; BENCH=quick takes a minute, to see that everything runs.
+# More than an hour on two quiet cores; BENCH=quick takes a minute, to see that everything runs.
 bench: install $(call locked,test)
 	$(BIN)/python benchmarks/run.py $(if $(filter quick,$(BENCH)),--quick)
 
