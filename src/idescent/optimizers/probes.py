@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from idescent.optimizers.layout import layout
+from idescent.optimizers.layout import Dims, layout
 from idescent.optimizers.plan import Plan, Values
 
 Array = NDArray[np.float64]
@@ -37,25 +38,27 @@ _STEEP = 5.0
 
 def initial(plan: Plan) -> tuple[Values, Array]:
     """Return values before the first iteration, at an irregular point, and a gradient."""
-    n = _size(plan)
+    n, dims = _shapes(plan)
     gradient = 1.0 + 0.5 * np.sin(1.9 + 2.3 * np.arange(1.0, n + 1.0))
     gradient[0] *= -1.0
     theta = 1.0 + 0.5 * np.sin(0.7 + 2.3 * np.arange(1.0, n + 1.0))
-    return plan.starts(theta, gradient, layout(plan, n)), gradient
+    return plan.starts(theta, gradient, dims), gradient
 
 
-def _size(plan: Plan) -> int:
-    """Return a number of parameters that the declaration fits."""
+# The trials of a layout take longer than a probe, and a claim takes dozens of probes of one plan.
+@lru_cache(maxsize=1)
+def _shapes(plan: Plan) -> tuple[int, Dims]:
+    """Return a number of parameters that the declaration fits, and the shapes of its memories."""
     if plan.shape is not None:
-        return int(np.prod(plan.shape))
+        n = int(np.prod(plan.shape))
+        return n, layout(plan, n)
     starts = (m.start for m in plan.memories.values() if not callable(m.start) and np.ndim(m.start))
     for n in (2, *(int(np.shape(start)[-1]) for start in starts)):
         try:
-            layout(plan, n)
+            return n, layout(plan, n)
         except ValueError:
             continue
-        return n
-    return 2
+    return 2, layout(plan, 2)
 
 
 def transient(plan: Plan, nested: list[str]) -> bool:
