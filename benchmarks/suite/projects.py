@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import contextlib
 import os
 import shutil
 import subprocess
@@ -34,6 +35,8 @@ status = subprocess.call(sys.argv[2:])
 pathlib.Path(sys.argv[1]).write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
 sys.exit(status)
 """
+# Seconds between two readings of the memory of workers: nobody waits for them, so it is no child's peak.
+SAMPLE = 0.5
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
 
@@ -75,16 +78,45 @@ class Project:
         begin = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as said:
             peak = Path(folder) / "peak"
-            done = subprocess.run(
+            process = subprocess.Popen(
                 [sys.executable, "-c", _WATCHED, str(peak), *command],
-                cwd=self.folder, env=self.environment, stdout=said, stderr=subprocess.STDOUT, check=False,
+                cwd=self.folder, env=self.environment, stdout=said, stderr=subprocess.STDOUT,
             )  # fmt: skip
+            workers = 0
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(SAMPLE)
+                workers = max([workers, *map(high_water, descendants(process.pid))])
             elapsed = time.perf_counter() - begin
             said.seek(0)
             text = said.read()
-            if done.returncode:
+            if process.returncode:
                 raise RuntimeError(text)
-            return elapsed, int(peak.read_text(encoding="utf-8")) / 1024, text
+            return elapsed, max(workers, int(peak.read_text(encoding="utf-8"))) / 1024, text
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process has started, and those that these have; none without ``/proc``."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended
+            parent = path.read_text(encoding="utf-8").rpartition(")")[2].split()[1]
+            children.setdefault(int(parent), []).append(int(path.parent.name))
+    found, waiting = list[int](), [pid]
+    while waiting:
+        more = children.get(waiting.pop(), [])
+        found += more
+        waiting += more
+    return found
+
+
+def high_water(pid: int) -> int:
+    """Return the largest memory that a process has had, in kB; 0 if it has ended."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1])
+    return 0
 
 
 def in_one_process(study: Study, cells: Iterable[Cell], scratch: Path | None = None) -> float:
