@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from waiting import until
 
 from idescent.jobs.client import VARIABLES
 
@@ -52,13 +53,6 @@ with styled():
     axes.legend()
     save(figure, [f"NAME.{suffix}" for suffix in ("pdf", "svg", "png")], "title", "caption")
 """
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.01)
 
 
 @pytest.fixture

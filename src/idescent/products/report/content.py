@@ -109,6 +109,11 @@ def compressed(value: Any) -> str:
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
+def optimizer_name(row: Mapping[str, Any]) -> str:
+    """Return the name of the optimizer's class in a row, without the module of a user's own."""
+    return str(row["optimizer"]).rpartition(":")[2]
+
+
 def file_link(text: str, path: str) -> tuple[str, str]:
     """Return text and address of a link to a file beside the page."""
     return text, quote(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from idescent.products.report.content import optimizer_name
 from idescent.products.report.explorer import configuration
 
 DIGITS = 4
@@ -31,7 +32,7 @@ def gather(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if line["norm"] == "sup" and line["error"] is not None:
             key = (
                 line["objective"],
-                str(line["optimizer"]).rpartition(":")[2],
+                optimizer_name(line),
                 configuration(line["label"]),
                 line["label"].partition(",")[2],
                 line["solution"],

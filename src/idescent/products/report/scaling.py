@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from idescent.products.report.content import Table, columns, view_link
+from idescent.products.report.content import Table, columns, optimizer_name, view_link
 from idescent.products.report.explorer import configuration
 
 _LADDER = ("objective", "optimizer", "configuration", "solution")
@@ -50,7 +50,7 @@ def table(name: str, ladders: Sequence[Mapping[str, Any]], files: Sequence[tuple
     parts = columns(
         ladders,
         ("objective", itemgetter("objective"), "text", ""),
-        ("optimizer", _optimizer, "text", ""),
+        ("optimizer", optimizer_name, "text", ""),
         ("configuration", _configuration, "text", ""),
         ("solution", itemgetter("solution"), "text", ""),
         ("declared order", itemgetter("declared_order"), "count", None),
@@ -66,10 +66,6 @@ def table(name: str, ladders: Sequence[Mapping[str, Any]], files: Sequence[tuple
         ("links", _links, "links", None),
     )
     return Table(name, "Fitted orders of the largest error of θ in α", parts, files)
-
-
-def _optimizer(ladder: Mapping[str, Any]) -> str:
-    return str(ladder["optimizer"]).rpartition(":")[2]
 
 
 def _configuration(ladder: Mapping[str, Any]) -> str:
@@ -90,7 +86,7 @@ def _window(ladder: Mapping[str, Any]) -> str:
 def _links(ladder: Mapping[str, Any]) -> list[tuple[str, str]]:
     view = {
         "objective": ladder["objective"],
-        "optimizer": _optimizer(ladder),
+        "optimizer": optimizer_name(ladder),
         "configuration": _configuration(ladder),
         "quantity": "theta",
     }

@@ -13,7 +13,7 @@ from typing import Any
 
 from idescent.analysis.errors import BELOW
 from idescent.drawing.markup import status_text
-from idescent.products.report.content import Column, Table, columns, file_link, view_link
+from idescent.products.report.content import Column, Table, columns, file_link, optimizer_name, view_link
 from idescent.products.report.explorer import configuration
 from idescent.store.files import read_csv
 from idescent.trajectory import REFUSED, ended_well
@@ -59,7 +59,7 @@ def errors_table(lines: Sequence[Row], explored: Collection[str]) -> Table:
     parts = columns(
         lines,
         ("objective", itemgetter("objective"), "text", ""),
-        ("optimizer", _optimizer, "text", ""),
+        ("optimizer", optimizer_name, "text", ""),
         ("configuration", _configuration, "text", ""),
         ("α", itemgetter("alpha"), "count", ""),
         ("solution", itemgetter("solution"), "text", ""),
@@ -113,7 +113,7 @@ def odd_table(lines: Sequence[Row], messages: Mapping[str, str], explored: Colle
     parts = columns(
         lines,
         ("objective", itemgetter("objective"), "text", ""),
-        ("optimizer", _optimizer, "text", ""),
+        ("optimizer", optimizer_name, "text", ""),
         ("configuration", _configuration, "text", None),
         ("α", itemgetter("alpha"), "count", ""),
         ("path", itemgetter("solution"), "text", ""),
@@ -131,7 +131,7 @@ def odd_table(lines: Sequence[Row], messages: Mapping[str, str], explored: Colle
 
 def folder(line: Row) -> str:
     """Return the folder of a row's cell, relative to the study's folder."""
-    return f"{line['objective']}/{_optimizer(line)}/{line['label']}"
+    return f"{line['objective']}/{optimizer_name(line)}/{line['label']}"
 
 
 def csv_table(name: str, caption: str, file: Path) -> Table:
@@ -150,10 +150,6 @@ def csv_table(name: str, caption: str, file: Path) -> Table:
 
 def _get(name: str) -> Callable[[Row], Any]:
     return lambda line: line.get(name)
-
-
-def _optimizer(line: Row) -> str:
-    return str(line["optimizer"]).rpartition(":")[2]
 
 
 def _configuration(line: Row) -> str:
@@ -190,7 +186,7 @@ def _links(line: Row, explored: Collection[str]) -> list[tuple[str, str]]:
         return [file]
     view = {
         "objective": line["objective"],
-        "optimizer": _optimizer(line),
+        "optimizer": optimizer_name(line),
         "alpha": line["alpha"],
         "configuration": line["label"].partition(",")[2],
         "path": ["discrete", line["solution"]],
